@@ -1,0 +1,26 @@
+# sirocco_folder(NAME DEPENDS folder… LINK target…)
+#
+# One static library for one folder of sources: every .cpp in it (and below), tests apart. Tests (*_test.cpp) become one
+# program NAME_test, registered with CTest case by case. DEPENDS names the sirocco folders that this one may include;
+# LINK the outside libraries, which stay private to the folder unless written after PUBLIC.
+function(sirocco_folder name)
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK;TEST_LINK" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  set(tests ${sources})
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")
+
+  add_library(sirocco_${name} STATIC ${sources})
+  target_include_directories(sirocco_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  list(TRANSFORM ARG_DEPENDS PREPEND sirocco_)
+  target_link_libraries(sirocco_${name} PUBLIC ${ARG_DEPENDS} PRIVATE sirocco_options ${ARG_LINK})
+
+  if(SIROCCO_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE sirocco_${name} sirocco_options GTest::gmock GTest::gtest_main
+      ${ARG_TEST_LINK})
+    target_compile_definitions(${name}_test PRIVATE SIROCCO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+      PROPERTIES LABELS ${name} TIMEOUT 600)
+  endif()
+endfunction()

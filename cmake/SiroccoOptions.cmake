@@ -1,0 +1,32 @@
+# What every target of the project is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+endif()
+
+option(SIROCCO_WARNINGS_AS_ERRORS "Treat warnings as errors (the test run does)" OFF)
+set(SIROCCO_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined or thread")
+
+add_library(sirocco_options INTERFACE)
+# The numeric contract needs products and sums rounded separately unless the source spells out an FMA.
+target_compile_options(sirocco_options INTERFACE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wpedantic
+  -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Woverloaded-virtual)
+if(SIROCCO_WARNINGS_AS_ERRORS)
+  target_compile_options(sirocco_options INTERFACE -Werror)
+endif()
+if(SIROCCO_SANITIZE)
+  target_compile_options(sirocco_options INTERFACE -fsanitize=${SIROCCO_SANITIZE} -fno-sanitize-recover=all
+    -fno-omit-frame-pointer -g1)
+  target_link_options(sirocco_options INTERFACE -fsanitize=${SIROCCO_SANITIZE})
+endif()

@@ -1,0 +1,1 @@
+#include "sirocco/quant/panel.hpp"

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+
+namespace sirocco {
+
+/// Extents of a tensor, outermost first; the last one is contiguous in memory. Up to four, as in
+/// GGUF.
+class Shape {
+ public:
+  static constexpr int kMaxRank = 4;
+
+  constexpr Shape() = default;
+  constexpr Shape(std::initializer_list<std::int64_t> extents) {
+    for (const std::int64_t extent : extents) extents_[static_cast<std::size_t>(rank_++)] = extent;
+  }
+
+  constexpr int rank() const { return rank_; }
+  constexpr std::int64_t operator[](int axis) const {
+    return extents_[static_cast<std::size_t>(axis)];
+  }
+  constexpr std::int64_t elements() const {
+    std::int64_t product = 1;
+    for (int axis = 0; axis < rank_; ++axis) product *= (*this)[axis];
+    return product;
+  }
+  friend constexpr bool operator==(const Shape&, const Shape&) = default;
+
+  /// "[576, 1536]", for messages.
+  std::string to_string() const;
+
+ private:
+  std::array<std::int64_t, kMaxRank> extents_{};
+  int rank_ = 0;
+};
+
+}  // namespace sirocco
