@@ -28,6 +28,12 @@ class Shape {
     for (int axis = 0; axis < rank_; ++axis) product *= (*this)[axis];
     return product;
   }
+  /// The same shape but for the outermost extent.
+  constexpr Shape with_outermost(std::int64_t extent) const {
+    Shape out = *this;
+    out.extents_[0] = extent;
+    return out;
+  }
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 
   /// "[576, 1536]", for messages.

@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "sirocco/tensor/arena.hpp"
+#include "sirocco/tensor/tensor.hpp"
+#include "sirocco/tensor/weight_source.hpp"
+
+namespace sirocco {
+
+/// A weight matrix [N, K] as a backend wants it. Immutable and safe to share. Made by
+/// Backend::pack.
+class WeightMatrix {
+ public:
+  WeightMatrix(const Format& format, std::int64_t rows, std::int64_t columns)
+      : format_(&format), rows_(rows), columns_(columns) {}
+  virtual ~WeightMatrix() = default;
+  WeightMatrix(const WeightMatrix&) = delete;
+  WeightMatrix& operator=(const WeightMatrix&) = delete;
+
+  const Format& format() const { return *format_; }  ///< as it was stored
+  std::int64_t rows() const { return rows_; }        ///< N, the outputs
+  std::int64_t columns() const { return columns_; }  ///< K, the inputs
+  virtual std::size_t bytes() const = 0;             ///< memory that it holds
+  /// Whether `linear` reads quantized activations for it, rather than floats.
+  bool wants_q8() const { return !panel_traits(format_->panel).is_float(); }
+
+ private:
+  const Format* format_;
+  std::int64_t rows_;
+  std::int64_t columns_;
+};
+
+/// Activations [T, K] in the forms that their consumers read; an empty form is not there. `q8` is
+/// int8 in blocks of 32 along K with an f32 scale amax/127 (round to nearest even) and the integer
+/// sums of each 16: u8 [T, q8_row_bytes(K)].
+struct Activations {
+  Tensor f32;
+  Tensor q8;
+};
+
+/// One product of a group that shares its input: out[T, N] = input · weightᵀ (+ bias[N]).
+struct LinearTarget {
+  const WeightMatrix* weight;
+  Tensor bias;  ///< f32 [N], or empty
+  Tensor out;   ///< f32 [T, N]
+};
+
+enum class GateActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
+
+/// The rows of a step, as tensors of the backend. S sequences stand one after another; sequence s
+/// owns the rows [row_begin[s], row_begin[s + 1]), at consecutive positions.
+struct BatchTensors {
+  Tensor tokens;     ///< i32 [T]
+  Tensor positions;  ///< i32 [T]
+  Tensor row_begin;  ///< i32 [S + 1]
+  std::int64_t rows() const { return tokens.rows(); }
+  std::int64_t sequences() const { return row_begin.rows() - 1; }
+};
+
+/// One layer of a paged KV cache. A block holds `block_positions` consecutive positions (a multiple
+/// of 16) of one sequence. In it, this layer's keys of each head are panels of 16 positions,
+/// `[block_positions / 16][key_dim][16]`, a lane a position; its values are rows,
+/// `[block_positions][value_dim]`. Heads stand one after another.
+struct KvCacheView {
+  DType dtype;                ///< kF16 or kF32
+  std::byte* pool;            ///< block 0
+  std::size_t block_stride;   ///< bytes from a block to the next
+  std::size_t keys_offset;    ///< bytes from the begin of a block to this layer's keys of head 0
+  std::size_t values_offset;  ///< … to its values of head 0
+  int block_positions;
+  int kv_heads;
+  int key_dim;
+  int value_dim;
+  Tensor block_table;  ///< i32 [S, B]: the block of positions [i · block_positions, …); -1 where
+                       ///< none is held
+};
+
+/// Which cached positions a query at position p sees: those up to p or all of its sequence, and of
+/// those only the ones above p - window.
+struct MaskSpec {
+  static constexpr std::int32_t kNoWindow = INT32_MAX;
+  bool causal = true;
+  std::int32_t window = kNoWindow;
+};
+
+struct AttentionArgs {
+  Tensor q;  ///< f32 [T, H, E]
+  KvCacheView cache;
+  MaskSpec mask;
+  float scale = 1.0f;      ///< of the dot products
+  float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
+  Tensor out;              ///< f32 [T, H, value_dim]
+};
+
+/// The ops that models are made of; the list is the contract, a CPU tier or a GPU fills it. Each is
+/// a pure function of its arguments and obeys the numeric contract: the bits of an output element
+/// depend on its own inputs only, not on T, on the other rows or on the number of threads. Shapes
+/// are the caller's promise, checked where models are built. Ops may be queued; `read` waits. One
+/// caller at a time.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// "avx512vnni", …
+  virtual std::string_view name() const = 0;
+
+  /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
+  /// which stored row it is (how rotary rows are un-permuted). Throws ResourceExhausted.
+  virtual std::shared_ptr<const WeightMatrix> pack(
+      const StoredTensor& stored, std::span<const std::int32_t> source_rows = {}) = 0;
+
+  /// Bytes of a row of `columns` quantized activations.
+  virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
+
+  /// Copies of host integers and floats into the arena, as tensors of this backend.
+  virtual Tensor upload(Arena& arena, std::span<const std::int32_t> values, const Shape& shape) = 0;
+  virtual Tensor upload(Arena& arena, std::span<const float> values, const Shape& shape) = 0;
+
+  /// Waits for what was queued; the elements of an f32 tensor, valid as long as the tensor.
+  virtual std::span<const float> read(const Tensor& tensor) = 0;
+
+  /// out[t] = scale · decode(table row ids[t]). out f32 [T, D]. Ids are valid rows.
+  virtual void embed(const WeightMatrix& table, const Tensor& ids, float scale,
+                     const Tensor& out) = 0;
+
+  /// out[i] = x[rows[i]]. f32 [T, D] to f32 [R, D].
+  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
+
+  /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
+  /// weight f32 [D]. `out.f32` may be `x`. (Zhang & Sennrich 2019)
+  virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
+                        const Activations& out) = 0;
+
+  /// The q8 form of f32 rows [T, K].
+  virtual void quantize(const Tensor& x, const Tensor& q8) = 0;
+
+  /// The products of a group. Every target reads `input.q8` or `input.f32`, as its weight wants.
+  virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
+
+  /// activation(gate) · up, in the forms that `out` has. f32 [T, F] each; `out.f32` may be `gate`.
+  virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
+                    const Activations& out) = 0;
+
+  /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
+  virtual void add(const Tensor& x, const Tensor& y, float scale = 1.0f) = 0;
+
+  /// x = cap · tanh(x / cap), elementwise.
+  virtual void soft_cap(const Tensor& x, float cap) = 0;
+
+  /// For p = positions[t]: table[t] = { cos(p · f[i]) · m …, sin(p · f[i]) · m … }, the angle one
+  /// f32 product. Frequencies f32 [R/2], table f32 [T, R].
+  virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
+                            const Tensor& table) = 0;
+
+  /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
+  /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)
+  virtual void rotate(const Tensor& x, const Tensor& table) = 0;
+
+  /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
+  /// in the cache.
+  virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
+                           const KvCacheView& cache) = 0;
+
+  /// Softmax attention of each row over the positions of its sequence that the mask shows, keys and
+  /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality
+  /// the sequence ends at its last row.
+  virtual void attention(const BatchTensors& batch, const AttentionArgs& args) = 0;
+};
+
+}  // namespace sirocco
