@@ -14,22 +14,24 @@ namespace sirocco {
 /// is its header, then its quants. All headers are arrays over the 16 rows. Quants of a block are
 /// unsigned and stand in eight groups of four consecutive k: group g holds k = 4g … 4g+3, row r at
 /// bytes 4r … 4r+3, so that four activation bytes, broadcast, feed one 4-way dot product for 16
-/// rows.
+/// rows. A word below is 64 bytes: one group at eight bits, two at four.
 ///
-///   u4  256 bytes: word w (64 bytes, w = 0…3) holds group 2w in the low and group 2w+1 in the high
-///   nibbles u5  u4's 256 bytes, then 64 bytes: bit g of byte i is bit 4 of byte i of group g u6
-///   u4's 256 bytes, then 128 bytes: bits 2(g%4) and 2(g%4)+1 of byte i of word g/4 are bits 4 and
-///   5 of byte i of group g u8  512 bytes: group g is word g
+///   - u4: 256 bytes. Word w (0 to 3) holds group 2w in the low and group 2w+1 in the high nibbles.
+///   - u5: u4's 256 bytes, then 64 bytes: bit g of byte i is bit 4 of byte i of group g.
+///   - u6: u4's 256 bytes, then two words: bits 2(g%4) and 2(g%4)+1 of byte i of word g/4 are bits
+///     4 and 5 of byte i of group g.
+///   - u8: 512 bytes. Word g is group g.
 ///
 /// Float panels hold, for each k in order, the 16 rows' elements.
 ///
-/// With q an unsigned quant, the value of a weight, in real numbers, is:
+/// With q an unsigned quant, a weight in real numbers, and the headers in their order:
 ///
-///   kU4Scale, kU5Scale, kU8Scale        d * (q - bias)             block header: d f16[16]
-///   kU4ScaleMin, kU5ScaleMin            d * q + m                  block header: d f16[16], m
-///   f16[16] kU4Super (256 wide)                 (d * s) * q - (dmin * t)   super: d f16[16], dmin
-///   f16[16]; block: s u8[16], t u8[16] kU6Super (256 wide)                 d * s * (q - bias)
-///   super: d f16[16]; block: s i8[16] of k<16, then s i8[16] of k>=16
+///   - kU4Scale, kU5Scale, kU8Scale: `d * (q - bias)`. Block header: d f16[16].
+///   - kU4ScaleMin, kU5ScaleMin: `d * q + m`. Block header: d f16[16], m f16[16].
+///   - kU4Super, 256 wide: `(d * s) * q - (dmin * t)`. Super-block header: d f16[16], dmin f16[16];
+///     block header: s u8[16], t u8[16].
+///   - kU6Super, 256 wide: `d * s * (q - bias)`. Super-block header: d f16[16]; block header:
+///     s i8[16] of the first 16 k, then s i8[16] of the other 16.
 enum class PanelFormat : std::uint8_t {
   kU4Scale,
   kU4ScaleMin,

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "sirocco/quant/format.hpp"
+
+/// The K formats: super-blocks of 256 elements with quantized scales
+/// (https://github.com/ggml-org/ggml, `block_q4_K`, `block_q6_K`). Decoded only.
+namespace sirocco {
+
+/// 144 bytes. Eight blocks of 32; an element of block b is `(d * s[b]) * q - (dmin * t[b])`.
+///
+/// s and t have six bits each. For b < 4, s[b] is the lower six bits of `scales[b]` and t[b] those
+/// of `scales[4 + b]`. For b >= 4, the lower four bits of s[b] and t[b] are the lower and the upper
+/// nibble of `scales[4 + b]`, and the upper two bits of s[b] and t[b] are the upper two bits of
+/// `scales[b - 4]` and `scales[b]`.
+///
+/// Quants k of blocks 2c and 2c + 1 are the lower and the upper nibble of `qs[32 * c + k]`.
+struct Q4KBlock {
+  static constexpr FormatId kId = FormatId::kQ4_K;
+  static constexpr std::string_view kName = "q4_k";
+  static constexpr std::uint32_t kElements = 256;
+  static constexpr PanelFormat kPanel = PanelFormat::kU4Super;
+  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
+  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                   std::int64_t columns, std::byte* panel) noexcept;
+
+  std::uint16_t d;     ///< f16
+  std::uint16_t dmin;  ///< f16
+  std::array<std::uint8_t, 12> scales;
+  std::array<std::uint8_t, 128> qs;
+};
+
+/// 210 bytes. 16 blocks of 16; an element of block b is `(d * scales[b]) * (q - 32)`.
+///
+/// Seen as two halves h of four times 32 elements, the quant of element k (0 to 31) of quarter j
+/// (0 to 3) has as its lower four bits a nibble of `ql[64 * h + 32 * (j % 2) + k]`, the lower one
+/// for j < 2, else the upper one, and as its upper two bits bits 2j and 2j + 1 of
+/// `qh[32 * h + k]`.
+struct Q6KBlock {
+  static constexpr FormatId kId = FormatId::kQ6_K;
+  static constexpr std::string_view kName = "q6_k";
+  static constexpr std::uint32_t kElements = 256;
+  static constexpr PanelFormat kPanel = PanelFormat::kU6Super;
+  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
+  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                   std::int64_t columns, std::byte* panel) noexcept;
+
+  std::array<std::uint8_t, 128> ql;
+  std::array<std::uint8_t, 64> qh;
+  std::array<std::int8_t, 16> scales;
+  std::uint16_t d;  ///< f16
+};
+
+}  // namespace sirocco

@@ -1,0 +1,271 @@
+#include "sirocco/quant/legacy_quants.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "sirocco/quant/block_io.hpp"
+#include "sirocco/quant/float16.hpp"
+
+namespace sirocco {
+namespace {
+
+using blocks::kLowNibbles;
+using blocks::kWordBytes;
+using blocks::load;
+using blocks::PanelRows;
+using blocks::store;
+
+constexpr std::size_t kWidth = 32;
+
+static_assert(sizeof(Q4_0Block) == 18 && sizeof(Q4_1Block) == 20 && sizeof(Q5_0Block) == 22 &&
+              sizeof(Q5_1Block) == 24 && sizeof(Q8_0Block) == 34);
+
+template <class Block>
+constexpr bool kHasMin = requires(const Block& block) { block.m; };
+template <class Block>
+constexpr bool kHasFifthBit = requires(const Block& block) { block.qh; };
+
+/// The unsigned quants of a block in the order of k.
+template <class Block>
+std::array<std::uint8_t, kWidth> unpack(const Block& block) {
+  std::array<std::uint8_t, kWidth> q;
+  for (std::size_t k = 0; k < 16; ++k) {
+    q[k] = block.qs[k] & 0x0F;
+    q[k + 16] = block.qs[k] >> 4;
+  }
+  if constexpr (kHasFifthBit<Block>) {
+    const auto high = load<std::uint32_t>(block.qh.data());
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      q[k] = static_cast<std::uint8_t>(q[k] | ((high >> k) & 1u) << 4);
+    }
+  }
+  return q;
+}
+
+template <class Block>
+void pack_quants(const std::array<std::uint8_t, kWidth>& q, Block& block) {
+  for (std::size_t k = 0; k < 16; ++k) {
+    block.qs[k] = static_cast<std::uint8_t>((q[k] & 0x0F) | q[k + 16] << 4);
+  }
+  if constexpr (kHasFifthBit<Block>) {
+    std::uint32_t high = 0;
+    for (std::size_t k = 0; k < kWidth; ++k) high |= static_cast<std::uint32_t>(q[k] >> 4) << k;
+    store(block.qh.data(), high);
+  }
+}
+
+template <class Block>
+void decode_blocks(const std::byte* encoded, std::size_t count, float* out) noexcept {
+  constexpr int kBias = panel_traits(Block::kPanel).bias;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto block = load<Block>(encoded + i * sizeof(Block));
+    const auto q = unpack(block);
+    const float d = f16_to_f32(block.d);
+    if constexpr (kHasMin<Block>) {
+      const float m = f16_to_f32(block.m);
+      for (std::size_t k = 0; k < kWidth; ++k) out[k] = d * static_cast<float>(q[k]) + m;
+    } else {
+      for (std::size_t k = 0; k < kWidth; ++k) out[k] = d * static_cast<float>(q[k] - kBias);
+    }
+    out += kWidth;
+  }
+}
+
+/// What quants are multiplied with: 1 / d, or 0 where that isn't finite.
+float reciprocal(float d) {
+  const float inverse = 1.0f / d;
+  return std::isinf(inverse) ? 0.0f : inverse;
+}
+
+/// `value` cut to an integer of 0 to `largest`; 0 for a NaN.
+std::uint8_t cut(float value, float largest) {
+  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value, largest)) : std::uint8_t{0};
+}
+
+/// The element of largest magnitude; of several the first; a NaN counts as the largest.
+float extreme(const float* values) {
+  float found = values[0];
+  for (std::size_t k = 1; k < kWidth; ++k) {
+    const bool larger = std::abs(values[k]) > std::abs(found);
+    if (!std::isnan(found) && (larger || std::isnan(values[k]))) found = values[k];
+  }
+  return found;
+}
+
+/// The signed kinds: the extreme element becomes quant 0, which is -bias, exactly.
+template <class Block>
+void encode_signed(const float* values, std::size_t count, std::byte* encoded) noexcept {
+  constexpr int kBias = panel_traits(Block::kPanel).bias;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float d = extreme(values) / static_cast<float>(-kBias);
+    const float inverse = reciprocal(d);
+    std::array<std::uint8_t, kWidth> q;
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      q[k] = cut(values[k] * inverse + (static_cast<float>(kBias) + 0.5f), 2 * kBias - 1);
+    }
+    Block block{};
+    block.d = f32_to_f16(d);
+    pack_quants(q, block);
+    store(encoded + i * sizeof(Block), block);
+    values += kWidth;
+  }
+}
+
+/// The kinds with a minimum: the range of the block in equal steps.
+template <class Block>
+void encode_range(const float* values, std::size_t count, std::byte* encoded) noexcept {
+  constexpr float kLargest = kHasFifthBit<Block> ? 31.0f : 15.0f;
+  for (std::size_t i = 0; i < count; ++i) {
+    float low = values[0];
+    float high = values[0];
+    for (std::size_t k = 1; k < kWidth; ++k) {
+      if (values[k] < low || std::isnan(values[k])) low = values[k];
+      if (values[k] > high || std::isnan(values[k])) high = values[k];
+    }
+    const float d = (high - low) / kLargest;
+    const float inverse = reciprocal(d);
+    std::array<std::uint8_t, kWidth> q;
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      q[k] = cut((values[k] - low) * inverse + 0.5f, kLargest);
+    }
+    Block block{};
+    block.d = f32_to_f16(d);
+    block.m = f32_to_f16(low);
+    pack_quants(q, block);
+    store(encoded + i * sizeof(Block), block);
+    values += kWidth;
+  }
+}
+
+/// Bit 4g + b of `bits` becomes bit 8b + g: the fifth bits of one row, from the order of k to a
+/// byte for each place within the groups.
+constexpr std::uint32_t transpose_fifth_bits(std::uint32_t bits) {
+  std::uint32_t out = 0;
+  for (unsigned b = 0; b < 4; ++b) {
+    std::uint32_t column = (bits >> b) & 0x11111111u;
+    column = (column | column >> 3) & 0x03030303u;
+    column = (column | column >> 6) & 0x000F000Fu;
+    column = (column | column >> 12) & 0xFFu;
+    out |= column << (8 * b);
+  }
+  return out;
+}
+static_assert(transpose_fifth_bits(0x00000001u) == 0x00000001u);
+static_assert(transpose_fifth_bits(0x80000010u) == 0x80000002u);
+
+template <class Block>
+void pack_nibbles(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                  std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Block::kPanel);
+  constexpr std::size_t kMinOffset = 2 * kPanelRows;
+  constexpr std::size_t kFifthBitsOffset = kTraits.block_header_bytes + 4 * kWordBytes;
+  const PanelRows<Block> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kWidth;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Block>(source.at(r, i));
+      store(panel + 2 * r, block.d);
+      if constexpr (kHasMin<Block>) store(panel + kMinOffset + 2 * r, block.m);
+      const auto s = load<std::array<std::uint32_t, 4>>(block.qs.data());
+      blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
+                            {s[0] & kLowNibbles, s[1] & kLowNibbles, s[2] & kLowNibbles,
+                             s[3] & kLowNibbles, s[0] >> 4 & kLowNibbles, s[1] >> 4 & kLowNibbles,
+                             s[2] >> 4 & kLowNibbles, s[3] >> 4 & kLowNibbles});
+      if constexpr (kHasFifthBit<Block>) {
+        store(panel + kFifthBitsOffset + 4 * r,
+              transpose_fifth_bits(load<std::uint32_t>(block.qh.data())));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void Q4_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_blocks<Q4_0Block>(encoded, blocks, out);
+}
+void Q4_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+  encode_signed<Q4_0Block>(values, blocks, encoded);
+}
+void Q4_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                     std::int64_t columns, std::byte* panel) noexcept {
+  pack_nibbles<Q4_0Block>(rows_begin, row_bytes, rows, columns, panel);
+}
+
+void Q4_1Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_blocks<Q4_1Block>(encoded, blocks, out);
+}
+void Q4_1Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+  encode_range<Q4_1Block>(values, blocks, encoded);
+}
+void Q4_1Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                     std::int64_t columns, std::byte* panel) noexcept {
+  pack_nibbles<Q4_1Block>(rows_begin, row_bytes, rows, columns, panel);
+}
+
+void Q5_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_blocks<Q5_0Block>(encoded, blocks, out);
+}
+void Q5_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+  encode_signed<Q5_0Block>(values, blocks, encoded);
+}
+void Q5_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                     std::int64_t columns, std::byte* panel) noexcept {
+  pack_nibbles<Q5_0Block>(rows_begin, row_bytes, rows, columns, panel);
+}
+
+void Q5_1Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_blocks<Q5_1Block>(encoded, blocks, out);
+}
+void Q5_1Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+  encode_range<Q5_1Block>(values, blocks, encoded);
+}
+void Q5_1Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                     std::int64_t columns, std::byte* panel) noexcept {
+  pack_nibbles<Q5_1Block>(rows_begin, row_bytes, rows, columns, panel);
+}
+
+void Q8_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const auto block = load<Q8_0Block>(encoded + i * sizeof(Q8_0Block));
+    const float d = f16_to_f32(block.d);
+    for (std::size_t k = 0; k < kWidth; ++k) out[k] = d * static_cast<float>(block.qs[k]);
+    out += kWidth;
+  }
+}
+
+void Q8_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const float d = std::abs(extreme(values)) / 127.0f;
+    const float inverse = reciprocal(d);
+    Q8_0Block block{};
+    block.d = f32_to_f16(d);
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      const float rounded = std::round(values[k] * inverse);
+      block.qs[k] = std::isnan(rounded) ? std::int8_t{0} : static_cast<std::int8_t>(rounded);
+    }
+    store(encoded + i * sizeof(Q8_0Block), block);
+    values += kWidth;
+  }
+}
+
+void Q8_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                     std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  constexpr std::uint32_t kBias = 0x80808080u;  // adds 128 to each byte, whatever its sign
+  const PanelRows<Q8_0Block> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kWidth;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
+    std::byte* const quants = panel + kTraits.block_header_bytes;
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Q8_0Block>(source.at(r, i));
+      store(panel + 2 * r, block.d);
+      const auto words = load<std::array<std::uint32_t, 8>>(block.qs.data());
+      for (std::size_t g = 0; g < 8; ++g) {
+        store(quants + g * kWordBytes + 4 * r, words[g] ^ kBias);
+      }
+    }
+  }
+}
+
+}  // namespace sirocco
