@@ -15,7 +15,8 @@ namespace sirocco {
 class ThreadGroup {
  public:
   /// `threads` >= 1, the caller included. With `cpus`, helper i is bound to cpus[i % cpus.size()];
-  /// the caller is never moved. Throws ResourceExhausted when the system refuses a thread.
+  /// the caller is never moved. Throws InvalidArgument for less than 1 thread or a CPU that the
+  /// process may not use, ResourceExhausted when the system refuses a thread.
   explicit ThreadGroup(int threads, std::span<const int> cpus = {});
   ~ThreadGroup();
   ThreadGroup(const ThreadGroup&) = delete;
@@ -29,8 +30,9 @@ class ThreadGroup {
 
   /// body(begin, end, thread) over disjoint ranges that cover [0, count). Each thread first streams
   /// one contiguous share from front to back in steps of `grain`; a thread that has finished takes
-  /// steps from the end of the others' shares. Ranges are whole multiples of `grain`, but for the
-  /// last.
+  /// steps from the end of the others' shares. Each range is one step: `grain` indices from a
+  /// multiple of it, but for the last. A helper that has not begun when all steps are taken is not
+  /// waited for.
   void for_ranges(std::int64_t count, std::int64_t grain,
                   FunctionRef<void(std::int64_t begin, std::int64_t end, int thread)> body);
 
