@@ -1,5 +1,5 @@
 // expect-gcc: conversion from 'StrongId<sirocco::PositionTag.*' to non-scalar type 'StrongId<sirocco::TokenIdTag
-// expect-clang: no viable conversion from '(sirocco::)?Position' .* to '(sirocco::)?TokenId'
+// expect-clang: no viable conversion from 'StrongId<struct PositionTag.*' to 'StrongId<struct TokenIdTag
 // A place in a sequence is not an entry of a vocabulary, although both are 32-bit integers.
 #include "sirocco/base/ids.hpp"
 
