@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/models: tiny random models as GGUF files, with the logits that `transformers` computes for them.
+
+    make_golden.py [--out DIR] [--only NAME]...
+
+Each entry of MODELS is one model: a `transformers` configuration filled with seeded random weights. Its float32 GGUF is
+written with the names, keys and row order that llama.cpp's converter uses, its logits are recorded by `transformers`
+(eager attention, float32), and tools/reference_logits.py must reproduce them from the GGUF alone. The same weights in
+other formats get their logits from that program. A new family is an entry of FAMILIES and one of MODELS.
+
+Needs numpy, torch, transformers and gguf; the versions used are recorded in every NAME.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+import transformers
+from gguf import GGMLQuantizationType as Format
+
+import compare_logits
+import reference_logits
+
+PROMPT_TOKENS = 48
+CONTINUATION_TOKENS = 16
+MIN_MARGIN = 0.01  # between the first two logits of every greedy step
+MIN_DISTINCT = 6  # different tokens in a continuation: one that repeats a single token tells little
+AGREEMENT = 1e-5  # of the two references, largest difference over largest logit
+Array = np.ndarray
+
+
+# --- families: how a transformers model becomes a GGUF -----------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    config: type
+    model: type
+    write_keys: Callable[[gguf.GGUFWriter, transformers.PretrainedConfig], None]
+    # The tensor as the GGUF holds it.
+    convert: Callable[[str, Array, transformers.PretrainedConfig], Array]
+    extra_tensors: Callable[[transformers.PretrainedConfig], dict[str, Array]] = lambda _: {}
+    # Norms hold w and multiply with 1 + w.
+    norms_around_zero: bool = False
+
+
+NAMES = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+# What one name means differs: with norms on both sides, the one behind attention is named as Llama's in front of the MLP.
+PRE_NORM = {"post_attention_layernorm": "ffn_norm"}
+SANDWICH = {
+    "post_attention_layernorm": "post_attention_norm",
+    "pre_feedforward_layernorm": "ffn_norm",
+    "post_feedforward_layernorm": "post_ffw_norm",
+}
+
+
+SANDWICH_ENDS = ("post_attention_norm", "post_ffw_norm")
+
+
+def gguf_name(name: str, config: transformers.PretrainedConfig) -> str:
+    stem, kind = name.rsplit(".", 1)
+    if not stem.startswith("model.layers."):
+        return f"{NAMES[stem]}.{kind}"
+    _, _, layer, part = stem.split(".", 3)
+    return f"blk.{layer}.{(NAMES | (SANDWICH if 'gemma' in config.model_type else PRE_NORM))[part]}.{kind}"
+
+
+def write_common_keys(writer: gguf.GGUFWriter, config: transformers.PretrainedConfig) -> None:
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+
+
+def write_rotary_keys(writer: gguf.GGUFWriter, rotary: dict) -> None:
+    writer.add_rope_freq_base(rotary["rope_theta"])
+    if rotary["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rotary["factor"])
+
+
+def write_llama_keys(writer: gguf.GGUFWriter, config: transformers.LlamaConfig) -> None:
+    write_common_keys(writer, config)
+    write_rotary_keys(writer, config.rope_parameters)
+    writer.add_vocab_size(config.vocab_size)
+    writer.add_rope_dimension_count(config.head_dim)
+
+
+def convert_llama(name: str, values: Array, config: transformers.LlamaConfig) -> Array:
+    """Rows of q and k go from halves (i, i + E/2) to adjacent pairs, a head at a time; so do their biases."""
+    if ".attn_q." not in name and ".attn_k." not in name:
+        return values
+    heads = config.num_attention_heads if ".attn_q." in name else config.num_key_value_heads
+    halves = values.reshape(heads, 2, config.head_dim // 2, *values.shape[1:])
+    return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(values.shape)
+
+
+def llama_rope_factors(config: transformers.LlamaConfig) -> dict[str, Array]:
+    """Llama 3's scaling is stored as one divisor a frequency."""
+    rotary = config.rope_parameters
+    if rotary["rope_type"] != "llama3":
+        return {}
+    wavelength = 2 * math.pi * rotary["rope_theta"] ** (np.arange(0, config.head_dim, 2) / config.head_dim)
+    turns = rotary["original_max_position_embeddings"] / wavelength
+    low, high, factor = rotary["low_freq_factor"], rotary["high_freq_factor"], rotary["factor"]
+    smooth = (turns - low) / (high - low)
+    factors = np.where(turns > high, 1, np.where(turns < low, factor, 1 / ((1 - smooth) / factor + smooth)))
+    return {"rope_freqs.weight": factors.astype(np.float32)}
+
+
+def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
+    write_common_keys(writer, config)
+    writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
+    writer.add_final_logit_softcapping(config.final_logit_softcapping)
+    writer.add_sliding_window(config.sliding_window)
+
+
+def write_gemma3_keys(writer: gguf.GGUFWriter, config: transformers.Gemma3TextConfig) -> None:
+    write_common_keys(writer, config)
+    write_rotary_keys(writer, config.rope_parameters["full_attention"])
+    local_base = config.rope_parameters["sliding_attention"]["rope_theta"]
+    if local_base != 10000.0:  # files made before the key existed leave this default out
+        writer.add_rope_freq_base_swa(local_base)
+    if config.final_logit_softcapping:
+        writer.add_final_logit_softcapping(config.final_logit_softcapping)
+    if "sliding_attention" in config.layer_types:
+        writer.add_sliding_window(config.sliding_window)
+
+
+def convert_gemma(name: str, values: Array, _: transformers.PretrainedConfig) -> Array:
+    return values + 1 if name.endswith("norm.weight") else values
+
+
+FAMILIES = {
+    "llama": Family(transformers.LlamaConfig, transformers.LlamaForCausalLM, write_llama_keys, convert_llama,
+                    llama_rope_factors),
+    "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
+                     norms_around_zero=True),
+    "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
+                     norms_around_zero=True),
+}
+
+
+# --- models ------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiny:
+    family: str
+    shows: str
+    config: dict
+    # The format whose exact values the weights take; the file holds matrices in it.
+    stored: Format = Format.F32
+    # The same weights in other formats, matrices whose rows are no whole blocks in F16.
+    also: tuple[Format, ...] = ()
+
+
+def shape(layers: int, d: int, heads: int, kv_heads: int, e: int, f: int, v: int) -> dict:
+    return dict(num_hidden_layers=layers, hidden_size=d, num_attention_heads=heads, num_key_value_heads=kv_heads,
+                head_dim=e, intermediate_size=f, vocab_size=v, max_position_embeddings=256)
+
+
+ALL_FORMATS = (Format.F16, Format.BF16, Format.Q4_0, Format.Q4_1, Format.Q5_0, Format.Q5_1, Format.Q8_0)
+
+
+def gemma3_rotary(local_base: float) -> dict:
+    return {
+        "sliding_attention": {"rope_type": "default", "rope_theta": local_base},
+        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1000000.0},
+    }
+
+
+MODELS = {
+    "llama-gqa": Tiny(
+        "llama", "three KV heads for six query heads of 40, tied head; E is not D/H",
+        shape(2, 48, 6, 3, 40, 80, 160) | dict(tie_word_embeddings=True, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0})),
+    "llama-odd": Tiny(
+        "llama", "one KV head, no size a multiple of 16, untied head",
+        shape(2, 72, 2, 1, 64, 136, 259) | dict(tie_word_embeddings=False, rope_parameters={
+            "rope_type": "default", "rope_theta": 500000.0})),
+    "llama-bias": Tiny(
+        "llama", "biases in attention and MLP, linear rotary scaling, heads of 80, untied head",
+        shape(2, 32, 2, 1, 80, 56, 131) | dict(tie_word_embeddings=False, attention_bias=True, mlp_bias=True,
+                                               rope_parameters={"rope_type": "linear", "factor": 4.0,
+                                                                "rope_theta": 10000.0})),
+    "llama-rope3": Tiny(
+        "llama", "Llama 3's rotary scaling with all three ranges of wavelengths, tied head, every file format",
+        shape(2, 64, 2, 1, 64, 96, 288) | dict(tie_word_embeddings=True, rope_parameters={
+            "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0, "original_max_position_embeddings": 64}),
+        also=ALL_FORMATS),
+    "gemma3": Tiny(
+        "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
+        "the global one, QK-norm, E is not D/H",
+        shape(7, 32, 4, 2, 24, 64, 160) | dict(query_pre_attn_scalar=24, sliding_window=12,
+                                               rope_parameters=gemma3_rotary(2000.0)),
+        also=(Format.Q8_0, Format.Q4_0, Format.Q4_1)),
+    "gemma3-global": Tiny(
+        "gemma3", "no sliding window: every layer global; a cap on the final logits",
+        shape(2, 32, 2, 1, 32, 48, 97) | dict(query_pre_attn_scalar=32, sliding_window=4096, layer_types=[
+            "full_attention"] * 2, final_logit_softcapping=4.0, rope_parameters=gemma3_rotary(10000.0))),
+    "gemma3-deep": Tiny(
+        "gemma3", "62 layers, the one size whose attention scale is (D/H)^-0.5 and not E^-0.5; F16; the default local base",
+        shape(62, 16, 2, 1, 16, 16, 64) | dict(query_pre_attn_scalar=8, sliding_window=12,
+                                               rope_parameters=gemma3_rotary(10000.0)), stored=Format.F16),
+    "gemma2": Tiny(
+        "gemma2", "local and global layers in turn, window of 12, caps on attention scores and on the final logits",
+        shape(4, 32, 4, 2, 24, 64, 160) | dict(query_pre_attn_scalar=24, sliding_window=12, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0}, attn_logit_softcapping=3.0, final_logit_softcapping=4.0)),
+}
+
+
+# --- making one --------------------------------------------------------------------------------------------------------
+
+
+def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
+    """Random weights of sizes that keep every part of the model visible in the logits."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    for name, parameter in model.named_parameters():
+        normal = generator.standard_normal(parameter.shape)
+        if name.endswith("norm.weight"):
+            # Those behind a part are such that all parts together outweigh the token's embedding by five to one.
+            behind = gguf_name(name, model.config).split(".")[-2] in SANDWICH_ENDS
+            middle = 5 / math.sqrt(2 * model.config.num_hidden_layers) if behind else 1
+            values = 0.25 * middle * normal + middle - (1 if FAMILIES[tiny.family].norms_around_zero else 0)
+        elif name.endswith(".bias"):
+            values = 0.3 * normal
+        else:
+            values = normal / math.sqrt(parameter.shape[1])
+        values = values.astype(np.float16 if tiny.stored == Format.F16 and parameter.ndim == 2 else np.float32)
+        parameter.data = torch.from_numpy(values.astype(np.float32))
+
+
+@torch.no_grad()
+def build(tiny: Tiny, seed: int) -> tuple[torch.nn.Module, Array, Array]:
+    """The model, its prompt, and its logits over the prompt and a greedy continuation."""
+    family = FAMILIES[tiny.family]
+    config = family.config(**tiny.config, attn_implementation="eager", pad_token_id=None, bos_token_id=1,
+                           eos_token_id=2)
+    model = family.model(config).eval()
+    fill(model, tiny, seed)
+    tokens = np.random.Generator(np.random.PCG64([seed, 1])).integers(0, config.vocab_size, PROMPT_TOKENS).tolist()
+    for _ in range(CONTINUATION_TOKENS):
+        logits = model(torch.tensor([tokens]), use_cache=False).logits[0]
+        tokens.append(int(logits[-1].argmax()))
+    logits = model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()
+    return model, np.array(tokens), logits
+
+
+def margins(logits: Array) -> Array:
+    """The lead of the first token in every greedy step."""
+    top = np.sort(logits[PROMPT_TOKENS - 1:-1], axis=-1)[:, -2:]
+    return top[:, 1] - top[:, 0]
+
+
+FILE_TYPES = {
+    Format.F32: gguf.LlamaFileType.ALL_F32,
+    Format.F16: gguf.LlamaFileType.MOSTLY_F16,
+    Format.BF16: gguf.LlamaFileType.MOSTLY_BF16,
+    Format.Q4_0: gguf.LlamaFileType.MOSTLY_Q4_0,
+    Format.Q4_1: gguf.LlamaFileType.MOSTLY_Q4_1,
+    Format.Q5_0: gguf.LlamaFileType.MOSTLY_Q5_0,
+    Format.Q5_1: gguf.LlamaFileType.MOSTLY_Q5_1,
+    Format.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0,
+}
+
+
+def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format: Format) -> None:
+    family = FAMILIES[tiny.family]
+    writer = gguf.GGUFWriter(path, tiny.family)
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(f"tiny random {name}")
+    family.write_keys(writer, model.config)
+    writer.add_file_type(FILE_TYPES[format])
+    if format not in (Format.F32, Format.F16, Format.BF16):
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+    tensors = family.extra_tensors(model.config)
+    tied = model.config.tie_word_embeddings
+    for parameter_name, parameter in model.named_parameters():
+        if not (tied and parameter_name == "lm_head.weight"):
+            tensor_name = gguf_name(parameter_name, model.config)
+            tensors[tensor_name] = family.convert(tensor_name, parameter.detach().numpy(), model.config)
+    block = gguf.GGML_QUANT_SIZES[format][0]
+    for tensor_name, values in tensors.items():
+        values = np.ascontiguousarray(values, np.float32)
+        chosen = Format.F32 if values.ndim == 1 else format if values.shape[-1] % block == 0 else Format.F16
+        writer.add_tensor(tensor_name, gguf.quants.quantize(values, chosen), raw_dtype=chosen)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def largest_relative(reference: Array, other: Array) -> float:
+    return compare_logits.compare(reference, other)["max_relative"]
+
+
+def make(name: str, tiny: Tiny, out: Path) -> None:
+    file = out / f"{name}.gguf"
+    for seed in range(1, 1000):
+        model, tokens, logits = build(tiny, seed)
+        if margins(logits).min() < MIN_MARGIN or len(set(tokens[PROMPT_TOKENS:])) < MIN_DISTINCT:
+            continue
+        write_gguf(file, name, tiny, model, tiny.stored)
+        # Some random models amplify the last bit of a float beyond use; a mistake would show with every seed.
+        agreement = largest_relative(logits, reference_logits.Model(file).logits(tokens).astype(np.float32))
+        if agreement < AGREEMENT:
+            break
+    else:
+        raise SystemExit(f"{name}: no seed gives clear margins and two references that agree")
+    prompt = tokens[:PROMPT_TOKENS]
+    np.save(out / f"{name}.npy", logits[:PROMPT_TOKENS])
+
+    variants = []
+    for format in tiny.also:
+        variant = out / f"{name}-{format.name.lower()}.gguf"
+        write_gguf(variant, name, tiny, model, format)
+        expected = reference_logits.Model(variant).logits(prompt).astype(np.float32)
+        rounded = reference_logits.Model(variant, activations="int8").logits(prompt).astype(np.float32)
+        cost = compare_logits.compare(expected, rounded)
+        np.save(variant.with_suffix(".npy"), expected)
+        record = {"file": variant.name, "format": format.name, "logits": variant.with_suffix(".npy").name}
+        if format in reference_logits.INTEGER_FORMATS:
+            np.save(out / f"{variant.stem}-int8.npy", rounded)
+            record["logits_int8"] = f"{variant.stem}-int8.npy"
+            record["int8_cost"] = {key: round(cost[key], 6) for key in ("mean_kl", "top1", "max_relative")}
+        variants.append(record)
+
+    record = {
+        "name": name,
+        "shows": tiny.shows,
+        "architecture": tiny.family,
+        "file": file.name,
+        "format": tiny.stored.name,
+        "logits": f"{name}.npy",
+        "prompt": prompt.tolist(),
+        "continuation": tokens[PROMPT_TOKENS:].tolist(),
+        "min_margin": round(float(margins(logits).min()), 6),
+        "max_abs_logit": round(float(np.abs(logits[:PROMPT_TOKENS]).max()), 6),
+        "variants": variants,
+        "made_with": {
+            "script": "tools/make_golden.py",
+            "seed": seed,
+            "reference_agreement": float(f"{agreement:.1e}"),
+            "versions": {"python": sys.version.split()[0], "numpy": np.__version__, "torch": torch.__version__,
+                         "transformers": transformers.__version__, "gguf": gguf_version()},
+        },
+    }
+    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    print(f"{name:14} seed {seed:3}  margin {record['min_margin']:.3f}  references differ by {agreement:.1e}  "
+          f"largest logit {record['max_abs_logit']:.2f}  {file.stat().st_size / 1024:.0f} KiB")
+
+
+def gguf_version() -> str:
+    from importlib.metadata import version
+
+    return version("gguf")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(__file__).resolve().parent.parent / "tests" / "golden" / "models"
+    parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--only", action="append", choices=MODELS, help="make this one only (may be repeated)")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, tiny in MODELS.items():
+        if not args.only or name in args.only:
+            make(name, tiny, args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Logits of a GGUF language model by a plain float program: numpy for the arithmetic, the `gguf` package to read and
+dequantize. It shares no code with sirocco and is written for checking, not for speed.
+
+    reference_logits.py MODEL.gguf --tokens 1,2,3 --out logits.npy
+    reference_logits.py MODEL.gguf --tokens ids.npy --window 512 --out logits.npy
+
+Writes float32 [T, V]. `--window N` cuts the tokens into windows that know nothing of one another (a shorter rest is kept).
+`--activations int8` and `--kv f16` imitate the rounding that sirocco's numeric contract allows, to tell a mistake from
+the cost of the formats; without them everything is computed in `--dtype` (float64 by default).
+
+Architectures: one entry of FAMILIES each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+Array = np.ndarray
+
+
+def silu(x: Array) -> Array:
+    return x / (1 + np.exp(-x))
+
+
+def gelu_tanh(x: Array) -> Array:
+    return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    """What the architecture's name says and the file's metadata doesn't."""
+
+    activation: Callable[[Array], Array]
+    adjacent_pairs: bool  # rotary pairs are (2i, 2i+1); otherwise (i, i + E/2)
+    sandwich: bool = False  # norms also behind attention and feed-forward
+    scaled_embedding: bool = False  # by sqrt(D)
+    window_period: int = 0  # every n-th layer is global, the others local; 0: all global
+    local_freq_base: float | None = None  # default rotary base of local layers; None: as the global ones
+    local_scaled: bool = False  # rope.scaling.* holds for local layers too
+    scale_by_model_width: int = -1  # block count of the one size whose attention scale is (D/H)^-0.5
+
+
+FAMILIES = {
+    "llama": Family(silu, adjacent_pairs=True),
+    "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
+                     local_scaled=True, scale_by_model_width=46),
+    "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
+                     local_freq_base=10000.0, scale_by_model_width=62),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rotary:
+    """Angle a position of each pair of a head, [E/2]."""
+
+    frequencies: Array
+    adjacent_pairs: bool
+
+    def __call__(self, x: Array, positions: Array) -> Array:
+        """x [T, heads, E], rotated; dimensions beyond the rotary ones pass through."""
+        angle = positions[:, None] * self.frequencies[None, :]
+        cos, sin = np.cos(angle)[:, None, :].astype(x.dtype), np.sin(angle)[:, None, :].astype(x.dtype)
+        half = len(self.frequencies)
+        out = x.copy()
+        first, second = (slice(0, 2 * half, 2), slice(1, 2 * half, 2)) if self.adjacent_pairs else (
+            slice(0, half), slice(half, 2 * half))
+        out[..., first] = x[..., first] * cos - x[..., second] * sin
+        out[..., second] = x[..., first] * sin + x[..., second] * cos
+        return out
+
+
+@dataclasses.dataclass
+class Weight:
+    values: Array  # [rows, K]
+    integer: bool  # a block format of integers: its activations may be rounded
+
+
+INTEGER_FORMATS = {q for q in gguf.GGMLQuantizationType if q.name.startswith(("Q", "IQ", "TQ"))}
+
+
+def round_to_int8_blocks(x: Array, block: int = 32) -> Array:
+    """x [..., K] rounded to int8 in blocks of 32 with a float32 scale of amax / 127, to nearest even."""
+    blocks = x.astype(np.float32).reshape(*x.shape[:-1], -1, block)
+    scale = np.abs(blocks).max(-1, keepdims=True) / np.float32(127)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rounded = np.where(scale > 0, np.rint(blocks / scale), 0)
+    return (rounded.astype(x.dtype) * scale.astype(x.dtype)).reshape(x.shape)
+
+
+class Model:
+    def __init__(self, path: Path, dtype=np.float64, activations: str = "float", kv: str = "float"):
+        self.reader = gguf.GGUFReader(path)
+        self.tensors = {t.name: t for t in self.reader.tensors}
+        self.dtype, self.activations, self.kv = np.dtype(dtype), activations, kv
+        self.arch = self.reader.get_field("general.architecture").contents()
+        if self.arch not in FAMILIES:
+            raise SystemExit(f"{path}: architecture {self.arch!r}; this program knows {', '.join(FAMILIES)}")
+        self.family = FAMILIES[self.arch]
+        self.layers = self.key("block_count")
+        self.width = self.key("embedding_length")
+        self.heads = self.key("attention.head_count")
+        self.kv_heads = self.key("attention.head_count_kv", self.heads)
+        self.head_dim = self.key("attention.key_length", self.width // self.heads)
+        self.eps = self.key("attention.layer_norm_rms_epsilon")
+        self.window = self.key("attention.sliding_window", 0)
+        self.attention_cap = self.key("attn_logit_softcapping", 0.0)
+        self.logit_cap = self.key("final_logit_softcapping", 0.0)
+        per_head = self.width // self.heads if self.layers == self.family.scale_by_model_width else self.head_dim
+        self.scale = self.key("attention.scale", 0.0) or per_head**-0.5
+        self.rotary = {local: self.make_rotary(local) for local in (False, True)}
+        self.cached: dict[str, Weight] = {}
+
+    def key(self, name: str, default=None):
+        field = self.reader.get_field(f"{self.arch}.{name}")
+        if field is None and default is None:
+            raise SystemExit(f"metadata key {self.arch}.{name} is missing")
+        return default if field is None else field.contents()
+
+    def make_rotary(self, local: bool) -> Rotary:
+        dims = self.key("rope.dimension_count", self.head_dim)
+        base = self.key("rope.freq_base", 10000.0)
+        if local:
+            base = self.key("rope.freq_base_swa", self.family.local_freq_base or base)
+        frequencies = base ** (-np.arange(0, dims, 2, dtype=np.float64) / dims)
+        if "rope_freqs.weight" in self.tensors:
+            frequencies = frequencies / self.weight("rope_freqs.weight").values.reshape(-1)
+        if self.key("rope.scaling.type", "none") == "linear" and (not local or self.family.local_scaled):
+            frequencies = frequencies / self.key("rope.scaling.factor")
+        return Rotary(frequencies, self.family.adjacent_pairs)
+
+    def is_local(self, layer: int) -> bool:
+        if not self.window or not self.family.window_period:
+            return False
+        pattern = self.key("attention.sliding_window_pattern", self.family.window_period)
+        return bool(pattern[layer]) if isinstance(pattern, list) else layer % pattern < pattern - 1
+
+    def weight(self, name: str) -> Weight:
+        tensor = self.tensors[name]
+        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(self.dtype)
+        return Weight(values.reshape([int(n) for n in reversed(tensor.shape)]), tensor.tensor_type in INTEGER_FORMATS)
+
+    def get(self, name: str) -> Weight:
+        if name not in self.cached:
+            self.cached[name] = self.weight(name)
+        return self.cached[name]
+
+    def linear(self, x: Array, name: str) -> Array:
+        w = self.get(name + ".weight")
+        if w.integer and self.activations == "int8":
+            x = round_to_int8_blocks(x)
+        y = x @ w.values.T
+        return y + self.get(name + ".bias").values if name + ".bias" in self.tensors else y
+
+    def norm(self, x: Array, name: str) -> Array:
+        return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.get(name + ".weight").values
+
+    def attention(self, x: Array, layer: int) -> Array:
+        t, name = len(x), f"blk.{layer}."
+        q = self.linear(x, name + "attn_q").reshape(t, self.heads, self.head_dim)
+        k = self.linear(x, name + "attn_k").reshape(t, self.kv_heads, self.head_dim)
+        v = self.linear(x, name + "attn_v").reshape(t, self.kv_heads, -1)
+        if name + "attn_q_norm.weight" in self.tensors:
+            q, k = self.norm(q, name + "attn_q_norm"), self.norm(k, name + "attn_k_norm")
+        local, positions = self.is_local(layer), np.arange(t)
+        q, k = (self.rotary[local](part, positions) for part in (q, k))
+        if self.kv == "f16":
+            k, v = (part.astype(np.float16).astype(self.dtype) for part in (k, v))
+        distance = positions[:, None] - positions[None, :]
+        visible = (distance >= 0) & (distance < self.window) if local else distance >= 0
+        out = np.empty((t, self.heads, v.shape[-1]), self.dtype)
+        for head in range(self.heads):
+            shared = head // (self.heads // self.kv_heads)
+            scores = (q[:, head] @ k[:, shared].T) * self.dtype.type(self.scale)
+            if self.attention_cap:
+                scores = np.tanh(scores / self.attention_cap) * self.attention_cap
+            scores = np.where(visible, scores, -np.inf)
+            p = np.exp(scores - scores.max(-1, keepdims=True))
+            out[:, head] = (p / p.sum(-1, keepdims=True)) @ v[:, shared]
+        return self.linear(out.reshape(t, -1), name + "attn_output")
+
+    def feed_forward(self, x: Array, layer: int) -> Array:
+        name = f"blk.{layer}."
+        gate = self.family.activation(self.linear(x, name + "ffn_gate"))
+        return self.linear(gate * self.linear(x, name + "ffn_up"), name + "ffn_down")
+
+    def hidden(self, tokens: Array) -> Array:
+        """[T, D] behind the last norm."""
+        x = self.get("token_embd.weight").values[tokens]
+        if self.family.scaled_embedding:
+            x = x * self.dtype.type(self.width**0.5)
+        behind = self.norm if self.family.sandwich else lambda x, _: x
+        for layer in range(self.layers):
+            name = f"blk.{layer}."
+            x = x + behind(self.attention(self.norm(x, name + "attn_norm"), layer), name + "post_attention_norm")
+            x = x + behind(self.feed_forward(self.norm(x, name + "ffn_norm"), layer), name + "post_ffw_norm")
+        return self.norm(x, "output_norm")
+
+    def lm_head(self, hidden: Array) -> Array:
+        name = "output" if "output.weight" in self.tensors else "token_embd"
+        logits = self.linear(hidden, name)
+        return np.tanh(logits / self.logit_cap) * self.logit_cap if self.logit_cap else logits
+
+    def logits(self, tokens: Array) -> Array:
+        return self.lm_head(self.hidden(tokens))
+
+
+def read_tokens(text: str) -> Array:
+    """A .npy file, a text file of ids separated by commas or blanks, or such a list itself."""
+    if text.endswith(".npy"):
+        return np.load(text).reshape(-1).astype(np.int64)
+    if Path(text).is_file():
+        text = Path(text).read_text()
+    return np.array([int(n) for n in text.strip().strip("[]").replace(",", " ").split()], dtype=np.int64)
+
+
+def windows(tokens: Array, size: int) -> Iterator[Array]:
+    for start in range(0, len(tokens), size or len(tokens)):
+        yield tokens[start:start + (size or len(tokens))]
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
+    parser.add_argument("--activations", choices=["float", "int8"], default="float")
+    parser.add_argument("--kv", choices=["float", "f16"], default="float")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_model_options(parser)
+    parser.add_argument("--tokens", required=True, help="a .npy file, a text file of ids, or a list 1,2,3")
+    parser.add_argument("--window", type=int, default=0, help="tokens a window (default: all in one)")
+    parser.add_argument("--limit", type=int, default=0, help="use the first N tokens only")
+    parser.add_argument("--out", type=Path, required=True, help="float32 [T, V] as .npy")
+    args = parser.parse_args()
+
+    model = Model(args.model, args.dtype, args.activations, args.kv)
+    tokens = read_tokens(args.tokens)
+    tokens = tokens[:args.limit] if args.limit else tokens
+    vocabulary = int(model.tensors["token_embd.weight"].shape[1])
+    if not len(tokens) or tokens.min() < 0 or tokens.max() >= vocabulary:
+        raise SystemExit(f"need at least one token id, each from 0 to {vocabulary - 1}")
+    out = np.lib.format.open_memmap(args.out, mode="w+", dtype=np.float32, shape=(len(tokens), vocabulary))
+    done = 0
+    for part in windows(tokens, args.window):
+        out[done:done + len(part)] = model.logits(part)
+        done += len(part)
+        print(f"{done} of {len(tokens)} tokens", file=sys.stderr)
+    out.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
