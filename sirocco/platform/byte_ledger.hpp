@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sirocco {
+
+/// A budget of bytes and who holds how much of it. Whoever wants to allocate reserves first, under
+/// the name of an account ("weights", "KV cache"); reservations of one name are one account. It
+/// counts and refuses, it allocates nothing. Thread-safe.
+class ByteLedger {
+  struct State;
+
+ public:
+  /// A held part of the budget, given back on destruction. Move-only; may outlive the ledger. One
+  /// thread at a time.
+  class Reservation {
+   public:
+    Reservation() = default;
+    Reservation(Reservation&& other) noexcept;
+    Reservation& operator=(Reservation&& other) noexcept;
+    ~Reservation();
+
+    std::uint64_t bytes() const { return bytes_; }
+    /// Grows or shrinks to `bytes`. Throws ResourceExhausted, and keeps what it holds, when the
+    /// budget doesn't allow it. Not for one that was made empty or moved from.
+    void resize(std::uint64_t bytes);
+
+   private:
+    friend class ByteLedger;
+    Reservation(std::shared_ptr<State> state, std::size_t account, std::uint64_t bytes);
+
+    std::shared_ptr<State> state_;
+    std::size_t account_ = 0;
+    std::uint64_t bytes_ = 0;
+  };
+
+  struct Account {
+    std::string name;
+    std::uint64_t bytes;
+  };
+
+  explicit ByteLedger(std::uint64_t limit);
+
+  /// Takes `bytes` out of the budget for the account `what`. Throws ResourceExhausted that says
+  /// what was wanted, the limit, and who holds how much.
+  Reservation reserve(std::uint64_t bytes, std::string_view what);
+  /// The same for whoever can wait instead: nothing when the budget doesn't allow it now.
+  std::optional<Reservation> try_reserve(std::uint64_t bytes, std::string_view what);
+
+  std::uint64_t limit() const;
+  std::uint64_t in_use() const;
+  std::uint64_t free() const;
+  /// The most that was ever in use.
+  std::uint64_t peak() const;
+  /// The accounts that hold something, the largest first, equal ones by name.
+  std::vector<Account> accounts() const;
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sirocco
