@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/formats/gguf_cursor.hpp"
+#include "sirocco/tensor/metadata.hpp"
+#include "sirocco/tensor/weight_source.hpp"
+
+namespace sirocco {
+
+struct GgufEntry {
+  std::string_view key;
+  MetadataValue value;
+};
+
+/// The validated content of one GGUF file, in file order; views and bytes point into it.
+struct GgufHeader {
+  std::vector<GgufEntry> entries;
+  std::vector<StoredTensor> tensors;
+};
+
+/// Parses and validates a whole file. `origin` names it in messages.
+GgufHeader parse_gguf(std::span<const std::byte> bytes, std::string_view origin);
+
+/// The steps of it. `read_entries` reads `count` metadata entries and refuses duplicate keys;
+/// `read_tensors` reads `count` tensor descriptions, which end at the data, and refuses those that
+/// break the rules of gguf.hpp. `file` is the whole file that the cursor walks, `alignment` a power
+/// of two.
+std::vector<GgufEntry> read_entries(GgufCursor& cursor, std::uint64_t count);
+std::vector<StoredTensor> read_tensors(GgufCursor& cursor, std::uint64_t count,
+                                       std::span<const std::byte> file, std::uint64_t alignment);
+
+/// The indices of `names` in the order of the names; a name that occurs twice is a FormatError that
+/// calls it a `what`. Sorted, not hashed: no choice of names makes it slow.
+std::vector<std::uint32_t> unique_order(std::span<const std::string_view> names,
+                                        std::string_view what, std::string_view origin);
+
+}  // namespace sirocco
