@@ -1,0 +1,72 @@
+#include "sirocco/text/normalize.hpp"
+
+#include <utf8proc.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/text/utf8.hpp"
+
+namespace sirocco {
+namespace {
+
+int combining_class(utf8proc_int32_t code_point) {
+  return utf8proc_get_property(code_point)->combining_class;
+}
+
+// utf8proc orders marks by insertion, quadratic in the length of a run of them; hence one code
+// point at a time here, and a stable sort of each run.
+std::vector<utf8proc_int32_t> decomposed(std::string_view text) {
+  std::vector<utf8proc_int32_t> points;
+  points.reserve(text.size());
+  for (std::size_t pos = 0; pos < text.size();) {
+    const Utf8Unit unit = decode_utf8(text, pos);
+    pos += unit.size;
+    std::array<utf8proc_int32_t, 32> parts{};
+    int last_boundary = 0;
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(unit.value), parts.data(),
+                                parts.size(), UTF8PROC_DECOMPOSE, &last_boundary);
+    if (count > 0 && count <= static_cast<utf8proc_ssize_t>(parts.size())) {
+      points.insert(points.end(), parts.begin(), parts.begin() + count);
+    } else {
+      points.push_back(static_cast<utf8proc_int32_t>(unit.value));
+    }
+  }
+  for (auto begin = points.begin(); begin != points.end();) {
+    begin = std::find_if(begin, points.end(), [](auto c) { return combining_class(c) != 0; });
+    const auto end =
+        std::find_if(begin, points.end(), [](auto c) { return combining_class(c) == 0; });
+    std::stable_sort(begin, end,
+                     [](auto a, auto b) { return combining_class(a) < combining_class(b); });
+    begin = end;
+  }
+  return points;
+}
+
+}  // namespace
+
+bool surely_nfc(std::string_view text) noexcept {
+  // 0xCC leads U+0300; everything below has a smaller lead byte, and continuation bytes are
+  // smaller.
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) >= 0xCC; });
+}
+
+std::string to_nfc(std::string_view text) {
+  if (surely_nfc(text)) return std::string(text);
+  std::vector<utf8proc_int32_t> points = decomposed(text);
+  const utf8proc_ssize_t count =
+      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+  SIROCCO_CHECK(count >= 0);
+  std::string out;
+  out.reserve(text.size());
+  for (utf8proc_ssize_t i = 0; i < count; ++i)
+    append_utf8(out, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+  return out;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sirocco/base/ids.hpp"
+#include "sirocco/text/added_tokens.hpp"
+#include "sirocco/text/encode_context.hpp"
+#include "sirocco/text/vocabulary.hpp"
+
+namespace sirocco {
+
+/// SentencePiece's byte-pair encoding (the `llama` model of GGUF: Llama 2, Mistral, Phi-3, Gemma).
+/// Spaces are written as U+2581; the characters of the text are joined while the joined text is a
+/// piece, the highest score first and the leftmost of equals; what stays unknown is spelled by byte
+/// tokens.
+class SentencePieceBpe {
+ public:
+  struct Options {
+    bool add_space_prefix = true;           ///< at the start, and after a control token
+    bool remove_extra_whitespaces = false;  ///< strip spaces at both ends, one between words
+    std::optional<TokenId> unknown;
+  };
+
+  /// Throws FormatError for a byte token that isn't <0xNN> or comes twice, and for a vocabulary
+  /// that has neither all byte tokens nor an unknown token.
+  SentencePieceBpe(const Vocabulary& vocabulary, Options options, std::string_view origin);
+
+  /// Appends the tokens of `text` to `context.out`; `first`: a space prefix is due here.
+  void encode(const Vocabulary& vocabulary, std::string_view text, bool first,
+              EncodeContext& context) const;
+
+  /// Appends the bytes that a token stands for.
+  void append_bytes(const Vocabulary& vocabulary, TokenId id, std::string& out) const;
+
+  /// User-defined pieces are matched within the normalized text, by `encode` itself.
+  static constexpr bool kCutsUserDefined = false;
+
+ private:
+  std::string normalize(std::string_view text, bool first) const;
+  void encode_word(const Vocabulary& vocabulary, std::string_view word,
+                   EncodeContext& context) const;
+  void merge_word(const Vocabulary& vocabulary, std::string_view word,
+                  EncodeContext& context) const;
+  void emit_unknown(std::string_view text, EncodeContext& context) const;
+
+  Options options_;
+  AddedTokens user_defined_;
+  std::array<TokenId, 256> byte_tokens_;  // -1: none
+  bool spells_bytes_ = false;
+  bool words_are_independent_ = false;  // no piece continues beyond the start of a word
+};
+
+}  // namespace sirocco

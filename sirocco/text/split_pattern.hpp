@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "sirocco/base/function_ref.hpp"
+
+namespace sirocco {
+
+/// What tokenizing cost, for tests and reports: every number grows at most in proportion to the
+/// input (merge_steps: times its logarithm).
+struct TokenizeStats {
+  std::uint64_t pattern_matches = 0;  ///< calls of the matcher
+  std::uint64_t pattern_retries = 0;  ///< of those, repeated with a higher limit of steps
+  std::uint64_t pattern_cuts = 0;     ///< places cut bluntly because the steps were used up
+  std::uint64_t merge_steps = 0;      ///< pairs looked at, and heap operations
+  std::uint64_t words = 0;            ///< pieces given to the merger
+  std::uint64_t cached_words = 0;     ///< of those, answered from an equal piece of the same text
+};
+
+/// What the patterns of one tokenize call share: scratch memory of the matcher and the steps left.
+class SplitRun {
+ public:
+  /// `input_bytes` is the size of the text to come: it bounds the work.
+  SplitRun(std::size_t input_bytes, TokenizeStats& stats);
+  ~SplitRun();
+  SplitRun(const SplitRun&) = delete;
+  SplitRun& operator=(const SplitRun&) = delete;
+
+  TokenizeStats& stats() noexcept { return stats_; }
+
+ private:
+  friend class SplitPattern;
+  struct Matcher;
+  std::unique_ptr<Matcher> matcher_;
+  TokenizeStats& stats_;
+};
+
+/// A regular expression that cuts text into pieces. Its language is that of Hugging Face's
+/// tokenizer.json (Oniguruma's Unicode syntax) as far as PCRE2 shares it; `\s` and `\S` mean the
+/// property White_Space, which PCRE2's own do not quite. Immutable, safe to share between threads.
+class SplitPattern {
+ public:
+  /// Throws UnsupportedError where PCRE2 refuses the pattern, with its reason and place.
+  explicit SplitPattern(std::string_view pattern);
+  ~SplitPattern();
+  SplitPattern(SplitPattern&&) noexcept;
+  SplitPattern& operator=(SplitPattern&&) noexcept;
+
+  /// Calls `emit(piece, matched)` for every match and every gap between matches, in order, so that
+  /// the pieces together are `text` (well-formed UTF-8) and none is empty. Never fails and never
+  /// hangs: a match that needs more steps than the run has left is given up, and the text cut after
+  /// a bounded number of characters there.
+  void split(std::string_view text, SplitRun& run,
+             FunctionRef<void(std::string_view piece, bool matched)> emit) const;
+
+ private:
+  struct Compiled;
+  std::unique_ptr<Compiled> compiled_;
+};
+
+}  // namespace sirocco

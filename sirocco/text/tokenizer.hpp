@@ -1,0 +1,91 @@
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/ids.hpp"
+#include "sirocco/tensor/metadata.hpp"
+#include "sirocco/text/special_tokens.hpp"
+#include "sirocco/text/split_pattern.hpp"
+#include "sirocco/text/vocabulary.hpp"
+
+namespace sirocco {
+
+/// Turns text into tokens and back.
+template <class T>
+concept TokenizerModel =
+    requires(const T& model, std::string_view text, std::span<const TokenId> tokens) {
+      { model.tokenize(text) } -> std::same_as<std::vector<TokenId>>;
+      { model.detokenize(tokens) } -> std::same_as<std::string>;
+    };
+
+/// A piece of a prompt with its provenance. Control tokens are recognized only in trusted text
+/// (what a template or the program wrote), never in what a user, a document or a tool said.
+struct TextSegment {
+  std::string_view text;
+  bool trusted = false;
+};
+
+struct TokenizeOptions {
+  bool parse_special = false;      ///< the text is trusted: control tokens match in it
+  bool add_special = false;        ///< BOS and EOS as the model says
+  TokenizeStats* stats = nullptr;  ///< if given, what the call cost is added to it
+};
+
+struct DetokenizeOptions {
+  bool show_control = false;  ///< control tokens appear as their text instead of vanishing
+};
+
+struct TokenizerParts;
+
+/// A vocabulary, the algorithm that spells text with it, and its special tokens. Immutable: one may
+/// serve any number of threads and pipelines.
+class Tokenizer {
+ public:
+  explicit Tokenizer(TokenizerParts parts);
+  ~Tokenizer();
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+
+  /// The tokens of any bytes. Byte-level vocabularies keep all of them, UTF-8 or not. Throws
+  /// InvalidArgument for more than 2 GiB, nothing else.
+  std::vector<TokenId> tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
+
+  /// The tokens of the segments' concatenation: provenance decides which control tokens match (one
+  /// lies wholly within trusted text) and nothing else; ordinary text is cut as if there were no
+  /// segments. `options.parse_special` is not looked at.
+  std::vector<TokenId> tokenize(std::span<const TextSegment> segments,
+                                const TokenizeOptions& options = {}) const;
+
+  /// The bytes that the tokens stand for, which need not be UTF-8 (StreamingDetokenizer gives
+  /// text). Throws InvalidArgument for an id outside the vocabulary.
+  std::string detokenize(std::span<const TokenId> tokens,
+                         const DetokenizeOptions& options = {}) const;
+
+  /// Appends the bytes of one token, control or not. Throws as `detokenize`.
+  void append_bytes(TokenId id, std::string& out) const;
+
+  /// Texts as the file spells them, kinds, scores.
+  const Vocabulary& vocabulary() const noexcept;
+  const SpecialTokens& special() const noexcept;
+
+  /// Whether a text's first token carries a space that is not in the text.
+  bool adds_space_prefix() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+static_assert(TokenizerModel<Tokenizer>);
+
+/// The tokenizer that a GGUF's `tokenizer.ggml.*` keys describe. Throws FormatError for a key that
+/// is missing, has the wrong type or contradicts another, and UnsupportedError for a model or
+/// pre-tokenizer that this build doesn't know, naming those it does.
+Tokenizer make_tokenizer(const Metadata& metadata);
+
+}  // namespace sirocco

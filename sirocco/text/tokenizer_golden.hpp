@@ -1,0 +1,148 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/text/detokenizer.hpp"
+#include "sirocco/text/pretokenizer.hpp"
+#include "sirocco/text/tokenizer.hpp"
+#include "sirocco/text/tokenizer_fixture.hpp"
+
+namespace sirocco {
+
+/// For tests: one line of tests/golden/tokenizer/cases.tsv with its share of expected.bin.
+struct GoldenCase {
+  std::string kind;                     ///< ids, pieces or text
+  std::string vocab;                    ///< file of the vocabulary, or "model"
+  std::string pre;                      ///< replaces the vocabulary's pre-tokenizer, unless "-"
+  std::string options;                  ///< "special", or "-"
+  std::vector<std::uint32_t> expected;  ///< a hash an input; 0: the reference has no answer
+};
+
+inline std::string golden_folder() {
+  return std::string(SIROCCO_SOURCE_DIR) + "/tests/golden/tokenizer/";
+}
+
+inline std::vector<std::string> golden_strings() {
+  const std::string bytes = read_file(golden_folder() + "strings.bin");
+  FixtureReader reader(bytes);
+  std::vector<std::string> strings(reader.number<std::uint32_t>());
+  for (std::string& text : strings) text = reader.text();
+  return strings;
+}
+
+inline std::vector<GoldenCase> golden_cases() {
+  std::istringstream lines(read_file(golden_folder() + "cases.tsv"));
+  const std::string bytes = read_file(golden_folder() + "expected.bin");
+  FixtureReader reader(bytes);
+  std::vector<GoldenCase> cases;
+  GoldenCase next;
+  std::size_t count = 0;
+  while (lines >> next.kind >> next.vocab >> next.pre >> next.options >> count) {
+    next.expected.resize(count);
+    for (std::uint32_t& hash : next.expected) hash = reader.number<std::uint32_t>();
+    cases.push_back(next);
+  }
+  return cases;
+}
+
+/// FNV-1a, as in the script that made the expectations.
+class GoldenHash {
+ public:
+  void add(std::string_view bytes) {
+    for (const char c : bytes) {
+      value_ = (value_ ^ static_cast<unsigned char>(c)) * 0x01000193U;
+    }
+  }
+  void add(std::uint32_t number) {
+    for (int shift = 0; shift < 32; shift += 8) {
+      value_ = (value_ ^ ((number >> shift) & 0xFFU)) * 0x01000193U;
+    }
+  }
+  std::uint32_t value() const { return value_; }
+
+ private:
+  std::uint32_t value_ = 0x811C9DC5U;
+};
+
+inline std::uint32_t golden_hash(const std::vector<TokenId>& ids) {
+  GoldenHash hash;
+  for (const TokenId id : ids) hash.add(static_cast<std::uint32_t>(id.value()));
+  return hash.value();
+}
+
+inline std::string streamed(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+  StreamingDetokenizer stream(tokenizer);
+  std::string text;
+  for (const TokenId id : ids) text += stream.push(id);
+  return text + stream.finish();
+}
+
+/// The ids that the script detokenized: xorshift32 from a fixed seed.
+inline std::vector<std::vector<TokenId>> golden_ids(std::size_t count, std::size_t vocabulary) {
+  std::uint32_t state = 0x5EED;
+  const auto next = [&] {
+    state ^= state << 13U;
+    state ^= state >> 17U;
+    state ^= state << 5U;
+    return state;
+  };
+  std::vector<std::vector<TokenId>> all(count);
+  for (auto& ids : all) {
+    ids.resize(next() % 12);
+    for (TokenId& id : ids) id = TokenId(static_cast<std::int32_t>(next() % vocabulary));
+  }
+  return all;
+}
+
+inline std::string shown(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) {
+  std::string out;
+  for (const TokenId id : ids) {
+    out += fmt::format("{}:{} ", id.value(), quoted(tokenizer.vocabulary().text(id)));
+  }
+  return out;
+}
+
+/// Runs one case of kind ids or text; at most a few of the differences are printed.
+inline void expect_golden(const GoldenCase& golden, const Tokenizer& tokenizer,
+                          const std::vector<std::string>& strings) {
+  SCOPED_TRACE(golden.kind + " " + golden.vocab + " " + golden.pre + " " + golden.options);
+  std::size_t compared = 0;
+  std::size_t different = 0;
+  const auto compare = [&](std::size_t i, std::uint32_t hash,
+                           const std::function<std::string()>& show) {
+    if (golden.expected[i] == 0) return;
+    ++compared;
+    if (hash == golden.expected[i]) return;
+    if (++different <= 3) ADD_FAILURE() << "input " << i << ": " << show();
+  };
+  if (golden.kind == "ids") {
+    ASSERT_LE(golden.expected.size(), strings.size());
+    const TokenizeOptions options{.parse_special = golden.options == "special"};
+    for (std::size_t i = 0; i < golden.expected.size(); ++i) {
+      const auto ids = tokenizer.tokenize(strings[i], options);
+      compare(i, golden_hash(ids),
+              [&] { return quoted(strings[i], 400) + " gave " + shown(tokenizer, ids); });
+    }
+  } else {
+    const auto inputs = golden_ids(golden.expected.size(), tokenizer.vocabulary().size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      GoldenHash hash;
+      const std::string text = streamed(tokenizer, inputs[i]);
+      hash.add(text);
+      compare(i, hash.value(),
+              [&] { return shown(tokenizer, inputs[i]) + " gave " + quoted(text, 400); });
+    }
+  }
+  EXPECT_EQ(different, 0U) << "of " << compared;
+  EXPECT_GT(compared, golden.expected.size() / 3);
+}
+
+}  // namespace sirocco

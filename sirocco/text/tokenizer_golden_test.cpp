@@ -1,0 +1,88 @@
+#include "sirocco/text/tokenizer_golden.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace sirocco {
+namespace {
+
+const std::vector<GoldenCase>& cases() {
+  static const std::vector<GoldenCase> all = golden_cases();
+  return all;
+}
+
+const std::vector<std::string>& strings() {
+  static const std::vector<std::string> all = golden_strings();
+  return all;
+}
+
+Tokenizer tokenizer_of(const GoldenCase& golden) {
+  FixtureMetadata metadata = FixtureMetadata::load(golden_folder() + golden.vocab + ".vocab");
+  if (golden.pre != "-") metadata.set_text("tokenizer.ggml.pre", golden.pre);
+  return make_tokenizer(metadata);
+}
+
+class Golden : public testing::TestWithParam<std::size_t> {};
+
+TEST_P(Golden, AgreesWithTheReference) {
+  const GoldenCase& golden = cases()[GetParam()];
+  if (golden.kind == "pieces") {
+    const PretokenizerRow* row = find_pretokenizer(golden.pre);
+    ASSERT_NE(row, nullptr);
+    const Pretokenizer pretokenizer(row->stages, row->normalization);
+    int different = 0;
+    for (std::size_t i = 0; i < golden.expected.size(); ++i) {
+      TokenizeStats stats;
+      SplitRun run(strings()[i].size(), stats);
+      GoldenHash hash;
+      std::string shown;
+      pretokenizer.split(strings()[i], run, [&](std::string_view piece) {
+        hash.add(static_cast<std::uint32_t>(piece.size()));
+        hash.add(piece);
+        shown += quoted(piece) + " ";
+      });
+      if (hash.value() != golden.expected[i] && ++different <= 3) {
+        ADD_FAILURE() << golden.pre << " cuts string " << i << " as " << shown;
+      }
+    }
+    EXPECT_EQ(different, 0);
+    return;
+  }
+  // The default model's own vocabulary is compared where the model is: tests/end_to_end.
+  if (golden.vocab == "model") return;
+  expect_golden(golden, tokenizer_of(golden), strings());
+}
+
+std::string case_name(const testing::TestParamInfo<std::size_t>& info) {
+  const GoldenCase& golden = cases()[info.param];
+  std::string name =
+      std::to_string(info.param) + "_" + golden.kind + "_" + golden.vocab + "_" + golden.pre;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorded, Golden, testing::Range<std::size_t>(0, cases().size()),
+                         case_name);
+
+// A row that shares neither stages nor flags with a recorded one would be a row that nothing
+// checks.
+TEST(PretokenizerTable, EveryRowIsCompared) {
+  std::set<std::pair<const PretokenizerStage*, Normalization>> recorded;
+  for (const GoldenCase& golden : cases()) {
+    if (golden.kind != "ids" || golden.pre == "-") continue;
+    const PretokenizerRow* row = find_pretokenizer(golden.pre);
+    ASSERT_NE(row, nullptr) << golden.pre;
+    recorded.emplace(row->stages.data(), row->normalization);
+  }
+  std::set<std::string_view> names;
+  for (const PretokenizerRow& row : pretokenizer_rows()) {
+    EXPECT_TRUE(recorded.contains({row.stages.data(), row.normalization})) << row.name;
+    EXPECT_TRUE(names.insert(row.name).second) << row.name << " twice";
+  }
+}
+
+}  // namespace
+}  // namespace sirocco
