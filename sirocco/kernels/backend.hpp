@@ -54,10 +54,9 @@ enum class GateActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
 /// The rows of a step, as tensors of the backend. S sequences stand one after another; sequence s
 /// owns the rows [row_begin[s], row_begin[s + 1]), at consecutive positions.
 struct BatchTensors {
-  Tensor tokens;     ///< i32 [T]
   Tensor positions;  ///< i32 [T]
   Tensor row_begin;  ///< i32 [S + 1]
-  std::int64_t rows() const { return tokens.rows(); }
+  std::int64_t rows() const { return positions.rows(); }
   std::int64_t sequences() const { return row_begin.rows() - 1; }
 };
 

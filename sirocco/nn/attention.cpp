@@ -1,0 +1,143 @@
+#include "sirocco/nn/attention.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include "sirocco/base/checked.hpp"
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+void require_size(const char* what, std::int64_t found, std::int64_t expected) {
+  if (found != expected) {
+    throw InvalidArgument("attention: {} is {}, but the configuration makes it {}", what, found,
+                          expected);
+  }
+}
+
+/// A cache for the rows of one step, in its scratch memory: sequence s owns blocks of its own.
+KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context) {
+  const std::vector<SequenceRows>& rows = context.host_rows().sequences;
+  const auto sequences = static_cast<std::int64_t>(rows.size());
+  int longest = 0;
+  for (const SequenceRows& s : rows) {
+    SIROCCO_CHECK(s.first == Position(0));
+    longest = std::max(longest, s.rows);
+  }
+  const int positions = ceil_div(longest, kPanelRows) * kPanelRows;
+  const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
+  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, DType::kF32, positions));
+  const Tensor pool = context.scratch().tensor(DType::kU8, {sequences, bytes});
+  std::vector<std::int32_t> blocks(static_cast<std::size_t>(sequences));
+  std::iota(blocks.begin(), blocks.end(), 0);
+  const Tensor table = context.ops().upload(context.scratch(), blocks, {sequences, 1});
+  return layout.view({0, 0}, DType::kF32, positions,
+                     reinterpret_cast<std::byte*>(pool.as<std::uint8_t>()), table);
+}
+
+}  // namespace
+
+template <class M>
+MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
+                                    Linear o, Mask mask)
+    : config_(config),
+      q_(std::move(q)),
+      k_(std::move(k)),
+      v_(std::move(v)),
+      o_(std::move(o)),
+      mask_(mask) {
+  AttentionConfig& c = config_;
+  if (c.heads <= 0 || c.kv_heads <= 0 || c.head_dim <= 0 || c.heads % c.kv_heads != 0) {
+    throw InvalidArgument(
+        "attention: {} query heads over {} key/value heads of {} elements; all must be positive, "
+        "and the first a "
+        "multiple of the second",
+        c.heads, c.kv_heads, c.head_dim);
+  }
+  if (c.value_dim == 0) c.value_dim = c.head_dim;
+  if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  require_size("the width of queries", q_.outputs(), std::int64_t{c.heads} * c.head_dim);
+  require_size("the width of keys", k_.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
+  require_size("the width of values", v_.outputs(), std::int64_t{c.kv_heads} * c.value_dim);
+  require_size("the output projection's input", o_.inputs(), std::int64_t{c.heads} * c.value_dim);
+  require_size("the key projection's input", k_.inputs(), q_.inputs());
+  require_size("the value projection's input", v_.inputs(), q_.inputs());
+}
+
+template <class M>
+MaskedAttention<M> MaskedAttention<M>::with_qk_norm(RmsNorm q, RmsNorm k) && {
+  if (q.width() != config_.head_dim)
+    require_size("the query norm's width", q.width(), q_.outputs());
+  if (k.width() != config_.head_dim) require_size("the key norm's width", k.width(), k_.outputs());
+  q_norm_.emplace(std::move(q));
+  k_norm_.emplace(std::move(k));
+  return std::move(*this);
+}
+
+template <class M>
+MaskedAttention<M> MaskedAttention<M>::with_rotary(std::shared_ptr<const Rotary> rotary) && {
+  if (rotary != nullptr && rotary->dims() > config_.head_dim) {
+    throw InvalidArgument("attention: rotary over {} elements of heads that have {}",
+                          rotary->dims(), config_.head_dim);
+  }
+  rotary_ = std::move(rotary);
+  return std::move(*this);
+}
+
+template <class M>
+MaskedAttention<M> MaskedAttention<M>::with_paged_attn(PagedAttention) && {
+  paged_ = true;
+  return std::move(*this);
+}
+
+template <class M>
+CacheNeed MaskedAttention<M>::cache_need() const {
+  if (!paged_) return {};
+  return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
+}
+
+template <class M>
+Tensor MaskedAttention<M>::mix(const Activations& x, LayerIndex layer,
+                               TransformContext& context) const {
+  const KvCacheView cache =
+      paged_ ? context.cache(layer)
+             : step_cache({config_.kv_heads, config_.head_dim, config_.value_dim}, context);
+  return forward(x, mask_, cache, context.batch().positions, context);
+}
+
+template <class M>
+Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
+                                   const Tensor& positions, TransformContext& metadata) const {
+  const std::int64_t rows = positions.rows();
+  Backend& ops = metadata.ops();
+  auto [q, k, v] = project<3>(x, {&q_, &k_, &v_}, metadata);
+  if (q_norm_) q_norm_->apply(q, metadata);
+  if (k_norm_) k_norm_->apply(k, metadata);
+  q = q.reshaped({rows, config_.heads, config_.head_dim});
+  k = k.reshaped({rows, config_.kv_heads, config_.head_dim});
+  v = v.reshaped({rows, config_.kv_heads, config_.value_dim});
+  if (rotary_ != nullptr) {
+    const Tensor table = metadata.rotary_table(*rotary_);
+    ops.rotate(q, table);
+    ops.rotate(k, table);
+  }
+  ops.write_cache(metadata.batch(), k, v, cache);
+  const Tensor mixed =
+      metadata.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
+  ops.attention(metadata.batch(), {.q = q,
+                                   .cache = cache,
+                                   .mask = mask.spec(),
+                                   .scale = config_.scale,
+                                   .logit_cap = config_.logit_cap,
+                                   .out = mixed});
+  return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
+}
+
+template class MaskedAttention<CausalMask>;
+template class MaskedAttention<WindowMask>;
+static_assert(Attention<CausalAttention> && Attention<SlidingWindowAttention>);
+
+}  // namespace sirocco

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "sirocco/nn/cache.hpp"
+#include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/linear.hpp"
+#include "sirocco/nn/norms.hpp"
+#include "sirocco/nn/rotary.hpp"
+
+namespace sirocco {
+
+// Masks are predicates, told to the kernel as a rule; none is ever written out as a matrix.
+
+/// A query sees itself and what came before.
+struct CausalMask {
+  MaskSpec spec() const { return {.causal = true}; }
+  CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kFull, g}; }
+};
+
+/// A query sees itself and the `window - 1` positions before.
+struct WindowMask {
+  std::int32_t window = MaskSpec::kNoWindow;
+  MaskSpec spec() const { return {.causal = true, .window = window}; }
+  CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kWindow, g, window}; }
+};
+
+/// What of an attention is not weights.
+struct AttentionConfig {
+  int heads = 0;
+  int kv_heads = 0;
+  int head_dim = 0;        ///< of queries and keys
+  int value_dim = 0;       ///< of values; 0: as head_dim
+  float scale = 0.0f;      ///< of the dot products; 0: 1 / sqrt(head_dim)
+  float logit_cap = 0.0f;  ///< Gemma 2's soft cap on scores; 0: none
+};
+
+/// The mark that an attention keeps its keys and values in the paged cache of the pipeline. One
+/// without it sees the rows of the step only, which are then whole sequences from position 0.
+struct PagedAttention {};
+
+/// Softmax attention with grouped queries over a masked sequence. Built in one expression:
+///   CausalAttention(config, q, k, v, o).with_qk_norm(qn,
+///   kn).with_rotary(rotary).with_paged_attn({})
+/// Throws InvalidArgument when the dimensions of projections, norms or rotary don't fit the
+/// configuration.
+template <class M>
+class MaskedAttention {
+ public:
+  using Mask = M;
+
+  MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v, Linear o,
+                  Mask mask = {});
+
+  /// Normalizes queries and keys head by head (or across all heads, when the norms are that wide).
+  MaskedAttention with_qk_norm(RmsNorm q, RmsNorm k) &&;
+  MaskedAttention with_rotary(std::shared_ptr<const Rotary> rotary) &&;
+  MaskedAttention with_paged_attn(PagedAttention) &&;
+
+  /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
+  /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
+  Tensor forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
+                 const Tensor& positions, TransformContext& metadata) const;
+  bool has_paged_attn() const { return paged_; }
+
+  Tensor mix(const Activations& x, LayerIndex layer, TransformContext& context) const;
+  CacheNeed cache_need() const;
+  ActivationForms input_forms() const { return forms_for(q_) | forms_for(k_) | forms_for(v_); }
+
+ private:
+  AttentionConfig config_;
+  Linear q_, k_, v_, o_;
+  Mask mask_;
+  std::optional<RmsNorm> q_norm_;
+  std::optional<RmsNorm> k_norm_;
+  std::shared_ptr<const Rotary> rotary_;
+  bool paged_ = false;
+};
+
+using CausalAttention = MaskedAttention<CausalMask>;
+using SlidingWindowAttention = MaskedAttention<WindowMask>;
+
+extern template class MaskedAttention<CausalMask>;
+extern template class MaskedAttention<WindowMask>;
+
+}  // namespace sirocco

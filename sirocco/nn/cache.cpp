@@ -1,0 +1,77 @@
+#include "sirocco/nn/cache.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace sirocco {
+namespace {
+
+constexpr std::array kTraits = {
+    CacheTraits{CacheKind::kFull, "full", true, true, true},
+    CacheTraits{CacheKind::kWindow, "window", true, false, false},
+    CacheTraits{CacheKind::kLatent, "latent", true, true, true},
+    CacheTraits{CacheKind::kCross, "cross", true, false, true},
+    CacheTraits{CacheKind::kRecurrent, "recurrent", false, false, true},
+    CacheTraits{CacheKind::kNone, "none", false, true, true},
+};
+
+std::size_t keys_bytes(const CacheGeometry& g, DType dtype, int positions) {
+  return static_cast<std::size_t>(g.kv_heads) * static_cast<std::size_t>(g.key_dim) *
+         static_cast<std::size_t>(positions) * dtype_bytes(dtype);
+}
+
+std::size_t values_bytes(const CacheGeometry& g, DType dtype, int positions) {
+  return static_cast<std::size_t>(g.kv_heads) * static_cast<std::size_t>(g.value_dim) *
+         static_cast<std::size_t>(positions) * dtype_bytes(dtype);
+}
+
+}  // namespace
+
+const CacheTraits& cache_traits(CacheKind kind) { return kTraits[static_cast<std::size_t>(kind)]; }
+
+CacheLayout::CacheLayout(LayerIndex first, const std::vector<CacheNeed>& layers) : first_(first) {
+  for (const CacheNeed& need : layers) {
+    if (need.kind == CacheKind::kNone) {
+      layers_.push_back({});
+      continue;
+    }
+    auto group = std::find_if(groups_.begin(), groups_.end(),
+                              [&](const CacheGroup& g) { return g.need == need; });
+    if (group == groups_.end()) group = groups_.insert(groups_.end(), CacheGroup{need, 0});
+    layers_.push_back({static_cast<int>(group - groups_.begin()), group->slots++});
+  }
+}
+
+LayerCache CacheLayout::layer(LayerIndex index) const {
+  const auto at = static_cast<std::size_t>(index.value() - first_.value());
+  SIROCCO_CHECK(at < layers_.size());
+  return layers_[at];
+}
+
+std::size_t CacheLayout::block_bytes(int group, DType dtype, int block_positions) const {
+  const CacheGroup& g = groups_[static_cast<std::size_t>(group)];
+  return static_cast<std::size_t>(g.slots) *
+         (keys_bytes(g.need.geometry, dtype, block_positions) +
+          values_bytes(g.need.geometry, dtype, block_positions));
+}
+
+KvCacheView CacheLayout::view(LayerCache where, DType dtype, int block_positions, std::byte* pool,
+                              const Tensor& block_table) const {
+  SIROCCO_CHECK(where.group >= 0);
+  const CacheGeometry& g = groups_[static_cast<std::size_t>(where.group)].need.geometry;
+  const std::size_t keys = keys_bytes(g, dtype, block_positions);
+  const std::size_t slot_offset =
+      static_cast<std::size_t>(where.slot) * (keys + values_bytes(g, dtype, block_positions));
+  return {.dtype = dtype,
+          .pool = pool,
+          .block_stride = block_bytes(where.group, dtype, block_positions),
+          .keys_offset = slot_offset,
+          .values_offset = slot_offset + keys,
+          .block_positions = block_positions,
+          .kv_heads = g.kv_heads,
+          .key_dim = g.key_dim,
+          .value_dim = g.value_dim,
+          .block_table = block_table};
+}
+
+}  // namespace sirocco

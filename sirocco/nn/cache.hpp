@@ -1,0 +1,91 @@
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/ids.hpp"
+#include "sirocco/kernels/backend.hpp"
+
+namespace sirocco {
+
+/// What a mixer remembers of a sequence from step to step.
+enum class CacheKind : std::uint8_t {
+  kFull,       ///< keys and values of every position
+  kWindow,     ///< keys and values of the last positions
+  kLatent,     ///< one compressed row a position
+  kCross,      ///< written once by an encoder
+  kRecurrent,  ///< one state a sequence, whatever its length
+  kNone,       ///< nothing
+};
+
+/// What can be done with a cache of a kind; prefix caching, preemption and speculation accept or
+/// refuse by it.
+struct CacheTraits {
+  CacheKind kind;
+  std::string_view name;
+  bool can_page;      ///< lives in blocks of a pool
+  bool can_truncate;  ///< the last positions can be taken back
+  bool can_snapshot;  ///< the state at a position can be kept and shared
+};
+
+const CacheTraits& cache_traits(CacheKind kind);
+
+/// What one layer keeps for one position.
+struct CacheGeometry {
+  int kv_heads = 0;
+  int key_dim = 0;
+  int value_dim = 0;
+  friend auto operator<=>(const CacheGeometry&, const CacheGeometry&) = default;
+};
+
+/// What a mixer asks for: layers that ask for the same share a group.
+struct CacheNeed {
+  CacheKind kind = CacheKind::kNone;
+  CacheGeometry geometry;
+  std::int32_t window =
+      MaskSpec::kNoWindow;  ///< kWindow: how many positions a query sees, its own included
+  friend auto operator<=>(const CacheNeed&, const CacheNeed&) = default;
+};
+
+/// Layers of one kind and geometry. Each group has its own block table and its own lifetime of
+/// blocks.
+struct CacheGroup {
+  CacheNeed need;
+  int slots = 0;  ///< layers' worth of keys and values in a block
+};
+
+/// Where a layer's cache is.
+struct LayerCache {
+  int group = -1;  ///< -1: the layer keeps nothing
+  int slot = 0;
+};
+
+/// How the cache of a model, or of one stage of it, is laid out. Published by the model; the
+/// pipeline allocates.
+class CacheLayout {
+ public:
+  CacheLayout() = default;
+  /// One need a layer, from layer `first` on.
+  CacheLayout(LayerIndex first, const std::vector<CacheNeed>& layers);
+
+  const std::vector<CacheGroup>& groups() const { return groups_; }
+  LayerCache layer(LayerIndex index) const;
+
+  /// Bytes that a block of `block_positions` positions takes in the pool of `group`.
+  std::size_t block_bytes(int group, DType dtype, int block_positions) const;
+
+  /// The cache of one layer in a pool that begins at `pool`. `block_table` is the group's, i32 [S,
+  /// B].
+  KvCacheView view(LayerCache where, DType dtype, int block_positions, std::byte* pool,
+                   const Tensor& block_table) const;
+
+ private:
+  LayerIndex first_;
+  std::vector<CacheGroup> groups_;
+  std::vector<LayerCache> layers_;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <concepts>
+#include <utility>
+
+#include "sirocco/nn/transform_context.hpp"
+
+namespace sirocco {
+
+// What a model, or a part of one, can do. A role of a pipeline stage is the set of parts that it
+// holds; the concepts hold of it by construction (models/parts.hpp).
+
+template <class M>
+concept Embeds = requires(const M& m, const TokenBatch& t, TransformContext& c) {
+  { m.embed(t, c) } -> std::same_as<Hidden>;
+};
+
+template <class M>
+concept Transforms = requires(const M& m, Hidden h, TransformContext& c) {
+  { m.transform(std::move(h), c) } -> std::same_as<Hidden>;
+};
+
+template <class M>
+concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
+  { m.lm_head(h, c) } -> std::same_as<Logits>;
+};
+
+/// What an embedding pipeline may use; a model may have more.
+template <class M>
+concept EmbeddingModel = Embeds<M> && Transforms<M>;
+
+template <class M>
+concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
+
+// The ingredients of a block. All are immutable; everything mutable arrives in the context.
+
+/// Rows in, normalized rows out, in the forms that its consumers asked for at construction. f32 [T,
+/// D] both.
+template <class N>
+concept Norm = requires(const N& n, const Tensor& x, TransformContext& c) {
+  { n.forward(x, c) } -> std::same_as<Activations>;
+};
+
+/// Mixes the rows of a sequence with one another; what it remembers between steps is in the layer's
+/// cache. [T, D] both.
+template <class A>
+concept Mixer = requires(const A& a, Activations x, LayerIndex layer, TransformContext& c) {
+  { a.mix(x, layer, c) } -> std::same_as<Tensor>;
+  { a.cache_need() } -> std::same_as<CacheNeed>;
+};
+
+/// A mixer that scores every row against cached keys.
+template <class A>
+concept Attention = Mixer<A> && requires(const A& a, Activations x, const typename A::Mask& mask,
+                                         const KvCacheView& cache, const Tensor& positions,
+                                         TransformContext& metadata) {
+  { a.forward(x, mask, cache, positions, metadata) } -> std::same_as<Tensor>;
+  { a.has_paged_attn() } -> std::same_as<bool>;
+};
+
+/// Works on each row by itself. [T, D] both.
+template <class F>
+concept FeedForward = requires(const F& f, Activations x, TransformContext& c) {
+  { f.forward(x, c) } -> std::same_as<Tensor>;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,30 @@
+#include "sirocco/nn/linear.hpp"
+
+namespace sirocco {
+
+Tensor Linear::forward(const Activations& x, TransformContext& context) const {
+  return project<1>(x, {this}, context)[0];
+}
+
+Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
+                             std::int64_t columns, ActivationForms forms) {
+  Activations out;
+  if (forms.f32) out.f32 = arena.tensor(DType::kF32, {rows, columns});
+  if (forms.q8) {
+    out.q8 =
+        arena.tensor(DType::kU8, {rows, static_cast<std::int64_t>(backend.q8_row_bytes(columns))});
+  }
+  return out;
+}
+
+Activations with_forms(const Activations& x, ActivationForms forms, TransformContext& context) {
+  SIROCCO_CHECK(!forms.f32 || x.f32);
+  if (!forms.q8 || x.q8) return x;
+  Activations out = make_activations(context.scratch(), context.ops(), x.f32.rows(),
+                                     x.f32.columns(), {.q8 = true});
+  context.ops().quantize(x.f32, out.q8);
+  out.f32 = x.f32;
+  return out;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "sirocco/kernels/backend.hpp"
+#include "sirocco/nn/transform_context.hpp"
+#include "sirocco/nn/weight_vector.hpp"
+
+namespace sirocco {
+
+/// y = x · Wᵀ (+ b). Its weight's format chose its kernel when it was loaded. [T, K] to [T, N].
+class Linear {
+ public:
+  explicit Linear(std::shared_ptr<const WeightMatrix> weight, WeightVector bias = {})
+      : weight_(std::move(weight)), bias_(std::move(bias)) {}
+
+  std::int64_t inputs() const { return weight_->columns(); }
+  std::int64_t outputs() const { return weight_->rows(); }
+  bool wants_q8() const { return weight_->wants_q8(); }
+
+  LinearTarget target(const Tensor& out) const { return {weight_.get(), bias_.tensor(), out}; }
+
+  /// The product, f32 [T, N] in the context's scratch memory.
+  Tensor forward(const Activations& x, TransformContext& context) const;
+
+ private:
+  std::shared_ptr<const WeightMatrix> weight_;
+  WeightVector bias_;
+};
+
+/// Which forms of its input a consumer reads.
+struct ActivationForms {
+  bool f32 = false;
+  bool q8 = false;
+  friend ActivationForms operator|(ActivationForms a, ActivationForms b) {
+    return {a.f32 || b.f32, a.q8 || b.q8};
+  }
+};
+
+inline ActivationForms forms_for(const Linear& linear) {
+  return {!linear.wants_q8(), linear.wants_q8()};
+}
+
+/// Room for `forms` of [T, columns] in `arena`.
+Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
+                             std::int64_t columns, ActivationForms forms);
+
+/// `x`, with the q8 form added when one of the consumers needs it and it is not there: converted
+/// once a group.
+Activations with_forms(const Activations& x, ActivationForms forms, TransformContext& context);
+
+inline std::int64_t rows_of(const Activations& x) { return x.f32 ? x.f32.rows() : x.q8.rows(); }
+
+/// Several products of one input, in one pass over it.
+template <std::size_t N>
+std::array<Tensor, N> project(const Activations& x, const std::array<const Linear*, N>& linears,
+                              TransformContext& context) {
+  ActivationForms forms;
+  for (const Linear* linear : linears) forms = forms | forms_for(*linear);
+  std::array<Tensor, N> out;
+  for (std::size_t i = 0; i < N; ++i) {
+    out[i] = context.scratch().tensor(DType::kF32, {rows_of(x), linears[i]->outputs()});
+  }
+  std::array<LinearTarget, N> targets;
+  for (std::size_t i = 0; i < N; ++i) targets[i] = linears[i]->target(out[i]);
+  context.ops().linear(with_forms(x, forms, context), targets);
+  return out;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,24 @@
+#include "sirocco/nn/norms.hpp"
+
+namespace sirocco {
+
+Activations RmsNorm::forward(const Tensor& x, TransformContext& context) const {
+  const Activations out{.f32 = context.scratch().tensor(DType::kF32, {x.rows(), width()}),
+                        .q8 = {}};
+  context.ops().rms_norm(x, weight_.tensor(), epsilon_, out);
+  return out;
+}
+
+void RmsNorm::apply(const Tensor& x, TransformContext& context) const {
+  const Tensor rows = x.reshaped({x.shape().elements() / width(), width()});
+  context.ops().rms_norm(rows, weight_.tensor(), epsilon_, {.f32 = rows, .q8 = {}});
+}
+
+Activations QRmsNorm::forward(const Tensor& x, TransformContext& context) const {
+  const Activations out =
+      make_activations(context.scratch(), context.ops(), x.rows(), norm_.width(), forms_);
+  context.ops().rms_norm(x, norm_.weight().tensor(), norm_.epsilon(), out);
+  return out;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,63 @@
+#include "sirocco/nn/transform_context.hpp"
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/nn/rotary.hpp"
+
+namespace sirocco {
+
+std::int64_t StepRows::rows() const {
+  std::int64_t total = 0;
+  for (const SequenceRows& s : sequences) total += s.rows;
+  return total;
+}
+
+TransformContext::TransformContext(Backend& backend, StepMemory& memory, const StepRows& rows,
+                                   const CacheViews& caches)
+    : backend_(backend), memory_(memory), rows_(rows), caches_(caches) {
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> row_begin = {0};
+  positions.reserve(static_cast<std::size_t>(rows.rows()));
+  row_begin.reserve(rows.sequences.size() + 1);
+  for (const SequenceRows& s : rows.sequences) {
+    SIROCCO_CHECK(s.rows > 0);
+    for (int i = 0; i < s.rows; ++i) positions.push_back(s.first.value() + i);
+    row_begin.push_back(row_begin.back() + s.rows);
+  }
+  const auto sequences = static_cast<std::int64_t>(rows.sequences.size());
+  positions_ = backend.upload(memory.held, positions, {rows.rows()});
+  row_begin_ = backend.upload(memory.held, row_begin, {sequences + 1});
+  outputs_ =
+      backend.upload(memory.held, rows.outputs, {static_cast<std::int64_t>(rows.outputs.size())});
+  block_tables_.reserve(caches.groups.size());
+  for (const CacheGroupView& group : caches.groups) {
+    block_tables_.push_back(
+        backend.upload(memory.held, group.block_table, {sequences, group.blocks_a_sequence}));
+  }
+}
+
+TransformContext::~TransformContext() {
+  SIROCCO_CHECK(leases_ == 0);
+  memory_.held.reset();
+  memory_.scratch.reset();
+}
+
+KvCacheView TransformContext::cache(LayerIndex layer) const {
+  SIROCCO_CHECK(caches_.layout != nullptr);
+  const LayerCache where = caches_.layout->layer(layer);
+  if (where.group < 0) return {};
+  const auto group = static_cast<std::size_t>(where.group);
+  return caches_.layout->view(where, caches_.dtype, caches_.block_positions,
+                              caches_.groups[group].pool, block_tables_[group]);
+}
+
+Tensor TransformContext::rotary_table(const Rotary& rotary) {
+  for (const auto& [known, table] : rotary_tables_) {
+    if (known == &rotary) return table;
+  }
+  const Tensor table = memory_.held.tensor(DType::kF32, {rows(), rotary.dims()});
+  backend_.rotary_table(positions_, rotary.frequencies(), rotary.magnitude(), table);
+  rotary_tables_.emplace_back(&rotary, table);
+  return table;
+}
+
+}  // namespace sirocco

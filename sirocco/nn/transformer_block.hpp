@@ -1,0 +1,35 @@
+#pragma once
+
+#include <utility>
+
+#include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/wiring.hpp"
+
+namespace sirocco {
+
+/// One layer of a transformer: a norm, a mixer and a feed-forward in a residual topology, put
+/// together by the compiler. Immutable. Instantiated once, in the .cpp of the family that
+/// introduced the combination.
+template <Norm N, Mixer A, FeedForward F, class Wiring = PreNorm>
+class TransformerBlock {
+ public:
+  using Norms = typename Wiring::template Of<N>;
+
+  TransformerBlock(Norms norms, A mixer, F ffn)
+      : norms_(std::move(norms)), mixer_(std::move(mixer)), ffn_(std::move(ffn)) {}
+
+  /// Advances the residual stream x, f32 [T, D], in place.
+  void forward(const Tensor& x, LayerIndex layer, TransformContext& context) const {
+    const Arena::Scope scope(context.scratch());
+    norms_.run(x, mixer_, ffn_, layer, context);
+  }
+
+  CacheNeed cache_need() const { return mixer_.cache_need(); }
+
+ private:
+  Norms norms_;
+  A mixer_;
+  F ffn_;
+};
+
+}  // namespace sirocco

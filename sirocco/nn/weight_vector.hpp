@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "sirocco/tensor/tensor.hpp"
+
+namespace sirocco {
+
+/// An immutable f32 vector of a model: norm weights, biases, rotary frequencies. Copies share it.
+class WeightVector {
+ public:
+  WeightVector() = default;
+  explicit WeightVector(std::vector<float> values)
+      : values_(std::make_shared<const std::vector<float>>(std::move(values))) {}
+
+  explicit operator bool() const { return values_ != nullptr; }
+  std::int64_t size() const {
+    return values_ == nullptr ? 0 : static_cast<std::int64_t>(values_->size());
+  }
+  /// f32 [size], or the empty tensor. Never written through.
+  Tensor tensor() const {
+    if (values_ == nullptr) return {};
+    return {DType::kF32, {size()}, const_cast<float*>(values_->data())};
+  }
+
+ private:
+  std::shared_ptr<const std::vector<float>> values_;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <utility>
+
+#include "sirocco/nn/concepts.hpp"
+
+namespace sirocco {
+
+// The residual topology of a block. A wiring owns the block's norms and scalars, and is told the
+// norm's type by the block.
+
+/// x += A(norm(x)); x += F(norm(x))
+struct PreNorm {
+  template <Norm N>
+  class Of {
+   public:
+    Of(N attention_norm, N ffn_norm)
+        : attention_norm_(std::move(attention_norm)), ffn_norm_(std::move(ffn_norm)) {}
+
+    template <Mixer A, FeedForward F>
+    void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
+             TransformContext& context) const {
+      context.ops().add(x, mixer.mix(attention_norm_.forward(x, context), layer, context));
+      context.ops().add(x, ffn.forward(ffn_norm_.forward(x, context), context));
+    }
+
+   private:
+    N attention_norm_;
+    N ffn_norm_;
+  };
+};
+
+/// x += norm(A(norm(x))); x += norm(F(norm(x))), as in Gemma 2 and 3
+struct Sandwich {
+  template <Norm N>
+  class Of {
+   public:
+    Of(N attention_norm, N post_attention_norm, N ffn_norm, N post_ffn_norm)
+        : attention_norm_(std::move(attention_norm)),
+          post_attention_norm_(std::move(post_attention_norm)),
+          ffn_norm_(std::move(ffn_norm)),
+          post_ffn_norm_(std::move(post_ffn_norm)) {}
+
+    template <Mixer A, FeedForward F>
+    void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
+             TransformContext& context) const {
+      const Tensor mixed = mixer.mix(attention_norm_.forward(x, context), layer, context);
+      context.ops().add(x, post_attention_norm_.forward(mixed, context).f32);
+      const Tensor fed = ffn.forward(ffn_norm_.forward(x, context), context);
+      context.ops().add(x, post_ffn_norm_.forward(fed, context).f32);
+    }
+
+   private:
+    N attention_norm_;
+    N post_attention_norm_;
+    N ffn_norm_;
+    N post_ffn_norm_;
+  };
+};
+
+}  // namespace sirocco
