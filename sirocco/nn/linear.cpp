@@ -6,6 +6,11 @@ Tensor Linear::forward(const Activations& x, TransformContext& context) const {
   return project<1>(x, {this}, context)[0];
 }
 
+void Linear::forward(const Activations& x, const Tensor& out, TransformContext& context) const {
+  const LinearTarget product = target(out);
+  context.ops().linear(with_forms(x, forms_for(*this), context), {&product, 1});
+}
+
 Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
                              std::int64_t columns, ActivationForms forms) {
   Activations out;

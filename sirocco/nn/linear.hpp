@@ -23,6 +23,8 @@ class Linear {
 
   /// The product, f32 [T, N] in the context's scratch memory.
   Tensor forward(const Activations& x, TransformContext& context) const;
+  /// The same into `out`, f32 [T, N].
+  void forward(const Activations& x, const Tensor& out, TransformContext& context) const;
 
  private:
   std::shared_ptr<const WeightMatrix> weight_;

@@ -1,7 +1,6 @@
 #include "sirocco/nn/rotary.hpp"
 
 #include <cmath>
-#include <numbers>
 
 #include "sirocco/base/error.hpp"
 
@@ -16,25 +15,8 @@ std::vector<float> rotary_frequencies(int dims, double theta) {
   return out;
 }
 
-std::vector<float> scaled(std::vector<float> frequencies, RotaryScaling::Linear scaling) {
-  for (float& f : frequencies) f /= scaling.factor;
-  return frequencies;
-}
-
-std::vector<float> scaled(std::vector<float> frequencies, RotaryScaling::Llama3 scaling) {
-  const float longest_kept = scaling.original_context / scaling.high_frequency_factor;
-  const float shortest_divided = scaling.original_context / scaling.low_frequency_factor;
-  for (float& f : frequencies) {
-    const float wavelength = 2.0f * std::numbers::pi_v<float> / f;
-    if (wavelength < longest_kept) continue;
-    if (wavelength > shortest_divided) {
-      f /= scaling.factor;
-      continue;
-    }
-    const float kept = (scaling.original_context / wavelength - scaling.low_frequency_factor) /
-                       (scaling.high_frequency_factor - scaling.low_frequency_factor);
-    f = (1.0f - kept) * f / scaling.factor + kept * f;
-  }
+std::vector<float> divided(std::vector<float> frequencies, float factor) {
+  for (float& f : frequencies) f /= factor;
   return frequencies;
 }
 

@@ -1,0 +1,142 @@
+#include "sirocco/models/config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/models/weight_loader.hpp"
+#include "sirocco/nn/rotary.hpp"
+
+namespace sirocco {
+namespace {
+
+// Far beyond any model, and small enough that a product of two fits everywhere.
+constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
+
+}  // namespace
+
+ConfigReader::ConfigReader(const Metadata& metadata, std::string_view architecture)
+    : metadata_(metadata), prefix_(architecture) {}
+
+std::string ConfigReader::path(std::string_view key) const {
+  return fmt::format("{}.{}", prefix_, key);
+}
+
+bool ConfigReader::has(std::string_view key) const { return metadata_.find(path(key)) != nullptr; }
+
+std::int32_t ConfigReader::checked_dimension(const std::string& key, std::int64_t value) const {
+  if (value < 1 || value > kLargestDimension) {
+    throw FormatError("{}: {} is {}; expected 1 to {}", metadata_.origin(), quoted(key), value,
+                      kLargestDimension);
+  }
+  return static_cast<std::int32_t>(value);
+}
+
+std::int32_t ConfigReader::dimension(std::string_view key) const {
+  const std::string full = path(key);
+  const MetadataValue* value = metadata_.find(full);
+  const auto* layers = value == nullptr ? nullptr : std::get_if<std::vector<std::int64_t>>(value);
+  if (layers == nullptr) return checked_dimension(full, metadata_.require<std::int64_t>(full));
+  if (layers->empty())
+    throw FormatError("{}: {} is an empty array", metadata_.origin(), quoted(full));
+  if (std::any_of(layers->begin(), layers->end(),
+                  [&](std::int64_t v) { return v != layers->front(); })) {
+    throw UnsupportedError(
+        "{}: {} differs from layer to layer, but only one value for all layers is supported",
+        metadata_.origin(), quoted(full));
+  }
+  return checked_dimension(full, layers->front());
+}
+
+std::int32_t ConfigReader::dimension_or(std::string_view key, std::int64_t fallback) const {
+  return has(key) ? dimension(key) : checked_dimension(path(key), fallback);
+}
+
+float ConfigReader::positive(std::string_view key) const {
+  const std::string full = path(key);
+  const auto value = static_cast<float>(metadata_.require<double>(full));
+  if (!std::isfinite(value) || value <= 0.0f) {
+    throw FormatError("{}: {} is {}; expected a positive number", metadata_.origin(), quoted(full),
+                      value);
+  }
+  return value;
+}
+
+float ConfigReader::positive_or(std::string_view key, float fallback) const {
+  return has(key) ? positive(key) : fallback;
+}
+
+float ConfigReader::cap_or_none(std::string_view key) const {
+  if (metadata_.get_or<double>(path(key), 0.0) == 0.0) return 0.0f;
+  return positive(key);
+}
+
+std::string ConfigReader::text_or(std::string_view key, std::string_view fallback) const {
+  return std::string(metadata_.get_or<std::string_view>(path(key), fallback));
+}
+
+DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights) {
+  const Metadata& metadata = reader.metadata();
+  DecoderConfig c;
+  c.info.architecture = metadata.require<std::string_view>("general.architecture");
+  c.info.name = metadata.get_or<std::string_view>("general.name", "");
+  c.info.layers = reader.dimension("block_count");
+  c.info.width = reader.dimension("embedding_length");
+  c.info.context_length = reader.dimension("context_length");
+  const StoredTensor* table = weights.find("token_embd.weight");
+  if (table == nullptr || table->shape.rank() != 2) {
+    throw FormatError(
+        "{}: no matrix 'token_embd.weight'; the file holds no weights of a language model",
+        weights.origin());
+  }
+  c.info.vocabulary = table->shape[0];
+
+  c.heads = reader.dimension("attention.head_count");
+  c.kv_heads = reader.dimension_or("attention.head_count_kv", c.heads);
+  c.head_dim = reader.dimension_or("attention.key_length", c.info.width / c.heads);
+  if (reader.dimension_or("attention.value_length", c.head_dim) != c.head_dim) {
+    throw UnsupportedError("{}: keys and values of different widths aren't supported for {}",
+                           metadata.origin(), quoted(c.info.architecture));
+  }
+  c.feed_forward = reader.dimension("feed_forward_length");
+  c.norm_epsilon = reader.positive("attention.layer_norm_rms_epsilon");
+
+  c.rotary_dims = reader.dimension_or("rope.dimension_count", c.head_dim);
+  if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim) {
+    throw FormatError("{}: {} is {}; expected an even number of at most {}", metadata.origin(),
+                      quoted(reader.path("rope.dimension_count")), c.rotary_dims, c.head_dim);
+  }
+  c.rotary_base = reader.positive_or("rope.freq_base", 10000.0f);
+  const std::string scaling =
+      reader.text_or("rope.scaling.type", reader.has("rope.scaling.factor") ? "linear" : "none");
+  if (scaling == "linear") {
+    c.rotary_divisor = reader.positive("rope.scaling.factor");
+  } else if (scaling == "none") {
+    c.rotary_divisor = reader.positive_or("rope.scale_linear", 1.0f);
+  } else {
+    throw UnsupportedError("{}: rotary scaling {} isn't supported; known are 'none' and 'linear'",
+                           metadata.origin(), quoted(scaling));
+  }
+  if (metadata.get_or<std::int64_t>(reader.path("expert_count"), 0) > 0) {
+    throw UnsupportedError("{}: a mixture of experts, which isn't supported for {}",
+                           metadata.origin(), quoted(c.info.architecture));
+  }
+  return c;
+}
+
+std::vector<float> read_frequencies(const DecoderConfig& c, WeightLoader& loader) {
+  std::vector<float> frequencies =
+      divided(rotary_frequencies(c.rotary_dims, double{c.rotary_base}), c.rotary_divisor);
+  if (!loader.has("rope_freqs.weight")) return frequencies;
+  const std::vector<float> factors = loader.floats("rope_freqs.weight", c.rotary_dims / 2);
+  for (const float factor : factors) {
+    if (!std::isfinite(factor) || factor <= 0.0f) {
+      throw FormatError("tensor 'rope_freqs.weight' holds {}; expected positive numbers", factor);
+    }
+  }
+  return divided(std::move(frequencies), factors);
+}
+
+}  // namespace sirocco

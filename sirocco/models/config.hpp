@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sirocco/models/model.hpp"
+
+namespace sirocco {
+
+/// Reads the description of a model by the names that all architectures share, below the
+/// architecture's own prefix
+/// ("llama.block_count"), and checks each number once. Throws FormatError naming the key.
+class ConfigReader {
+ public:
+  ConfigReader(const Metadata& metadata, std::string_view architecture);
+
+  /// A positive integer that a dimension can be. One number a model: arrays with one value for all
+  /// layers are read as it; others throw UnsupportedError.
+  std::int32_t dimension(std::string_view key) const;
+  std::int32_t dimension_or(std::string_view key, std::int64_t fallback) const;
+  /// A positive, finite number, rounded to float.
+  float positive(std::string_view key) const;
+  float positive_or(std::string_view key, float fallback) const;
+  /// As `positive_or`, but 0 is allowed and means that the feature is off.
+  float cap_or_none(std::string_view key) const;
+  std::string text_or(std::string_view key, std::string_view fallback) const;
+  bool has(std::string_view key) const;
+  std::string path(std::string_view key) const;
+  const Metadata& metadata() const { return metadata_; }
+
+ private:
+  std::int32_t checked_dimension(const std::string& key, std::int64_t value) const;
+  const Metadata& metadata_;
+  std::string prefix_;
+};
+
+/// What decoders have in common.
+struct DecoderConfig {
+  ModelInfo info;
+  std::int32_t heads = 0;
+  std::int32_t kv_heads = 0;
+  std::int32_t head_dim = 0;
+  std::int32_t feed_forward = 0;
+  std::int32_t rotary_dims = 0;
+  float rotary_base = 0.0f;
+  float rotary_divisor = 1.0f;  ///< linear scaling
+  float norm_epsilon = 0.0f;
+};
+
+/// Reads it; the vocabulary's size is that of the token table. Throws UnsupportedError for a rotary
+/// scaling other than linear and for mixtures of experts.
+DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights);
+
+/// Angles a position of each rotary pair: theta's, divided by the linear factor and by the
+/// checkpoint's own table (rope_freqs) where it has one.
+std::vector<float> read_frequencies(const DecoderConfig& config, class WeightLoader& loader);
+
+}  // namespace sirocco

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "sirocco/models/weight_loader.hpp"
+#include "sirocco/nn/layer_schedule.hpp"
+#include "sirocco/nn/norms.hpp"
+
+namespace sirocco {
+
+/// The token table of a decoder: [V, D]. The rows may be scaled (Gemma).
+class TokenEmbedding {
+ public:
+  explicit TokenEmbedding(std::shared_ptr<const WeightMatrix> table, float scale = 1.0f)
+      : table_(std::move(table)), scale_(scale) {}
+  Hidden embed(const TokenBatch& tokens, TransformContext& context) const;
+
+ private:
+  std::shared_ptr<const WeightMatrix> table_;
+  float scale_;
+};
+
+/// The rows of `x` that the context's outputs name, normalized: f32 [R, D], held for the step.
+Tensor normalized_outputs(const Tensor& x, const RmsNorm& norm, TransformContext& context);
+
+/// A run of a decoder's layers and, with the last one, its final norm.
+template <class... Blocks>
+class DecoderBlocks {
+ public:
+  DecoderBlocks(LayerSchedule<Blocks...> layers, std::optional<RmsNorm> final_norm)
+      : layers_(std::move(layers)),
+        layout_(layers_.cache_layout()),
+        final_norm_(std::move(final_norm)) {}
+
+  Hidden transform(Hidden hidden, TransformContext& context) const {
+    layers_.forward(hidden.values(), context);
+    if (!final_norm_) return hidden;
+    return Hidden(context,
+                  {.f32 = normalized_outputs(hidden.values(), *final_norm_, context), .q8 = {}});
+  }
+  const CacheLayout& cache_layout() const { return layout_; }
+
+ private:
+  LayerSchedule<Blocks...> layers_;
+  CacheLayout layout_;
+  std::optional<RmsNorm> final_norm_;
+};
+
+/// The vocabulary head: a projection, and a soft cap where the model has one (Gemma 2).
+class VocabularyHead {
+ public:
+  explicit VocabularyHead(Linear projection, float logit_cap = 0.0f)
+      : projection_(std::move(projection)), logit_cap_(logit_cap) {}
+  Logits lm_head(const Hidden& hidden, TransformContext& context) const;
+
+ private:
+  Linear projection_;
+  float logit_cap_;
+};
+
+/// The names that decoders share in GGUF files: token_embd, blk.N.…, output_norm, output.
+std::string layer_name(LayerIndex layer, std::string_view ingredient);
+
+}  // namespace sirocco

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "sirocco/models/config.hpp"
+#include "sirocco/models/decoder.hpp"
+#include "sirocco/models/weight_loader.hpp"
+#include "sirocco/nn/feed_forward.hpp"
+
+namespace sirocco {
+
+/// What the builders of decoder-only families share: the token table, held once for embedding and
+/// tied head, the final norm, and the ingredients whose tensor names they agree on. A family adds
+/// its blocks.
+class DecoderBuilder : public ModelBuilder {
+ public:
+  const ModelInfo& info() const override { return config_.info; }
+  AnyEmbed embed() override;
+  AnyLmHead lm_head() override;
+
+ protected:
+  DecoderBuilder(DecoderConfig config, const WeightSource& weights, Backend& backend,
+                 LoadProgress progress)
+      : config_(std::move(config)), loader_(weights, backend, std::move(progress)) {}
+
+  const DecoderConfig& config() const { return config_; }
+  WeightLoader& loader() { return loader_; }
+
+  /// What a family sets before the parts are asked for.
+  void scale_embedding(float scale) { embedding_scale_ = scale; }
+  void cap_logits(float cap) { final_cap_ = cap; }
+
+  RmsNorm norm(std::string_view name, std::int64_t width);
+  RmsNorm layer_norm(LayerIndex layer, std::string_view ingredient);
+  /// The norm behind the last layer, where `range` holds that.
+  std::optional<RmsNorm> final_norm(LayerRange range);
+  Mlp gated_mlp(LayerIndex layer, GateActivation activation);
+
+  /// The attention of a layer; queries and keys are normalized where the checkpoint has norms for
+  /// them.
+  template <Attention A>
+  A attention(LayerIndex layer, const AttentionConfig& shape, RotaryRows rows,
+              std::shared_ptr<const Rotary> rotary, typename A::Mask mask = {}) {
+    const auto name = [&](std::string_view ingredient) { return layer_name(layer, ingredient); };
+    const auto heads = [&](int count) {
+      return HeadRows{count, config_.head_dim, config_.rotary_dims, rows};
+    };
+    const std::int64_t d = config_.info.width;
+    A built =
+        A(shape, loader_.rotary_linear(name("attn_q"), heads(shape.heads), d),
+          loader_.rotary_linear(name("attn_k"), heads(shape.kv_heads), d),
+          loader_.linear(name("attn_v"), std::int64_t{shape.kv_heads} * shape.head_dim, d),
+          loader_.linear(name("attn_output"), d, std::int64_t{shape.heads} * shape.head_dim), mask)
+            .with_rotary(std::move(rotary))
+            .with_paged_attn({});
+    if (!loader_.has(name("attn_q_norm.weight"))) return built;
+    RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
+    return std::move(built).with_qk_norm(std::move(query_norm),
+                                         norm(name("attn_k_norm.weight"), shape.head_dim));
+  }
+
+ private:
+  const std::shared_ptr<const WeightMatrix>& table();
+
+  DecoderConfig config_;
+  WeightLoader loader_;
+  float embedding_scale_ = 1.0f;
+  float final_cap_ = 0.0f;
+  std::shared_ptr<const WeightMatrix> table_;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,110 @@
+#include "sirocco/models/gemma.hpp"
+
+#include <cmath>
+
+#include "sirocco/models/decoder_builder.hpp"
+
+namespace sirocco {
+
+template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp, Sandwich>;
+template class TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
+
+namespace {
+
+/// What tells the generations apart and is not in their files.
+struct Generation {
+  std::string_view architecture;
+  std::int32_t global_every;  ///< layers global_every - 1, 2 · global_every - 1, … see everything
+  std::int32_t layers_of_27b;  ///< the size that scales scores by (D / H)^-1/2 instead of E^-1/2
+  float default_logit_cap;     ///< of scores, where the file doesn't say
+  float default_final_cap;
+  bool own_local_rotary;  ///< local layers rotate by a base of their own, unscaled
+};
+constexpr Generation kGemma2{"gemma2", 2, 46, 50.0f, 30.0f, false};
+constexpr Generation kGemma3{"gemma3", 6, 62, 0.0f, 0.0f, true};
+constexpr float kLocalRotaryBase = 10000.0f;
+
+class GemmaBuilder final : public DecoderBuilder {
+ public:
+  GemmaBuilder(const Generation& generation, const Metadata& metadata, const WeightSource& weights,
+               Backend& backend, LoadProgress progress)
+      : GemmaBuilder(generation, ConfigReader(metadata, generation.architecture), weights, backend,
+                     std::move(progress)) {}
+
+  AnyBlocks blocks(LayerRange range) override {
+    const auto global = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
+    const auto local = local_rotary_base_ ? std::make_shared<const Rotary>(rotary_frequencies(
+                                                config().rotary_dims, double{*local_rotary_base_}))
+                                          : global;
+    LayerSchedule<GemmaLocalBlock, GemmaGlobalBlock> layers(range.begin);
+    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
+      const LayerIndex layer(i);
+      const bool is_global = !window_ || (i + 1) % generation_.global_every == 0;
+      if (is_global) {
+        layers.push_back(GemmaGlobalBlock(
+            norms(layer),
+            attention<CausalAttention>(layer, attention_, RotaryRows::kHalfSplit, global),
+            gated_mlp(layer, GateActivation::kGeluTanh)));
+      } else {
+        layers.push_back(
+            GemmaLocalBlock(norms(layer),
+                            attention<SlidingWindowAttention>(
+                                layer, attention_, RotaryRows::kHalfSplit, local, {*window_}),
+                            gated_mlp(layer, GateActivation::kGeluTanh)));
+      }
+    }
+    return AnyBlocks(std::make_shared<const DecoderBlocks<GemmaLocalBlock, GemmaGlobalBlock>>(
+        std::move(layers), final_norm(range)));
+  }
+
+ private:
+  GemmaBuilder(const Generation& generation, const ConfigReader& reader,
+               const WeightSource& weights, Backend& backend, LoadProgress progress)
+      : DecoderBuilder(read_decoder_config(reader, weights), weights, backend, std::move(progress)),
+        generation_(generation) {
+    const auto cap = [&](std::string_view key, float fallback) {
+      return reader.has(key) ? reader.cap_or_none(key) : fallback;
+    };
+    const auto width = static_cast<float>(config().info.width);
+    const bool is_27b = config().info.layers == generation.layers_of_27b;
+    const float scaled_by =
+        is_27b ? width / static_cast<float>(config().heads) : static_cast<float>(config().head_dim);
+    attention_ = {.heads = config().heads,
+                  .kv_heads = config().kv_heads,
+                  .head_dim = config().head_dim,
+                  .scale = 1.0f / std::sqrt(scaled_by),
+                  .logit_cap = cap("attn_logit_softcapping", generation.default_logit_cap)};
+    if (reader.has("attention.sliding_window"))
+      window_ = reader.dimension("attention.sliding_window");
+    if (generation.own_local_rotary)
+      local_rotary_base_ = reader.positive_or("rope.freq_base_swa", kLocalRotaryBase);
+    scale_embedding(std::sqrt(width));
+    cap_logits(cap("final_logit_softcapping", generation.default_final_cap));
+  }
+
+  Sandwich::Of<RmsNorm> norms(LayerIndex layer) {
+    return {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "post_attention_norm.weight"),
+            layer_norm(layer, "ffn_norm.weight"), layer_norm(layer, "post_ffw_norm.weight")};
+  }
+
+  const Generation& generation_;
+  AttentionConfig attention_;
+  std::optional<std::int32_t> window_;
+  std::optional<float> local_rotary_base_;
+};
+
+}  // namespace
+
+std::unique_ptr<ModelBuilder> make_gemma2_builder(const Metadata& metadata,
+                                                  const WeightSource& weights, Backend& backend,
+                                                  LoadProgress progress) {
+  return std::make_unique<GemmaBuilder>(kGemma2, metadata, weights, backend, std::move(progress));
+}
+
+std::unique_ptr<ModelBuilder> make_gemma3_builder(const Metadata& metadata,
+                                                  const WeightSource& weights, Backend& backend,
+                                                  LoadProgress progress) {
+  return std::make_unique<GemmaBuilder>(kGemma3, metadata, weights, backend, std::move(progress));
+}
+
+}  // namespace sirocco

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "sirocco/models/model.hpp"
+#include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/transformer_block.hpp"
+
+namespace sirocco {
+
+/// Gemma 2 and 3 (text): local layers with a window, global ones between them. (Gemma Team 2024,
+/// 2025)
+using GemmaLocalBlock = TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp, Sandwich>;
+using GemmaGlobalBlock = TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
+extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp, Sandwich>;
+extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
+
+std::unique_ptr<ModelBuilder> make_gemma2_builder(const Metadata& metadata,
+                                                  const WeightSource& weights, Backend& backend,
+                                                  LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_gemma3_builder(const Metadata& metadata,
+                                                  const WeightSource& weights, Backend& backend,
+                                                  LoadProgress progress);
+
+}  // namespace sirocco

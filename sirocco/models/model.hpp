@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sirocco/models/parts.hpp"
+#include "sirocco/tensor/metadata.hpp"
+#include "sirocco/tensor/weight_source.hpp"
+
+namespace sirocco {
+
+/// What a pipeline, an engine or a person wants to know of a model that is not in its weights.
+struct ModelInfo {
+  std::string architecture;  ///< as the checkpoint spells it: "llama"
+  std::string name;          ///< as its authors call it; may be empty
+  std::int32_t layers = 0;
+  std::int64_t width = 0;           ///< D
+  std::int64_t vocabulary = 0;      ///< V
+  std::int32_t context_length = 0;  ///< positions that it was trained for
+};
+
+/// Layers [begin, end) of a model: what one stage of a pipeline runs.
+struct LayerRange {
+  LayerIndex begin;
+  LayerIndex end;
+};
+
+/// Told of bytes of weights loaded, out of all that will be.
+using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
+
+/// Builds the parts of one checkpoint's model, each once asked for; a table that embedding and head
+/// share is packed once. Borrows its sources while it lives; the parts don't. Throws FormatError,
+/// UnsupportedError, ResourceExhausted.
+class ModelBuilder {
+ public:
+  virtual ~ModelBuilder() = default;
+  virtual const ModelInfo& info() const = 0;
+  virtual AnyEmbed embed() = 0;
+  virtual AnyBlocks blocks(LayerRange range) = 0;
+  virtual AnyLmHead lm_head() = 0;
+
+  LayerRange all_layers() const { return {LayerIndex(0), LayerIndex(info().layers)}; }
+};
+
+/// The builder for the architecture that `metadata` names. Throws UnsupportedError, which lists the
+/// known ones and the nearest name, when there is none.
+std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
+                                                 const WeightSource& weights, Backend& backend,
+                                                 LoadProgress progress = {});
+
+/// Loads just the tensors that a role's parts hold.
+template <class Role>
+Role load_parts(ModelBuilder& builder, LayerRange range) {
+  if constexpr (std::same_as<Role, Head>) return Head(builder.embed(), builder.blocks(range));
+  if constexpr (std::same_as<Role, Middle>) return Middle(builder.blocks(range));
+  if constexpr (std::same_as<Role, Tail>) return Tail(builder.blocks(range), builder.lm_head());
+  if constexpr (std::same_as<Role, Whole>)
+    return Whole(builder.embed(), builder.blocks(range), builder.lm_head());
+}
+
+/// Names of the architectures that can be run, in the order of the registry.
+std::span<const std::string_view> known_architectures();
+
+}  // namespace sirocco

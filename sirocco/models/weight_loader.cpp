@@ -1,0 +1,103 @@
+#include "sirocco/models/weight_loader.hpp"
+
+#include <fmt/format.h>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+/// For each row of half-split heads, the row of neighbouring pairs that holds it.
+std::vector<std::int32_t> half_split_sources(const HeadRows& h) {
+  std::vector<std::int32_t> source;
+  source.reserve(static_cast<std::size_t>(h.heads) * static_cast<std::size_t>(h.head_dim));
+  const int half = h.rotary_dims / 2;
+  for (int head = 0; head < h.heads; ++head) {
+    for (int i = 0; i < h.head_dim; ++i) {
+      const int within = i < half ? 2 * i : i < 2 * half ? 2 * (i - half) + 1 : i;
+      source.push_back(head * h.head_dim + within);
+    }
+  }
+  return source;
+}
+
+}  // namespace
+
+WeightLoader::WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress)
+    : weights_(weights), backend_(backend), progress_(std::move(progress)) {
+  for (const StoredTensor& t : weights.tensors()) total_ += t.bytes.size();
+}
+
+const StoredTensor& WeightLoader::require(std::string_view name, const Shape& shape) {
+  const StoredTensor* tensor = weights_.find(name);
+  if (tensor == nullptr) {
+    throw FormatError(
+        "{}: tensor {} is missing; the file may be incomplete, or of another architecture than it "
+        "says",
+        weights_.origin(), quoted(name));
+  }
+  if (tensor->shape != shape) {
+    throw FormatError("{}: tensor {} is {}, but the model's description makes it {}",
+                      weights_.origin(), quoted(name), tensor->shape.to_string(),
+                      shape.to_string());
+  }
+  return *tensor;
+}
+
+void WeightLoader::consumed(const StoredTensor& tensor) {
+  weights_.release(tensor);
+  done_ += tensor.bytes.size();
+  if (progress_) progress_(done_, total_);
+}
+
+std::shared_ptr<const WeightMatrix> WeightLoader::matrix(std::string_view name,
+                                                         std::int64_t outputs,
+                                                         std::int64_t inputs) {
+  const StoredTensor& stored = require(name, {outputs, inputs});
+  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored);
+  consumed(stored);
+  return packed;
+}
+
+Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs) {
+  return linear(stem, outputs, inputs, {});
+}
+
+Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
+                                   std::int64_t inputs) {
+  const std::int64_t outputs = std::int64_t{heads.heads} * heads.head_dim;
+  if (heads.order == RotaryRows::kHalfSplit) return linear(stem, outputs, inputs);
+  return linear(stem, outputs, inputs, half_split_sources(heads));
+}
+
+Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
+                            std::span<const std::int32_t> source_rows) {
+  const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});
+  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, source_rows);
+  consumed(stored);
+  const std::string bias_name = fmt::format("{}.bias", stem);
+  if (!has(bias_name)) return Linear(std::move(packed));
+  std::vector<float> bias = floats(bias_name, outputs);
+  if (!source_rows.empty()) {
+    std::vector<float> ordered(bias.size());
+    for (std::size_t i = 0; i < bias.size(); ++i)
+      ordered[i] = bias[static_cast<std::size_t>(source_rows[i])];
+    bias = std::move(ordered);
+  }
+  return Linear(std::move(packed), WeightVector(std::move(bias)));
+}
+
+WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {
+  return WeightVector(floats(name, size));
+}
+
+std::vector<float> WeightLoader::floats(std::string_view name, std::int64_t size) {
+  const StoredTensor& stored = require(name, {size});
+  std::vector<float> out(static_cast<std::size_t>(size));
+  stored.format->decode(stored.bytes.data(), out.size() / stored.format->block_elements,
+                        out.data());
+  consumed(stored);
+  return out;
+}
+
+}  // namespace sirocco

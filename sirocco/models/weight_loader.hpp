@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/models/model.hpp"
+#include "sirocco/nn/linear.hpp"
+#include "sirocco/nn/norms.hpp"
+
+namespace sirocco {
+
+/// In which order a checkpoint stores the rows of query and key projections. One rotary layout
+/// runs, pairs (i, i + R/2); rows stored as neighbouring pairs are put back in that order at load,
+/// with their biases.
+enum class RotaryRows { kHalfSplit, kNeighbouringPairs };
+
+/// The heads that a query or key projection writes.
+struct HeadRows {
+  int heads = 0;
+  int head_dim = 0;
+  int rotary_dims = 0;
+  RotaryRows order = RotaryRows::kHalfSplit;
+};
+
+/// Takes tensors out of a WeightSource as ingredients, checking their shapes: FormatError names the
+/// tensor, what was found and what was expected. Pages of the source are released as they are
+/// consumed.
+class WeightLoader {
+ public:
+  /// Borrows its arguments.
+  WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress);
+
+  bool has(std::string_view name) const { return weights_.find(name) != nullptr; }
+
+  /// A matrix [outputs, inputs].
+  std::shared_ptr<const WeightMatrix> matrix(std::string_view name, std::int64_t outputs,
+                                             std::int64_t inputs);
+  /// STEM.weight [outputs, inputs] with STEM.bias [outputs] when it is there.
+  Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs);
+  /// The same for queries and keys, rows in the order that runs.
+  Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
+  WeightVector vector(std::string_view name, std::int64_t size);
+  std::vector<float> floats(std::string_view name, std::int64_t size);
+
+ private:
+  const StoredTensor& require(std::string_view name, const Shape& shape);
+  Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
+                std::span<const std::int32_t> source_rows);
+  void consumed(const StoredTensor& tensor);
+
+  const WeightSource& weights_;
+  Backend& backend_;
+  LoadProgress progress_;
+  std::uint64_t done_ = 0;
+  std::uint64_t total_ = 0;
+};
+
+}  // namespace sirocco
