@@ -6,6 +6,7 @@
 #include "sirocco/models/config.hpp"
 #include "sirocco/models/decoder.hpp"
 #include "sirocco/models/weight_loader.hpp"
+#include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 
 namespace sirocco {
