@@ -75,7 +75,8 @@ TEST(ByteLedger, MovingHandsOverAndAssigningGivesBack) {
   EXPECT_EQ(ledger.in_use(), 40u);
   b = ledger.reserve(50, "b");
   EXPECT_EQ(ledger.in_use(), 50u);
-  b = std::move(b);
+  Reservation& same = b;
+  b = std::move(same);
   EXPECT_EQ(ledger.in_use(), 50u);
   b = {};
   EXPECT_EQ(ledger.in_use(), 0u);
