@@ -1,0 +1,131 @@
+#include "sirocco/text/chat_template.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/text/jinja_ast.hpp"
+#include "sirocco/text/jinja_fault.hpp"
+#include "sirocco/text/jinja_interpreter.hpp"
+#include "sirocco/text/jinja_value.hpp"
+
+namespace sirocco {
+namespace {
+
+using jinja::Origin;
+using jinja::Value;
+
+constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user", "assistant",
+                                                    "tool"};
+
+std::tm system_clock() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  localtime_r(&now, &local);
+  return local;
+}
+
+/// The messages with the roles of the interface marked as the template's own words.
+Value with_trusted_roles(const Value& messages) {
+  const jinja::List* list = messages.as_list();
+  if (list == nullptr) return messages;
+  std::vector<Value> marked;
+  marked.reserve(list->items.size());
+  for (const Value& message : list->items) {
+    const jinja::Dict* fields = message.as_dict();
+    const Value* role = fields == nullptr ? nullptr : fields->find("role");
+    const jinja::Str* name = role == nullptr ? nullptr : role->as_str();
+    if (name == nullptr ||
+        std::find(kRoles.begin(), kRoles.end(), name->text.view()) == kRoles.end()) {
+      marked.push_back(message);
+      continue;
+    }
+    jinja::Dict copy = *fields;
+    copy.set("role", Value::string(name->text.view(), Origin::kTemplate));
+    marked.push_back(Value::dict(std::move(copy)));
+  }
+  return Value::list(std::move(marked));
+}
+
+[[noreturn]] void rethrow(const jinja::TemplateFault& fault, int line) {
+  switch (fault.kind()) {
+    case jinja::Fault::kLimit:
+      throw ResourceExhausted("chat template, line {}: {}", line, fault.message());
+    case jinja::Fault::kRaised:
+      throw InvalidArgument("the chat template refuses these messages (line {}): {}", line,
+                            fault.message());
+    default:
+      throw InvalidArgument("chat template, line {}: {}", line, fault.message());
+  }
+}
+
+}  // namespace
+
+std::vector<PromptSegment> RenderedPrompt::segments() const {
+  std::vector<PromptSegment> out;
+  const std::string_view all = text;
+  std::size_t at = 0;
+  for (const auto& [begin, end] : trusted) {
+    if (begin > at) out.push_back({all.substr(at, begin - at), false});
+    out.push_back({all.substr(begin, end - begin), true});
+    at = end;
+  }
+  if (at < all.size()) out.push_back({all.substr(at), false});
+  return out;
+}
+
+struct ChatTemplate::Impl {
+  jinja::Program program;
+  jinja::Limits limits;
+};
+
+ChatTemplate::ChatTemplate(std::string_view source, ChatTemplateLimits limits)
+    : impl_(std::make_unique<const Impl>(
+          Impl{jinja::parse(source), {limits.max_memory, limits.max_output, limits.max_steps}})) {}
+ChatTemplate::~ChatTemplate() = default;
+ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
+ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
+
+bool ChatTemplate::uses(std::string_view variable) const {
+  const auto& symbols = impl_->program.symbols;
+  return std::find(symbols.begin() + jinja::kWellKnownCount, symbols.end(), variable) !=
+         symbols.end();
+}
+
+RenderedPrompt ChatTemplate::render(const ChatContext& context) const {
+  const auto optional = [](const std::optional<std::string>& json, std::string_view what) {
+    return json ? Value::from_json(*json, what) : Value::none(Origin::kData);
+  };
+  std::vector<std::pair<std::string, Value>> variables;
+  variables.emplace_back("messages",
+                         with_trusted_roles(Value::from_json(context.messages, "messages")));
+  variables.emplace_back("tools", optional(context.tools, "tools"));
+  variables.emplace_back("documents", optional(context.documents, "documents"));
+  variables.emplace_back("add_generation_prompt", Value::boolean(context.add_generation_prompt));
+  for (const auto& [name, text] : context.special_tokens) {
+    variables.emplace_back(name, Value::string(text, Origin::kTemplate));
+  }
+  for (const auto& [name, json] : context.variables) {
+    variables.emplace_back(name, Value::from_json(json, fmt::format("variable {}", quoted(name))));
+  }
+  const jinja::Clock clock = context.clock ? context.clock : system_clock;
+  jinja::Text text;
+  {
+    jinja::Interpreter interpreter(impl_->program, impl_->limits, clock, variables);
+    try {
+      text = interpreter.run();
+    } catch (const jinja::TemplateFault& fault) {
+      rethrow(fault, interpreter.line());
+    }
+  }
+  RenderedPrompt prompt;
+  prompt.text = text.bytes();
+  std::size_t begin = 0;
+  for (const auto& run : text.runs()) {
+    if (run.origin == Origin::kTemplate) prompt.trusted.push_back({begin, run.end});
+    begin = run.end;
+  }
+  return prompt;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,226 @@
+#include "sirocco/text/chat_template.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/text/chat_template_golden.hpp"
+
+namespace sirocco {
+namespace {
+
+using ::testing::HasSubstr;
+
+ChatContext with_messages(std::string messages) {
+  ChatContext context;
+  context.messages = std::move(messages);
+  context.special_tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
+  context.clock = golden_clock;
+  return context;
+}
+
+/// The prompt with its trusted bytes between « and ».
+std::string marked(std::string_view source, const ChatContext& context) {
+  std::string out;
+  const RenderedPrompt prompt = ChatTemplate(source).render(context);
+  for (const auto& [text, trusted] : prompt.segments()) {
+    out += trusted ? "«" + std::string(text) + "»" : std::string(text);
+  }
+  return out;
+}
+
+std::string marked(std::string_view source) {
+  return marked(source, with_messages(R"([{"role": "user", "content": "D<b>"}])"));
+}
+
+template <class E>
+std::string error_of(std::string_view source, ChatTemplateLimits limits = {}) {
+  try {
+    ChatTemplate(source, limits).render(with_messages("[]"));
+  } catch (const E& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    return std::string("another error: ") + error.what();
+  }
+  return "no error";
+}
+
+TEST(ChatTemplateProvenance, FollowsBytesThroughEverything) {
+  const std::string c = "{% set c = messages[0].content %}";
+  EXPECT_EQ(marked("a{{ bos_token }}" + c + "{{ c }}b"), "«a<s>»D<b>«b»");
+  EXPECT_EQ(marked(c + "{{ '[' ~ c ~ ']' }}"), "«[»D<b>«]»");
+  EXPECT_EQ(marked(c + "{{ ('[' + c + ']')[1:-1] }}"), "D<b>");
+  EXPECT_EQ(marked(c + "{{ ('[' + c + ']')[::-1] }}"), "«]»>b<D«[»");
+  EXPECT_EQ(marked(c + "{{ (c + 'x') | upper }}"), "D<B>«X»");
+  EXPECT_EQ(marked(c + "{{ c | replace('<', '«') }}"), "D««»b>");
+  EXPECT_EQ(marked(c + "{{ 'x-y' | replace('-', c) }}"), "«x»D<b>«y»");
+  EXPECT_EQ(marked(c + "{{ [c, 'x', c] | join(',') }}"), "D<b>«,x,»D<b>");
+  EXPECT_EQ(marked(c + "{{ c | e }}"), "D&lt;b&gt;");
+  EXPECT_EQ(marked(c + "{{ c | tojson }}"), "\"D<b>\"");
+  EXPECT_EQ(marked(c + "{{ {'k': c} | tojson }}"), "«{\"k\": »\"D<b>\"«}»");
+  EXPECT_EQ(marked(c + "{{ messages[0] | tojson }}"),
+            "{\"role\": «\"user\"», \"content\": \"D<b>\"}");
+  EXPECT_EQ(marked(c + "{{ [c] }}"), "«[»'D<b>'«]»");
+  EXPECT_EQ(marked(c + "{{ '%s|%5s' % (c, 1) }}"), "D<b>«|    1»");
+  EXPECT_EQ(marked(c + "{{ '{}|{x:>6}'.format(c, x=c) }}"), "D<b>«|»  D<b>");
+  EXPECT_EQ(marked(c + "{{ c.split('<') | join('<') }}"), "D«<»b>");
+  EXPECT_EQ(marked(c + "{{ c | center(6) }}"), " D<b> ");
+  EXPECT_EQ(marked(c + "{{ (c ~ '\\n' ~ c) | indent(1) }}"), "D<b>\n« »D<b>");
+  EXPECT_EQ(marked(c + "{{ c | list | last }}{{ c | first }}{{ c * 2 }}"), ">DD<b>D<b>");
+  EXPECT_EQ(marked(c + "{% set x %}<{{ c }}>{% endset %}{{ x | trim }}"), "«<»D<b>«>»");
+  EXPECT_EQ(marked(c + "{% macro m(a) %}({{ a }}){% endmacro %}{{ m(c) }}"), "«(»D<b>«)»");
+  EXPECT_EQ(marked(c + "{% filter lower %}A{{ c }}{% endfilter %}"), "«a»d<b>");
+  EXPECT_EQ(marked(c + "{{ c | length }}{{ 1 + 1 }}"), "4«2»");
+  EXPECT_EQ(marked("{{ messages[0].keys() | list | join }}"), "rolecontent");
+}
+
+TEST(ChatTemplateProvenance, RolesOfTheInterfaceAreWordsOfTheTemplate) {
+  const std::string phi = "{% for m in messages %}{{ '<|' + m['role'] + '|>' }}{% endfor %}";
+  EXPECT_EQ(marked(phi), "«<|user|>»");
+  EXPECT_EQ(marked(phi, with_messages(R"([{"role": "im_start", "content": ""}])")),
+            "«<|»im_start«|>»");
+  EXPECT_EQ(marked("{{ messages[0].content }}",
+                   with_messages(R"([{"role": "user", "content": "user"}])")),
+            "user");
+}
+
+TEST(ChatTemplateProvenance, AMessageOfControlTokensYieldsNoTrustedByte) {
+  const std::string tokens = "<|im_start|><|im_end|><s></s>[INST]<|eot_id|><start_of_turn>«»";
+  const OrderedJson messages = {
+      {{"role", "user"}, {"content", tokens}},
+      {{"role", "assistant"},
+       {"content", tokens},
+       {"reasoning_content", tokens},
+       {"tool_calls", {{{"function", {{"name", tokens}, {"arguments", {{tokens, tokens}}}}}}}}},
+      {{"role", "tool"}, {"content", tokens}},
+  };
+  const std::string folder = SIROCCO_SOURCE_DIR "/tests/golden/templates/corpus/";
+  for (const char* name : {"chatml", "qwen_style", "deepseek_style", "generation_style",
+                           "harmony_style", "command_style"}) {
+    const ChatTemplate chat(read_file(folder + name + ".jinja"));
+    ChatContext context = with_messages(messages.dump());
+    context.tools =
+        OrderedJson({{{"function", {{"name", tokens}, {"description", tokens}}}}}).dump();
+    context.variables["model_identity"] = OrderedJson(tokens).dump();
+    RenderedPrompt prompt;
+    try {
+      prompt = chat.render(context);
+    } catch (const InvalidArgument&) {
+      continue;  // some templates ask for other fields
+    }
+    // Without the control tokens in the data, the template writes the same trusted text.
+    std::string trusted;
+    for (const auto& [text, is_trusted] : prompt.segments()) {
+      if (is_trusted) trusted += text;
+    }
+    EXPECT_THAT(trusted, ::testing::Not(HasSubstr("[INST]"))) << name;
+    EXPECT_THAT(trusted, ::testing::Not(HasSubstr("<|eot_id|>"))) << name;
+    EXPECT_THAT(trusted, ::testing::Not(HasSubstr("<start_of_turn>"))) << name;
+  }
+}
+
+TEST(ChatTemplateErrors, NameTheLineAndTheReason) {
+  EXPECT_THAT(error_of<FormatError>("a\nb\n{% if %}"), HasSubstr("line 3"));
+  EXPECT_THAT(error_of<FormatError>("\n{{ x | nothing }}"), HasSubstr("'nothing'"));
+  EXPECT_THAT(error_of<FormatError>("{{ \xFF }}"), HasSubstr("UTF-8"));
+  EXPECT_THAT(error_of<UnsupportedError>("\n{% include 'x' %}"), HasSubstr("line 2: 'include'"));
+  EXPECT_THAT(error_of<UnsupportedError>("{% extends 'x' %}"), HasSubstr("'extends'"));
+  EXPECT_THAT(error_of<UnsupportedError>("{% from 'x' import y %}"), HasSubstr("'from'"));
+  EXPECT_THAT(error_of<InvalidArgument>("\n\n{{ missing.x }}"), HasSubstr("line 3: 'missing'"));
+  EXPECT_THAT(error_of<InvalidArgument>("{{ raise_exception('no\nway') }}"),
+              HasSubstr("refuses these messages (line 1): 'no\\x0away'"));
+  ChatContext context = with_messages("[}");
+  EXPECT_THROW(ChatTemplate("").render(context), InvalidArgument);
+  context = with_messages(std::string(200, '[') + std::string(200, ']'));
+  EXPECT_THROW(ChatTemplate("").render(context), InvalidArgument);
+  context = with_messages("[\"\xFF\"]");
+  EXPECT_THROW(ChatTemplate("").render(context), InvalidArgument);
+}
+
+class ChatTemplateLimit : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(ChatTemplateLimit, EndsInAnError) {
+  constexpr ChatTemplateLimits kLimits{.max_memory = std::size_t{64} << 20,
+                                       .max_output = std::size_t{4} << 20,
+                                       .max_steps = 2'000'000};
+  EXPECT_THAT(error_of<ResourceExhausted>(GetParam(), kLimits), HasSubstr("line 1"));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Bombs, ChatTemplateLimit,
+    ::testing::Values(
+        "{{ 'a' * 10 ** 12 }}", "{{ [1] * 10 ** 12 }}", "{{ range(10 ** 9) }}",
+        "{{ 'x' | center(10 ** 15) }}", "{{ ('a' * 10 ** 6) | replace('a', 'b' * 10 ** 6) }}",
+        "{{ '%999999999d' % 1 }}", "{{ '{:999999999}'.format(1) }}", "{{ 'a' | indent(10 ** 15) }}",
+        "{{ [1] | batch(10 ** 15, 0) | list }}", "{{ [1] | slice(10 ** 15) | list }}",
+        "{% set ns = namespace(s='aaaaaaaa') %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s "
+        "%}{% endfor %}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}{% "
+        "endfor "
+        "%}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(140) %}{% set ns.l = [ns.l, ns.l] %}{% "
+        "endfor %}{{ ns.l }}",
+        "{% set ns = namespace(l=[1]) %}{% for i in range(140) %}{% set ns.l = [ns.l, ns.l] %}{% "
+        "endfor %}{{ ns.l | tojson }}",
+        "{% set ns = namespace(g=[1]) %}{% for i in range(100000) %}{% set ns.g = ns.g | "
+        "map('upper') "
+        "%}{% endfor %}{{ ns.g | list }}",
+        "{% set ns = namespace() %}{% set ns.n = ns %}{{ ns }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% macro m(x) %}{{ m(x + 1) ~ m(x + 1) }}{% endmacro %}{{ m(0) }}",
+        "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        "{% for a in range(10000) %}{% for b in range(10000) %}{% endfor %}{% endfor %}",
+        "{% for a in range(10000) %}{% for b in range(10000) %}0123456789{% endfor %}{% endfor %}",
+        "{% set s = 'a' * 10 ** 6 %}{% for a in range(100000) %}{% set t = s | upper %}{% endfor "
+        "%}"));
+
+TEST(ChatTemplateLimits, DeepTemplatesAreRefused) {
+  const auto repeated = [](const std::string& text, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  for (const std::string& source :
+       {"{{ " + repeated("(", 100000), "{{ " + repeated("[", 100000),
+        "{{ " + repeated("{1:", 100000), "{{ " + repeated("-", 100000) + "1 }}",
+        "{{ " + repeated("not ", 100000) + "1 }}", "{{ 1" + repeated("+1", 100000) + " }}",
+        "{{ a" + repeated(".a", 100000) + " }}", "{{ a" + repeated("|e", 100000) + " }}",
+        "{{ a" + repeated("[0]", 100000) + " }}", "{{ a" + repeated("()", 100000) + " }}",
+        "{{ 1" + repeated(" if 1 else 1", 100000) + " }}", repeated("{% if 1 %}", 100000),
+        repeated("{% for a in b %}", 100000), repeated("{% macro a() %}", 100000),
+        "{{ a(" + repeated("a(", 100000)}) {
+    EXPECT_THAT(error_of<FormatError>(source), HasSubstr("deep")) << source.substr(0, 20);
+  }
+}
+
+TEST(ChatTemplateLimits, NoCycleOutlivesARun) {
+  // Leaks are the sanitizer build's to find.
+  ChatTemplate(
+      "{% set ns = namespace() %}{% set ns.me = ns %}{% macro m() %}{% endmacro %}{% set ns.m = m "
+      "%}{% for i in range(1000) %}{% macro k() %}{{ k }}{{ ns.k }}{% endmacro %}{% set ns.k = k "
+      "%}{% endfor %}")
+      .render(with_messages("[]"));
+}
+
+TEST(ChatTemplateRendering, UsesNamesWhatATemplateReads) {
+  const ChatTemplate chat("{% if enable_thinking %}{{ tools }}{% endif %}{{ d.member }}");
+  EXPECT_TRUE(chat.uses("enable_thinking"));
+  EXPECT_TRUE(chat.uses("tools"));
+  EXPECT_FALSE(chat.uses("member"));
+  EXPECT_FALSE(chat.uses("loop"));
+}
+
+TEST(ChatTemplateRendering, SegmentsCoverTheText) {
+  const RenderedPrompt prompt =
+      ChatTemplate("a{{ messages[0] }}b{{ '' }}c").render(with_messages(R"(["x"])"));
+  EXPECT_EQ(prompt.text, "axbc");
+  EXPECT_THAT(prompt.trusted,
+              ::testing::ElementsAre(RenderedPrompt::Range{0, 1}, RenderedPrompt::Range{2, 4}));
+  ASSERT_EQ(prompt.segments().size(), 3U);
+  EXPECT_TRUE(ChatTemplate("").render(with_messages("[]")).segments().empty());
+}
+
+}  // namespace
+}  // namespace sirocco

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sirocco/text/jinja_ast.hpp"
+#include "sirocco/text/jinja_fault.hpp"
+#include "sirocco/text/jinja_native.hpp"
+#include "sirocco/text/jinja_value.hpp"
+
+namespace sirocco::jinja {
+
+struct Limits {
+  std::size_t max_memory = std::size_t{256} << 20;  ///< bytes of values alive at a time
+  std::size_t max_output = std::size_t{64} << 20;   ///< bytes of text
+  std::uint64_t max_steps = 20'000'000;             ///< nodes visited, and 64 bytes touched
+};
+
+/// Nodes that may be at work inside one another; bounds the machine's stack.
+inline constexpr int kMaxRunDepth = 1500;
+
+/// One more node at work inside the others.
+class DepthGuard {
+ public:
+  explicit DepthGuard(int& depth) : depth_(depth) {
+    if (depth_ >= kMaxRunDepth) {
+      fail(Fault::kLimit, "the template runs more than {} levels deep", kMaxRunDepth);
+    }
+    ++depth_;
+  }
+  ~DepthGuard() { --depth_; }
+  DepthGuard(const DepthGuard&) = delete;
+  DepthGuard& operator=(const DepthGuard&) = delete;
+
+ private:
+  int& depth_;
+};
+
+/// Local time, for strftime_now().
+using Clock = std::function<std::tm()>;
+
+/// Variables of one block of the template; reads go on to the blocks around it.
+struct Scope {
+  explicit Scope(std::shared_ptr<Scope> around) : parent(std::move(around)) {}
+
+  const Value* find(Symbol symbol) const;
+  void set(Symbol symbol, Value value);
+
+  std::shared_ptr<Scope> parent;
+  std::vector<std::pair<Symbol, Value>> variables;
+};
+using ScopePtr = std::shared_ptr<Scope>;
+
+/// Runs one program once.
+class Interpreter {
+ public:
+  /// `variables` are what the template sees from outside; they hide global functions of their name.
+  Interpreter(const Program& program, const Limits& limits, const Clock& clock,
+              const std::vector<std::pair<std::string, Value>>& variables);
+  ~Interpreter();
+  Interpreter(const Interpreter&) = delete;
+  Interpreter& operator=(const Interpreter&) = delete;
+
+  /// Throws TemplateFault; line() then says where.
+  Text run();
+  int line() const { return line_; }
+
+  // For filters, methods and functions.
+  Heap& heap() { return heap_; }
+  const Clock& clock() const { return clock_; }
+  Value call(const Value& callee, Arguments& arguments);
+  /// value.name and value[key] as jinja2's sandbox resolves them; undefined where there is none.
+  Value attribute(const Value& value, std::string_view name);
+  Value item(const Value& value, const Value& key);
+  /// A namespace that this run will clear at its end, so that none keeps itself alive.
+  std::shared_ptr<Namespace> make_namespace();
+
+  // For macros and recursive loops.
+  Text run_macro(const MacroDefinition& macro, const ScopePtr& scope, Arguments& arguments,
+                 bool anonymous);
+  Text run_loop(const Stmt& loop, const ScopePtr& scope, const Value& iterable, std::size_t depth);
+
+ private:
+  enum class Flow : unsigned char { kNext, kBreak, kContinue };
+  class Output;
+
+  Flow run_body(const Body& body, const ScopePtr& scope);
+  Flow run_statement(const Stmt& stmt, const ScopePtr& scope);
+  Flow run_if(const Stmt& stmt, const ScopePtr& scope);
+  Flow run_for(const Stmt& stmt, const ScopePtr& scope, const Value& iterable, std::size_t depth);
+  Flow run_captured(const Stmt& stmt, const ScopePtr& scope);
+  Flow run_with(const Stmt& stmt, const ScopePtr& scope);
+  void run_call_block(const Stmt& stmt, const ScopePtr& scope);
+  void define_macro(const Stmt& stmt, const ScopePtr& scope);
+  void print(const Value& value);
+
+  Value eval(const Expr& expr, const ScopePtr& scope);
+  Value eval_name(const Expr& expr, const ScopePtr& scope);
+  Value eval_container(const Expr& expr, const ScopePtr& scope);
+  Value eval_binary(const Expr& expr, const ScopePtr& scope);
+  Value eval_logic(const Expr& expr, const ScopePtr& scope);
+  Value eval_compare(const Expr& expr, const ScopePtr& scope);
+  Value eval_concat(const Expr& expr, const ScopePtr& scope);
+  Value eval_condition(const Expr& expr, const ScopePtr& scope);
+  Value eval_getitem(const Expr& expr, const ScopePtr& scope);
+  Value eval_call(const Expr& expr, const ScopePtr& scope, const Value* caller);
+  Value eval_native(const Expr& expr, const ScopePtr& scope, const Value* text);
+  Arguments eval_arguments(const CallArguments& call, const ScopePtr& scope);
+
+  void check_members(const Expr& target, const ScopePtr& scope);
+  void assign(const Expr& target, const Value& value, const ScopePtr& scope);
+  Value macro_value(const MacroDefinition& macro, const ScopePtr& scope);
+  Value make_undefined(Symbol symbol) const;
+
+  const Program& program_;
+  Limits limits_;
+  const Clock& clock_;
+  Heap heap_;  // declared before all that may hold values
+  std::vector<std::optional<Value>> globals_;
+  std::vector<std::shared_ptr<Namespace>> namespaces_;
+  std::vector<ScopePtr> closures_;  ///< scopes that macros keep, and that may hold those macros
+  ScopePtr root_;
+  TextBuilder* out_ = nullptr;
+  int depth_ = 0;
+  int calls_ = 0;
+  int line_ = 1;
+};
+
+}  // namespace sirocco::jinja
