@@ -1,10 +1,9 @@
-#include "sirocco/text/chat_template_golden.hpp"
-
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "sirocco/base/error.hpp"
+#include "tests/golden/template_golden.hpp"
 
 namespace sirocco {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/text/chat_template_golden.hpp"
+#include "tests/golden/template_golden.hpp"
 
 namespace sirocco {
 namespace {
