@@ -3,21 +3,30 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ctime>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "sirocco/base/error.hpp"
-#include "tests/golden/template_golden.hpp"
 
 namespace sirocco {
 namespace {
 
 using ::testing::HasSubstr;
+using OrderedJson = nlohmann::ordered_json;
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  EXPECT_TRUE(file) << path;
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
 
 ChatContext with_messages(std::string messages) {
   ChatContext context;
   context.messages = std::move(messages);
   context.special_tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
-  context.clock = golden_clock;
+  context.clock = [] { return std::tm{}; };
   return context;
 }
 

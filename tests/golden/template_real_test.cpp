@@ -87,8 +87,8 @@ TEST(TemplateReal, RendersAsJinja2Does) {
       try {
         const std::string text = ChatTemplate(source).render(golden_context(context)).text;
         ASSERT_FALSE(expected.is_null()) << file << " over " << name << " should fail";
-        EXPECT_EQ(text.size(), expected["bytes"]) << file << " over " << name;
-        EXPECT_EQ(sha256(text), expected["sha256"]) << file << " over " << name;
+        EXPECT_EQ(text.size(), expected["bytes"].get<std::size_t>()) << file << " over " << name;
+        EXPECT_EQ(sha256(text), expected["sha256"].get<std::string>()) << file << " over " << name;
       } catch (const Error& error) {
         EXPECT_TRUE(expected.is_null()) << file << " over " << name << ": " << error.what();
       }
