@@ -1,0 +1,342 @@
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "sirocco/kernels/kernels_testing.hpp"
+
+namespace sirocco {
+namespace {
+
+using namespace kernels_testing;
+
+struct Geometry {
+  std::int64_t heads = 6;
+  std::int32_t kv_heads = 2;
+  std::int32_t key_dim = 64;
+  std::int32_t value_dim = 64;
+  std::int32_t block_positions = 32;
+  DType dtype = DType::kF16;
+};
+
+/// A paged cache of several sequences: their blocks shuffled among more than are needed, all bytes
+/// 0xFF (a NaN in both element types) until written.
+class FakeCache {
+ public:
+  FakeCache(const Geometry& geometry, std::vector<std::int32_t> lengths, unsigned seed) {
+    const auto width = static_cast<std::size_t>(dtype_bytes(geometry.dtype));
+    const auto positions = static_cast<std::size_t>(geometry.block_positions);
+    const std::size_t keys = width * positions * static_cast<std::size_t>(geometry.kv_heads) *
+                             static_cast<std::size_t>(geometry.key_dim);
+    const std::size_t values = width * positions * static_cast<std::size_t>(geometry.kv_heads) *
+                               static_cast<std::size_t>(geometry.value_dim);
+    constexpr std::size_t kOtherLayer = 64;
+    const std::size_t stride = (kOtherLayer + keys + values + 63) / 64 * 64;
+    const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
+    const std::int32_t table_width = longest / geometry.block_positions + 2;
+    std::int32_t blocks = 3;
+    for (const std::int32_t length : lengths) blocks += length / geometry.block_positions + 1;
+    std::vector<std::int32_t> order(static_cast<std::size_t>(blocks));
+    std::iota(order.begin(), order.end(), 0);
+    Random random(seed);
+    std::shuffle(order.begin(), order.end(), random);
+
+    pool_.assign(static_cast<std::size_t>(blocks) * stride, 0xFF);
+    table_.assign(lengths.size() * static_cast<std::size_t>(table_width), -1);
+    for (std::size_t s = 0; s < lengths.size(); ++s) {
+      for (std::int32_t b = 0; b * geometry.block_positions < lengths[s]; ++b) {
+        table_[s * static_cast<std::size_t>(table_width) + static_cast<std::size_t>(b)] =
+            order.back();
+        order.pop_back();
+      }
+    }
+    view_ = {.dtype = geometry.dtype,
+             .pool = reinterpret_cast<std::byte*>(pool_.data()),
+             .block_stride = stride,
+             .keys_offset = kOtherLayer,
+             .values_offset = kOtherLayer + keys,
+             .block_positions = geometry.block_positions,
+             .kv_heads = geometry.kv_heads,
+             .key_dim = geometry.key_dim,
+             .value_dim = geometry.value_dim,
+             .block_table = tensor_of(table_, {std::ssize(lengths), table_width})};
+  }
+  FakeCache(const FakeCache&) = delete;
+  FakeCache& operator=(const FakeCache&) = delete;
+
+  const KvCacheView& view() const { return view_; }
+  const std::vector<std::uint8_t>& bytes() const { return pool_; }
+  /// Takes the blocks that hold only positions before `position` away from sequence 0.
+  void drop_before(std::int32_t position) {
+    for (std::int32_t b = 0; (b + 1) * view_.block_positions <= position; ++b) {
+      auto& block = table_[static_cast<std::size_t>(b)];
+      if (block < 0) continue;
+      std::fill_n(pool_.begin() + static_cast<std::ptrdiff_t>(view_.block_stride) * block,
+                  view_.block_stride, std::uint8_t{0xFF});
+      block = -1;
+    }
+  }
+
+ private:
+  std::vector<std::uint8_t> pool_;
+  std::vector<std::int32_t> table_;
+  KvCacheView view_{};
+};
+
+/// Whole sequences of queries, keys and values.
+struct Sequences {
+  Sequences(const Geometry& geometry, std::vector<std::int32_t> sequence_lengths, unsigned seed)
+      : shape(geometry), lengths(std::move(sequence_lengths)) {
+    Random random(seed);
+    for (const std::int32_t length : lengths) {
+      q.push_back(random_floats(random, length * shape.heads * shape.key_dim));
+      k.push_back(random_floats(random, length * shape.kv_heads * shape.key_dim));
+      v.push_back(random_floats(random, length * shape.kv_heads * shape.value_dim));
+    }
+  }
+  Geometry shape;
+  std::vector<std::int32_t> lengths;
+  std::vector<std::vector<float>> q, k, v;
+};
+
+struct Options {
+  MaskSpec mask;
+  float logit_cap = 0.0f;
+};
+
+AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const Options& options,
+                      const Tensor& q, const Tensor& out) {
+  return {.q = q,
+          .cache = cache.view(),
+          .mask = options.mask,
+          .scale = 1.0f / std::sqrt(static_cast<float>(in.shape.key_dim)),
+          .logit_cap = options.logit_cap,
+          .out = out};
+}
+
+/// Runs all sequences through the cache; in every step, each takes up to the next of `chunks` rows
+/// (the last one again and again). The results, sequence by sequence.
+std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const Options& options,
+                                    const std::vector<std::int32_t>& chunks, unsigned seed,
+                                    bool drop_window = false) {
+  const Geometry& g = in.shape;
+  FakeCache cache(g, in.lengths, seed);
+  const std::size_t count = in.lengths.size();
+  std::vector<std::int32_t> done(count, 0);
+  std::vector<std::vector<float>> results(count);
+  for (std::size_t step = 0;; ++step) {
+    const std::int32_t chunk = chunks[std::min(step, chunks.size() - 1)];
+    std::vector<std::int32_t> row_begin = {0};
+    std::vector<std::int32_t> positions;
+    std::vector<float> q, k, v;
+    for (std::size_t s = 0; s < count; ++s) {
+      const std::int32_t rows = std::min(chunk, in.lengths[s] - done[s]);
+      const auto take = [&](std::vector<float>& to, const std::vector<float>& from,
+                            std::int64_t width) {
+        to.insert(to.end(), from.begin() + done[s] * width,
+                  from.begin() + (done[s] + rows) * width);
+      };
+      take(q, in.q[s], g.heads * g.key_dim);
+      take(k, in.k[s], std::int64_t{g.kv_heads} * g.key_dim);
+      take(v, in.v[s], std::int64_t{g.kv_heads} * g.value_dim);
+      for (std::int32_t i = 0; i < rows; ++i) positions.push_back(done[s] + i);
+      row_begin.push_back(row_begin.back() + rows);
+    }
+    const std::int64_t rows = row_begin.back();
+    if (rows == 0) return results;
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(rows));
+    std::vector<float> out(static_cast<std::size_t>(rows * g.heads * g.value_dim), NAN);
+    const BatchTensors batch{tensor_of(tokens, {rows}), tensor_of(positions, {rows}),
+                             tensor_of(row_begin, {std::ssize(row_begin)})};
+    if (drop_window) cache.drop_before(done[0] - options.mask.window + 1);
+    backend.write_cache(batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
+                        tensor_of(v, {rows, g.kv_heads, g.value_dim}), cache.view());
+    const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
+    backend.attention(
+        batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}), output));
+    for (std::size_t s = 0; s < count; ++s) {
+      const std::int64_t width = g.heads * g.value_dim;
+      results[s].insert(results[s].end(), out.begin() + row_begin[s] * width,
+                        out.begin() + row_begin[s + 1] * width);
+      done[s] += row_begin[s + 1] - row_begin[s];
+    }
+  }
+}
+
+/// Softmax attention in double precision over the keys and values as the cache rounds them.
+std::vector<double> exact(const Sequences& in, std::size_t s, const Options& options) {
+  const Geometry& g = in.shape;
+  const auto rounded = [&](float x) {
+    return double{g.dtype == DType::kF16 ? f16_to_f32(f32_to_f16(x)) : x};
+  };
+  std::vector<double> out;
+  const std::int64_t length = in.lengths[s];
+  for (std::int64_t t = 0; t < length; ++t) {
+    for (std::int64_t h = 0; h < g.heads; ++h) {
+      const std::int64_t kv = h / (g.heads / g.kv_heads);
+      const std::int64_t low = std::max<std::int64_t>(0, t - options.mask.window + 1);
+      const std::int64_t high = options.mask.causal ? t + 1 : length;
+      std::vector<double> sum(static_cast<std::size_t>(g.value_dim));
+      double total = 0;
+      for (std::int64_t j = low; j < high; ++j) {
+        double score = 0;
+        for (std::int64_t e = 0; e < g.key_dim; ++e)
+          score +=
+              in.q[s][static_cast<std::size_t>((t * g.heads + h) * g.key_dim + e)] *
+              rounded(in.k[s][static_cast<std::size_t>((j * g.kv_heads + kv) * g.key_dim + e)]);
+        score /= std::sqrt(static_cast<double>(g.key_dim));
+        if (options.logit_cap != 0)
+          score = options.logit_cap * std::tanh(score / options.logit_cap);
+        const double p = std::exp(score);
+        total += p;
+        for (std::int64_t d = 0; d < g.value_dim; ++d)
+          sum[static_cast<std::size_t>(d)] +=
+              p *
+              rounded(in.v[s][static_cast<std::size_t>((j * g.kv_heads + kv) * g.value_dim + d)]);
+      }
+      for (const double x : sum) out.push_back(x / total);
+    }
+  }
+  return out;
+}
+
+const std::vector<Options> kMasks = {
+    {},
+    {.mask = {.causal = true, .window = 5}},
+    {.mask = {.causal = true, .window = 100}, .logit_cap = 2.0f},
+    {.mask = {.causal = false}},
+    {.mask = {.causal = false, .window = 70}},
+    {.mask = {}, .logit_cap = 1.0f},
+};
+
+TEST(Attention, IsSoftmaxAttention) {
+  for (const DType dtype : {DType::kF16, DType::kF32}) {
+    const Sequences in({.heads = 4, .kv_heads = 2, .key_dim = 40, .value_dim = 24, .dtype = dtype},
+                       {300, 3}, 1);
+    for (const Options& options : kMasks) {
+      for (const Isa isa : {Isa::kRef, runnable_tiers().back()}) {
+        TestBackend backend(isa, 2);
+        const auto out = run(*backend, in, options, {300}, 2);
+        for (std::size_t s = 0; s < 2; ++s) {
+          const std::vector<double> want = exact(in, s, options);
+          ASSERT_EQ(out[s].size(), want.size());
+          for (std::size_t i = 0; i < want.size(); ++i) ASSERT_NEAR(out[s][i], want[i], 3e-6) << i;
+        }
+      }
+    }
+  }
+}
+
+TEST(Attention, EveryTierGivesTheBitsOfTheOracle) {
+  const std::vector<Geometry> geometries = {
+      {},
+      {.heads = 1, .kv_heads = 1, .key_dim = 128, .value_dim = 128, .block_positions = 16},
+      {.heads = 3, .kv_heads = 3, .key_dim = 80, .value_dim = 80, .dtype = DType::kF32},
+      {.heads = 8, .kv_heads = 1, .key_dim = 40, .value_dim = 72, .block_positions = 48},
+      {.heads = 7, .kv_heads = 1, .key_dim = 17, .value_dim = 5, .block_positions = 128},
+      {.heads = 10, .kv_heads = 2, .key_dim = 256, .value_dim = 256, .dtype = DType::kF32},
+  };
+  for (const Geometry& geometry : geometries) {
+    const Sequences in(geometry, {geometry.key_dim > 128 ? 90 : 290, 1, 17}, 3);
+    for (std::size_t m = 0; m < kMasks.size(); ++m) {
+      TestBackend ref(Isa::kRef);
+      const auto expected = run(*ref, in, kMasks[m], {290}, 4);
+      for (const Isa isa : runnable_tiers()) {
+        for (const int threads : {1, 3}) {
+          if (isa == Isa::kRef && (threads == 1 || m % 3 != 0)) continue;
+          TestBackend backend(isa, threads);
+          const auto out = run(*backend, in, kMasks[m], {290}, 5);
+          for (std::size_t s = 0; s < in.lengths.size(); ++s)
+            ASSERT_TRUE(same_bits(out[s], expected[s]))
+                << isa_name(isa) << ", E " << geometry.key_dim << ", mask " << m << ", sequence "
+                << s;
+        }
+      }
+    }
+  }
+}
+
+// A causal sequence has one answer however it was cut, whoever its neighbours are.
+TEST(Attention, ChunksNeighboursBlocksAndThreadsChangeNothing) {
+  for (const std::int64_t heads : {2, 6, 8}) {
+    Geometry geometry{.heads = heads, .kv_heads = 2, .key_dim = 48, .value_dim = 48};
+    const Sequences in(geometry, {540, 130, 9}, 6);
+    for (const std::size_t m : {0, 1, 2}) {
+      const Options& options = kMasks[m];
+      for (const Isa isa : runnable_tiers()) {
+        if (isa == Isa::kRef && heads > 2) continue;
+        TestBackend whole(isa);
+        const auto expected = run(*whole, in, options, {540}, 7);
+        for (const int threads : {1, 2, 3}) {
+          TestBackend backend(isa, threads);
+          for (const std::vector<std::int32_t>& chunks :
+               std::vector<std::vector<std::int32_t>>{{3, 1, 64, 5, 200}, {530, 1}, {37}}) {
+            const auto out = run(*backend, in, options, chunks, 8 + static_cast<unsigned>(threads));
+            for (std::size_t s = 0; s < 3; ++s) ASSERT_TRUE(same_bits(out[s], expected[s]));
+          }
+        }
+        // Another paging.
+        Sequences other = in;
+        other.shape.block_positions = 16;
+        const auto out = run(*whole, other, options, {111}, 12);
+        for (std::size_t s = 0; s < 3; ++s) ASSERT_TRUE(same_bits(out[s], expected[s]));
+      }
+    }
+  }
+}
+
+// Blocks that have left the window may be gone.
+TEST(Attention, ReadsNothingBeforeTheWindow) {
+  const Options options{.mask = {.causal = true, .window = 90}};
+  const Sequences in({.block_positions = 16}, {400}, 9);
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa, 2);
+    const auto expected = run(*backend, in, options, {400}, 10);
+    ASSERT_TRUE(same_bits(run(*backend, in, options, {150, 13}, 11, true)[0], expected[0]));
+  }
+}
+
+TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
+  Geometry geometry{.heads = 2, .kv_heads = 2, .key_dim = 19, .value_dim = 33};
+  Random random(12);
+  for (const DType dtype : {DType::kF16, DType::kF32}) {
+    geometry.dtype = dtype;
+    const std::int64_t rows = 71;
+    std::vector<float> k = random_floats(random, rows * 2 * 19, 300.0f);
+    std::vector<float> v = random_floats(random, rows * 2 * 33, 1e-6f);
+    k[0] = 65519.0f;
+    k[1] = 65520.0f;
+    k[2] = -1e30f;
+    k[3] = 1.0f + 0x1p-11f;
+    k[4] = 1.0f + 0x1.8p-10f;
+    std::vector<std::int32_t> tokens(71), positions(71), row_begin = {0, 40, 40, 71};
+    std::iota(positions.begin(), positions.begin() + 40, 0);
+    std::iota(positions.begin() + 40, positions.end(), 0);
+    std::vector<std::vector<std::uint8_t>> caches;
+    for (const Isa isa : runnable_tiers()) {
+      for (const int threads : {1, 3}) {
+        TestBackend backend(isa, threads);
+        FakeCache cache(geometry, {40, 1, 31}, 13);
+        backend->write_cache(
+            {tensor_of(tokens, {71}), tensor_of(positions, {71}), tensor_of(row_begin, {4})},
+            tensor_of(k, {rows, 2, 19}), tensor_of(v, {rows, 2, 33}), cache.view());
+        caches.push_back(cache.bytes());
+        ASSERT_TRUE(same_bits(caches.back(), caches.front())) << isa_name(isa);
+        if (dtype == DType::kF16) {
+          const auto* keys = reinterpret_cast<const std::uint16_t*>(
+              cache.view().pool +
+              cache.view().block_stride *
+                  static_cast<std::size_t>(cache.view().block_table.as<std::int32_t>()[0]) +
+              cache.view().keys_offset);
+          EXPECT_EQ(keys[0], 0x7BFF);
+          EXPECT_EQ(keys[16], 0x7C00);
+          EXPECT_EQ(keys[32], 0xFC00);
+          EXPECT_EQ(keys[48], 0x3C00);
+          EXPECT_EQ(keys[64], 0x3C02);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sirocco

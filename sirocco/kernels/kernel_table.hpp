@@ -1,0 +1,167 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// What an instruction-set tier provides: range functions over plain arguments. They know neither
+/// threads nor tensors; CpuBackend splits the work and calls them. None of them throws or
+/// allocates, and none calls into a library. This header is compiled into the tiers' objects: it
+/// includes nothing that emits code.
+namespace sirocco {
+
+struct Q8Block;
+
+/// One product of T rows with a weight matrix [rows, columns] in panels.
+struct LinearTask {
+  const std::byte* panels;
+  std::size_t panel_stride;  ///< bytes from a panel to the next
+  std::int64_t rows;
+  std::int64_t columns;
+  const std::byte* input;  ///< rows of Q8Blocks or of floats, as the panel format wants
+  std::size_t input_stride;
+  const float* bias;  ///< [rows], or null
+  float* out;
+  std::int64_t out_stride;  ///< floats from a token's row to the next
+};
+
+/// Tokens [token_begin, token_end) by panels [panel_begin, panel_end).
+using LinearKernel = void (*)(const LinearTask& task, std::int64_t panel_begin,
+                              std::int64_t panel_end, std::int64_t token_begin,
+                              std::int64_t token_end) noexcept;
+
+/// Where rows of results go: as floats, quantized, or both; null where not wanted.
+struct RowSink {
+  float* f32;
+  std::byte* q8;
+  std::int64_t f32_stride;  ///< floats
+  std::size_t q8_stride;    ///< bytes
+};
+
+struct RmsNormTask {
+  const float* x;  ///< rows of `columns`
+  const float* weight;
+  std::int64_t columns;
+  float epsilon;
+  RowSink out;
+};
+
+struct QuantizeTask {
+  const float* x;
+  std::int64_t columns;
+  RowSink out;
+};
+
+struct GateTask {
+  const float* gate;
+  const float* up;
+  std::int64_t columns;
+  RowSink out;
+};
+
+struct RotaryTableTask {
+  const std::int32_t* positions;
+  const float* frequencies;
+  std::int64_t pairs;
+  float magnitude;
+  float* table;  ///< rows of 2 · pairs
+};
+
+struct RotateTask {
+  float* x;  ///< [T, heads, head_dim]
+  const float* table;
+  std::int64_t heads;
+  std::int64_t head_dim;
+  std::int64_t pairs;
+};
+
+/// One sequence's view of one layer of a paged cache; see KvCacheView.
+struct CacheSlice {
+  std::byte* pool;
+  std::size_t block_stride;
+  std::size_t keys_offset;
+  std::size_t values_offset;
+  const std::int32_t* blocks;  ///< the sequence's row of the block table
+  std::int32_t block_positions;
+  std::int32_t kv_heads;
+  std::int32_t key_dim;
+  std::int32_t value_dim;
+};
+
+/// Keys and values of consecutive positions, to be written into the cache.
+struct WriteCacheTask {
+  CacheSlice cache;
+  const float* keys;    ///< [rows, kv_heads, key_dim]
+  const float* values;  ///< [rows, kv_heads, value_dim]
+  std::int32_t first_position;
+};
+
+/// Attention of one sequence's rows. Query rows that share a key/value head are numbered together:
+/// flat row i is token i / group, query head kv_head · group + i % group.
+struct AttentionTask {
+  CacheSlice cache;
+  const float* q;  ///< [rows, heads, key_dim]
+  float* out;      ///< [rows, heads, value_dim]
+  std::int32_t heads;
+  std::int32_t group;  ///< heads / kv_heads
+  std::int32_t first_position;
+  std::int32_t length;  ///< positions of the sequence, those of this step included
+  std::int32_t window;
+  bool causal;
+  float scale;
+  float logit_cap;  ///< 0 for none
+};
+
+/// Most flat rows in one call of `attention_span`.
+inline constexpr int kAttentionRows = 24;
+
+/// The running state of one flat row: 16 lanes of l, then m in the first of 16 floats, then acc
+/// filled up to whole vectors. Aligned to 64 bytes.
+constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
+  return 32 + (value_dim + 15) / 16 * 16;
+}
+
+inline constexpr int kPanelFormats = 10;
+inline constexpr int kGateActivations = 3;
+
+struct CpuKernels {
+  const char* name;
+  LinearKernel linear[kPanelFormats];  ///< by PanelFormat
+
+  /// Rows [row_begin, row_end).
+  void (*rms_norm)(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+  /// Of one row, the columns [begin, end); `begin` is a multiple of 32.
+  void (*quantize)(const QuantizeTask&, std::int64_t row, std::int64_t begin,
+                   std::int64_t end) noexcept;
+  /// The same, by GateActivation.
+  void (*gate[kGateActivations])(const GateTask&, std::int64_t row, std::int64_t begin,
+                                 std::int64_t end) noexcept;
+  void (*add)(float* x, const float* y, float scale, std::int64_t count) noexcept;
+  void (*soft_cap)(float* x, float cap, std::int64_t count) noexcept;
+  void (*rotary_table)(const RotaryTableTask&, std::int64_t row_begin,
+                       std::int64_t row_end) noexcept;
+  void (*rotate)(const RotateTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+
+  // By dtype of the cache: f32, f16.
+  /// Rows [row_begin, row_end) of every head.
+  void (*write_cache[2])(const WriteCacheTask&, std::int64_t row_begin,
+                         std::int64_t row_end) noexcept;
+  /// The states of flat rows [row_begin, row_end) over span number `span`, from nothing, into
+  /// `states`.
+  void (*attention_span[2])(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
+                            std::int64_t row_end, std::int32_t span, float* states) noexcept;
+  /// The state `later` merged into `into`, for `count` rows of states one after another.
+  void (*attention_merge)(float* into, const float* later, std::int64_t count,
+                          std::int64_t value_dim) noexcept;
+  void (*attention_finish)(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
+                           std::int64_t row_end, const float* states) noexcept;
+};
+
+/// The scalar oracle, on every CPU.
+const CpuKernels& ref_kernels();
+
+// The x86 tiers; each may be called only where require_isa lets its Isa through.
+const CpuKernels& avx2_kernels();
+const CpuKernels& avx512_kernels();
+const CpuKernels& avx512vnni_kernels();
+
+}  // namespace sirocco

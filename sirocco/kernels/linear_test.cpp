@@ -1,0 +1,244 @@
+#include <gmock/gmock.h>
+
+#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/q8.hpp"
+
+namespace sirocco {
+namespace {
+
+using namespace kernels_testing;
+
+class Linear : public ::testing::TestWithParam<const Format*> {};
+
+/// input · weightᵀ + bias as one backend computes it.
+std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::vector<float>& input,
+                           std::vector<float>& bias,
+                           std::span<const std::int32_t> source_rows = {}) {
+  const std::int64_t tokens = std::ssize(input) / matrix.columns();
+  const auto weight = backend.pack(matrix.stored(), source_rows);
+  std::vector<float> out(static_cast<std::size_t>(tokens * matrix.rows()), NAN);
+  Q8Rows q8(backend, tokens, matrix.columns());
+  Activations activations{tensor_of(input, {tokens, matrix.columns()}), {}};
+  if (weight->wants_q8()) {
+    activations.q8 = q8.tensor();
+    backend.quantize(activations.f32, activations.q8);
+    activations.f32 = {};
+  }
+  const LinearTarget target{weight.get(),
+                            bias.empty() ? Tensor() : tensor_of(bias, {matrix.rows()}),
+                            tensor_of(out, {tokens, matrix.rows()})};
+  backend.linear(activations, {&target, 1});
+  return out;
+}
+
+/// Values as the quantized activations stand for them.
+std::vector<double> through_q8(Backend& backend, std::vector<float>& input, std::int64_t columns) {
+  const std::int64_t tokens = std::ssize(input) / columns;
+  Q8Rows q8(backend, tokens, columns);
+  backend.quantize(tensor_of(input, {tokens, columns}), q8.tensor());
+  std::vector<double> values;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const auto* blocks = reinterpret_cast<const Q8Block*>(
+        q8.bytes().data() + static_cast<std::size_t>(t) * backend.q8_row_bytes(columns));
+    for (std::int64_t k = 0; k < columns; ++k) {
+      const Q8Block& block = blocks[k / kPanelBlock];
+      values.push_back(double{block.scale} * block.quants[k % kPanelBlock]);
+    }
+  }
+  return values;
+}
+
+std::int64_t narrow(const Format& format) { return format.block_elements == 1 ? 77 : 288; }
+std::int64_t columns_of(const Format& format) {
+  return format.block_elements == 256 ? 512 : narrow(format);
+}
+
+TEST_P(Linear, IsTheProductOfTheDecodedWeights) {
+  const Format& format = *GetParam();
+  Random random(1);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  std::vector<float> input = random_floats(random, 3 * matrix.columns());
+  std::vector<float> bias = random_floats(random, matrix.rows());
+  TestBackend ref(Isa::kRef);
+  const std::vector<float> out = product(*ref, matrix, input, bias);
+
+  const std::vector<float> weights = matrix.decoded();
+  std::vector<double> x(input.begin(), input.end());
+  if (format.block_elements > 1) x = through_q8(*ref, input, matrix.columns());
+  for (std::int64_t t = 0; t < 3; ++t) {
+    for (std::int64_t n = 0; n < matrix.rows(); ++n) {
+      double sum = bias[static_cast<std::size_t>(n)];
+      double size = std::abs(sum);
+      for (std::int64_t k = 0; k < matrix.columns(); ++k) {
+        const double term = weights[static_cast<std::size_t>(n * matrix.columns() + k)] *
+                            x[static_cast<std::size_t>(t * matrix.columns() + k)];
+        sum += term;
+        size += std::abs(term);
+      }
+      // K formats subtract a minimum that may be larger than the weight: hence not of `sum`.
+      ASSERT_NEAR(out[static_cast<std::size_t>(t * matrix.rows() + n)], sum, 2e-6 * size)
+          << "token " << t << ", row " << n;
+    }
+  }
+}
+
+TEST_P(Linear, EveryTierAndTokenCountGivesTheBitsOfTheOracle) {
+  const Format& format = *GetParam();
+  Random random(2);
+  const StoredMatrix matrix(format, 53, columns_of(format), random);
+  std::vector<float> input = random_floats(random, 100 * matrix.columns());
+  std::vector<float> bias = random_floats(random, matrix.rows());
+  TestBackend ref(Isa::kRef);
+  const std::vector<float> expected = product(*ref, matrix, input, bias);
+  std::vector<std::int64_t> counts(33);
+  std::iota(counts.begin(), counts.end(), 1);
+  counts.push_back(100);
+  for (const Isa isa : runnable_tiers()) {
+    for (const int threads : {1, 2, 3}) {
+      TestBackend backend(isa, threads);
+      for (const std::int64_t tokens : counts) {
+        if (threads > 1 && tokens % 7 != 1) continue;
+        // The last tokens, so that a token meets every place in a tile.
+        std::vector<float> rows(input.end() - tokens * matrix.columns(), input.end());
+        const std::vector<float> want(expected.end() - tokens * matrix.rows(), expected.end());
+        ASSERT_TRUE(same_bits(product(*backend, matrix, rows, bias), want))
+            << isa_name(isa) << ", " << tokens << " tokens, " << threads << " threads";
+      }
+    }
+  }
+}
+
+TEST_P(Linear, TiersAgreeOnEveryShape) {
+  const Format& format = *GetParam();
+  Random random(3);
+  for (const std::int64_t rows : {1, 15, 16, 17, 33, 80}) {
+    for (const std::int64_t blocks : {1, 2, 3, 7}) {
+      const std::int64_t columns =
+          blocks * (format.block_elements == 1 ? 11 : format.block_elements);
+      const StoredMatrix matrix(format, rows, columns, random);
+      std::vector<float> input = random_floats(random, 5 * columns);
+      std::vector<float> bias;
+      TestBackend ref(Isa::kRef);
+      const std::vector<float> expected = product(*ref, matrix, input, bias);
+      for (const Isa isa : runnable_tiers()) {
+        TestBackend backend(isa, 2);
+        ASSERT_TRUE(same_bits(product(*backend, matrix, input, bias), expected))
+            << isa_name(isa) << " [" << rows << ", " << columns << "]";
+      }
+    }
+  }
+}
+
+// Quants and activations at the ends of their ranges: where 16-bit sums would saturate.
+TEST_P(Linear, ExtremesAreExactInEveryTier) {
+  const Format& format = *GetParam();
+  if (format.block_elements == 1) return;
+  Random random(4);
+  const std::int64_t columns = 512;
+  for (const int fill : {0x00, 0xFF, 0x80, 0x7F, 0x81, 0xF0, 0x0F}) {
+    StoredMatrix matrix(format, 16, columns, random);
+    // Quants of one value, scales as they were: the first row stays, the others keep two bytes at
+    // either end of each block.
+    const std::size_t block = format.block_bytes;
+    for (std::size_t i = 0; i < matrix.bytes().size(); ++i) {
+      const std::size_t at = i % block;
+      if (at >= 4 && at < block - 2) matrix.bytes()[i] = static_cast<std::byte>(fill);
+    }
+    for (const int pattern : {0, 1, 2, 3}) {
+      std::vector<float> input(static_cast<std::size_t>(2 * columns));
+      for (std::size_t k = 0; k < input.size(); ++k) {
+        const bool negative =
+            pattern == 1 || (pattern == 2 && k % 2 == 0) || (pattern == 3 && random() % 2 == 0);
+        input[k] = negative ? -127.0f : 127.0f;
+      }
+      std::vector<float> bias;
+      TestBackend ref(Isa::kRef);
+      const std::vector<float> expected = product(*ref, matrix, input, bias);
+      for (const Isa isa : runnable_tiers()) {
+        TestBackend backend(isa);
+        ASSERT_TRUE(same_bits(product(*backend, matrix, input, bias), expected))
+            << isa_name(isa) << ", fill " << fill << ", pattern " << pattern;
+      }
+    }
+  }
+}
+
+TEST_P(Linear, SourceRowsPermute) {
+  const Format& format = *GetParam();
+  Random random(5);
+  const StoredMatrix matrix(format, 40, columns_of(format), random);
+  std::vector<std::int32_t> order(40);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), random);
+  std::vector<float> input = random_floats(random, matrix.columns());
+  std::vector<float> bias;
+  TestBackend backend(runnable_tiers().back(), 2);
+  const std::vector<float> plain = product(*backend, matrix, input, bias);
+  const std::vector<float> permuted = product(*backend, matrix, input, bias, order);
+  for (std::size_t n = 0; n < 40; ++n)
+    ASSERT_EQ(permuted[n], plain[static_cast<std::size_t>(order[n])]);
+}
+
+TEST_P(Linear, EmbedDecodesRows) {
+  const Format& format = *GetParam();
+  Random random(6);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  const std::vector<float> weights = matrix.decoded();
+  std::vector<std::int32_t> ids = {36, 0, 5, 16, 5};
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa, 2);
+    const auto table = backend->pack(matrix.stored(), {});
+    std::vector<float> out(ids.size() * static_cast<std::size_t>(matrix.columns()));
+    backend->embed(*table, tensor_of(ids, {5}), 3.0f, tensor_of(out, {5, matrix.columns()}));
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      const auto row =
+          static_cast<std::size_t>(ids[i / static_cast<std::size_t>(matrix.columns())]);
+      const float weight = weights[row * static_cast<std::size_t>(matrix.columns()) +
+                                   i % static_cast<std::size_t>(matrix.columns())];
+      ASSERT_NEAR(out[i], 3.0f * weight, 1e-5f * (1.0f + std::abs(weight)));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Linear, ::testing::ValuesIn([] {
+                           std::vector<const Format*> all;
+                           for (const Format& format : formats()) all.push_back(&format);
+                           return all;
+                         }()),
+                         [](const auto& format) { return std::string(format.param->name); });
+
+// Matrices of several formats and sizes, floats among them, in one call.
+TEST(LinearGroup, EqualsItsProductsOneByOne) {
+  Random random(7);
+  const std::int64_t columns = 256;
+  std::vector<StoredMatrix> matrices;
+  for (const Format& format : formats())
+    matrices.emplace_back(format, 5 + std::ssize(matrices) * 23, columns, random);
+  for (const Isa isa : runnable_tiers()) {
+    for (const std::int64_t tokens : {1, 3, 2500}) {
+      if (isa == Isa::kRef && tokens > 3) continue;
+      std::vector<float> input = random_floats(random, tokens * columns);
+      std::vector<float> bias;
+      TestBackend backend(isa, 3);
+      Q8Rows q8(*backend, tokens, columns);
+      Activations activations{tensor_of(input, {tokens, columns}), q8.tensor()};
+      backend->quantize(activations.f32, activations.q8);
+      std::vector<std::shared_ptr<const WeightMatrix>> weights;
+      std::vector<std::vector<float>> out;
+      std::vector<LinearTarget> targets;
+      for (const StoredMatrix& matrix : matrices) {
+        weights.push_back(backend->pack(matrix.stored(), {}));
+        out.emplace_back(static_cast<std::size_t>(tokens * matrix.rows()));
+      }
+      for (std::size_t i = 0; i < matrices.size(); ++i)
+        targets.push_back({weights[i].get(), {}, tensor_of(out[i], {tokens, matrices[i].rows()})});
+      backend->linear(activations, targets);
+      for (std::size_t i = 0; i < matrices.size(); ++i)
+        ASSERT_TRUE(same_bits(out[i], product(*backend, matrices[i], input, bias)))
+            << isa_name(isa) << ", target " << i << ", " << tokens << " tokens";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace sirocco

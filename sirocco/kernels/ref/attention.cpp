@@ -1,0 +1,187 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "sirocco/kernels/ref/kernels.hpp"
+#include "sirocco/kernels/ref/scalar.hpp"
+#include "sirocco/quant/float16.hpp"
+
+namespace sirocco::ref {
+namespace {
+
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+constexpr int kTile = numerics::kTilePositions;
+
+float to_float(float value) { return value; }
+float to_float(std::uint16_t bits) { return f16_to_f32(bits); }
+
+template <class Element>
+Element from_float(float value) {
+  if constexpr (std::is_same_v<Element, float>) {
+    return value;
+  } else {
+    return f32_to_f16(value);
+  }
+}
+
+std::byte* block_of(const CacheSlice& cache, std::int32_t position) {
+  const std::int32_t block = cache.blocks[position / cache.block_positions];
+  return cache.pool + static_cast<std::size_t>(block) * cache.block_stride;
+}
+
+/// Element `e` of the key of `position`; `e` of the next ones are 16 elements apart.
+template <class Element>
+Element* key_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  auto* keys = reinterpret_cast<Element*>(block_of(cache, position) + cache.keys_offset);
+  const std::int32_t in_block = position % cache.block_positions;
+  keys += std::int64_t{head} * cache.block_positions * cache.key_dim;
+  return keys + std::int64_t{in_block / kPanelRows} * cache.key_dim * kPanelRows +
+         in_block % kPanelRows;
+}
+
+template <class Element>
+Element* value_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  auto* values = reinterpret_cast<Element*>(block_of(cache, position) + cache.values_offset);
+  const std::int32_t in_block = position % cache.block_positions;
+  return values + (std::int64_t{head} * cache.block_positions + in_block) * cache.value_dim;
+}
+
+struct State {
+  explicit State(float* floats) : lanes(floats), largest(floats[16]), sums(floats + 32) {}
+  float* lanes;
+  float& largest;
+  float* sums;
+};
+
+template <class Element>
+void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, std::int32_t begin,
+              std::int32_t end, State state) {
+  const CacheSlice& cache = task.cache;
+  const std::int32_t tile = begin / kTile * kTile;
+  std::array<float, kTile> scores;
+  float largest = state.largest;
+  for (std::int32_t position = begin; position < end; ++position) {
+    const Element* key = key_at<Element>(cache, kv_head, position);
+    float dot = 0.0f;
+    for (std::int32_t e = 0; e < cache.key_dim; ++e)
+      dot = std::fma(q[e], to_float(key[std::int64_t{e} * kPanelRows]), dot);
+    float score = dot * task.scale;
+    if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
+    scores[static_cast<std::size_t>(position - tile)] = score;
+    largest = max(score, largest);
+  }
+
+  std::array<float, kTile> p{};
+  for (std::int32_t position = begin; position < end; ++position) {
+    const auto j = static_cast<std::size_t>(position - tile);
+    p[j] = exp(scores[j] - largest);
+  }
+  const float correction = exp(state.largest - largest);
+  for (std::size_t i = 0; i < 16; ++i) {
+    const float sum = ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48];
+    state.lanes[i] = std::fma(state.lanes[i], correction, sum);
+  }
+  for (std::int32_t d = 0; d < cache.value_dim; ++d) state.sums[d] = state.sums[d] * correction;
+  for (std::int32_t position = begin; position < end; ++position) {
+    const Element* value = value_at<Element>(cache, kv_head, position);
+    const float weight = p[static_cast<std::size_t>(position - tile)];
+    for (std::int32_t d = 0; d < cache.value_dim; ++d)
+      state.sums[d] = std::fma(weight, to_float(value[d]), state.sums[d]);
+  }
+  state.largest = largest;
+}
+
+std::int64_t head_of(const AttentionTask& task, std::int32_t kv_head, std::int64_t row) {
+  return std::int64_t{kv_head} * task.group + row % task.group;
+}
+
+}  // namespace
+
+template <class Element>
+void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
+                 std::int64_t row_end) noexcept {
+  const CacheSlice& cache = task.cache;
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const std::int32_t position = task.first_position + static_cast<std::int32_t>(row);
+    for (std::int32_t head = 0; head < cache.kv_heads; ++head) {
+      const float* key = task.keys + (row * cache.kv_heads + head) * cache.key_dim;
+      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
+      Element* key_slot = key_at<Element>(cache, head, position);
+      Element* value_slot = value_at<Element>(cache, head, position);
+      for (std::int64_t e = 0; e < cache.key_dim; ++e)
+        key_slot[e * kPanelRows] = from_float<Element>(key[e]);
+      for (std::int64_t d = 0; d < cache.value_dim; ++d)
+        value_slot[d] = from_float<Element>(value[d]);
+    }
+  }
+}
+
+template <class Element>
+void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                    std::int64_t row_end, std::int32_t span, float* states) noexcept {
+  const std::int64_t stride = attention_state_floats(task.cache.value_dim);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    State state(states + (row - row_begin) * stride);
+    std::fill_n(state.lanes, stride, 0.0f);
+    state.largest = kNothing;
+    const std::int64_t token = row / task.group;
+    const auto position = static_cast<std::int32_t>(task.first_position + token);
+    const std::int32_t low = std::max(0, position - task.window + 1);
+    const std::int32_t high = task.causal ? position + 1 : task.length;
+    const std::int32_t span_begin = std::max(low, span * numerics::kSpanPositions);
+    const std::int32_t span_end = std::min(high, (span + 1) * numerics::kSpanPositions);
+    const float* q =
+        task.q + (token * task.heads + head_of(task, kv_head, row)) * task.cache.key_dim;
+    for (std::int32_t begin = span_begin; begin < span_end;) {
+      const std::int32_t end = std::min(span_end, (begin / kTile + 1) * kTile);
+      add_tile<Element>(task, kv_head, q, begin, end, state);
+      begin = end;
+    }
+  }
+}
+
+void attention_merge(float* into, const float* later, std::int64_t count,
+                     std::int64_t value_dim) noexcept {
+  const std::int64_t stride = attention_state_floats(value_dim);
+  for (std::int64_t row = 0; row < count; ++row) {
+    float* a = into + row * stride;
+    const float* b = later + row * stride;
+    const float largest = max(a[16], b[16]);
+    if (b[16] == kNothing) continue;
+    if (a[16] == kNothing) {
+      std::copy_n(b, stride, a);
+      continue;
+    }
+    const float scale_a = exp(a[16] - largest);
+    const float scale_b = exp(b[16] - largest);
+    for (std::int64_t i = 0; i < stride; ++i) a[i] = std::fma(b[i], scale_b, a[i] * scale_a);
+    a[16] = largest;
+  }
+}
+
+void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                      std::int64_t row_end, const float* states) noexcept {
+  const std::int64_t stride = attention_state_floats(task.cache.value_dim);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* state = states + (row - row_begin) * stride;
+    Lanes lanes;
+    std::copy_n(state, lanes.size(), lanes.data());
+    const float inverse = 1.0f / tree(lanes);
+    float* out = task.out + (row / task.group * task.heads + head_of(task, kv_head, row)) *
+                                task.cache.value_dim;
+    for (std::int64_t d = 0; d < task.cache.value_dim; ++d) out[d] = state[32 + d] * inverse;
+  }
+}
+
+template void write_cache<float>(const WriteCacheTask&, std::int64_t, std::int64_t) noexcept;
+template void write_cache<std::uint16_t>(const WriteCacheTask&, std::int64_t,
+                                         std::int64_t) noexcept;
+template void attention_span<float>(const AttentionTask&, std::int32_t, std::int64_t, std::int64_t,
+                                    std::int32_t, float*) noexcept;
+template void attention_span<std::uint16_t>(const AttentionTask&, std::int32_t, std::int64_t,
+                                            std::int64_t, std::int32_t, float*) noexcept;
+
+}  // namespace sirocco::ref

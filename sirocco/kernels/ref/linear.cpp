@@ -1,0 +1,144 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "sirocco/kernels/ref/kernels.hpp"
+#include "sirocco/quant/float16.hpp"
+
+namespace sirocco::ref {
+namespace {
+
+constexpr std::int64_t kRows = kPanelRows;
+
+std::uint8_t byte_at(const std::byte* from, std::int64_t at) {
+  return std::to_integer<std::uint8_t>(from[at]);
+}
+
+float f16_at(const std::byte* from, std::int64_t index) {
+  std::uint16_t bits;
+  std::memcpy(&bits, from + 2 * index, sizeof bits);
+  return f16_to_f32(bits);
+}
+
+/// Quant k of row r of a block: the layouts of panel.hpp, read one element at a time.
+int quant_at(int bits, const std::byte* quants, std::int64_t row, std::int64_t k) {
+  const std::int64_t group = k / 4;
+  const std::int64_t i = 4 * row + k % 4;
+  if (bits == 8) return byte_at(quants, 64 * group + i);
+  const int low = byte_at(quants, 64 * (group / 2) + i) >> (group % 2 == 0 ? 0 : 4) & 15;
+  if (bits == 5) return low | (byte_at(quants, 256 + i) >> group & 1) << 4;
+  if (bits == 6) {
+    const int high = byte_at(quants, 256 + 64 * (group / 4) + i) >> 2 * (group % 4) & 3;
+    return low | high << 4;
+  }
+  return low;
+}
+
+/// What one block adds to the accumulator of one row.
+template <PanelFormat kFormat>
+float add_block(float acc, const std::byte* super, std::int64_t block_in_super, std::int64_t row,
+                const Q8Block& x) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  const std::byte* header =
+      super + kTraits.super_header_bytes + block_in_super * kTraits.block_bytes();
+  const std::byte* quants = header + kTraits.block_header_bytes;
+  std::array<std::int32_t, 2> dots{};
+  std::int32_t sum = 0;
+  for (std::int64_t k = 0; k < kPanelBlock; ++k) {
+    const std::int32_t a = x.quants[k];
+    dots[static_cast<std::size_t>(k / 16)] +=
+        (quant_at(kTraits.bits, quants, row, k) - kTraits.bias) * a;
+    sum += a;
+  }
+  const float dot = static_cast<float>(dots[0] + dots[1]);
+  const float scaled_sum = x.scale * static_cast<float>(sum);
+  if constexpr (kFormat == PanelFormat::kU4Super) {
+    const float d = f16_at(super, row) * static_cast<float>(byte_at(header, row));
+    const float m = f16_at(super + 32, row) * static_cast<float>(byte_at(header, 16 + row));
+    return std::fma(-m, scaled_sum, std::fma(dot, d * x.scale, acc));
+  } else if constexpr (kFormat == PanelFormat::kU6Super) {
+    const std::int32_t s0 = static_cast<std::int8_t>(byte_at(header, row));
+    const std::int32_t s1 = static_cast<std::int8_t>(byte_at(header, 16 + row));
+    const float scaled = static_cast<float>(s0 * dots[0] + s1 * dots[1]);
+    return std::fma(scaled, f16_at(super, row) * x.scale, acc);
+  } else {
+    acc = std::fma(dot, f16_at(header, row) * x.scale, acc);
+    if constexpr (kTraits.block_header_bytes == 64)
+      acc = std::fma(f16_at(header + 32, row), scaled_sum, acc);
+    return acc;
+  }
+}
+
+template <PanelFormat kFormat>
+float float_weight(const std::byte* panel, std::int64_t row, std::int64_t k) {
+  const std::int64_t index = k * kRows + row;
+  if constexpr (kFormat == PanelFormat::kF32) {
+    float value;
+    std::memcpy(&value, panel + 4 * index, sizeof value);
+    return value;
+  } else {
+    std::uint16_t bits;
+    std::memcpy(&bits, panel + 2 * index, sizeof bits);
+    return kFormat == PanelFormat::kF16 ? f16_to_f32(bits) : bf16_to_f32(bits);
+  }
+}
+
+template <PanelFormat kFormat>
+float dot_product(const std::byte* panel, std::int64_t row, const std::byte* input,
+                  std::int64_t columns) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  float acc = 0.0f;
+  if constexpr (kTraits.is_float()) {
+    const auto* x = reinterpret_cast<const float*>(input);
+    for (std::int64_t k = 0; k < columns; ++k)
+      acc = std::fma(float_weight<kFormat>(panel, row, k), x[k], acc);
+  } else {
+    const auto* x = reinterpret_cast<const Q8Block*>(input);
+    for (std::int64_t b = 0; b < q8_blocks(columns); ++b) {
+      const std::int64_t super = b / kTraits.blocks_per_super;
+      acc = add_block<kFormat>(acc, panel + super * kTraits.super_bytes(),
+                               b % kTraits.blocks_per_super, row, x[b]);
+    }
+  }
+  return acc;
+}
+
+}  // namespace
+
+template <PanelFormat kFormat>
+void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
+            std::int64_t token_begin, std::int64_t token_end) noexcept {
+  for (std::int64_t n = panel_begin * kRows; n < std::min(panel_end * kRows, task.rows); ++n) {
+    const std::byte* panel = task.panels + static_cast<std::size_t>(n / kRows) * task.panel_stride;
+    for (std::int64_t t = token_begin; t < token_end; ++t) {
+      const std::byte* input = task.input + static_cast<std::size_t>(t) * task.input_stride;
+      float& out = task.out[t * task.out_stride + n];
+      out = dot_product<kFormat>(panel, n % kRows, input, task.columns);
+      if (task.bias != nullptr) out = out + task.bias[n];
+    }
+  }
+}
+
+template void linear<PanelFormat::kU4Scale>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU4ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
+                                               std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU4Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU5Scale>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU5ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
+                                               std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU6Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU8Scale>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kF16>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
+                                        std::int64_t) noexcept;
+template void linear<PanelFormat::kBF16>(const LinearTask&, std::int64_t, std::int64_t,
+                                         std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kF32>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
+                                        std::int64_t) noexcept;
+
+}  // namespace sirocco::ref

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "sirocco/kernels/ref/kernels.hpp"
+#include "sirocco/kernels/ref/scalar.hpp"
+
+namespace sirocco::ref {
+namespace {
+
+/// Columns [begin, end) of a result row, `begin` a multiple of 32, in the forms that are wanted.
+template <class Value>
+void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::int64_t end,
+               Value value) {
+  for (std::int64_t k = begin; k < end; k += kPanelBlock) {
+    const std::int64_t count = std::min<std::int64_t>(kPanelBlock, end - k);
+    std::array<float, kPanelBlock> values{};
+    for (std::int64_t i = 0; i < count; ++i) values[static_cast<std::size_t>(i)] = value(k + i);
+    if (out.f32 != nullptr) std::copy_n(values.data(), count, out.f32 + row * out.f32_stride + k);
+    if (out.q8 != nullptr) {
+      auto* blocks =
+          reinterpret_cast<Q8Block*>(out.q8 + static_cast<std::size_t>(row) * out.q8_stride);
+      quantize_block(values.data(), count, blocks[k / kPanelBlock]);
+    }
+  }
+}
+
+}  // namespace
+
+void quantize_block(const float* values, std::int64_t count, Q8Block& block) noexcept {
+  float largest = 0.0f;
+  for (std::int64_t i = 0; i < count; ++i) largest = max(std::fabs(values[i]), largest);
+  const bool zero = !(largest >= numerics::kQ8Smallest);
+  const float inverse = zero ? 0.0f : 127.0f / largest;
+  block = {};
+  block.scale = zero ? 0.0f : largest / 127.0f;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float scaled = min(max(values[i] * inverse, -127.0f), 127.0f);
+    block.quants[i] = static_cast<std::int8_t>(round_small(scaled).integer);
+    block.half_sums[i / 16] = static_cast<std::int16_t>(block.half_sums[i / 16] + block.quants[i]);
+  }
+  const std::int32_t sum = block.half_sums[0] + block.half_sums[1];
+  block.scaled_sum = block.scale * static_cast<float>(sum);
+  block.minus_8_sum = -8 * sum;
+}
+
+void rms_norm(const RmsNormTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = task.x + row * task.columns;
+    Lanes squares{};
+    for (std::int64_t k = 0; k < task.columns; ++k) {
+      float& lane = squares[static_cast<std::size_t>(k % numerics::kLanes)];
+      lane = std::fma(x[k], x[k], lane);
+    }
+    const float mean = tree(squares) / static_cast<float>(task.columns);
+    const float r = 1.0f / std::sqrt(mean + task.epsilon);
+    write_row(task.out, row, 0, task.columns,
+              [&](std::int64_t k) { return (x[k] * r) * task.weight[k]; });
+  }
+}
+
+void quantize(const QuantizeTask& task, std::int64_t row, std::int64_t begin,
+              std::int64_t end) noexcept {
+  const float* x = task.x + row * task.columns;
+  write_row(task.out, row, begin, end, [&](std::int64_t k) { return x[k]; });
+}
+
+template <float (*kActivation)(float)>
+void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept {
+  const float* g = task.gate + row * task.columns;
+  const float* up = task.up + row * task.columns;
+  write_row(task.out, row, begin, end, [&](std::int64_t k) { return kActivation(g[k]) * up[k]; });
+}
+
+template void gate<silu>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+template void gate<gelu_tanh>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+template void gate<gelu_erf>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+
+void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float product = y[i] * scale;
+    x[i] = x[i] + product;
+  }
+}
+
+void soft_cap(float* x, float cap, std::int64_t count) noexcept {
+  for (std::int64_t i = 0; i < count; ++i) x[i] = cap * tanh(x[i] / cap);
+}
+
+void rotary_table(const RotaryTableTask& task, std::int64_t row_begin,
+                  std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    float* table = task.table + row * 2 * task.pairs;
+    for (std::int64_t i = 0; i < task.pairs; ++i) {
+      const SinCos angle = sin_cos(static_cast<float>(task.positions[row]) * task.frequencies[i]);
+      table[i] = angle.cos * task.magnitude;
+      table[task.pairs + i] = angle.sin * task.magnitude;
+    }
+  }
+}
+
+void rotate(const RotateTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* cosine = task.table + row * 2 * task.pairs;
+    const float* sine = cosine + task.pairs;
+    for (std::int64_t head = 0; head < task.heads; ++head) {
+      float* x = task.x + (row * task.heads + head) * task.head_dim;
+      for (std::int64_t i = 0; i < task.pairs; ++i) {
+        const float x0 = x[i];
+        const float x1 = x[i + task.pairs];
+        x[i] = std::fma(x0, cosine[i], -(x1 * sine[i]));
+        x[i + task.pairs] = std::fma(x0, sine[i], x1 * cosine[i]);
+      }
+    }
+  }
+}
+
+}  // namespace sirocco::ref

@@ -1,0 +1,30 @@
+#include "sirocco/kernels/ref/kernels.hpp"
+#include "sirocco/kernels/ref/scalar.hpp"
+
+namespace sirocco {
+
+const CpuKernels& ref_kernels() {
+  using namespace ref;
+  static constexpr CpuKernels kKernels = {
+      .name = "ref",
+      .linear = {linear<PanelFormat::kU4Scale>, linear<PanelFormat::kU4ScaleMin>,
+                 linear<PanelFormat::kU4Super>, linear<PanelFormat::kU5Scale>,
+                 linear<PanelFormat::kU5ScaleMin>, linear<PanelFormat::kU6Super>,
+                 linear<PanelFormat::kU8Scale>, linear<PanelFormat::kF16>,
+                 linear<PanelFormat::kBF16>, linear<PanelFormat::kF32>},
+      .rms_norm = rms_norm,
+      .quantize = quantize,
+      .gate = {gate<silu>, gate<gelu_tanh>, gate<gelu_erf>},
+      .add = add,
+      .soft_cap = soft_cap,
+      .rotary_table = rotary_table,
+      .rotate = rotate,
+      .write_cache = {write_cache<float>, write_cache<std::uint16_t>},
+      .attention_span = {attention_span<float>, attention_span<std::uint16_t>},
+      .attention_merge = attention_merge,
+      .attention_finish = attention_finish,
+  };
+  return kKernels;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,301 @@
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <limits>
+#include <numbers>
+
+#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/numerics.hpp"
+#include "sirocco/kernels/q8.hpp"
+#include "sirocco/kernels/ref/scalar.hpp"
+
+namespace sirocco {
+namespace {
+
+using namespace kernels_testing;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+/// Every 1009th float from `low` to `high`, both of one sign.
+template <class Check>
+void for_floats(float low, float high, Check check) {
+  const auto from = std::bit_cast<std::uint32_t>(std::min(std::abs(low), std::abs(high)));
+  const auto to = std::bit_cast<std::uint32_t>(std::max(std::abs(low), std::abs(high)));
+  const float sign = low < 0 || high < 0 ? -1.0f : 1.0f;
+  for (std::uint64_t bits = from; bits <= to; bits += 1009)
+    check(sign * std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+}
+
+TEST(Functions, ExpIsWithinTwoUnitsInTheLastPlace) {
+  EXPECT_EQ(ref::exp(0.0f), 1.0f);
+  EXPECT_EQ(ref::exp(-0.0f), 1.0f);
+  EXPECT_EQ(ref::exp(-kInfinity), 0.0f);
+  EXPECT_EQ(ref::exp(kInfinity), kInfinity);
+  EXPECT_EQ(ref::exp(89.0f), kInfinity);
+  EXPECT_TRUE(std::isnan(ref::exp(NAN)));
+  const auto check = [](float x) {
+    const double exact = std::exp(double{x});
+    const double error = std::abs(double{ref::exp(x)} - exact);
+    ASSERT_LE(error, exact * 0x1p-22 + 0x1p-149) << x;
+  };
+  for_floats(1e-9f, 88.0f, check);
+  for_floats(-1e-9f, -110.0f, check);
+}
+
+TEST(Functions, TanhAndErfAreAccurateNearZeroAndFarOut) {
+  const auto check = [](float x) {
+    ASSERT_NEAR(ref::tanh(x), std::tanh(double{x}), 3e-7 * std::abs(std::tanh(double{x}))) << x;
+    ASSERT_NEAR(ref::erf(x), std::erf(double{x}), 3e-7 * std::abs(std::erf(double{x}))) << x;
+  };
+  for_floats(1e-9f, 1e9f, check);
+  for_floats(-1e-9f, -1e9f, check);
+  for (const float x : {kInfinity, -kInfinity, 0.0f, -0.0f}) {
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(ref::tanh(x)),
+              std::bit_cast<std::uint32_t>(std::tanh(x)));
+    EXPECT_EQ(std::bit_cast<std::uint32_t>(ref::erf(x)), std::bit_cast<std::uint32_t>(std::erf(x)));
+  }
+}
+
+TEST(Functions, SinAndCosAreGoodToFourMillion) {
+  const auto check = [](float x) {
+    const ref::SinCos got = ref::sin_cos(x);
+    ASSERT_NEAR(got.sin, std::sin(double{x}), 1e-6) << x;
+    ASSERT_NEAR(got.cos, std::cos(double{x}), 1e-6) << x;
+  };
+  for_floats(1e-9f, 4e6f, check);
+  for_floats(-1e-9f, -4e6f, check);
+  EXPECT_EQ(ref::sin_cos(0.0f).sin, 0.0f);
+  EXPECT_EQ(ref::sin_cos(0.0f).cos, 1.0f);
+}
+
+TEST(Functions, ActivationsAreWhatTheySay) {
+  for (float x = -30.0f; x < 30.0f; x += 0.0173f) {
+    const double d = x;
+    const double size = 1e-6 * (1.0 + std::abs(d));
+    ASSERT_NEAR(ref::silu(x), d / (1.0 + std::exp(-d)), size);
+    ASSERT_NEAR(ref::gelu_erf(x), 0.5 * d * (1.0 + std::erf(d * std::numbers::sqrt2 / 2)), size);
+    ASSERT_NEAR(
+        ref::gelu_tanh(x),
+        0.5 * d * (1.0 + std::tanh(std::sqrt(2.0 / std::numbers::pi) * (d + 0.044715 * d * d * d))),
+        size);
+  }
+}
+
+TEST(Quantize, RoundsToNearestEvenWithinTheBlock) {
+  TestBackend backend(Isa::kRef);
+  std::vector<float> x(40, 0.0f);
+  x[0] = -127.0f;
+  x[1] = 0.5f;
+  x[2] = 1.5f;
+  x[3] = 126.4f;
+  x[31] = -3.0f;
+  x[33] = 2.0f;
+  Q8Rows q8(*backend, 1, 40);
+  backend->quantize(tensor_of(x, {1, 40}), q8.tensor());
+  const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
+  EXPECT_EQ(blocks[0].scale, 1.0f);
+  EXPECT_EQ(blocks[0].quants[0], -127);
+  EXPECT_EQ(blocks[0].quants[1], 0);
+  EXPECT_EQ(blocks[0].quants[2], 2);
+  EXPECT_EQ(blocks[0].quants[3], 126);
+  EXPECT_EQ(blocks[0].quants[31], -3);
+  EXPECT_EQ(blocks[0].half_sums[0], 1);
+  EXPECT_EQ(blocks[0].half_sums[1], -3);
+  EXPECT_EQ(blocks[0].minus_8_sum, 16);
+  EXPECT_EQ(blocks[0].scaled_sum, -2.0f);
+  EXPECT_EQ(blocks[1].scale, 2.0f / 127.0f);
+  EXPECT_EQ(blocks[1].quants[1], 127);
+  EXPECT_EQ(blocks[1].quants[8], 0);
+}
+
+/// One op on one backend: everything that it wrote, as bytes.
+using Op = std::function<std::vector<std::uint8_t>(Backend&)>;
+
+template <class T>
+void append(std::vector<std::uint8_t>& bytes, const std::vector<T>& values) {
+  const auto* from = reinterpret_cast<const std::uint8_t*>(values.data());
+  bytes.insert(bytes.end(), from, from + values.size() * sizeof(T));
+}
+
+/// Bit for bit the same in every tier with every number of threads.
+void expect_same_everywhere(const Op& op) {
+  TestBackend ref(Isa::kRef);
+  const std::vector<std::uint8_t> expected = op(*ref);
+  for (const Isa isa : runnable_tiers()) {
+    for (const int threads : {1, 2, 3}) {
+      TestBackend backend(isa, threads);
+      ASSERT_TRUE(same_bits(op(*backend), expected)) << isa_name(isa) << ", " << threads;
+    }
+  }
+}
+
+/// Values of every size with a few awkward ones, rows long and short.
+std::vector<float> awkward_floats(Random& random, std::int64_t count) {
+  std::vector<float> values = random_floats(random, count);
+  std::uniform_real_distribution<float> exponent(-45.0f, 30.0f);
+  for (std::size_t i = 0; i < values.size(); i += 7) values[i] *= std::pow(2.0f, exponent(random));
+  for (std::size_t i = 3; i < values.size(); i += 97) values[i] = -0.0f;
+  for (std::size_t i = 5; i < values.size(); i += 211) values[i] = 1e-40f;
+  return values;
+}
+
+struct Size {
+  std::int64_t rows;
+  std::int64_t columns;
+};
+const std::vector<Size> kSizes = {{1, 1},   {3, 15},  {2, 16},   {5, 33},   {1, 576},
+                                  {40, 81}, {7, 577}, {2, 1536}, {33, 1000}};
+
+TEST(Rows, NormAndQuantizeAgreeInEveryTier) {
+  Random random(11);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> x = awkward_floats(random, rows * columns);
+    std::vector<float> weight = random_floats(random, columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<std::uint8_t> bytes;
+      std::vector<float> in = x;
+      std::vector<float> out(x.size());
+      const Tensor input = tensor_of(in, {rows, columns});
+      const Tensor norm = tensor_of(weight, {columns});
+      Q8Rows q8(backend, rows, columns);
+      backend.rms_norm(input, norm, 1e-5f, {tensor_of(out, {rows, columns}), q8.tensor()});
+      append(bytes, out);
+      append(bytes, q8.bytes());
+      Q8Rows alone(backend, rows, columns);
+      backend.rms_norm(input, norm, 1e-5f, {{}, alone.tensor()});
+      EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
+      Q8Rows later(backend, rows, columns);
+      backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
+      EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+      backend.rms_norm(input, norm, 1e-5f, {input, {}});
+      EXPECT_TRUE(same_bits(in, out));
+      return bytes;
+    });
+  }
+}
+
+TEST(Rows, NormIsTheRootOfTheMeanSquare) {
+  Random random(12);
+  std::vector<float> x = random_floats(random, 2 * 577, 3.0f);
+  std::vector<float> weight = random_floats(random, 577);
+  std::vector<float> out(x.size());
+  TestBackend backend(Isa::kRef);
+  backend->rms_norm(tensor_of(x, {2, 577}), tensor_of(weight, {577}), 1e-5f,
+                    {tensor_of(out, {2, 577}), {}});
+  for (std::size_t row = 0; row < 2; ++row) {
+    double sum = 0;
+    for (std::size_t k = 0; k < 577; ++k) sum += double{x[row * 577 + k]} * x[row * 577 + k];
+    const double r = 1.0 / std::sqrt(sum / 577 + 1e-5);
+    for (std::size_t k = 0; k < 577; ++k)
+      ASSERT_NEAR(out[row * 577 + k], x[row * 577 + k] * r * weight[k], 1e-5);
+  }
+}
+
+TEST(Rows, GateAgreesInEveryTier) {
+  Random random(13);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> g = awkward_floats(random, rows * columns);
+    const std::vector<float> u = random_floats(random, rows * columns);
+    for (const GateActivation activation :
+         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf}) {
+      expect_same_everywhere([&](Backend& backend) {
+        std::vector<std::uint8_t> bytes;
+        std::vector<float> gate = g;
+        std::vector<float> up = u;
+        const Tensor input = tensor_of(gate, {rows, columns});
+        Q8Rows q8(backend, rows, columns);
+        backend.gate(activation, input, tensor_of(up, {rows, columns}), {{}, q8.tensor()});
+        append(bytes, q8.bytes());
+        Q8Rows again(backend, rows, columns);
+        backend.gate(activation, input, tensor_of(up, {rows, columns}), {input, again.tensor()});
+        append(bytes, gate);
+        EXPECT_TRUE(same_bits(again.bytes(), q8.bytes()));
+        return bytes;
+      });
+    }
+  }
+}
+
+TEST(Rows, GateIsActivationTimesUp) {
+  std::vector<float> gate = {1.0f, -2.0f};
+  std::vector<float> up = {3.0f, 5.0f};
+  TestBackend backend(Isa::kRef);
+  const Tensor in = tensor_of(gate, {1, 2});
+  backend->gate(GateActivation::kSilu, in, tensor_of(up, {1, 2}), {in, {}});
+  EXPECT_FLOAT_EQ(gate[0], 3.0f * ref::silu(1.0f));
+  EXPECT_FLOAT_EQ(gate[1], 5.0f * ref::silu(-2.0f));
+}
+
+TEST(Rows, AddAndSoftCapAgreeInEveryTier) {
+  Random random(14);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> a = awkward_floats(random, rows * columns);
+    const std::vector<float> b = awkward_floats(random, rows * columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<std::uint8_t> bytes;
+      std::vector<float> x = a;
+      std::vector<float> y = b;
+      backend.add(tensor_of(x, {rows, columns}), tensor_of(y, {rows, columns}), 0.3f);
+      append(bytes, x);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const float product = b[i] * 0.3f;
+        EXPECT_EQ(x[i], a[i] + product);
+      }
+      backend.soft_cap(tensor_of(x, {rows, columns}), 30.0f);
+      append(bytes, x);
+      return bytes;
+    });
+  }
+}
+
+TEST(Rows, GatherCopies) {
+  Random random(15);
+  std::vector<float> x = random_floats(random, 9 * 5);
+  std::vector<std::int32_t> rows = {8, 0, 8, 3};
+  std::vector<float> out(4 * 5);
+  TestBackend backend(Isa::kRef);
+  backend->gather_rows(tensor_of(x, {9, 5}), tensor_of(rows, {4}), tensor_of(out, {4, 5}));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    ASSERT_EQ(out[i], x[static_cast<std::size_t>(rows[i / 5]) * 5 + i % 5]);
+}
+
+TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
+  Random random(16);
+  for (const std::int64_t pairs : {1, 7, 16, 20, 32, 40, 64}) {
+    const std::int64_t head_dim = 2 * pairs + (pairs % 3);
+    std::vector<std::int32_t> positions = {0, 1, 2, 77, 4095, 131071, 1000000};
+    const std::int64_t rows = std::ssize(positions);
+    std::vector<float> frequencies;
+    for (std::int64_t i = 0; i < pairs; ++i)
+      frequencies.push_back(std::pow(1e4f, -static_cast<float>(i) / static_cast<float>(pairs)));
+    const std::vector<float> x = random_floats(random, rows * 3 * head_dim);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<std::uint8_t> bytes;
+      std::vector<float> table(static_cast<std::size_t>(rows * 2 * pairs));
+      backend.rotary_table(tensor_of(positions, {rows}), tensor_of(frequencies, {pairs}), 1.0f,
+                           tensor_of(table, {rows, 2 * pairs}));
+      append(bytes, table);
+      std::vector<float> y = x;
+      backend.rotate(tensor_of(y, {rows, 3, head_dim}), tensor_of(table, {rows, 2 * pairs}));
+      append(bytes, y);
+      for (std::int64_t row = 0; row < rows; ++row) {
+        for (std::int64_t i = 0; i < pairs; ++i) {
+          const auto at = static_cast<std::size_t>(row * 3 * head_dim + i);
+          const auto other = at + static_cast<std::size_t>(pairs);
+          const double angle = static_cast<float>(positions[static_cast<std::size_t>(row)]) *
+                               frequencies[static_cast<std::size_t>(i)];
+          EXPECT_NEAR(y[at], x[at] * std::cos(angle) - x[other] * std::sin(angle), 5e-6);
+          EXPECT_NEAR(y[other], x[at] * std::sin(angle) + x[other] * std::cos(angle), 5e-6);
+        }
+        for (std::int64_t e = 2 * pairs; e < head_dim; ++e) {
+          const auto at = static_cast<std::size_t>(row * 3 * head_dim + e);
+          EXPECT_EQ(y[at], x[at]);
+        }
+      }
+      return bytes;
+    });
+  }
+}
+
+}  // namespace
+}  // namespace sirocco
