@@ -143,9 +143,8 @@ std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const
     }
     const std::int64_t rows = row_begin.back();
     if (rows == 0) return results;
-    std::vector<std::int32_t> tokens(static_cast<std::size_t>(rows));
     std::vector<float> out(static_cast<std::size_t>(rows * g.heads * g.value_dim), NAN);
-    const BatchTensors batch{tensor_of(tokens, {rows}), tensor_of(positions, {rows}),
+    const BatchTensors batch{tensor_of(positions, {rows}),
                              tensor_of(row_begin, {std::ssize(row_begin)})};
     if (drop_window) cache.drop_before(done[0] - options.mask.window + 1);
     backend.write_cache(batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
@@ -308,7 +307,7 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
     k[2] = -1e30f;
     k[3] = 1.0f + 0x1p-11f;
     k[4] = 1.0f + 0x1.8p-10f;
-    std::vector<std::int32_t> tokens(71), positions(71), row_begin = {0, 40, 40, 71};
+    std::vector<std::int32_t> positions(71), row_begin = {0, 40, 40, 71};
     std::iota(positions.begin(), positions.begin() + 40, 0);
     std::iota(positions.begin() + 40, positions.end(), 0);
     std::vector<std::vector<std::uint8_t>> caches;
@@ -316,9 +315,9 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
       for (const int threads : {1, 3}) {
         TestBackend backend(isa, threads);
         FakeCache cache(geometry, {40, 1, 31}, 13);
-        backend->write_cache(
-            {tensor_of(tokens, {71}), tensor_of(positions, {71}), tensor_of(row_begin, {4})},
-            tensor_of(k, {rows, 2, 19}), tensor_of(v, {rows, 2, 33}), cache.view());
+        backend->write_cache({tensor_of(positions, {71}), tensor_of(row_begin, {4})},
+                             tensor_of(k, {rows, 2, 19}), tensor_of(v, {rows, 2, 33}),
+                             cache.view());
         caches.push_back(cache.bytes());
         ASSERT_TRUE(same_bits(caches.back(), caches.front())) << isa_name(isa);
         if (dtype == DType::kF16) {

@@ -21,7 +21,7 @@
 ///            1 - exp(kErfLarge(a)); the sign of x is put back.
 ///   sin, cos n = x·(2/π) rounded as above; r = x less n times π/2 in three parts, an fma each;
 ///            z = r·r; s = fma(kSin(z)·z, r, r); c = fma(kCos(z), z·z, fma(z, -0.5, 1)); n mod 4
-///            picks one and its sign. Good to 1e-6 up to |x| of about 4e6.
+///            picks one and its sign. Good to 1e-6 up to |x| of 2e6.
 ///   silu(x)  x / (1 + exp(-x))
 ///   gelu tanh, erf: (0.5·x) · (1 + tanh((√(2/π)·x) · fma(0.044715·x, x, 1))), with erf(√½·x)
 ///
