@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/models/model.hpp"
+#include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/platform/isa.hpp"
+#include "sirocco/platform/thread_group.hpp"
+#include "sirocco/text/tokenizer.hpp"
+
+namespace sirocco {
+
+struct LoadOptions {
+  int threads = 0;         ///< 0: one a usable core
+  std::optional<Isa> isa;  ///< without: the best that this CPU runs
+  LoadProgress progress;
+  std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
+  /// Context, cache, hooks and ledger. A context of 0 becomes the model's own, or what fits the
+  /// memory that is left, whichever is less.
+  LanguagePipelineOptions pipeline;
+};
+
+/// A text model that is ready to run, with everything that it stands on. Move-only.
+class LoadedModel {
+ public:
+  LoadedModel(LoadedModel&&) noexcept;
+  LoadedModel& operator=(LoadedModel&&) noexcept;
+  ~LoadedModel();
+
+  const ModelInfo& info() const { return pipeline().info(); }
+  LanguagePipeline& pipeline() const;
+  /// Shared with an engine. The model must still outlive the engine's use of it.
+  std::shared_ptr<LanguagePipeline> shared_pipeline() const;
+  const Metadata& metadata() const;
+  Backend& backend() const;
+  int threads() const;
+  Isa isa() const;
+  double load_seconds() const;
+
+  /// The model's tokenizer, made at the first call. Throws FormatError or UnsupportedError when the
+  /// checkpoint has none that can be read.
+  const Tokenizer& tokenizer() const;
+  /// The source of the model's chat template, when it has one.
+  std::optional<std::string_view> chat_template() const;
+
+ private:
+  friend LoadedModel load_language_model(const std::filesystem::path&, LoadOptions);
+  struct State;
+  explicit LoadedModel(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Opens a checkpoint and loads its model; no tokenizer is needed. Throws what opening
+/// (open_checkpoint), the architecture (make_model_builder) and the memory say.
+LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions options = {});
+
+}  // namespace sirocco

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "sirocco/base/ids.hpp"
+
+namespace sirocco {
+
+struct LogitBias {
+  TokenId token;
+  float bias = 0.0f;  ///< added to the token's logit; -infinity forbids it
+};
+
+/// How the next token is chosen from its logits. The steps apply in this order; the defaults leave
+/// the model's own distribution as it is.
+struct SamplingParams {
+  std::vector<LogitBias> logit_bias;
+  // Penalties, over the last `penalty_last_n` of the sequence's own tokens, prompt included.
+  float repetition_penalty = 1.0f;   ///< > 0: divides positive logits of seen tokens, multiplies
+                                     ///< negative ones (Keskar et al. 2019)
+  float presence_penalty = 0.0f;     ///< -2 to 2: subtracted from a seen token's logit
+  float frequency_penalty = 0.0f;    ///< -2 to 2: the same, times how often it was seen
+  std::int32_t penalty_last_n = 64;  ///< -1: all of them; 0: no penalties
+
+  float temperature = 1.0f;  ///< >= 0: divides the logits; 0: the highest wins
+  std::int32_t top_k = 0;    ///< only the k most probable; 0: off
+  float top_p = 1.0f;        ///< (0, 1]: the fewest most probable that hold so much probability
+                             ///< (Holtzman et al. 2020)
+  float min_p = 0.0f;        ///< [0, 1]: those at least so probable, relative to the most probable
+                             ///< (Nguyen et al. 2024)
+  float typical_p = 1.0f;    ///< (0, 1]: the fewest most typical that hold so much probability
+                             ///< (Meister et al. 2023)
+  std::uint64_t seed = 0;
+};
+
+/// Throws InvalidArgument that names the field whose value is out of its range. `vocabulary` is the
+/// number of tokens.
+void validate(const SamplingParams& params, std::int64_t vocabulary);
+
+/// Working memory of sampling, kept from token to token. Any sampler may use it, one at a time.
+struct SamplerScratch {
+  struct Candidate {
+    float logit;
+    std::int32_t id;
+    double weight;
+  };
+  std::vector<float> logits;
+  std::vector<Candidate> candidates;
+  std::vector<std::int32_t> seen;
+};
+
+/// Chooses tokens. The choice is a function of (logits, parameters, the sequence's own tokens,
+/// seed, position, choice) and of nothing else: a counter-based generator, no libm, sums in a fixed
+/// order, ties to the lower id. A NaN counts as -infinity, and when nothing is left the first token
+/// is taken. Immutable, may be shared.
+class Sampler {
+ public:
+  /// Throws as `validate`.
+  Sampler(SamplingParams params, std::int64_t vocabulary);
+
+  const SamplingParams& params() const { return params_; }
+
+  /// The token at `position` of the sequence. `logits` is [V]; `own` the tokens before it;
+  /// `choice` numbers answers to one prompt.
+  TokenId sample(std::span<const float> logits, std::span<const TokenId> own,
+                 std::uint64_t position, std::uint32_t choice, SamplerScratch& scratch) const;
+
+ private:
+  bool has_penalties() const;
+  void adjust(std::span<const TokenId> own, SamplerScratch& scratch) const;
+
+  SamplingParams params_;
+};
+
+}  // namespace sirocco
