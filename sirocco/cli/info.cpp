@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/model_store.hpp"
+#include "sirocco/formats/checkpoint.hpp"
+
+namespace sirocco {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  std::string model;
+  bool json = false;
+};
+
+/// Values longer than this are counted, not printed.
+constexpr std::size_t kShownElements = 16;
+
+Json to_json(const MetadataValue& value) {
+  return std::visit(
+      [](const auto& v) -> Json {
+        using V = std::decay_t<decltype(v)>;
+        if constexpr (std::is_same_v<V, std::vector<bool>>) {
+          return v.size() > kShownElements ? Json{{"elements", v.size()}} : Json(v);
+        } else if constexpr (requires { v.size(); } && !std::is_same_v<V, std::string_view>) {
+          if (v.size() > kShownElements) return Json{{"elements", v.size()}};
+          Json array = Json::array();
+          for (const auto& element : v) array.push_back(element);
+          return array;
+        } else {
+          return v;
+        }
+      },
+      value);
+}
+
+Json describe(const Checkpoint& checkpoint, const std::string& path) {
+  const Metadata& metadata = *checkpoint.metadata;
+  std::int64_t parameters = 0;
+  std::uint64_t bytes = 0;
+  std::map<std::string, int> formats;
+  for (const StoredTensor& t : checkpoint.weights->tensors()) {
+    parameters += t.shape.elements();
+    bytes += t.bytes.size();
+    ++formats[std::string(t.format->name)];
+  }
+  Json out;
+  out["path"] = path;
+  out["architecture"] = metadata.get_or<std::string_view>("general.architecture", "");
+  out["name"] = metadata.get_or<std::string_view>("general.name", "");
+  out["parameters"] = parameters;
+  out["weight_bytes"] = bytes;
+  out["tensors"] = checkpoint.weights->tensors().size();
+  out["formats"] = formats;
+  out["vocabulary"] = [&]() -> std::size_t {
+    const auto* tokens = metadata.get_array<std::vector<std::string_view>>("tokenizer.ggml.tokens");
+    return tokens == nullptr ? 0 : tokens->size();
+  }();
+  out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
+  Json& described = out["metadata"] = Json::object();
+  for (const std::string_view key : metadata.paths()) {
+    if (const MetadataValue* value = metadata.find(key))
+      described[std::string(key)] = to_json(*value);
+  }
+  return out;
+}
+
+std::string dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+void info(const Options& options) {
+  const std::string path = resolve_model(options.model).string();
+  const Json described = describe(open_checkpoint(path), path);
+  if (options.json) {
+    write_output(dump(described, 2) + "\n");
+    return;
+  }
+  std::string out;
+  for (const auto& [key, value] : described.items()) {
+    if (key == "metadata") continue;
+    out += fmt::format("{:14} {}\n", key,
+                       value.is_string() ? value.get<std::string>() : dump(value, -1));
+  }
+  out += "metadata\n";
+  for (const auto& [key, value] : described["metadata"].items()) {
+    std::string text =
+        value.is_string() ? sirocco::quoted(value.get_ref<const std::string&>()) : dump(value, -1);
+    if (value.is_object())
+      text = fmt::format("({} elements)", value["elements"].get<std::size_t>());
+    out += fmt::format("  {:42} {}\n", key, text);
+  }
+  write_output(out);
+}
+
+}  // namespace
+
+void declare_info(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  app.add_option("model,-m,--model", options->model,
+                 "model file or name; the default model without");
+  app.add_flag("--json", options->json, "print JSON");
+  app.callback([options] { info(*options); });
+}
+
+}  // namespace sirocco

@@ -1,0 +1,57 @@
+#include "sirocco/cli/model_store.hpp"
+
+#include <cstdlib>
+#include <string>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+constexpr std::string_view kDefaultModel = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool present(const std::filesystem::path& path) {
+  std::error_code ignored;
+  return std::filesystem::exists(path, ignored);
+}
+
+}  // namespace
+
+std::filesystem::path model_store() {
+  if (const std::string home = environment("SIROCCO_HOME"); !home.empty())
+    return std::filesystem::path(home) / "models";
+  std::filesystem::path data = environment("XDG_DATA_HOME");
+  if (data.empty()) data = std::filesystem::path(environment("HOME")) / ".local" / "share";
+  return data / "sirocco" / "models";
+}
+
+std::filesystem::path resolve_model(std::string_view name) {
+  if (name.empty()) {
+    const std::filesystem::path path = model_store() / kDefaultModel;
+    if (present(path)) return path;
+    throw NotFound(
+        "the default model is not at {}; fetch it with ./scripts/setup, or name a model with -m "
+        "FILE",
+        sirocco::quoted(path.string(), 400));
+  }
+  const std::filesystem::path path(name);
+  if (present(path)) return path;
+  if (!path.has_parent_path()) {
+    for (const std::filesystem::path& candidate :
+         {model_store() / path, model_store() / (std::string(name) + ".gguf")}) {
+      if (present(candidate)) return candidate;
+    }
+    throw NotFound(
+        "no model {}: neither a file here nor in the store {}; give the path of a .gguf file",
+        sirocco::quoted(name, 400), sirocco::quoted(model_store().string(), 400));
+  }
+  // Not there, or not to be seen: opening it says which.
+  return path;
+}
+
+}  // namespace sirocco
