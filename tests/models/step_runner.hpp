@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/model.hpp"
+#include "sirocco/platform/thread_group.hpp"
+
+namespace sirocco::testing {
+
+/// A model and caches for a few sequences, driven step by step without pipeline or engine: the
+/// tests of models and of the numeric contract choose chunks, mixtures, block orders and cuts
+/// themselves.
+class StepRunner {
+ public:
+  struct Options {
+    Isa isa = Isa::kRef;
+    int threads = 1;
+    DType kv_dtype = DType::kF32;
+    int block_positions = 16;
+    int sequences = 1;
+    int longest = 64;                ///< positions a sequence may get
+    std::uint32_t seed = 1;          ///< of the order of blocks
+    std::vector<std::int32_t> cuts;  ///< first layers of the stages behind the first
+  };
+  /// One sequence's part of a step.
+  struct Chunk {
+    int sequence;
+    std::span<const std::int32_t> tokens;
+  };
+
+  StepRunner(const std::filesystem::path& model, const Options& options);
+  ~StepRunner();
+
+  const ModelInfo& info() const;
+
+  /// Feeds the chunks, in this order, behind what their sequences have had; logits of all rows,
+  /// [T][V].
+  std::vector<std::vector<float>> step(const std::vector<Chunk>& chunks);
+
+ private:
+  struct Stage;
+  Options options_;
+  ThreadGroup threads_;
+  std::unique_ptr<Backend> backend_;
+  ModelInfo info_;
+  std::vector<std::unique_ptr<Stage>> stages_;
+  std::vector<int> lengths_;
+};
+
+}  // namespace sirocco::testing
