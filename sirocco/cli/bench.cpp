@@ -1,0 +1,235 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/model_store.hpp"
+
+namespace sirocco {
+namespace {
+
+struct Options {
+  std::shared_ptr<CommonOptions> common;
+  std::vector<int> prompt = {512};
+  std::vector<int> generate = {128};
+  std::vector<int> batch = {1};
+  std::vector<int> depth = {0};
+  int repetitions = 5;
+  bool no_warmup = false;
+  bool json = false;
+};
+
+/// One row of the results.
+struct Measurement {
+  std::string test;
+  int tokens = 0;
+  int batch = 0;
+  int depth = 0;
+  std::vector<double> tokens_per_s;
+};
+
+/// Drives a pipeline with random tokens, without sampling.
+class Load {
+ public:
+  Load(LanguagePipeline& pipeline, int batch)
+      : pipeline_(pipeline),
+        batch_(batch),
+        vocabulary_(static_cast<std::int32_t>(pipeline.info().vocabulary)) {}
+  ~Load() { retire(); }
+  Load(const Load&) = delete;
+  Load& operator=(const Load&) = delete;
+
+  /// Fresh sequences with `depth` tokens behind them and room for `more`.
+  void begin(int depth, int more) {
+    retire();
+    for (int i = 0; i < batch_; ++i) {
+      const SequenceId id(next_id_++);
+      if (!pipeline_.admit(id, depth + more)) {
+        throw ResourceExhausted("the cache has no room for {} sequences of {} tokens", batch_,
+                                depth + more);
+      }
+      sequences_.push_back(id);
+    }
+    if (depth > 0) prompt(depth);
+  }
+
+  /// Feeds every sequence `tokens` more; logits of the last row only.
+  void prompt(int tokens) {
+    for (const SequenceId id : sequences_) {
+      for (int done = 0; done < tokens;) {
+        const int rows = std::min(tokens - done, pipeline_.largest_step());
+        const std::vector<TokenId> chunk = random_tokens(rows);
+        done += rows;
+        StepBatch batch;
+        batch.push_back({id, chunk, done == tokens ? Wanted(WantLogits{}) : Wanted(NoOutput{})});
+        pipeline_.step(std::move(batch));
+      }
+    }
+  }
+
+  /// Feeds every sequence one token at a time, all of them in a step.
+  void generate(int tokens) {
+    for (int i = 0; i < tokens; ++i) {
+      const std::vector<TokenId> next = random_tokens(batch_);
+      StepBatch batch;
+      for (std::size_t s = 0; s < sequences_.size(); ++s)
+        batch.push_back({sequences_[s], {&next[s], 1}, WantLogits{}});
+      pipeline_.step(std::move(batch));
+    }
+  }
+
+ private:
+  std::vector<TokenId> random_tokens(int count) {
+    std::vector<TokenId> tokens;
+    for (int i = 0; i < count; ++i) {
+      tokens.emplace_back(
+          static_cast<std::int32_t>(random_() % static_cast<std::uint32_t>(vocabulary_)));
+    }
+    return tokens;
+  }
+
+  void retire() {
+    for (const SequenceId id : sequences_) pipeline_.retire(id);
+    sequences_.clear();
+  }
+
+  LanguagePipeline& pipeline_;
+  int batch_;
+  std::int32_t vocabulary_;
+  std::mt19937 random_{1};
+  std::uint64_t next_id_ = 1;
+  std::vector<SequenceId> sequences_;
+};
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+Measurement measure(LanguagePipeline& pipeline, const Options& o, bool is_prompt, int tokens,
+                    int batch, int depth) {
+  Measurement out{fmt::format("{}{}", is_prompt ? "pp" : "tg", tokens), tokens, batch, depth, {}};
+  Load load(pipeline, batch);
+  const auto run = [&] { is_prompt ? load.prompt(tokens) : load.generate(tokens); };
+  if (!o.no_warmup) {
+    load.begin(0, tokens);
+    is_prompt ? run() : load.generate(1);
+  }
+  for (int i = 0; i < o.repetitions; ++i) {
+    load.begin(depth, tokens);
+    out.tokens_per_s.push_back(static_cast<double>(tokens) * batch / seconds_of(run));
+  }
+  return out;
+}
+
+std::uint64_t peak_rss_bytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+/// The format that most of the weights' bytes are in.
+std::string main_format(const WeightSource& weights) {
+  std::map<std::string_view, std::uint64_t> bytes;
+  for (const StoredTensor& t : weights.tensors()) bytes[t.format->name] += t.bytes.size();
+  const auto most = std::max_element(bytes.begin(), bytes.end(),
+                                     [](auto& a, auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? "" : std::string(most->first);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+void bench(const Options& o) {
+  const auto most = [](const std::vector<int>& values) {
+    return *std::max_element(values.begin(), values.end());
+  };
+  const int batch = most(o.batch);
+  const int positions = most(o.depth) + std::max({most(o.prompt), most(o.generate), 1});
+  LoadOptions load = load_options(*o.common);
+  if (load.pipeline.context == 0) load.pipeline.context = positions;
+  load.pipeline.max_sequences = batch;
+  load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
+  const std::filesystem::path path = resolve_model(o.common->model);
+  const LoadedModel model = load_language_model(path, load);
+  const std::string format = main_format(*open_checkpoint(path).weights);
+
+  std::vector<Measurement> results;
+  const auto add = [&](bool is_prompt, int tokens, int sequences, int depth) {
+    if (tokens == 0) return;
+    results.push_back(measure(model.pipeline(), o, is_prompt, tokens, sequences, depth));
+    if (o.json) return;
+    const Measurement& m = results.back();
+    const double best = *std::max_element(m.tokens_per_s.begin(), m.tokens_per_s.end());
+    write_output(
+        fmt::format("{:8} batch {:3}  depth {:5}  {:10.1f} tokens/s (median of {}, best {:.1f})\n",
+                    m.test, m.batch, m.depth, median(m.tokens_per_s), m.tokens_per_s.size(), best));
+  };
+  if (!o.json) {
+    write_output(fmt::format("{}: {}, {}, {} threads, loaded in {:.3f} s\n",
+                             path.filename().string(), format, isa_name(model.isa()),
+                             model.threads(), model.load_seconds()));
+  }
+  for (const int depth : o.depth) {
+    for (const int sequences : o.batch) {
+      for (const int tokens : o.prompt) add(true, tokens, sequences, depth);
+      for (const int tokens : o.generate) add(false, tokens, sequences, depth);
+    }
+  }
+  if (!o.json) return;
+  nlohmann::ordered_json out{
+      {"model", path.filename().string()}, {"format", format},
+      {"isa", isa_name(model.isa())},      {"threads", model.threads()},
+      {"load_s", model.load_seconds()},    {"peak_rss_bytes", peak_rss_bytes()}};
+  auto& rows = out["results"] = nlohmann::ordered_json::array();
+  for (const Measurement& m : results) {
+    rows.push_back({{"test", m.test},
+                    {"tokens", m.tokens},
+                    {"batch", m.batch},
+                    {"depth", m.depth},
+                    {"tokens_per_s", m.tokens_per_s}});
+  }
+  write_output(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace
+
+void declare_bench(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  options->common = add_common_options(app);
+  const auto list = [&](const char* name, std::vector<int>& into, int least, const char* what) {
+    app.add_option(name, into, what)
+        ->delimiter(',')
+        ->check(CLI::Range(least, 1 << 20))
+        ->capture_default_str();
+  };
+  list("-p,--prompt", options->prompt, 0, "prompt lengths to measure; 0 for none");
+  list("-n,--generate", options->generate, 0, "numbers of generated tokens to measure; 0 for none");
+  list("-b,--batch", options->batch, 1, "numbers of sequences at once");
+  list("-d,--depth", options->depth, 0, "tokens that a sequence has behind it already");
+  app.add_option("-r,--repetitions", options->repetitions, "measurements of each")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_flag("--no-warmup", options->no_warmup, "measure from the first run on");
+  app.add_flag("--json", options->json, "print JSON");
+  app.callback([options] { bench(*options); });
+}
+
+}  // namespace sirocco

@@ -1,0 +1,78 @@
+#include "sirocco/cli/common_options.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <string>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/model_store.hpp"
+#include "sirocco/platform/topology.hpp"
+
+namespace sirocco {
+namespace {
+
+DType parse_kv_dtype(const std::string& name) {
+  if (name == "f16") return DType::kF16;
+  if (name == "f32") return DType::kF32;
+  throw InvalidArgument("--kv-dtype {}: known are f16 and f32", sirocco::quoted(name));
+}
+
+/// A bar on standard error, redrawn when it grows and wiped when it is full.
+LoadProgress progress_bar() {
+  return [drawn = -1](std::uint64_t done, std::uint64_t total) mutable {
+    constexpr int kWidth = 40;
+    const int filled = total == 0 ? kWidth : static_cast<int>(done * kWidth / total);
+    if (filled == drawn) return;
+    drawn = filled;
+    if (filled == kWidth) {
+      std::fputs("\r\x1b[K", stderr);
+    } else {
+      std::fprintf(stderr, "\rloading [%s%s]",
+                   std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                   std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str());
+    }
+    std::fflush(stderr);
+  };
+}
+
+}  // namespace
+
+std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
+  const auto options = std::make_shared<CommonOptions>();
+  app.add_option("-m,--model", options->model, "model file or name; the default model without");
+  app.add_option("-t,--threads", options->threads, "threads; one a core without")
+      ->check(CLI::Range(1, 1024));
+  app.add_option("--isa", options->isa,
+                 "instruction set: ref, avx2, avx512, avx512vnni; the best without");
+  app.add_option("--kv-dtype", options->kv_dtype, "element type of the KV cache: f16 or f32")
+      ->capture_default_str();
+  app.add_option("--ctx", options->context, "context in tokens; the model's own without")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--device", options->device,
+                 "group of cores to run on: cpu, or cpu:N for those of one memory node");
+  app.add_flag("--quiet", options->quiet, "no progress and no statistics");
+  return options;
+}
+
+LoadOptions load_options(const CommonOptions& options) {
+  LoadOptions load;
+  load.threads = options.threads;
+  if (!options.device.empty()) {
+    const DeviceTopology topology = DeviceTopology::detect();
+    const Device& device = topology.device(options.device);
+    if (load.threads == 0) load.threads = device.default_threads;
+  }
+  if (!options.isa.empty()) load.isa = parse_isa(options.isa);
+  load.pipeline.kv_dtype = parse_kv_dtype(options.kv_dtype);
+  load.pipeline.context = options.context;
+  if (!options.quiet && isatty(STDERR_FILENO) != 0) load.progress = progress_bar();
+  return load;
+}
+
+LoadedModel load_model(const CommonOptions& options) {
+  return load_language_model(resolve_model(options.model), load_options(options));
+}
+
+}  // namespace sirocco

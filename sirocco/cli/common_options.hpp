@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sirocco/engine/load.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace sirocco {
+
+/// What every command that runs a model can be told.
+struct CommonOptions {
+  std::string model;
+  int threads = 0;
+  std::string isa;
+  std::string kv_dtype = "f16";
+  std::int32_t context = 0;
+  std::string device;
+  bool quiet = false;
+};
+
+/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device and --quiet to a command.
+std::shared_ptr<CommonOptions> add_common_options(CLI::App& app);
+
+/// The load options that they stand for; progress is a bar on standard error when that is a
+/// terminal and not quiet. Throws InvalidArgument that names the option.
+LoadOptions load_options(const CommonOptions& options);
+
+/// Resolves the model's name and loads it.
+LoadedModel load_model(const CommonOptions& options);
+
+}  // namespace sirocco

@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <bit>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/platform/atomic_file.hpp"
+
+namespace sirocco {
+namespace {
+
+struct Options {
+  std::shared_ptr<CommonOptions> common;
+  std::string tokens;
+  std::string prompt;
+  std::vector<int> chunks;
+  std::string out;
+};
+
+/// The header of a float32 array [rows, columns] in C order (NumPy's format, version 1.0), padded
+/// to 64 bytes.
+std::string npy_header(std::size_t rows, std::int64_t columns) {
+  static_assert(std::endian::native == std::endian::little);
+  constexpr std::size_t kPrefix = 10;
+  std::string text =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  text.append(63 - (kPrefix + text.size()) % 64, ' ');
+  text += '\n';
+  std::string out = "\x93NUMPY";
+  out +=
+      {'\x01', '\x00', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
+  return out + text;
+}
+
+void logits(const Options& o) {
+  const LoadedModel model = load_model(*o.common);
+  const std::vector<TokenId> tokens =
+      o.tokens.empty() ? model.tokenizer().tokenize(o.prompt, {.add_special = true})
+                       : parse_token_ids(o.tokens);
+  AtomicFile file(o.out);
+  file.write(npy_header(tokens.size(), model.info().vocabulary));
+  model.pipeline().score(tokens, o.chunks, [&](std::int64_t, std::span<const float> row) {
+    file.write(std::as_bytes(row));
+  });
+  file.commit();
+}
+
+}  // namespace
+
+void declare_logits(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  options->common = add_common_options(app);
+  auto* tokens =
+      app.add_option("--tokens", options->tokens, "token ids of the prompt, separated by commas");
+  auto* prompt = app.add_option("-p,--prompt", options->prompt,
+                                "text of the prompt; BOS is added as the model says");
+  auto* source = app.add_option_group("prompt");
+  source->add_options(tokens, prompt);
+  source->require_option(1);
+  app.add_option("--chunks", options->chunks,
+                 "sizes of the steps that the prompt is cut into; the last one repeats")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--out", options->out, "file to write: float32 [T, V], .npy")->required();
+  app.callback([options] { logits(*options); });
+}
+
+}  // namespace sirocco
