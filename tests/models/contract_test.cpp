@@ -1,0 +1,156 @@
+// The numeric contract (pure means bitwise): the logits of a sequence are the same bits whatever
+// else is in a step, however its prompt is cut, whatever the number of threads, the order of cache
+// blocks and the places where the model is cut.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <string>
+#include <tuple>
+
+#include "sirocco/platform/cpu_features.hpp"
+#include "tests/models/step_runner.hpp"
+
+namespace sirocco::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Rows = std::vector<std::vector<float>>;
+
+constexpr int kSequences = 8;
+constexpr int kLongest = 80;
+
+fs::path model(const std::string& name) {
+  return fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/models" / (name + ".gguf");
+}
+
+std::vector<std::vector<std::int32_t>> random_prompts(std::mt19937& random,
+                                                      std::int64_t vocabulary) {
+  std::vector<std::vector<std::int32_t>> out(kSequences);
+  for (auto& prompt : out) {
+    prompt.resize(1 + random() % kLongest);
+    for (auto& token : prompt)
+      token = static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(vocabulary));
+  }
+  return out;
+}
+
+/// Each sequence by itself, whole, in one step, by one thread.
+std::vector<Rows> alone(const fs::path& path, StepRunner::Options options,
+                        const std::vector<std::vector<std::int32_t>>& prompts) {
+  options.threads = 1;
+  options.sequences = kSequences;
+  StepRunner runner(path, options);
+  std::vector<Rows> out;
+  for (int s = 0; s < kSequences; ++s)
+    out.push_back(runner.step({{s, prompts[static_cast<std::size_t>(s)]}}));
+  return out;
+}
+
+/// The same sequences in random mixtures of random chunks.
+std::vector<Rows> mixed(const fs::path& path, const StepRunner::Options& options,
+                        const std::vector<std::vector<std::int32_t>>& prompts,
+                        std::mt19937& random) {
+  StepRunner runner(path, options);
+  std::vector<Rows> out(kSequences);
+  std::vector<std::size_t> done(kSequences, 0);
+  for (;;) {
+    std::vector<int> unfinished;
+    for (int s = 0; s < kSequences; ++s) {
+      if (done[static_cast<std::size_t>(s)] < prompts[static_cast<std::size_t>(s)].size())
+        unfinished.push_back(s);
+    }
+    if (unfinished.empty()) return out;
+    std::shuffle(unfinished.begin(), unfinished.end(), random);
+    unfinished.resize(1 + random() % unfinished.size());
+    std::vector<StepRunner::Chunk> chunks;
+    for (const int s : unfinished) {
+      const auto i = static_cast<std::size_t>(s);
+      const std::size_t left = prompts[i].size() - done[i];
+      const std::size_t size = random() % 2 == 0 ? 1 : 1 + random() % left;
+      chunks.push_back({s, std::span(prompts[i]).subspan(done[i], size)});
+      done[i] += size;
+    }
+    const Rows rows = runner.step(chunks);
+    std::size_t row = 0;
+    for (const StepRunner::Chunk& chunk : chunks) {
+      for (std::size_t k = 0; k < chunk.tokens.size(); ++k)
+        out[static_cast<std::size_t>(chunk.sequence)].push_back(rows[row++]);
+    }
+  }
+}
+
+void expect_same_bits(const std::vector<Rows>& a, const std::vector<Rows>& b) {
+  for (std::size_t s = 0; s < a.size(); ++s) {
+    ASSERT_EQ(a[s].size(), b[s].size());
+    for (std::size_t t = 0; t < a[s].size(); ++t) {
+      ASSERT_EQ(std::memcmp(a[s][t].data(), b[s][t].data(), a[s][t].size() * sizeof(float)), 0)
+          << "sequence " << s << ", position " << t;
+    }
+  }
+}
+
+class Contract : public ::testing::TestWithParam<std::tuple<std::string, Isa>> {};
+
+TEST_P(Contract, LogitsOfASequenceAreItsOwn) {
+  const auto& [name, isa] = GetParam();
+  std::mt19937 random(7);
+  for (int round = 0; round < 6; ++round) {
+    SCOPED_TRACE(round);
+    StepRunner::Options options;
+    options.isa = isa;
+    options.sequences = kSequences;
+    options.longest = kLongest;
+    options.kv_dtype = round % 2 == 0 ? DType::kF16 : DType::kF32;
+    const fs::path path = model(name);
+    const std::int32_t layers = StepRunner(path, options).info().layers;
+    const auto prompts = random_prompts(random, StepRunner(path, options).info().vocabulary);
+    const std::vector<Rows> expected = alone(path, options, prompts);
+    options.threads = 1 + round % 3;
+    options.block_positions = 16 << (random() % 3);
+    options.seed = static_cast<std::uint32_t>(random());
+    for (std::int32_t layer = 1; layer < layers && options.cuts.size() < 3; ++layer) {
+      if (random() % 2 == 0) options.cuts.push_back(layer);
+    }
+    expect_same_bits(expected, mixed(path, options, prompts, random));
+  }
+}
+
+TEST_P(Contract, EveryTierGivesTheBitsOfTheScalarOne) {
+  const auto& [name, isa] = GetParam();
+  std::mt19937 random(11);
+  StepRunner::Options options;
+  options.kv_dtype = DType::kF16;
+  options.sequences = kSequences;
+  options.longest = kLongest;
+  const auto prompts = random_prompts(random, StepRunner(model(name), options).info().vocabulary);
+  const std::vector<Rows> expected = alone(model(name), options, prompts);
+  options.isa = isa;
+  expect_same_bits(expected, alone(model(name), options, prompts));
+}
+
+std::vector<Isa> runnable_tiers() {
+  std::vector<Isa> out;
+  for (const IsaTraits& tier : isa_table()) {
+    if (CpuFeatures::detect().contains(tier.required)) out.push_back(tier.isa);
+  }
+  return out;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Contract,
+    ::testing::Combine(::testing::Values("llama-odd", "llama-gqa", "llama-bias", "llama-rope3-q4_0",
+                                         "llama-rope3-q4_1", "llama-rope3-q5_0", "llama-rope3-q5_1",
+                                         "llama-rope3-q8_0", "llama-rope3-f16", "llama-rope3-bf16",
+                                         "gemma2", "gemma3", "gemma3-q4_0", "gemma3-q8_0"),
+                       ::testing::ValuesIn(runnable_tiers())),
+    [](const auto& each) {
+      std::string text =
+          std::get<0>(each.param) + "_" + std::string(isa_name(std::get<1>(each.param)));
+      std::replace(text.begin(), text.end(), '-', '_');
+      return text;
+    });
+
+}  // namespace
+}  // namespace sirocco::testing
