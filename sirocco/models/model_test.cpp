@@ -1,0 +1,134 @@
+#include "sirocco/models/model.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+
+namespace sirocco {
+namespace {
+
+using ::testing::HasSubstr;
+
+class FakeMetadata final : public Metadata {
+ public:
+  std::map<std::string, MetadataValue, std::less<>> values;
+  const MetadataValue* find(std::string_view path) const override {
+    const auto at = values.find(path);
+    return at == values.end() ? nullptr : &at->second;
+  }
+  std::vector<std::string_view> paths() const override { return {}; }
+  std::string_view origin() const override { return "fake.gguf"; }
+};
+
+class FakeWeights final : public WeightSource {
+ public:
+  std::vector<StoredTensor> all;
+  std::span<const StoredTensor> tensors() const override { return all; }
+  const StoredTensor* find(std::string_view name) const override {
+    for (const StoredTensor& t : all) {
+      if (t.name == name) return &t;
+    }
+    return nullptr;
+  }
+  void release(const StoredTensor&) const override {}
+  std::string_view origin() const override { return "fake.gguf"; }
+};
+
+class ModelErrors : public ::testing::Test {
+ protected:
+  ModelErrors() {
+    metadata_.values = {{"general.architecture", std::string_view("llama")},
+                        {"llama.block_count", std::int64_t{1}},
+                        {"llama.embedding_length", std::int64_t{32}},
+                        {"llama.context_length", std::int64_t{64}},
+                        {"llama.attention.head_count", std::int64_t{4}},
+                        {"llama.feed_forward_length", std::int64_t{48}},
+                        {"llama.attention.layer_norm_rms_epsilon", 1e-5}};
+    table_.resize(16 * 32);
+    weights_.all = {{"token_embd.weight",
+                     find_format(FormatId::kF32),
+                     {16, 32},
+                     std::as_bytes(std::span(table_))}};
+  }
+
+  /// The message of what making a builder and loading it whole throws.
+  template <class E>
+  std::string message() {
+    try {
+      const auto builder = make_model_builder(metadata_, weights_, *backend_);
+      load_parts<Whole>(*builder, builder->all_layers());
+    } catch (const E& e) {
+      return e.what();
+    }
+    return "nothing of that kind was thrown";
+  }
+
+  FakeMetadata metadata_;
+  FakeWeights weights_;
+  std::vector<float> table_;
+  ThreadGroup threads_{1};
+  std::unique_ptr<Backend> backend_ = make_cpu_backend(Isa::kRef, threads_);
+};
+
+TEST_F(ModelErrors, AnUnknownArchitectureListsTheKnownAndTheNearest) {
+  metadata_.values["general.architecture"] = std::string_view("gemma4");
+  EXPECT_THAT(message<UnsupportedError>(),
+              HasSubstr("'gemma4' isn't supported; known are llama, gemma2, gemma3"));
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("nearest name is gemma"));
+  metadata_.values["general.architecture"] = std::string_view("\x1b[2J");
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'\\x1b[2J'"));
+}
+
+TEST_F(ModelErrors, NumbersOutOfRangeNameTheirKey) {
+  const auto with = [&](const char* key, MetadataValue value) {
+    const auto kept = metadata_.values;
+    metadata_.values[key] = std::move(value);
+    const std::string text = message<FormatError>();
+    metadata_.values = kept;
+    return text;
+  };
+  EXPECT_THAT(with("llama.block_count", std::int64_t{0}), HasSubstr("'llama.block_count' is 0"));
+  EXPECT_THAT(with("llama.embedding_length", std::int64_t{1} << 40),
+              HasSubstr("'llama.embedding_length' is"));
+  EXPECT_THAT(with("llama.attention.head_count", std::int64_t{-1}),
+              HasSubstr("'llama.attention.head_count' is -1"));
+  EXPECT_THAT(with("llama.attention.layer_norm_rms_epsilon", 0.0), HasSubstr("rms_epsilon' is 0"));
+  EXPECT_THAT(with("llama.rope.dimension_count", std::int64_t{7}),
+              HasSubstr("dimension_count' is 7"));
+  EXPECT_THAT(with("llama.block_count", std::string_view("many")), HasSubstr("is of type string"));
+  // Heads of one element have no pair to rotate.
+  EXPECT_THAT(with("llama.attention.head_count", std::int64_t{32}),
+              HasSubstr("expected an even number"));
+}
+
+TEST_F(ModelErrors, WhatIsntSupportedIsNamed) {
+  metadata_.values["llama.rope.scaling.type"] = std::string_view("yarn");
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'yarn'"));
+  metadata_.values.erase("llama.rope.scaling.type");
+  metadata_.values["llama.expert_count"] = std::int64_t{8};
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("mixture of experts"));
+}
+
+TEST_F(ModelErrors, TensorsAreMissingOrOfTheWrongShape) {
+  EXPECT_THAT(message<FormatError>(), HasSubstr("weight' is missing"));
+  weights_.all.push_back({"output.weight", find_format(FormatId::kF32), {16, 31}, {}});
+  const auto builder = make_model_builder(metadata_, weights_, *backend_);
+  try {
+    builder->lm_head();
+    FAIL();
+  } catch (const FormatError& e) {
+    EXPECT_THAT(
+        e.what(),
+        HasSubstr("'output.weight' is [16, 31], but the model's description makes it [16, 32]"));
+  }
+  weights_.all.clear();
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'token_embd.weight'"));
+}
+
+}  // namespace
+}  // namespace sirocco

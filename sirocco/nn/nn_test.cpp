@@ -1,0 +1,153 @@
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/norms.hpp"
+#include "sirocco/nn/rotary.hpp"
+
+namespace sirocco {
+namespace {
+
+constexpr CacheGeometry kGeometry{.kv_heads = 2, .key_dim = 8, .value_dim = 4};
+
+TEST(CacheLayout, LayersThatAskForTheSameShareAGroup) {
+  const CacheNeed full{CacheKind::kFull, kGeometry};
+  const CacheNeed window{CacheKind::kWindow, kGeometry, 12};
+  const CacheLayout layout(LayerIndex(3), {window, window, full, {}, window});
+  ASSERT_EQ(layout.groups().size(), 2u);
+  EXPECT_EQ(layout.groups()[0].need, window);
+  EXPECT_EQ(layout.groups()[0].slots, 3);
+  EXPECT_EQ(layout.groups()[1].slots, 1);
+  EXPECT_EQ(layout.layer(LayerIndex(7)).group, 0);
+  EXPECT_EQ(layout.layer(LayerIndex(7)).slot, 2);
+  EXPECT_EQ(layout.layer(LayerIndex(5)).group, 1);
+  EXPECT_EQ(layout.layer(LayerIndex(6)).group, -1);
+}
+
+TEST(CacheLayout, ViewsOfLayersTileABlock) {
+  const CacheLayout layout(LayerIndex(0),
+                           {{CacheKind::kFull, kGeometry}, {CacheKind::kFull, kGeometry}});
+  const std::size_t keys = 2 * 8 * 32 * 2;
+  const std::size_t values = 2 * 4 * 32 * 2;
+  EXPECT_EQ(layout.block_bytes(0, DType::kF16, 32), 2 * (keys + values));
+  const KvCacheView second = layout.view(layout.layer(LayerIndex(1)), DType::kF16, 32, nullptr, {});
+  EXPECT_EQ(second.keys_offset, keys + values);
+  EXPECT_EQ(second.values_offset, 2 * keys + values);
+  EXPECT_EQ(second.block_stride, 2 * (keys + values));
+}
+
+TEST(CacheTraits, EveryKindHasItsOwnRow) {
+  for (int k = 0; k <= static_cast<int>(CacheKind::kNone); ++k) {
+    EXPECT_EQ(cache_traits(static_cast<CacheKind>(k)).kind, static_cast<CacheKind>(k));
+  }
+}
+
+TEST(Rotary, FrequenciesFallFromOneByTheBase) {
+  const std::vector<float> f = rotary_frequencies(4, 10000.0);
+  EXPECT_FLOAT_EQ(f[0], 1.0f);
+  EXPECT_FLOAT_EQ(f[1], 0.01f);
+  EXPECT_FLOAT_EQ(divided(f, 8.0f)[1], 0.00125f);
+  EXPECT_FLOAT_EQ(divided(f, std::vector<float>{1.0f, 4.0f})[1], 0.0025f);
+}
+
+/// What the tests of ingredients run on.
+class Ingredients : public ::testing::Test {
+ protected:
+  WeightVector random_vector(std::int64_t size) {
+    std::vector<float> values(static_cast<std::size_t>(size));
+    std::normal_distribution<float> normal;
+    for (float& v : values) v = normal(random_);
+    return WeightVector(std::move(values));
+  }
+
+  Linear random_linear(std::int64_t outputs, std::int64_t inputs) {
+    const WeightVector values = random_vector(outputs * inputs);
+    const StoredTensor stored{"w",
+                              find_format(FormatId::kF32),
+                              {outputs, inputs},
+                              std::as_bytes(std::span(values.tensor().as<float>(),
+                                                      static_cast<std::size_t>(outputs * inputs)))};
+    return Linear(backend_->pack(stored));
+  }
+
+  std::mt19937 random_{3};
+  ThreadGroup threads_{1};
+  std::unique_ptr<Backend> backend_ = make_cpu_backend(Isa::kRef, threads_);
+  StepMemory memory_;
+};
+
+TEST_F(Ingredients, QRmsNormHasTheBitsOfRmsNormAndAConversion) {
+  const StepRows rows{{{SequenceId(1), Position(0), 5}}, {}};
+  TransformContext context(*backend_, memory_, rows, {});
+  for (const std::int64_t width : {32, 72, 96, 100}) {
+    const Tensor x = random_vector(5 * width).tensor().reshaped({5, width});
+    const Tensor kept = backend_->upload(context.held(), backend_->read(x), {5, width});
+    const RmsNorm norm(random_vector(width), 1e-5f);
+    const Activations separate =
+        with_forms(norm.forward(kept, context), {.f32 = true, .q8 = true}, context);
+    const Activations fused = QRmsNorm(norm, {.f32 = true, .q8 = true}).forward(kept, context);
+    const auto bytes = [](const Tensor& t) {
+      return std::string(reinterpret_cast<const char*>(t.as<std::uint8_t>()),
+                         static_cast<std::size_t>(t.shape().elements()));
+    };
+    EXPECT_EQ(bytes(separate.q8), bytes(fused.q8)) << width;
+    EXPECT_EQ(std::memcmp(separate.f32.as<float>(), fused.f32.as<float>(),
+                          static_cast<std::size_t>(5 * width) * 4),
+              0);
+    const Activations only_q8 = QRmsNorm(norm, {.q8 = true}).forward(kept, context);
+    EXPECT_FALSE(only_q8.f32);
+    EXPECT_EQ(bytes(separate.q8), bytes(only_q8.q8)) << width;
+  }
+}
+
+TEST_F(Ingredients, AttentionChecksItsDimensionsOnce) {
+  const AttentionConfig config{.heads = 4, .kv_heads = 2, .head_dim = 8};
+  const auto build = [&](const AttentionConfig& c, std::int64_t q, std::int64_t k, std::int64_t v,
+                         std::int64_t o) {
+    return CausalAttention(c, random_linear(q, 24), random_linear(k, 24), random_linear(v, 24),
+                           random_linear(24, o));
+  };
+  EXPECT_NO_THROW(build(config, 32, 16, 16, 32));
+  EXPECT_THROW(build(config, 40, 16, 16, 32), InvalidArgument);
+  EXPECT_THROW(build(config, 32, 24, 16, 32), InvalidArgument);
+  EXPECT_THROW(build(config, 32, 16, 8, 32), InvalidArgument);
+  EXPECT_THROW(build(config, 32, 16, 16, 40), InvalidArgument);
+  EXPECT_THROW(build({.heads = 3, .kv_heads = 2, .head_dim = 8}, 24, 16, 16, 24), InvalidArgument);
+  EXPECT_THROW(build(config, 32, 16, 16, 32)
+                   .with_rotary(std::make_shared<const Rotary>(rotary_frequencies(10, 1e4))),
+               InvalidArgument);
+  EXPECT_THROW(build(config, 32, 16, 16, 32)
+                   .with_qk_norm({random_vector(9), 1e-5f}, {random_vector(8), 1e-5f}),
+               InvalidArgument);
+}
+
+TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {
+  const AttentionConfig config{.heads = 4, .kv_heads = 2, .head_dim = 8};
+  const CausalAttention plain =
+      CausalAttention(config, random_linear(32, 24), random_linear(16, 24), random_linear(16, 24),
+                      random_linear(24, 32))
+          .with_rotary(std::make_shared<const Rotary>(rotary_frequencies(8, 1e4)));
+  CausalAttention copy = plain;
+  const CausalAttention paged = std::move(copy).with_paged_attn({});
+  EXPECT_FALSE(plain.has_paged_attn());
+  EXPECT_TRUE(paged.has_paged_attn());
+  EXPECT_EQ(plain.cache_need().kind, CacheKind::kNone);
+  EXPECT_EQ(paged.cache_need().kind, CacheKind::kFull);
+
+  const StepRows rows{{{SequenceId(1), Position(0), 20}, {SequenceId(2), Position(0), 3}}, {}};
+  const CacheLayout layout(LayerIndex(0), {paged.cache_need()});
+  std::vector<std::byte> pool(4 * layout.block_bytes(0, DType::kF32, 16));
+  const CacheViews caches{&layout, DType::kF32, 16, {{pool.data(), {2, 0, 3, 1}, 2}}};
+  TransformContext context(*backend_, memory_, rows, caches);
+  const Tensor x = random_vector(23 * 24).tensor().reshaped({23, 24});
+  const Tensor kept = backend_->upload(context.held(), backend_->read(x), {23, 24});
+  const Tensor a = plain.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
+  const Tensor b = paged.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
+  EXPECT_EQ(std::memcmp(a.as<float>(), b.as<float>(), 23 * 24 * 4), 0);
+}
+
+}  // namespace
+}  // namespace sirocco
