@@ -12,9 +12,22 @@ namespace {
 
 constexpr TokenId kNoToken(-1);
 
-// What ordinary text may turn into.
-bool reachable(TokenKind kind) {
-  return kind == TokenKind::kNormal || kind == TokenKind::kUserDefined || kind == TokenKind::kByte;
+// Whether ordinary text may turn into this token, its text being a spelling of bytes. User-defined
+// tokens are written as they are: where that differs from the spelling, they are only matched
+// whole.
+bool reachable(const Vocabulary& vocabulary, TokenId id) {
+  switch (vocabulary.kind(id)) {
+    case TokenKind::kNormal:
+      return true;
+    case TokenKind::kUserDefined:
+      return bytes_of_spelling(vocabulary.text(id)) == vocabulary.text(id);
+    case TokenKind::kUnknown:
+    case TokenKind::kControl:
+    case TokenKind::kUnused:
+    case TokenKind::kByte:
+      break;
+  }
+  return false;
 }
 
 }  // namespace
@@ -31,7 +44,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, std::span<const std::st
     std::string spelling;
     append_byte_spelling(spelling, static_cast<unsigned char>(byte));
     const auto id = vocabulary.find(spelling);
-    if (!id || !reachable(vocabulary.kind(*id))) continue;
+    if (!id || !reachable(vocabulary, *id)) continue;
     byte_tokens_[byte] = *id;
     spells = true;
   }
@@ -58,7 +71,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, std::span<const std::st
       throw FormatError("{}: merge {} ({}) needs the token {}, which the vocabulary doesn't hold",
                         origin, rank, quoted(merge), quoted(missing));
     }
-    if (reachable(vocabulary.kind(*merged_id))) merges_.add(*left_id, *right_id, *merged_id);
+    if (reachable(vocabulary, *merged_id)) merges_.add(*left_id, *right_id, *merged_id);
   }
 }
 
@@ -88,7 +101,7 @@ void ByteLevelBpe::encode_word(const Vocabulary& vocabulary, std::string_view wo
     context.spelling.clear();
     for (const char c : word) append_byte_spelling(context.spelling, static_cast<unsigned char>(c));
     const auto whole = vocabulary.find(context.spelling);
-    if (whole && reachable(vocabulary.kind(*whole))) {
+    if (whole && reachable(vocabulary, *whole)) {
       context.out.push_back(*whole);
       return;
     }

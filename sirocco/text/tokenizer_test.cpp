@@ -184,6 +184,16 @@ TEST(ByteLevel, TextNeverBecomesAControlToken) {
   EXPECT_EQ(draft.byte_level("llama-bpe").tokenize("ab cd"), ids({'a', 'b', ' ', 'c', 'd'}));
 }
 
+TEST(ByteLevel, UserDefinedTokensAreWrittenAsTheyAre) {
+  Draft draft = all_bytes();
+  draft.merges.push_back(spelled("\xFF") + " " + spelled("\xFF"));
+  const int added = draft.add(spelled("\xFF\xFF"), kUserDefined);
+  const Tokenizer tokenizer = draft.byte_level();
+  EXPECT_EQ(tokenizer.tokenize("\xFF\xFF"), ids({0xFF, 0xFF}));
+  EXPECT_EQ(tokenizer.tokenize("ÿÿ"), ids({added}));
+  EXPECT_EQ(tokenizer.detokenize(ids({added})), "ÿÿ");
+}
+
 TEST(ByteLevel, UnknownBytesBecomeTheUnknownTokenOrNothing) {
   Draft draft;
   draft.add("a");

@@ -119,7 +119,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const TokenId id : tokens_of) streamed += stream.push(id);
       streamed += stream.finish();
       require(valid_utf8_prefix(streamed) == streamed.size());
-      require(tokens_of.size() <= text.size() + 4);
+      // A space may cost three byte tokens, and a prefix comes after every control token.
+      require(tokens_of.size() <= 4 * (text.size() + 2));
     }
     for (const TokenId id : tokenizer.tokenize(text)) {
       require(tokenizer.vocabulary().kind(id) != TokenKind::kControl);
