@@ -20,6 +20,11 @@ class StepCostModel {
   Seconds expected(std::int64_t rows) const;
 
  private:
+  struct Line {
+    double fixed;
+    double each;
+  };
+  Line line() const;
   double weight_ = 0, rows_ = 0, seconds_ = 0, rows_rows_ = 0, rows_seconds_ = 0;
 };
 

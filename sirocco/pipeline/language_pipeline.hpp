@@ -15,8 +15,10 @@
 namespace sirocco {
 
 struct LanguagePipelineOptions {
-  /// Positions that a sequence may have; 0: what the model was trained for.
+  /// Positions that a sequence may have; 0: what the model was trained for, or what fits into
+  /// `cache_budget`. Never more than the cache holds.
   std::int32_t context = 0;
+  std::uint64_t cache_budget = UINT64_MAX;  ///< bytes of cache that a context of 0 may come to
   /// Room for the positions of all sequences together; 0: one sequence of the whole context.
   std::int64_t cache_positions = 0;
   DType kv_dtype = DType::kF16;

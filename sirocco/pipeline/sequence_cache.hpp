@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "sirocco/nn/cache.hpp"
@@ -73,7 +74,14 @@ class SequenceCache {
                                            std::int64_t positions);
 
   SequenceCache(SequenceCache&&) noexcept = default;
-  SequenceCache& operator=(SequenceCache&&) noexcept = default;
+  SequenceCache& operator=(SequenceCache&& other) noexcept {
+    // Not member by member: the pools must outlive the leases on them.
+    std::swap(pools_, other.pools_);
+    std::swap(groups_, other.groups_);
+    std::swap(length_, other.length_);
+    std::swap(limit_, other.limit_);
+    return *this;
+  }
 
   /// Positions written so far, or about to be in this step.
   std::int32_t length() const { return length_; }

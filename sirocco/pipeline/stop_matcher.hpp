@@ -37,7 +37,7 @@ class StopMatcher {
   };
   std::vector<Pattern> patterns_;
   std::string held_;
-  std::string_view found_;
+  std::string found_;
   bool stopped_ = false;
 };
 
