@@ -67,6 +67,37 @@ std::string case_name(const testing::TestParamInfo<std::size_t>& info) {
 INSTANTIATE_TEST_SUITE_P(Recorded, Golden, testing::Range<std::size_t>(0, cases().size()),
                          case_name);
 
+// Long texts answer repeated words from what stands in the output already; short ones don't. A
+// token between two strings keeps them apart, so the whole is the sum of its parts.
+TEST(LongText, IsTokenizedAsItsParts) {
+  struct Case {
+    const char* name;
+    const char* separator;
+    bool remembers;  // not without byte tokens, and little where pieces reach across words
+  };
+  const Case cases[] = {{"added", "<tool>", true},
+                        {"spm-llama", "</s>", true},
+                        {"spm-plain", "</s>", false},
+                        {"spm-phrases", "</s>", false}};
+  for (const auto& [name, separator, remembers] : cases) {
+    const Tokenizer tokenizer =
+        make_tokenizer(FixtureMetadata::load(golden_folder() + name + ".vocab"));
+    const TokenizeOptions trusted{.parse_special = true};
+    std::string whole;
+    std::vector<TokenId> expected;
+    for (const std::string& text : strings()) {
+      whole.append(text).append(separator);
+      const auto part = tokenizer.tokenize(text, trusted);
+      expected.insert(expected.end(), part.begin(), part.end());
+      expected.push_back(tokenizer.vocabulary().find(separator).value());
+    }
+    TokenizeStats stats;
+    EXPECT_TRUE(tokenizer.tokenize(whole, {.parse_special = true, .stats = &stats}) == expected)
+        << name;
+    EXPECT_EQ(stats.cached_words > 1000, remembers) << name;
+  }
+}
+
 // A row that shares neither stages nor flags with a recorded one would be a row that nothing
 // checks.
 TEST(PretokenizerTable, EveryRowIsCompared) {
