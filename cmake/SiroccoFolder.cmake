@@ -1,11 +1,15 @@
-# sirocco_folder(NAME DEPENDS folder… LINK target…)
+# sirocco_folder(NAME DEPENDS folder… LINK target… EXCLUDE regex…)
 #
 # One static library for one folder of sources: every .cpp in it (and below), tests apart. Tests (*_test.cpp) become one
 # program NAME_test, registered with CTest case by case. DEPENDS names the sirocco folders that this one may include;
-# LINK the outside libraries, which stay private to the folder unless written after PUBLIC.
+# LINK the outside libraries, which stay private to the folder unless written after PUBLIC. Sources whose path matches an
+# EXCLUDE are left to the caller.
 function(sirocco_folder name)
-  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "DEPENDS;LINK;TEST_LINK;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  foreach(pattern IN LISTS ARG_EXCLUDE)
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+  endforeach()
   set(tests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "(_test|/main)\\.cpp$")

@@ -207,6 +207,10 @@ INSTANTIATE_TEST_SUITE_P(Formats, Linear, ::testing::ValuesIn([] {
                          }()),
                          [](const auto& format) { return std::string(format.param->name); });
 
+TEST(Tiers, AreWhatTheirNamesSay) {
+  for (const Isa isa : runnable_tiers()) EXPECT_EQ(TestBackend(isa)->name(), isa_name(isa));
+}
+
 // Matrices of several formats and sizes, floats among them, in one call.
 TEST(LinearGroup, EqualsItsProductsOneByOne) {
   Random random(7);

@@ -1,0 +1,71 @@
+// Panels of quants in the AVX-512 tiers, and their dot products: with VNNI in one instruction, or
+// over 16-bit pairs without. Included by tier.cpp, like vec_*.hpp.
+
+/// Four consecutive k of 16 rows, a byte each.
+struct Bytes64 {
+  __m512i v;
+};
+
+INLINE Bytes64 load_bytes(const std::byte* from) { return {_mm512_loadu_si512(from)}; }
+INLINE Bytes64 all_bytes(int x) { return {_mm512_set1_epi8(static_cast<char>(x))}; }
+/// The same four activations for every row.
+INLINE Bytes64 broadcast_bytes(const std::int8_t* from) {
+  std::int32_t four;
+  __builtin_memcpy(&four, from, sizeof four);
+  return {_mm512_set1_epi32(four)};
+}
+INLINE Bytes64 operator&(Bytes64 a, Bytes64 b) { return {_mm512_and_si512(a.v, b.v)}; }
+INLINE Bytes64 operator|(Bytes64 a, Bytes64 b) { return {_mm512_or_si512(a.v, b.v)}; }
+INLINE Bytes64 operator^(Bytes64 a, Bytes64 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+/// Shifts by `kBy` bits to the left, or by -kBy to the right; bits cross bytes.
+template <int kBy>
+INLINE Bytes64 shift_bits(Bytes64 a) {
+  if constexpr (kBy > 0) return {_mm512_slli_epi16(a.v, kBy)};
+  if constexpr (kBy < 0) return {_mm512_srli_epi16(a.v, -kBy)};
+  return a;
+}
+
+#if defined(__AVX512VNNI__)
+
+constexpr bool kSignedBytes = false;  // quants of 8 bits stay unsigned
+
+/// The running dot product of a block's quants of `kBits` bits with activations.
+template <int kBits>
+struct Dot {
+  I32x16 sum;
+  INLINE static Dot from(I32x16 start) { return {start}; }
+  INLINE void add([[maybe_unused]] int group, Bytes64 weights, Bytes64 activations) {
+    sum.v = _mm512_dpbusd_epi32(sum.v, weights.v, activations.v);
+  }
+};
+
+#else
+
+constexpr bool kSignedBytes = true;
+
+/// The same. Sums of two products fit 16 bits; how many of them may be added up before they are
+/// widened is a matter of the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and 2 · 2 · 63 ·
+/// 127 are below 2^15, and so is 2 · 128 · 127.
+template <int kBits>
+struct Dot {
+  static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : kBits == 6 ? 2 : 1;
+  I32x16 sum;
+  __m512i words;
+  INLINE static Dot from(I32x16 start) { return {start, _mm512_setzero_si512()}; }
+  INLINE void add([[maybe_unused]] int group, Bytes64 weights, Bytes64 activations) {
+    __m512i pairs;
+    if constexpr (kBits == 8) {
+      const __mmask64 negative = _mm512_movepi8_mask(weights.v);
+      pairs = _mm512_maddubs_epi16(
+          _mm512_abs_epi8(weights.v),
+          _mm512_mask_sub_epi8(activations.v, negative, _mm512_setzero_si512(), activations.v));
+    } else {
+      pairs = _mm512_maddubs_epi16(weights.v, activations.v);
+    }
+    words = group % kSums == 0 ? pairs : _mm512_add_epi16(words, pairs);
+    if (group % kSums == kSums - 1)
+      sum.v = _mm512_add_epi32(sum.v, _mm512_madd_epi16(words, _mm512_set1_epi16(1)));
+  }
+};
+
+#endif

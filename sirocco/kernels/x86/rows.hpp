@@ -1,0 +1,165 @@
+// Norms, activations and rotary embedding, row by row. Included by tier.cpp, like vec_*.hpp.
+
+struct Pair {
+  F32x16 first, second;  // k < 16 and k >= 16 of a block
+};
+
+INLINE std::int32_t sum_of_bytes(__m128i bytes) {
+  // Biased to unsigned, eight bytes at a time.
+  const __m128i biased = _mm_xor_si128(bytes, _mm_set1_epi8(-128));
+  const __m128i sums = _mm_sad_epu8(biased, _mm_setzero_si128());
+  return _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128(sums, 8))) - 16 * 128;
+}
+
+INLINE void quantize_block(Pair x, Q8Block* block) {
+  const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
+  const float amax = largest(size);
+  const bool any = amax >= numerics::kQ8Smallest;
+  const float scale = any ? amax / 127.0f : 0.0f;
+  const F32x16 inverse = broadcast(any ? 127.0f / amax : 0.0f);
+  const F32x16 low = broadcast(-127.0f);
+  const F32x16 high = broadcast(127.0f);
+  const __m128i first = to_bytes(to_nearest(min(max(x.first * inverse, low), high)));
+  const __m128i second = to_bytes(to_nearest(min(max(x.second * inverse, low), high)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(block->quants), first);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(block->quants + 16), second);
+  const std::int32_t first_sum = sum_of_bytes(first);
+  const std::int32_t second_sum = sum_of_bytes(second);
+  block->scale = scale;
+  block->scaled_sum = scale * static_cast<float>(first_sum + second_sum);
+  block->minus_8_sum = -8 * (first_sum + second_sum);
+  block->half_sums[0] = static_cast<std::int16_t>(first_sum);
+  block->half_sums[1] = static_cast<std::int16_t>(second_sum);
+}
+
+INLINE F32x16 load_up_to(const float* from, std::int64_t count) {
+  return count == 16 ? load(from) : load_first(from, count);
+}
+INLINE void store_up_to(float* to, F32x16 x, std::int64_t count) {
+  if (count == 16) {
+    store(to, x);
+  } else {
+    store_first(to, x, count);
+  }
+}
+
+/// Columns [begin, end) of a result row; value(k, count) gives the 16 columns from k on, of which
+/// the first `count` are wanted.
+template <class Value>
+INLINE void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::int64_t end,
+                      Value value) {
+  float* f32 = out.f32 == nullptr ? nullptr : out.f32 + row * out.f32_stride;
+  Q8Block* blocks = nullptr;
+  if (out.q8 != nullptr)
+    blocks = reinterpret_cast<Q8Block*>(out.q8 + static_cast<std::size_t>(row) * out.q8_stride);
+  std::int64_t k = begin;
+  for (; k + kPanelBlock <= end; k += kPanelBlock) {
+    const Pair x = {value(k, 16), value(k + 16, 16)};
+    if (f32 != nullptr) {
+      store(f32 + k, x.first);
+      store(f32 + k + 16, x.second);
+    }
+    if (blocks != nullptr) quantize_block(x, blocks + k / kPanelBlock);
+  }
+  if (k == end) return;
+  const std::int64_t first_count = end - k < 16 ? end - k : 16;
+  const std::int64_t second_count = end - k - first_count;
+  Pair x = {value(k, first_count), second_count == 0 ? zero() : value(k + 16, second_count)};
+  if (f32 != nullptr) {
+    store_up_to(f32 + k, x.first, first_count);
+    if (second_count != 0) store_first(f32 + k + 16, x.second, second_count);
+  }
+  if (blocks != nullptr) {
+    x.first = select(lanes(0, first_count), x.first, zero());
+    x.second = select(lanes(0, second_count), x.second, zero());
+    quantize_block(x, blocks + k / kPanelBlock);
+  }
+}
+
+void rms_norm(const RmsNormTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = task.x + row * task.columns;
+    F32x16 squares = zero();
+    std::int64_t k = 0;
+    for (; k + 16 <= task.columns; k += 16) {
+      const F32x16 values = load(x + k);
+      squares = fma(values, values, squares);
+    }
+    if (k < task.columns) {
+      const F32x16 values = load_first(x + k, task.columns - k);
+      squares = fma(values, values, squares);
+    }
+    const float mean = tree(squares) / static_cast<float>(task.columns);
+    const float root = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(mean + task.epsilon)));
+    const F32x16 r = broadcast(1.0f / root);
+    write_row(task.out, row, 0, task.columns, [&](std::int64_t at, std::int64_t count) {
+      return (load_up_to(x + at, count) * r) * load_up_to(task.weight + at, count);
+    });
+  }
+}
+
+void quantize(const QuantizeTask& task, std::int64_t row, std::int64_t begin,
+              std::int64_t end) noexcept {
+  const float* x = task.x + row * task.columns;
+  write_row(task.out, row, begin, end,
+            [&](std::int64_t at, std::int64_t count) { return load_up_to(x + at, count); });
+}
+
+template <class Activation>
+void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept {
+  const float* g = task.gate + row * task.columns;
+  const float* up = task.up + row * task.columns;
+  write_row(task.out, row, begin, end, [&](std::int64_t at, std::int64_t count) {
+    return Activation::of(load_up_to(g + at, count)) * load_up_to(up + at, count);
+  });
+}
+
+void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
+  const F32x16 factor = broadcast(scale);
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const std::int64_t here = count - i < 16 ? count - i : 16;
+    store_up_to(x + i, load_up_to(x + i, here) + load_up_to(y + i, here) * factor, here);
+  }
+}
+
+void soft_cap(float* x, float cap, std::int64_t count) noexcept {
+  const F32x16 size = broadcast(cap);
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const std::int64_t here = count - i < 16 ? count - i : 16;
+    store_up_to(x + i, size * tanh(load_up_to(x + i, here) / size), here);
+  }
+}
+
+void rotary_table(const RotaryTableTask& task, std::int64_t row_begin,
+                  std::int64_t row_end) noexcept {
+  const F32x16 magnitude = broadcast(task.magnitude);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    float* table = task.table + row * 2 * task.pairs;
+    const F32x16 position = broadcast(static_cast<float>(task.positions[row]));
+    for (std::int64_t i = 0; i < task.pairs; i += 16) {
+      const std::int64_t here = task.pairs - i < 16 ? task.pairs - i : 16;
+      const SinCos angle = sin_cos(position * load_up_to(task.frequencies + i, here));
+      store_up_to(table + i, angle.cos * magnitude, here);
+      store_up_to(table + task.pairs + i, angle.sin * magnitude, here);
+    }
+  }
+}
+
+void rotate(const RotateTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* cosine = task.table + row * 2 * task.pairs;
+    const float* sine = cosine + task.pairs;
+    for (std::int64_t head = 0; head < task.heads; ++head) {
+      float* x = task.x + (row * task.heads + head) * task.head_dim;
+      for (std::int64_t i = 0; i < task.pairs; i += 16) {
+        const std::int64_t here = task.pairs - i < 16 ? task.pairs - i : 16;
+        const F32x16 x0 = load_up_to(x + i, here);
+        const F32x16 x1 = load_up_to(x + i + task.pairs, here);
+        const F32x16 c = load_up_to(cosine + i, here);
+        const F32x16 s = load_up_to(sine + i, here);
+        store_up_to(x + i, fma(x0, c, -(x1 * s)), here);
+        store_up_to(x + i + task.pairs, fma(x0, s, x1 * c), here);
+      }
+    }
+  }
+}
