@@ -29,7 +29,7 @@ def declared_dependencies(root, folder):
     call = re.search(r"sirocco_folder\(\s*" + folder + r"\b([^)]*)\)", text)
     if not call:
         return None
-    depends = re.search(r"\bDEPENDS\b(.*?)(?:\b(?:LINK|TEST_LINK)\b|$)", call.group(1), re.DOTALL)
+    depends = re.search(r"\bDEPENDS\b(.*?)(?:\b(?:LINK|TEST_LINK|EXCLUDE)\b|$)", call.group(1), re.DOTALL)
     return depends.group(1).split() if depends else []
 
 
