@@ -1,0 +1,89 @@
+#include "sirocco/cli/conversation.hpp"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/platform/atomic_file.hpp"
+
+namespace sirocco {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::string& text_field(const Json& message, const char* name, std::size_t index,
+                              std::string_view origin) {
+  const auto field = message.find(name);
+  if (field == message.end())
+    throw FormatError("{}: message {} has no \"{}\"", origin, index + 1, name);
+  if (!field->is_string()) {
+    throw FormatError("{}: \"{}\" of message {} is of type {}; expected a string", origin, name,
+                      index + 1, field->type_name());
+  }
+  return field->get_ref<const std::string&>();
+}
+
+}  // namespace
+
+std::string Conversation::json(int indent) const {
+  Json out = Json::array();
+  const auto add = [&](std::string_view role, std::string_view content) {
+    out.push_back(Json{{"role", role}, {"content", content}});
+  };
+  if (!system.empty()) add("system", system);
+  for (const ChatMessage& message : messages) add(message.role, message.content);
+  return out.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+Conversation parse_conversation(std::string_view json, std::string_view origin) {
+  // The library's own messages may quote raw bytes of the text.
+  const Json parsed = Json::parse(json, nullptr, false);
+  if (parsed.is_discarded())
+    throw FormatError("{} isn't JSON; expected an array of messages", origin);
+  const Json* list = &parsed;
+  if (parsed.is_object()) {
+    const auto inner = parsed.find("messages");
+    if (inner == parsed.end()) {
+      throw FormatError("{}: an object without \"messages\"; expected an array of messages",
+                        origin);
+    }
+    list = &*inner;
+  }
+  if (!list->is_array()) {
+    throw FormatError("{}: found a value of type {}; expected an array of messages", origin,
+                      list->type_name());
+  }
+  Conversation out;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    const Json& message = (*list)[i];
+    if (!message.is_object()) {
+      throw FormatError("{}: message {} is of type {}; expected an object", origin, i + 1,
+                        message.type_name());
+    }
+    const std::string& role = text_field(message, "role", i, origin);
+    const std::string& content = text_field(message, "content", i, origin);
+    if (role == "system" && i == 0) {
+      out.system = content;
+    } else if (role == "user" || role == "assistant") {
+      out.messages.push_back({role, content});
+    } else {
+      throw FormatError(
+          "{}: message {} has the role {}; expected user or assistant, or system for the first one",
+          origin, i + 1, sirocco::quoted(role));
+    }
+  }
+  return out;
+}
+
+void save_conversation(const Conversation& conversation, const std::filesystem::path& path) {
+  AtomicFile file(path);
+  file.write(conversation.json(2) + "\n");
+  file.commit();
+}
+
+Conversation load_conversation(const std::filesystem::path& path) {
+  return parse_conversation(read_file(path), sirocco::quoted(path.string(), 400));
+}
+
+}  // namespace sirocco

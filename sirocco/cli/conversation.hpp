@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace sirocco {
+
+struct ChatMessage {
+  std::string role;  ///< "user" or "assistant"
+  std::string content;
+  friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
+};
+
+/// What was said so far, and how the model was told to behave.
+struct Conversation {
+  std::string system;  ///< empty: none
+  std::vector<ChatMessage> messages;
+
+  /// The messages as chat templates take them: a JSON array of objects with role and content, the
+  /// system message first. Bytes that are not UTF-8 become U+FFFD.
+  std::string json(int indent = -1) const;
+
+  friend bool operator==(const Conversation&, const Conversation&) = default;
+};
+
+/// Reads what `Conversation::json` writes, or an object that holds it under "messages". `origin`
+/// names the text in errors. Throws FormatError that says which message is wrong.
+Conversation parse_conversation(std::string_view json, std::string_view origin);
+
+/// Writes a conversation to a file that appears whole or not at all. Throws IoError.
+void save_conversation(const Conversation& conversation, const std::filesystem::path& path);
+/// Throws as read_file and parse_conversation.
+Conversation load_conversation(const std::filesystem::path& path);
+
+}  // namespace sirocco

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sirocco {
+
+/// What a person typed, put together.
+struct TypedMessage {
+  std::string text;
+  bool one_line = true;  ///< on one line and outside quotes: may be a command
+};
+
+/// Makes messages of lines. A line that ends in a backslash goes on in the next one; from a line
+/// that begins with """ to one that ends with """ everything belongs to one message.
+class MessageAssembler {
+ public:
+  /// Takes a line without its newline. The message, when the line completes one.
+  std::optional<TypedMessage> push(std::string_view line);
+  /// A message has begun and isn't complete.
+  bool pending() const { return state_ != State::kEmpty; }
+  /// Forgets what has begun.
+  void reset();
+
+ private:
+  enum class State { kEmpty, kContinued, kQuoted };
+  std::optional<TypedMessage> finish(bool one_line);
+
+  State state_ = State::kEmpty;
+  bool fresh_ = false;  // quoted, and nothing of the text has been seen
+  std::string text_;
+};
+
+}  // namespace sirocco

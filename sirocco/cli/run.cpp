@@ -1,0 +1,109 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/run_answer.hpp"
+#include "sirocco/cli/run_chat.hpp"
+#include "sirocco/cli/run_settings.hpp"
+#include "sirocco/cli/terminal_text.hpp"
+
+namespace sirocco {
+namespace {
+
+struct Options {
+  std::shared_ptr<CommonOptions> common;
+  RunSettings settings;
+  std::optional<std::string> prompt;
+  std::string system;
+  bool raw = false;
+  bool special = false;
+};
+
+/// The prompt of a single answer; none when a person is there to talk with.
+std::optional<std::string> single_prompt(const Options& options) {
+  std::optional<std::string> prompt = options.prompt;
+  if (!prompt) {
+    if (isatty(STDIN_FILENO) != 0) {
+      if (isatty(STDOUT_FILENO) != 0) return std::nullopt;
+      throw InvalidArgument("standard output is not a terminal; give the prompt with -p");
+    }
+    prompt = read_standard_input();
+    // The end of the last line belongs to the line, not to the question.
+    if (prompt->ends_with('\n')) prompt->pop_back();
+    if (prompt->ends_with('\r')) prompt->pop_back();
+  }
+  if (prompt->empty())
+    throw InvalidArgument("the prompt is empty; give one with -p, or through standard input");
+  return prompt;
+}
+
+void answer_once(Answerer& answerer, const Options& options, const std::string& prompt) {
+  const bool to_terminal = isatty(STDOUT_FILENO) != 0;
+  const OnText show = [to_terminal](std::string_view text) {
+    write_output(to_terminal ? terminal_safe(text) : std::string(text));
+    return true;
+  };
+  const Completion completion =
+      options.raw ? answerer.complete(prompt, options.settings, show)
+                  : answerer.answer({options.system, {{"user", prompt}}}, options.settings, show);
+  write_output("\n");
+  const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
+  if (completion.reason == FinishReason::kFailed) throw ResourceExhausted("{}", notice);
+  if (options.common->quiet) return;
+  if (!notice.empty()) std::fprintf(stderr, "%s\n", notice.c_str());
+  std::fprintf(stderr, "%s\n", answerer.statistics().text().c_str());
+}
+
+void run(const Options& options) {
+  const std::optional<std::string> prompt = single_prompt(options);
+  const LoadedModel model = load_model(*options.common);
+  Answerer answerer(model, options.raw, options.special);
+  if (prompt) {
+    answer_once(answerer, options, *prompt);
+  } else {
+    chat_on_terminal(answerer, options.settings, options.system, options.common->quiet);
+  }
+}
+
+}  // namespace
+
+void declare_run(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  options->common = add_common_options(app);
+  app.add_option("-p,--prompt", options->prompt,
+                 "answer this and leave; without, standard input is the prompt unless it is a "
+                 "terminal");
+  auto* system = app.add_option("--system", options->system, "tell the model how to behave");
+  auto* raw = app.add_flag("--raw", options->raw,
+                           "complete the prompt as it stands, without the chat template")
+                  ->excludes(system);
+  app.add_flag("--special", options->special, "control tokens in the prompt count as such")
+      ->needs(raw);
+  for (const Setting& setting : run_settings_table()) {
+    app.add_option_function<std::string>(
+           std::string(setting.option),
+           [options, &setting](const std::string& text) {
+             if (!setting.assign(options->settings, text)) {
+               throw CLI::ValidationError(
+                   std::string(setting.option),
+                   sirocco::quoted(text) + " is not " + std::string(setting.range));
+             }
+           },
+           std::string(setting.help))
+        ->default_str(setting.show(options->settings));
+  }
+  app.add_option("--stop", options->settings.stop, "end the answer before this text; repeatable")
+      ->allow_extra_args(false);
+  app.callback([options] { run(*options); });
+}
+
+}  // namespace sirocco

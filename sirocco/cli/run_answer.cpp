@@ -1,0 +1,116 @@
+#include "sirocco/cli/run_answer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+std::optional<ChatFormat> make_format(const LoadedModel& model, bool raw) {
+  if (raw) return std::nullopt;
+  return make_chat_format(model.metadata(), model.tokenizer());
+}
+
+std::uint64_t random_seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+double rate(std::int64_t tokens, double seconds) {
+  return seconds > 0 ? static_cast<double>(tokens) / seconds : 0.0;
+}
+
+}  // namespace
+
+void RunStatistics::add(const SequenceTimings& timings) {
+  prompt_tokens += timings.prompt_tokens;
+  generated_tokens += timings.generated_tokens;
+  if (timings.generated_tokens == 0) return;
+  prompt_s += timings.prompt_s;
+  generation_s += timings.generation_s;
+  timed_tokens += timings.generated_tokens - 1;
+}
+
+std::string RunStatistics::text() const {
+  return fmt::format("prompt {} tokens, {:.1f} tokens/s; generation {} tokens, {:.1f} tokens/s",
+                     prompt_tokens, rate(prompt_tokens, prompt_s), generated_tokens,
+                     rate(timed_tokens, generation_s));
+}
+
+Answerer::Answerer(const LoadedModel& model, bool raw, bool parse_special)
+    : model_(model),
+      format_(make_format(model, raw)),
+      parse_special_(parse_special),
+      pipeline_(engine_.add(model.shared_pipeline())),
+      session_(engine_, pipeline_, model.tokenizer()) {}
+
+Completion Answerer::answer(const Conversation& conversation, const RunSettings& settings,
+                            OnText on_text, const InterruptGuard* interrupts) {
+  SIROCCO_CHECK(format_.has_value());
+  ChatContext context;
+  context.messages = conversation.json();
+  const RenderedPrompt prompt = format_->render(std::move(context));
+  std::vector<TextSegment> segments;
+  for (const PromptSegment& segment : prompt.segments())
+    segments.push_back({segment.text, segment.trusted});
+  return run(std::move(segments), settings, std::move(on_text), interrupts);
+}
+
+Completion Answerer::complete(std::string_view text, const RunSettings& settings, OnText on_text,
+                              const InterruptGuard* interrupts) {
+  return run({{text, parse_special_}}, settings, std::move(on_text), interrupts);
+}
+
+Completion Answerer::run(std::vector<TextSegment> segments, const RunSettings& settings,
+                         OnText on_text, const InterruptGuard* interrupts) {
+  TextRequest request;
+  request.segments = std::move(segments);
+  request.sampling = settings.sampling;
+  request.sampling.seed = settings.seed ? *settings.seed : random_seed();
+  request.max_tokens = settings.max_tokens;
+  request.stop = settings.stop;
+  request.on_text = std::move(on_text);
+
+  const std::int64_t tokens = static_cast<std::int64_t>(session_.tokenize(request).size());
+  const std::int32_t context = model_.pipeline().context();
+  if (tokens >= context) {
+    throw ResourceExhausted(
+        "the prompt has {} tokens and the context is full at {}; shorten it, begin a new "
+        "conversation, or give a larger --ctx",
+        tokens, context);
+  }
+  if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
+
+  const TextHandle handle = session_.submit(std::move(request));
+  while (!handle.finished()) {
+    if (interrupts != nullptr && interrupts->pressed()) handle.cancel();
+    engine_.step();
+  }
+  Completion completion = handle.wait();
+  statistics_.add(completion.timings);
+  used_context_ = completion.timings.prompt_tokens + completion.timings.generated_tokens;
+  return completion;
+}
+
+std::string ending_notice(const Completion& completion, std::int32_t context) {
+  switch (completion.reason) {
+    case FinishReason::kStop:
+      return "";
+    case FinishReason::kLength:
+      return fmt::format("the answer reached its limit of {} tokens", completion.limit);
+    case FinishReason::kContextFull:
+      return fmt::format("the context of {} tokens is full", context);
+    case FinishReason::kCancelled:
+      return "the answer was stopped";
+    case FinishReason::kFailed:
+      return "the answer failed: " + completion.message;
+  }
+  return "";
+}
+
+}  // namespace sirocco

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/cli/conversation.hpp"
+#include "sirocco/cli/interrupt.hpp"
+#include "sirocco/cli/run_settings.hpp"
+#include "sirocco/engine/engine.hpp"
+#include "sirocco/engine/load.hpp"
+#include "sirocco/engine/session.hpp"
+#include "sirocco/text/chat_format.hpp"
+
+namespace sirocco {
+
+/// What answers took so far.
+struct RunStatistics {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t generated_tokens = 0;
+  double prompt_s = 0;
+  double generation_s = 0;  ///< of all generated tokens but each answer's first
+  std::int64_t timed_tokens = 0;
+
+  void add(const SequenceTimings& timings);
+  /// One line: tokens and tokens/s of prompts and of generation.
+  std::string text() const;
+};
+
+/// Where answers come from: a loaded model and an engine, driven by whoever asks.
+class Answerer {
+ public:
+  /// Without `raw`, throws NotFound when the model has no chat template.
+  Answerer(const LoadedModel& model, bool raw, bool parse_special);
+
+  /// Streams the answer to a conversation's last message.
+  Completion answer(const Conversation& conversation, const RunSettings& settings, OnText on_text,
+                    const InterruptGuard* interrupts = nullptr);
+  /// Streams what follows a text.
+  Completion complete(std::string_view text, const RunSettings& settings, OnText on_text,
+                      const InterruptGuard* interrupts = nullptr);
+
+  bool raw() const { return !format_.has_value(); }
+  const LoadedModel& model() const { return model_; }
+  const RunStatistics& statistics() const { return statistics_; }
+  /// Tokens of the last prompt and its answer.
+  std::int64_t used_context() const { return used_context_; }
+
+ private:
+  Completion run(std::vector<TextSegment> segments, const RunSettings& settings, OnText on_text,
+                 const InterruptGuard* interrupts);
+
+  const LoadedModel& model_;
+  std::optional<ChatFormat> format_;
+  bool parse_special_;
+  Engine engine_;
+  PipelineId pipeline_;
+  LanguageSession session_;
+  RunStatistics statistics_;
+  std::int64_t used_context_ = 0;
+};
+
+/// What a person should know of how an answer ended; empty when it ended by itself.
+std::string ending_notice(const Completion& completion, std::int32_t context);
+
+}  // namespace sirocco

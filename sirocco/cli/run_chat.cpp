@@ -1,0 +1,205 @@
+#include "sirocco/cli/run_chat.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iterator>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/line_editor.hpp"
+#include "sirocco/cli/message_assembler.hpp"
+#include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/run_commands.hpp"
+#include "sirocco/cli/terminal_text.hpp"
+
+namespace sirocco {
+namespace {
+
+void say(std::string_view text) { write_output(fmt::format("{}\n", terminal_safe(text))); }
+
+/// A path as it was typed, with the home folder for a tilde.
+std::filesystem::path typed_path(const std::string& text) {
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && text.starts_with("~/"))
+    return std::filesystem::path(home) / text.substr(2);
+  return text;
+}
+
+class Chat {
+ public:
+  Chat(Answerer& answerer, RunSettings settings, const std::string& system, bool quiet)
+      : answerer_(answerer),
+        settings_(std::move(settings)),
+        editor_(interrupts_, model_store().parent_path() / "history"),
+        quiet_(quiet) {
+    conversation_.system = system;
+  }
+
+  void run() {
+    greet();
+    while (!left_) {
+      const LineEditor::Input input = editor_.read(assembler_.pending() ? "... " : ">>> ");
+      if (std::holds_alternative<LineEditor::Interrupted>(input)) {
+        assembler_.reset();
+      } else if (const auto* line = std::get_if<LineEditor::Line>(&input)) {
+        if (const auto message = assembler_.push(line->text)) take(*message);
+      } else {
+        write_output("\n");
+        left_ = true;
+      }
+    }
+    if (!quiet_ && answerer_.statistics().generated_tokens > 0)
+      std::fprintf(stderr, "%s\n", answerer_.statistics().text().c_str());
+  }
+
+ private:
+  void greet() {
+    if (quiet_) return;
+    const LoadedModel& model = answerer_.model();
+    const ModelInfo& info = model.info();
+    say(fmt::format("{} on {} threads ({}), loaded in {:.2f} s. /help shows what can be typed.",
+                    info.name.empty() ? info.architecture : info.name, model.threads(),
+                    isa_name(model.isa()), model.load_seconds()));
+  }
+
+  void take(const TypedMessage& message) {
+    try {
+      if (message.text.find_first_not_of(" \t\r\n") == std::string::npos) return;
+      if (message.one_line && is_chat_command(message.text)) {
+        obey(parse_chat_command(message.text));
+      } else if (answerer_.raw()) {
+        finish(answerer_.complete(message.text, settings_, show(), &interrupts_));
+      } else {
+        reply(message.text);
+      }
+    } catch (const Error& e) {
+      say(e.what());
+    }
+  }
+
+  OnText show() {
+    interrupts_.forget();
+    at_line_start_ = true;
+    return [this](std::string_view text) {
+      const std::string safe = terminal_safe(text);
+      if (!safe.empty()) {
+        at_line_start_ = safe.ends_with('\n');
+        write_output(safe);
+      }
+      return !interrupts_.pressed();
+    };
+  }
+
+  void finish(const Completion& completion) {
+    if (!at_line_start_) write_output("\n");
+    const std::int32_t context = answerer_.model().pipeline().context();
+    std::string notice =
+        interrupts_.pressed() ? "the answer was stopped" : ending_notice(completion, context);
+    if (completion.reason == FinishReason::kContextFull) notice += "; /clear makes room";
+    if (!notice.empty()) say("[" + notice + "]");
+    interrupts_.forget();
+  }
+
+  /// The question stays in the conversation only with an answer, however short.
+  void reply(const std::string& question) {
+    Conversation next = conversation_;
+    next.messages.push_back({"user", question});
+    Completion completion;
+    try {
+      completion = answerer_.answer(next, settings_, show(), &interrupts_);
+    } catch (const ResourceExhausted& e) {
+      throw ResourceExhausted("{} (/clear begins a new conversation)", e.what());
+    }
+    if (!completion.text.empty() || completion.reason == FinishReason::kStop) {
+      next.messages.push_back({"assistant", completion.text});
+      conversation_ = std::move(next);
+    }
+    finish(completion);
+  }
+
+  void obey(const TypedCommand& command) {
+    switch (command.kind) {
+      case ChatCommandKind::kHelp:
+        return say(chat_help());
+      case ChatCommandKind::kClear:
+        conversation_.messages.clear();
+        return say("A new conversation.");
+      case ChatCommandKind::kSystem:
+        return tell_system(command.argument);
+      case ChatCommandKind::kSet:
+        return change_setting(command.argument);
+      case ChatCommandKind::kSave:
+        save_conversation(conversation_, typed_path(command.argument));
+        return say(fmt::format("Saved {} messages to {}.", conversation_.messages.size(),
+                               sirocco::quoted(command.argument, 400)));
+      case ChatCommandKind::kLoad:
+        conversation_ = load_conversation(typed_path(command.argument));
+        return say(fmt::format("Loaded {} messages from {}.", conversation_.messages.size(),
+                               sirocco::quoted(command.argument, 400)));
+      case ChatCommandKind::kStats:
+        return show_statistics();
+      case ChatCommandKind::kLeave:
+        left_ = true;
+        return;
+    }
+  }
+
+  void tell_system(const std::string& text) {
+    if (text == "\"\"") {
+      conversation_.system.clear();
+    } else if (!text.empty()) {
+      conversation_.system = text;
+    }
+    say(conversation_.system.empty() ? "No system message."
+                                     : "System message: " + conversation_.system);
+  }
+
+  void change_setting(const std::string& argument) {
+    if (argument.empty()) {
+      std::string out;
+      for (const Setting& s : run_settings_table()) {
+        fmt::format_to(std::back_inserter(out), "  {:18} {:10} {}\n", s.name, s.show(settings_),
+                       s.help);
+      }
+      out.pop_back();
+      return say(out);
+    }
+    const std::size_t end = argument.find_first_of(" \t=");
+    const std::size_t value =
+        end == std::string::npos ? end : argument.find_first_not_of(" \t=", end);
+    if (value == std::string::npos) throw InvalidArgument("usage: /set NAME VALUE");
+    const std::string name = argument.substr(0, end);
+    assign_setting(settings_, name, argument.substr(value));
+    say(fmt::format("{} is {}.", name, argument.substr(value)));
+  }
+
+  void show_statistics() {
+    const LoadedModel& model = answerer_.model();
+    say(fmt::format("model    {} ({}), {} threads, {}\ncontext  {} of {} tokens\nspeed    {}",
+                    model.info().name, model.info().architecture, model.threads(),
+                    isa_name(model.isa()), answerer_.used_context(), model.pipeline().context(),
+                    answerer_.statistics().text()));
+  }
+
+  Answerer& answerer_;
+  RunSettings settings_;
+  InterruptGuard interrupts_;
+  LineEditor editor_;
+  MessageAssembler assembler_;
+  Conversation conversation_;
+  bool quiet_;
+  bool at_line_start_ = true;
+  bool left_ = false;
+};
+
+}  // namespace
+
+void chat_on_terminal(Answerer& answerer, RunSettings settings, const std::string& system,
+                      bool quiet) {
+  Chat(answerer, std::move(settings), system, quiet).run();
+}
+
+}  // namespace sirocco

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/pipeline/sampler.hpp"
+
+namespace sirocco {
+
+/// What suits a conversation.
+inline SamplingParams chat_sampling() {
+  SamplingParams params;
+  params.temperature = 0.7f;
+  params.top_k = 40;
+  params.top_p = 0.95f;
+  params.min_p = 0.05f;
+  return params;
+}
+
+/// How answers are made.
+struct RunSettings {
+  SamplingParams sampling = chat_sampling();
+  std::optional<std::uint64_t> seed;       ///< without: another one for each answer
+  std::optional<std::int64_t> max_tokens;  ///< without: the engine's limit
+  std::vector<std::string> stop;
+};
+
+/// One value that a person can set: a row of the table that options, /set, /help and error texts
+/// come from.
+struct Setting {
+  std::string_view name;    ///< as /set takes it: "top_k"
+  std::string_view option;  ///< as the command line takes it: "--top-k"
+  std::string_view help;
+  /// False when the text isn't a value in range.
+  bool (*assign)(RunSettings& settings, std::string_view text);
+  std::string (*show)(const RunSettings& settings);
+  std::string_view range;  ///< in words, for errors: "a number from 0 to 2"
+};
+
+std::span<const Setting> run_settings_table();
+
+/// Sets a value by its name, hyphens and underscores alike. Throws InvalidArgument that names what
+/// there is, or what the value may be; nothing has changed then.
+void assign_setting(RunSettings& settings, std::string_view name, std::string_view value);
+
+}  // namespace sirocco
