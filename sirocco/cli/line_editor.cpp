@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <clocale>
 #include <cstdio>
 #include <deque>
@@ -81,6 +82,7 @@ struct LineEditor::State {
   int history_file = -1;
   std::string prompt;
   std::string newest;
+  std::string held;  // bytes of a character that isn't whole yet
 
   void remember(const std::string& line) {
     if (line.find_first_not_of(" \t") == std::string::npos || line == newest) return;
@@ -98,20 +100,22 @@ struct LineEditor::State {
 
   /// The next character, as libedit asks for it: 1, 0 at the end, -1 to give up.
   int next_character(wchar_t* out) {
-    std::string bytes;
     while (true) {
+      if (!held.empty()) {
+        const Utf8Unit unit = decode_utf8(held, 0);
+        if (unit.valid || !unit.cut) {
+          held.erase(0, unit.size);
+          *out = static_cast<wchar_t>(unit.value);
+          return 1;
+        }
+      }
       pollfd ready{STDIN_FILENO, POLLIN, 0};
       const int count = poll(&ready, 1, -1);
       if (interrupts.pressed()) return -1;
       if (count <= 0) continue;
       char byte = 0;
-      const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
-      if (got <= 0) return 0;
-      bytes += byte;
-      const Utf8Unit unit = decode_utf8(bytes, 0);
-      if (!unit.valid && unit.cut) continue;
-      *out = static_cast<wchar_t>(unit.value);
-      return 1;
+      if (::read(STDIN_FILENO, &byte, 1) <= 0) return 0;
+      held += byte;
     }
   }
 };
@@ -158,6 +162,7 @@ LineEditor::Input LineEditor::read(const std::string& prompt) {
   const wchar_t* typed = el_wgets(state_->edit, &count);
   if (state_->interrupts.pressed()) {
     state_->interrupts.forget();
+    state_->held.clear();
     el_reset(state_->edit);
     write_output("\n");
     return Interrupted{};

@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""A conversation on a pseudo-terminal: what a person types, and what that one sees.
+
+usage: chat_test.py PROGRAM SOURCE_FOLDER
+"""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import time
+import unittest
+
+from program import ENVIRONMENT, HOME, MODEL, PROGRAM
+
+PROMPT = b">>> "
+LONG_ENOUGH = 300  # seconds until a test gives up
+
+
+class Terminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, *arguments):
+        self.seen = b""
+        self.status = None
+        self.process, self.descriptor = pty.fork()
+        if self.process == 0:
+            os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], ENVIRONMENT)
+
+    def close(self):
+        if self.status is None:
+            os.kill(self.process, signal.SIGKILL)
+            os.waitpid(self.process, 0)
+        os.close(self.descriptor)
+
+    def read_until(self, pattern):
+        """What appears up to the end of the pattern's first match."""
+        deadline = time.monotonic() + LONG_ENOUGH
+        while True:
+            match = re.search(pattern, self.seen)
+            if match:
+                before, self.seen = self.seen[:match.end()], self.seen[match.end():]
+                return before
+            if not self._read(deadline):
+                raise AssertionError(f"{pattern!r} never appeared; seen: {self.seen!r}")
+
+    def wait(self):
+        """Reads to the end; the exit status."""
+        deadline = time.monotonic() + LONG_ENOUGH
+        while self._read(deadline):
+            pass
+        self.status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+        return self.status
+
+    def _read(self, deadline):
+        if not select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
+            return False
+        try:
+            piece = os.read(self.descriptor, 1 << 16)
+        except OSError:  # the other side is closed
+            return False
+        self.seen += piece
+        return bool(piece)
+
+    def type(self, text):
+        os.write(self.descriptor, text.encode() if isinstance(text, str) else text)
+
+    def say(self, line):
+        """Types a line; what appears between its echo and the next prompt."""
+        self.type(line + "\n")
+        self.read_until(b"\r\n")
+        return self.read_until(b"\r\n" + PROMPT)[:-len(PROMPT)].decode().replace("\r\n", "\n")
+
+
+class Chat(unittest.TestCase):
+    def setUp(self):
+        self.terminal = Terminal("run", "-m", MODEL, "--temp", "0", "-n", "200")
+        self.addCleanup(self.terminal.close)
+        greeting = self.terminal.read_until(PROMPT)
+        self.assertIn(b"/help", greeting)
+
+    def test_help_names_commands_and_mistakes_are_told(self):
+        shown = self.terminal.say("/help")
+        for command in ("/clear", "/system", "/set", "/save", "/load", "/stats", "/bye", "/exit"):
+            self.assertIn(command, shown)
+            self.assertIn(command, self.terminal.say("/hlep"))
+        self.assertIn("temp", self.terminal.say("/set heat 3"))
+        self.assertIn("top_p is 0.5", self.terminal.say("/set top_p 0.5"))
+        self.assertRegex(self.terminal.say("/set"), r"top_p +0\.5 ")
+
+    def test_answers_in_one_conversation(self):
+        self.assertIn("Paris", self.terminal.say("What is the capital of France?"))
+        self.terminal.say("Thank you.")
+        stats = self.terminal.say("/stats")
+        self.assertRegex(stats, r"context +\d+ of \d+ tokens")
+        path = HOME / "talk.json"
+        self.assertIn("4 messages", self.terminal.say(f"/save {path}"))
+        messages = json.loads(path.read_text())
+        self.assertEqual([m["role"] for m in messages], ["user", "assistant", "user", "assistant"])
+        self.assertIn("Paris", messages[1]["content"])
+        self.terminal.say("/clear")
+        self.assertIn("0 messages", self.terminal.say(f"/save {HOME / 'empty.json'}"))
+        self.assertIn("4 messages", self.terminal.say(f"/load {path}"))
+        self.assertIn("4 messages", self.terminal.say(f"/save {HOME / 'again.json'}"))
+        self.assertEqual(json.loads((HOME / "again.json").read_text()), messages)
+
+    def test_files_that_cannot_be(self):
+        (HOME / "broken.json").write_text('[{"role": "user"}]')
+        self.assertIn("content", self.terminal.say(f"/load {HOME / 'broken.json'}"))
+        self.assertIn("no file", self.terminal.say(f"/load {HOME / 'none.json'}"))
+        self.assertIn("none", self.terminal.say(f"/save {HOME / 'none' / 'talk.json'}"))
+        self.assertIn("0 messages", self.terminal.say(f"/save {HOME / 'still.json'}"))
+
+    def test_interrupt_stops_the_answer_and_not_the_program(self):
+        self.terminal.say("/set n 4000")
+        self.terminal.type("Count from one to one thousand, in words, slowly.\n")
+        self.terminal.read_until(b"\r\n")
+        self.terminal.read_until(b"[a-z]+ ")
+        self.terminal.type("\x03")
+        self.assertIn(b"stopped", self.terminal.read_until(PROMPT))
+        self.assertIn("/clear", self.terminal.say("/help"))
+
+    def test_interrupt_forgets_the_line(self):
+        self.terminal.type("/exi\x03")
+        self.terminal.read_until(b"\r\n" + PROMPT)
+        self.assertIn("/clear", self.terminal.say("/help"))
+        self.terminal.type('"""\n')
+        self.terminal.read_until(rb"\.\.\. ")
+        self.terminal.type("\x03")
+        self.terminal.read_until(b"\r\n" + PROMPT)
+        self.assertIn("/clear", self.terminal.say("/help"))
+
+    def test_messages_of_several_lines(self):
+        self.terminal.say("/set n 2")
+        for lines in (('"""What is', "this?", '"""'), ("What is\\", "this?")):
+            self.terminal.say("/clear")
+            for line in lines[:-1]:
+                self.terminal.type(line + "\n")
+                self.terminal.read_until(rb"\.\.\. ")
+            self.terminal.say(lines[-1])
+            self.terminal.say(f"/save {HOME / 'lines.json'}")
+            self.assertEqual(json.loads((HOME / "lines.json").read_text())[0]["content"], "What is\nthis?")
+
+    def test_system_message(self):
+        self.assertIn("Be brief", self.terminal.say("/system Be brief."))
+        self.terminal.say(f"/save {HOME / 'system.json'}")
+        self.assertEqual(json.loads((HOME / "system.json").read_text()), [{"role": "system", "content": "Be brief."}])
+        self.assertIn("No system", self.terminal.say('/system ""'))
+
+    def test_leaving(self):
+        self.terminal.type("\x04")
+        self.assertEqual(self.terminal.wait(), 0)
+        for command in ("/bye", "/exit"):
+            again = Terminal("run", "-m", MODEL)
+            self.addCleanup(again.close)
+            again.read_until(PROMPT)
+            again.type(command + "\n")
+            self.assertEqual(again.wait(), 0)
+
+    def test_history_is_kept_and_private(self):
+        self.terminal.say("/set temp 0.25")
+        self.terminal.type("\x04")
+        self.assertEqual(self.terminal.wait(), 0)
+        history = HOME / "history"
+        self.assertIn("/set temp 0.25", history.read_text().splitlines())
+        self.assertEqual(stat.S_IMODE(history.stat().st_mode), 0o600)
+        again = Terminal("run", "-m", MODEL)
+        self.addCleanup(again.close)
+        again.read_until(PROMPT)
+        again.type("\x1b[A\n")
+        again.read_until(rb"temp is 0\.25")
+
+
+class SmallContext(unittest.TestCase):
+    def test_full_context_is_told_and_the_program_goes_on(self):
+        terminal = Terminal("run", "-m", MODEL, "--temp", "0", "--ctx", "64", "-n", "20")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        self.assertIn("/clear", terminal.say("word " * 100))
+        self.assertIn("0 messages", terminal.say(f"/save {HOME / 'full.json'}"))
+        terminal.type("\x04")
+        self.assertEqual(terminal.wait(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

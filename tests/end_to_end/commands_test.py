@@ -1,0 +1,205 @@
+#!/usr/bin/env python3
+"""Commands from end to end: what goes to which stream, and how the program ends.
+
+usage: commands_test.py PROGRAM SOURCE_FOLDER
+"""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from program import HOME, MODEL, SOURCE, sirocco
+
+QUESTION = "What is the capital of France?"
+GREEDY = ("-m", MODEL, "--temp", "0")
+
+
+def answer(*arguments, **keywords):
+    done = sirocco("run", *GREEDY, "--quiet", *arguments, **keywords)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr.decode(errors="replace"))
+    if done.stderr:
+        raise AssertionError(f"standard error despite --quiet: {done.stderr!r}")
+    return done.stdout.decode()
+
+
+class Answers(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.text = answer("-p", QUESTION)
+
+    def test_names_paris(self):
+        self.assertIn("Paris", self.text)
+
+    def test_is_one_answer_that_ends_with_a_newline(self):
+        self.assertTrue(self.text.endswith("\n"))
+        self.assertNotIn("<|im_", self.text)
+        self.assertNotIn(QUESTION, self.text)
+
+    def test_standard_input_is_a_prompt(self):
+        self.assertEqual(answer(stdin=QUESTION.encode() + b"\n"), self.text)
+
+    def test_option_wins_over_standard_input(self):
+        self.assertEqual(answer("-p", QUESTION, stdin=b"Count to ten."), self.text)
+
+    def test_statistics_go_to_standard_error(self):
+        done = sirocco("run", *GREEDY, "-p", QUESTION)
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(done.stdout.decode(), self.text)
+        self.assertEqual(done.stderr.count(b"tokens/s"), 2)
+        self.assertNotIn(b"\r", done.stderr)
+
+    def test_threads_and_tier_change_nothing_that_matters(self):
+        self.assertEqual(answer("-p", QUESTION, "-t", "1"), self.text)
+
+    def test_stop_string_is_not_shown(self):
+        stop = self.text.split()[2]
+        before = self.text.partition(stop)[0]
+        self.assertEqual(answer("-p", QUESTION, "--stop", "nowhere", "--stop", stop), before + "\n")
+
+    def test_limit(self):
+        short = answer("-p", QUESTION, "-n", "3")
+        self.assertTrue(self.text.startswith(short[:-1]))
+        self.assertLess(len(short), len(self.text))
+
+    def test_seed_repeats(self):
+        arguments = ("run", "-m", MODEL, "-p", "Tell a story.", "--temp", "1.5", "-n", "24", "--quiet", "--seed")
+        first = sirocco(*arguments, "7")
+        self.assertEqual(first.returncode, 0)
+        self.assertEqual(sirocco(*arguments, "7").stdout, first.stdout)
+        self.assertNotEqual(sirocco(*arguments, "8").stdout, first.stdout)
+
+    def test_system_message_is_heard(self):
+        self.assertNotEqual(answer("-p", QUESTION, "--system", "Answer in French, in one word.", "-n", "32"),
+                            answer("-p", QUESTION, "-n", "32"))
+
+    def test_raw_completion(self):
+        self.assertIn("Paris", answer("--raw", "-p", "Question: What is the capital of France?\nAnswer: The capital of "
+                                      "France is", "-n", "8"))
+
+    def test_prompt_need_not_be_utf8(self):
+        answer("-n", "2", stdin=b"\xff\xfe\x00 hello")
+
+
+class Failures(unittest.TestCase):
+    def fails(self, *arguments, status=1, says=b"", **keywords):
+        done = sirocco(*arguments, **keywords)
+        self.assertEqual(done.returncode, status, (arguments, done.stderr))
+        self.assertFalse(done.stdout, arguments)
+        self.assertIn(says, done.stderr, arguments)
+        if status == 1:
+            self.assertTrue(done.stderr.startswith(b"sirocco: "), done.stderr)
+            self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+        self.assertTrue(done.stderr.endswith(b"\n"), done.stderr)
+
+    def test_usage(self):
+        for arguments in ((), ("fly",), ("run", "--no-such-option"), ("run", "-p"), ("run", "--temp", "hot"),
+                          ("run", "--temp", "-1"), ("run", "--top-p", "2"), ("run", "-n", "0"), ("run", "-t", "0"),
+                          ("run", "--special", "-p", "x"), ("run", "--raw", "--system", "x", "-p", "x")):
+            self.fails(*arguments, status=2)
+
+    def test_help_is_no_failure(self):
+        for arguments in (("--help",), ("run", "--help"), ("--version",)):
+            done = sirocco(*arguments)
+            self.assertEqual(done.returncode, 0)
+            self.assertTrue(done.stdout)
+            self.assertFalse(done.stderr)
+
+    def test_model_files(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "text.gguf").write_text("not a model\n")
+            (folder / "empty.gguf").touch()
+            with open(MODEL, "rb") as model:
+                head = model.read(1 << 20)
+            (folder / "cut.gguf").write_bytes(head[:5000])
+            (folder / "no-weights.gguf").write_bytes(head)
+            for file in ("missing.gguf", "text.gguf", "empty.gguf", "cut.gguf", "no-weights.gguf", "."):
+                self.fails("run", "-m", folder / file, "-p", "x")
+            self.fails("run", "-m", folder / "missing.gguf", "-p", "x", says=b"missing.gguf")
+        self.fails("run", "-m", "no such\x1b[31m name", "-p", "x", says=b"\\x1b")
+        self.fails("run", "-p", "x", says=b"default model")
+
+    def test_model_without_template_or_tokenizer(self):
+        self.fails("run", "-m", SOURCE / "tests/golden/models/llama-gqa.gguf", "-p", "x")
+
+    def test_prompts(self):
+        self.fails("run", "-m", MODEL, "-p", "", says=b"empty")
+        self.fails("run", "-m", MODEL, says=b"empty")
+        self.fails("run", "-m", MODEL, "--ctx", "32", "-p", "word " * 64, says=b"32")
+
+    def test_unknown_tier_and_cache_type(self):
+        self.fails("run", "-m", MODEL, "--isa", "mmx", "-p", "x", says=b"avx2")
+        self.fails("run", "-m", MODEL, "--kv-dtype", "q4", "-p", "x", says=b"f16")
+
+    def test_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            done = sirocco("run", *GREEDY, "-p", QUESTION, "--quiet", stdout=full)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+        self.assertIn(b"standard output", done.stderr)
+
+
+class Tokens(unittest.TestCase):
+    TEXTS = (b"", b"Hello, world!", b" two  spaces\n\n\ttab", "naïve 日本語 🙂👩‍👩‍👧".encode(), b"<|im_start|>user",
+             bytes(range(256)), b"\xff\xfe\xc3(", b"a" * 5000)
+
+    def test_round_trip(self):
+        for text in self.TEXTS:
+            done = sirocco("tokenize", "-m", MODEL, "--ids", stdin=text)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertEqual(sirocco("detokenize", "-m", MODEL, stdin=done.stdout).stdout, text)
+            listed = json.loads(sirocco("tokenize", "-m", MODEL, "--json", stdin=text).stdout)
+            self.assertEqual(listed, [int(word) for word in done.stdout.split()])
+
+    def test_control_tokens_need_to_be_asked_for(self):
+        plain = json.loads(sirocco("tokenize", "-m", MODEL, "--json", "<|im_start|>").stdout)
+        special = json.loads(sirocco("tokenize", "-m", MODEL, "--json", "--special", "<|im_start|>").stdout)
+        self.assertGreater(len(plain), 1)
+        self.assertEqual(len(special), 1)
+
+    def test_vocabulary_without_weights(self):
+        done = sirocco("tokenize", "-m", SOURCE / "tests/fuzz/corpus/gguf/vocabulary.gguf", "--json", "a")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIsInstance(json.loads(done.stdout), list)
+
+    def test_ids_out_of_range(self):
+        for ids in ("99999999", "x", "-1", "1,,z"):
+            done = sirocco("detokenize", "-m", MODEL, stdin=ids.encode())
+            self.assertEqual((done.returncode, done.stdout), (1, b""), ids)
+
+
+class Others(unittest.TestCase):
+    def test_template(self):
+        messages = HOME / "messages.json"
+        messages.write_text(json.dumps([{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]))
+        done = sirocco("template", "-m", MODEL, "--messages", messages)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(done.stdout, b"<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n"
+                                      b"<|im_start|>assistant\n")
+
+    def test_info(self):
+        described = json.loads(sirocco("info", MODEL, "--json").stdout)
+        self.assertEqual(described["architecture"], "llama")
+        self.assertTrue(described["chat_template"])
+
+    def test_chunks_change_no_bit(self):
+        whole, cut = HOME / "whole.npy", HOME / "cut.npy"
+        for path, more in ((whole, ()), (cut, ("--chunks", "3,1,4"))):
+            done = sirocco("logits", "-m", MODEL, "-p", "The quick brown fox jumps over the lazy dog.", "--out", path,
+                           *more)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(whole.read_bytes(), cut.read_bytes())
+
+    def test_bench(self):
+        done = sirocco("bench", "-m", MODEL, "-p", "8", "-n", "4", "-r", "2", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual([result["test"] for result in report["results"]], ["pp8", "tg4"])
+        for result in report["results"]:
+            self.assertEqual(len(result["tokens_per_s"]), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
