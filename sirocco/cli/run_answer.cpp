@@ -89,7 +89,7 @@ Completion Answerer::run(std::vector<TextSegment> segments, const RunSettings& s
   const TextHandle handle = session_.submit(std::move(request));
   while (!handle.finished()) {
     if (interrupts != nullptr && interrupts->pressed()) handle.cancel();
-    engine_.step();
+    if (!engine_.step()) handle.cancel();  // nothing can run, and nobody else drives the engine
   }
   Completion completion = handle.wait();
   statistics_.add(completion.timings);

@@ -96,8 +96,7 @@ class Chat {
   void finish(const Completion& completion) {
     if (!at_line_start_) write_output("\n");
     const std::int32_t context = answerer_.model().pipeline().context();
-    std::string notice =
-        interrupts_.pressed() ? "the answer was stopped" : ending_notice(completion, context);
+    std::string notice = ending_notice(completion, context);
     if (completion.reason == FinishReason::kContextFull) notice += "; /clear makes room";
     if (!notice.empty()) say("[" + notice + "]");
     interrupts_.forget();
