@@ -62,7 +62,8 @@ struct RenderedPrompt {
 /// trim_blocks, lstrip_blocks, break and continue, {% generation %}), and Python's ways with
 /// values. No file, no other template and no object of the host can be reached. Differences to
 /// jinja2: integers have 128 bits; what depends on chance (random, lipsum) or loads templates is
-/// refused; striptags knows numeric entities and the five common ones.
+/// refused; urlize is not
+/// supported; striptags knows numeric entities and the five common ones.
 ///
 /// Immutable; any number of threads may render at a time.
 class ChatTemplate {

@@ -185,12 +185,36 @@ INSTANTIATE_TEST_SUITE_P(
         "{% set s = 'a' * 10 ** 6 %}{% for a in range(100000) %}{% set t = s | upper %}{% endfor "
         "%}"));
 
+std::string repeated(const std::string& text, int times) {
+  std::string out;
+  for (int i = 0; i < times; ++i) out += text;
+  return out;
+}
+
+/// Whatever lies between one call and the next, the machine's stack holds.
+TEST(ChatTemplateLimits, DeepRunsEndInAnError) {
+  const std::string open_loops = repeated("{% for x in [1] %}", 60);
+  const std::string close_loops = repeated("{% endfor %}", 60);
+  const std::string open_sets = repeated("{% if 1 %}{% set x %}", 30);
+  const std::string close_sets = repeated("{% endset %}{% endif %}", 30);
+  for (const std::string& body : {
+           "{{ " + repeated("[", 90) + "m()" + repeated("]", 90) + " }}",
+           "{{ m()" + repeated("|e", 90) + " }}",
+           "{{ 1" + repeated("+1", 200) + "+m() }}",
+           open_loops + "{{ m() }}" + close_loops,
+           open_sets + "{{ m() }}" + close_sets,
+           std::string("{% call m() %}{{ m() }}{% endcall %}"),
+           std::string("{{ [1] | map('string') | map('e') | select | list | join(m()) }}"),
+           std::string("{{ '%s{}' % m() | string | upper }}"),
+       }) {
+    const std::string source = "{% macro m() %}" + body + "{{ caller }}{% endmacro %}{{ m() }}";
+    EXPECT_THAT(error_of<ResourceExhausted>(source), HasSubstr("deep")) << source.substr(0, 60);
+  }
+  EXPECT_THAT(error_of<ResourceExhausted>("{% macro m(a=m()) %}{% endmacro %}{{ m() }}"),
+              HasSubstr("deep"));
+}
+
 TEST(ChatTemplateLimits, DeepTemplatesAreRefused) {
-  const auto repeated = [](const std::string& text, int times) {
-    std::string out;
-    for (int i = 0; i < times; ++i) out += text;
-    return out;
-  };
   for (const std::string& source :
        {"{{ " + repeated("(", 100000), "{{ " + repeated("[", 100000),
         "{{ " + repeated("{1:", 100000), "{{ " + repeated("-", 100000) + "1 }}",

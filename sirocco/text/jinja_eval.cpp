@@ -22,7 +22,7 @@ constexpr const char* kNoElse = "the inline if-expression was false and has no e
 }  // namespace
 
 Value Interpreter::eval(const Expr& expr, const ScopePtr& scope) {
-  const DepthGuard depth(depth_);
+  const DepthGuard depth(nesting_);
   heap_.step();
   switch (expr.kind) {
     case ExprKind::kConst:
@@ -222,7 +222,7 @@ Value Interpreter::eval_call(const Expr& expr, const ScopePtr& scope, const Valu
 }
 
 Value Interpreter::eval_native(const Expr& expr, const ScopePtr& scope, const Value* text) {
-  const DepthGuard depth(depth_);
+  const DepthGuard depth(nesting_);
   const Value self = expr.items[0] == nullptr
                          ? *text
                          : (text != nullptr && expr.items[0]->kind == ExprKind::kFilter
@@ -238,7 +238,7 @@ Value Interpreter::eval_native(const Expr& expr, const ScopePtr& scope, const Va
 }
 
 Value Interpreter::call(const Value& callee, Arguments& arguments) {
-  const DepthGuard depth(depth_);
+  const DepthGuard depth(nesting_);
   if (callee.is_undefined()) fail_undefined(callee);
   Callable* callable = callee.as<Callable>();
   if (callable == nullptr) {

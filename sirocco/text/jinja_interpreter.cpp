@@ -137,7 +137,7 @@ Interpreter::Flow Interpreter::run_body(const Body& body, const ScopePtr& scope)
 }
 
 Interpreter::Flow Interpreter::run_statement(const Stmt& stmt, const ScopePtr& scope) {
-  const DepthGuard depth(depth_);
+  const DepthGuard depth(nesting_);
   heap_.step();
   line_ = stmt.line;
   switch (stmt.kind) {

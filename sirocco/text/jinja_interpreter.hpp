@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <functional>
 #include <memory>
@@ -22,24 +23,36 @@ struct Limits {
   std::uint64_t max_steps = 20'000'000;             ///< nodes visited, and 64 bytes touched
 };
 
-/// Nodes that may be at work inside one another; bounds the machine's stack.
-inline constexpr int kMaxRunDepth = 1500;
+/// How many nodes of a program are at work inside one another, and where the machine's stack stood
+/// at the outermost.
+struct Nesting {
+  int depth = 0;
+  std::uintptr_t stack_base = 0;
+};
 
-/// One more node at work inside the others.
+/// One more node at work inside the others. A fault in place of an overflow of the stack.
 class DepthGuard {
  public:
-  explicit DepthGuard(int& depth) : depth_(depth) {
-    if (depth_ >= kMaxRunDepth) {
-      fail(Fault::kLimit, "the template runs more than {} levels deep", kMaxRunDepth);
+  explicit DepthGuard(Nesting& nesting) : nesting_(nesting) {
+    const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    if (nesting_.depth == 0) nesting_.stack_base = here;
+    const std::uintptr_t used =
+        here < nesting_.stack_base ? nesting_.stack_base - here : here - nesting_.stack_base;
+    if (nesting_.depth >= kMaxDepth || used > kMaxStack) {
+      fail(Fault::kLimit, "the template runs too deep: {} levels", nesting_.depth);
     }
-    ++depth_;
+    ++nesting_.depth;
   }
-  ~DepthGuard() { --depth_; }
+  ~DepthGuard() { --nesting_.depth; }
   DepthGuard(const DepthGuard&) = delete;
   DepthGuard& operator=(const DepthGuard&) = delete;
 
  private:
-  int& depth_;
+  static constexpr int kMaxDepth = 800;
+  /// Bytes. Reached first where frames are large, as sanitizers make them.
+  static constexpr std::uintptr_t kMaxStack = std::uintptr_t{3} << 19;
+
+  Nesting& nesting_;
 };
 
 /// Local time, for strftime_now().
@@ -127,7 +140,7 @@ class Interpreter {
   std::vector<ScopePtr> closures_;  ///< scopes that macros keep, and that may hold those macros
   ScopePtr root_;
   TextBuilder* out_ = nullptr;
-  int depth_ = 0;
+  Nesting nesting_;
   int calls_ = 0;
   int line_ = 1;
 };

@@ -43,7 +43,7 @@ Value Native::operator()(Interpreter& interpreter, const Value& self, Arguments&
 }
 
 const Native* find_filter(std::string_view name) {
-  for (const auto table : {text_filters(), number_filters(), sequence_filters()}) {
+  for (const auto table : {text_filters(), number_filters(), sequence_filters(), wrap_filters()}) {
     for (const Native& native : table) {
       if (native.name == name) return &native;
     }

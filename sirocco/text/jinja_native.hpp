@@ -61,5 +61,6 @@ std::vector<std::pair<std::string_view, Value>> global_functions();
 std::span<const Native> text_filters();
 std::span<const Native> number_filters();
 std::span<const Native> sequence_filters();
+std::span<const Native> wrap_filters();
 
 }  // namespace sirocco::jinja
