@@ -82,6 +82,10 @@ std::vector<Value> reversible(Heap& heap, const Value& value) {
 }
 
 Value filter_last(Interpreter& interpreter, const Value& self, const Bound&) {
+  if (self.as_str() != nullptr) {
+    const auto item = element(interpreter.heap(), self, Value::integer(-1));
+    return item ? *item : Value::undefined("no last item, the sequence was empty");
+  }
   std::vector<Value> items = reversible(interpreter.heap(), self);
   if (!items.empty()) return std::move(items.back());
   return Value::undefined("no last item, the sequence was empty");

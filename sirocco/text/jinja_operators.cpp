@@ -198,6 +198,7 @@ struct SliceRange {
   std::int64_t first = 0;
   std::int64_t step = 1;
   std::size_t count = 0;
+  std::int64_t last = 0;  ///< where it stops
 };
 
 SliceRange resolve_slice(std::size_t size, const Value& start, const Value& stop,
@@ -215,8 +216,8 @@ SliceRange resolve_slice(std::size_t size, const Value& start, const Value& stop
     return std::clamp(at < 0 ? at + length : at, low, high);
   };
   range.first = place(start, back ? high : low);
-  const std::int64_t last = place(stop, back ? low : high);
-  const std::int64_t span = back ? range.first - last : last - range.first;
+  range.last = place(stop, back ? low : high);
+  const std::int64_t span = back ? range.first - range.last : range.last - range.first;
   if (span > 0) range.count = static_cast<std::size_t>((span - 1) / std::abs(range.step) + 1);
   return range;
 }
@@ -321,6 +322,7 @@ int number_order(const Value& a, const Value& b) {
 
 bool is_hashable(const Value& value) {
   if (value.as_dict() != nullptr) return false;
+  if (const DictView* view = value.as<DictView>()) return view->part == DictView::Part::kValues;
   const List* list = value.as_list();
   if (list == nullptr) return true;
   return list->is_tuple() && std::all_of(list->items.begin(), list->items.end(), is_hashable);
@@ -535,7 +537,7 @@ Value slice(Heap& heap, const Value& value, const Value& start, const Value& sto
     auto sliced =
         make_object<Range>(heap, 0, range->start + part.first * range->stride,
                            range->stride * part.step, static_cast<Int>(part.count), range->origin);
-    sliced->written_stop = sliced->stop();
+    sliced->written_stop = range->start + part.last * range->stride;
     return object_value(std::move(sliced));
   }
   fail(Fault::kType, "'{}' object is not subscriptable", type_name(value));
@@ -556,7 +558,8 @@ std::optional<Value> element(Heap& heap, const Value& value, const Value& index)
     const auto position = at(str->length);
     if (!position) return std::nullopt;
     heap.touch(str->ascii() ? 1 : str->text.size());
-    return heap.text(slice_text(*str, {static_cast<std::int64_t>(*position), 1, 1}), str->markup);
+    return heap.text(slice_text(*str, {static_cast<std::int64_t>(*position), 1, 1, 0}),
+                     str->markup);
   }
   if (const Range* range = value.as<Range>()) {
     const auto position = at(static_cast<std::size_t>(range->length));

@@ -53,7 +53,7 @@ int key_rank(const Value& key) {
   if (key.as_str() != nullptr) return 2;
   if (const List* list = key.as_list(); list != nullptr && list->is_tuple()) return 3;
   if (key.is_undefined()) return 4;
-  if (key.as_object() != nullptr) return 5;
+  if (key.as_object() != nullptr && is_hashable(key)) return 5;
   fail(Fault::kType, "unhashable type: '{}'", type_name(key));
 }
 

@@ -243,7 +243,6 @@ class Range : public Object {
       : start(first), stride(step), length(count), origin(from) {}
   std::string_view type_name() const override { return "range"; }
   Value at(Int index) const { return Value::integer(start + index * stride, origin); }
-  Int stop() const { return start + length * stride; }
 
   Int start;
   Int stride;
