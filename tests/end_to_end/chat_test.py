@@ -92,6 +92,7 @@ class Chat(unittest.TestCase):
         self.assertRegex(self.terminal.say("/set"), r"top_p +0\.5 ")
 
     def test_answers_in_one_conversation(self):
+        self.terminal.say("/system You are a helpful assistant.")
         self.assertIn("Paris", self.terminal.say("What is the capital of France?"))
         self.terminal.say("Thank you.")
         stats = self.terminal.say("/stats")
@@ -99,8 +100,9 @@ class Chat(unittest.TestCase):
         path = HOME / "talk.json"
         self.assertIn("4 messages", self.terminal.say(f"/save {path}"))
         messages = json.loads(path.read_text())
-        self.assertEqual([m["role"] for m in messages], ["user", "assistant", "user", "assistant"])
-        self.assertIn("Paris", messages[1]["content"])
+        self.assertEqual([m["role"] for m in messages],
+                         ["system", "user", "assistant", "user", "assistant"])
+        self.assertIn("Paris", messages[2]["content"])
         self.terminal.say("/clear")
         self.assertIn("0 messages", self.terminal.say(f"/save {HOME / 'empty.json'}"))
         self.assertIn("4 messages", self.terminal.say(f"/load {path}"))
