@@ -174,8 +174,9 @@ Checkpoint open_parts(MappedFile given, GgufHeader given_header, const SplitPlac
   for (std::int64_t number = 0; number < place.count; ++number) {
     GgufHeader header;
     if (number == place.number) {
-      header = std::move(given_header);
-      files.push_back(std::move(given));
+      // Once only: one part has this number.
+      header = std::move(given_header);   // NOLINT(bugprone-use-after-move)
+      files.push_back(std::move(given));  // NOLINT(bugprone-use-after-move)
     } else {
       files.emplace_back(paths[static_cast<std::size_t>(number)]);
       const std::string part = printable(files.back().path());

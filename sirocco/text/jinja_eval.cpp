@@ -245,7 +245,7 @@ Value Interpreter::call(const Value& callee, Arguments& arguments) {
     fail(Fault::kType, "'{}' object is not callable", type_name(callee));
   }
   // What is called may leave the last reference to itself.
-  const Value kept = callee;
+  const Value kept = callee;  // NOLINT(performance-unnecessary-copy-initialization)
   return callable->call(*this, arguments);
 }
 

@@ -91,7 +91,7 @@ std::optional<Value> Loop::attribute(Heap& heap, const Value& self, std::string_
   if (name == "length") return count(heap);
   if (name == "revindex") return Value::integer(*count(heap).as_int() - index0_);
   if (name == "revindex0") return Value::integer(*count(heap).as_int() - index0_ - 1);
-  if (name == "depth") return Value::integer(static_cast<Int>(level_ + 1));
+  if (name == "depth") return Value::integer(static_cast<Int>(level_) + 1);
   if (name == "depth0") return Value::integer(static_cast<Int>(level_));
   if (name == "previtem") {
     return before_ && index0_ > 0 ? *before_ : Value::undefined("there is no previous item");
