@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -30,18 +31,20 @@ struct Options {
 
 /// The prompt of a single answer; none when a person is there to talk with.
 std::optional<std::string> single_prompt(const Options& options) {
-  std::optional<std::string> prompt = options.prompt;
-  if (!prompt) {
+  std::string prompt;
+  if (options.prompt) {
+    prompt = *options.prompt;
+  } else {
     if (isatty(STDIN_FILENO) != 0) {
       if (isatty(STDOUT_FILENO) != 0) return std::nullopt;
       throw InvalidArgument("standard output is not a terminal; give the prompt with -p");
     }
     prompt = read_standard_input();
     // The end of the last line belongs to the line, not to the question.
-    if (prompt->ends_with('\n')) prompt->pop_back();
-    if (prompt->ends_with('\r')) prompt->pop_back();
+    if (prompt.ends_with('\n')) prompt.pop_back();
+    if (prompt.ends_with('\r')) prompt.pop_back();
   }
-  if (prompt->empty())
+  if (prompt.empty())
     throw InvalidArgument("the prompt is empty; give one with -p, or through standard input");
   return prompt;
 }
@@ -49,7 +52,11 @@ std::optional<std::string> single_prompt(const Options& options) {
 void answer_once(Answerer& answerer, const Options& options, const std::string& prompt) {
   const bool to_terminal = isatty(STDOUT_FILENO) != 0;
   const OnText show = [to_terminal](std::string_view text) {
-    write_output(to_terminal ? terminal_safe(text) : std::string(text));
+    if (to_terminal) {
+      write_output(terminal_safe(text));
+    } else {
+      write_output(text);
+    }
     return true;
   };
   const Completion completion =
@@ -95,7 +102,7 @@ void declare_run(CLI::App& app) {
              if (!setting.assign(options->settings, text)) {
                throw CLI::ValidationError(
                    std::string(setting.option),
-                   sirocco::quoted(text) + " is not " + std::string(setting.range));
+                   fmt::format("{} is not {}", sirocco::quoted(text), setting.range));
              }
            },
            std::string(setting.help))
