@@ -59,9 +59,10 @@ void answer_once(Answerer& answerer, const Options& options, const std::string& 
     }
     return true;
   };
-  const Completion completion =
-      options.raw ? answerer.complete(prompt, options.settings, show)
-                  : answerer.answer({options.system, {{"user", prompt}}}, options.settings, show);
+  const Completion completion = [&] {
+    if (options.raw) return answerer.complete(prompt, options.settings, show);
+    return answerer.answer({options.system, {{"user", prompt}}}, options.settings, show);
+  }();
   write_output("\n");
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
   if (completion.reason == FinishReason::kFailed) throw ResourceExhausted("{}", notice);
