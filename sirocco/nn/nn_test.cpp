@@ -83,7 +83,8 @@ TEST_F(Ingredients, QRmsNormHasTheBitsOfRmsNormAndAConversion) {
   const StepRows rows{{{SequenceId(1), Position(0), 5}}, {}};
   TransformContext context(*backend_, memory_, rows, {});
   for (const std::int64_t width : {32, 72, 96, 100}) {
-    const Tensor x = random_vector(5 * width).tensor().reshaped({5, width});
+    const WeightVector values = random_vector(5 * width);
+    const Tensor x = values.tensor().reshaped({5, width});
     const Tensor kept = backend_->upload(context.held(), backend_->read(x), {5, width});
     const RmsNorm norm(random_vector(width), 1e-5f);
     const Activations separate =
@@ -142,7 +143,8 @@ TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {
   std::vector<std::byte> pool(4 * layout.block_bytes(0, DType::kF32, 16));
   const CacheViews caches{&layout, DType::kF32, 16, {{pool.data(), {2, 0, 3, 1}, 2}}};
   TransformContext context(*backend_, memory_, rows, caches);
-  const Tensor x = random_vector(23 * 24).tensor().reshaped({23, 24});
+  const WeightVector values = random_vector(23 * 24);
+  const Tensor x = values.tensor().reshaped({23, 24});
   const Tensor kept = backend_->upload(context.held(), backend_->read(x), {23, 24});
   const Tensor a = plain.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
   const Tensor b = paged.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);

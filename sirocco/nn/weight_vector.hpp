@@ -18,11 +18,12 @@ class WeightVector {
   std::int64_t size() const {
     return values_ == nullptr ? 0 : static_cast<std::int64_t>(values_->size());
   }
-  /// f32 [size], or the empty tensor. Never written through.
-  Tensor tensor() const {
+  /// f32 [size], or the empty tensor. Never written through, valid as long as a copy of this lives.
+  Tensor tensor() const& {
     if (values_ == nullptr) return {};
     return {DType::kF32, {size()}, const_cast<float*>(values_->data())};
   }
+  Tensor tensor() const&& = delete;
 
  private:
   std::shared_ptr<const std::vector<float>> values_;
