@@ -96,40 +96,60 @@ INLINE void score_panels(const Tile<Element>& tile, const RowView* rows, std::in
   });
 }
 
-/// Scores to weights p, in place; updates l and m of the row's state. Returns what acc is to be
-/// multiplied with.
-INLINE float softmax_row(const AttentionTask& task, const RowView& row, float* scores) {
+/// Scaled, capped and masked scores of one row, in place, and their maximum.
+INLINE float mask_scores(const AttentionTask& task, const RowView& row, float* scores) {
   const F32x16 scale = broadcast(task.scale);
   const F32x16 nothing = broadcast(kNothing);
-  F32x16 score[kTilePanels];
+  const bool whole = row.begin == 0 && row.end == kTile;
   F32x16 highest = nothing;
   repeat<0, kTilePanels>([&](auto p) INLINE_BODY {
-    score[p] = nothing;
     const std::int32_t begin = row.begin - p * kPanelRows;
     const std::int32_t end = row.end - p * kPanelRows;
-    if (begin < kPanelRows && end > 0) {
-      F32x16 x = load(scores + p * kPanelRows) * scale;
+    F32x16 score = nothing;
+    if (whole || (begin < kPanelRows && end > 0)) {
+      score = load(scores + p * kPanelRows) * scale;
       if (task.logit_cap != 0.0f) {
         const F32x16 cap = broadcast(task.logit_cap);
-        x = cap * tanh(x / cap);
+        score = cap * tanh(score / cap);
       }
-      score[p] = select(lanes(begin, end), x, nothing);
+      if (!whole) score = select(lanes(begin, end), score, nothing);
     }
-    highest = max(score[p], highest);
+    store(scores + p * kPanelRows, score);
+    highest = max(score, highest);
   });
-  const float tile_highest = largest(highest);
-  const float before = row.state[16];
-  const float now = tile_highest > before ? tile_highest : before;
-  const F32x16 from = broadcast(now);
-  F32x16 p[kTilePanels];
-  repeat<0, kTilePanels>([&](auto i) INLINE_BODY {
-    p[i] = exp(score[i] - from);
-    store(scores + i * kPanelRows, p[i]);
-  });
-  const F32x16 correction = exp(broadcast(before) - from);
-  store(row.state, fma(load(row.state), correction, ((p[0] + p[1]) + p[2]) + p[3]));
-  row.state[16] = now;
-  return first_lane(correction);
+  return largest(highest);
+}
+
+/// Scores to weights p, in place, for those rows that see something of the tile; updates l and m of
+/// their states. `corrections` is what acc is to be multiplied with. The two passes are there for
+/// the processor: each has the latencies of all rows at once.
+INLINE void softmax_rows(const AttentionTask& task, const RowView* rows, int count,
+                         float (*scores)[kTile], float* corrections) {
+  float highest[kBlockRows];
+  for (int r = 0; r < count; ++r)
+    if (!rows[r].empty()) highest[r] = mask_scores(task, rows[r], scores[r]);
+  for (int r = 0; r < count; ++r) {
+    corrections[r] = 1.0f;
+    if (rows[r].empty()) continue;
+    float* state = rows[r].state;
+    const float before = state[16];
+    const float now = highest[r] > before ? highest[r] : before;
+    const F32x16 from = broadcast(now);
+    F32x16 p[kTilePanels];
+    repeat<0, kTilePanels>([&](auto i) INLINE_BODY {
+      p[i] = exp(load(scores[r] + i * kPanelRows) - from);
+      store(scores[r] + i * kPanelRows, p[i]);
+    });
+    const F32x16 sum = ((p[0] + p[1]) + p[2]) + p[3];
+    // exp(0) is 1, to the bit, and a new maximum is rare.
+    F32x16 correction = broadcast(1.0f);
+    if (now != before) {
+      correction = exp(broadcast(before) - from);
+      corrections[r] = first_lane(correction);
+      state[16] = now;
+    }
+    store(state, fma(load(state), correction, sum));
+  }
 }
 
 /// acc[r] = acc[r] · correction[r] where kScale, then + p[r][j] · V[j] for j in [begin, end) in
@@ -210,10 +230,7 @@ void add_tile(const AttentionTask& task, const Tile<Element>& tile, const RowVie
   for (; panel < panel_end; ++panel)
     score_panels<Element, kRows, 1>(tile, rows, cache.key_dim, panel, scores);
 
-  for (int r = 0; r < kRows; ++r) {
-    corrections[r] = 1.0f;
-    if (!rows[r].empty()) corrections[r] = softmax_row(task, rows[r], scores[r]);
-  }
+  softmax_rows(task, rows, kRows, scores, corrections);
 
   if (common_low >= common_high) {
     for (int r = 0; r < kRows; ++r)
