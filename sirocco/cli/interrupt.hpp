@@ -17,8 +17,13 @@ class InterruptGuard {
   bool pressed() const;
   void forget();
 
+  enum class Woken { kKey, kInterrupt };
+  /// Waits until the descriptor can be read or Ctrl-C was pressed, before the call or in it.
+  Woken wait_for(int descriptor) const;
+
  private:
   struct sigaction before_ {};
+  int wake_up_;
 };
 
 }  // namespace sirocco

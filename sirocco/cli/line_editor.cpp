@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -109,10 +108,7 @@ struct LineEditor::State {
           return 1;
         }
       }
-      pollfd ready{STDIN_FILENO, POLLIN, 0};
-      const int count = poll(&ready, 1, -1);
-      if (interrupts.pressed()) return -1;
-      if (count <= 0) continue;
+      if (interrupts.wait_for(STDIN_FILENO) == InterruptGuard::Woken::kInterrupt) return -1;
       char byte = 0;
       if (::read(STDIN_FILENO, &byte, 1) <= 0) return 0;
       held += byte;
