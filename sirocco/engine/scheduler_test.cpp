@@ -53,7 +53,7 @@ TEST(Scheduler, DecodesFirstAndSharesTheRestEvenly) {
 }
 
 TEST(Scheduler, PromptsStallDecodingNoLongerThanTheBound) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const double fixed = *rc::gen::inRange(0, 50) * 1e-3;
     const double each = *rc::gen::inRange(1, 50) * 1e-4;
     SchedulerLimits limits;
@@ -66,12 +66,12 @@ TEST(Scheduler, PromptsStallDecodingNoLongerThanTheBound) {
     RC_ASSERT(plan.size() == 2U);
     const double seconds = fixed + each * static_cast<double>(1 + plan[1].rows);
     RC_ASSERT(plan[1].rows <= limits.least_prompt_rows || seconds <= limits.stall_bound * 1.01);
-  });
+  }));
 }
 
 // A model of an engine: sequences arrive, prompts are read, answers are written.
 TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     SchedulerLimits limits;
     limits.step_rows = *rc::gen::inRange(1, 40);
     limits.least_prompt_rows = *rc::gen::inRange(1, limits.step_rows + 1);
@@ -121,7 +121,7 @@ TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
       clock += seconds;
       costs.observe(rows, seconds);
     }
-  });
+  }));
 }
 
 }  // namespace

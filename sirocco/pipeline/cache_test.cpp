@@ -37,7 +37,7 @@ std::vector<std::int32_t> table(CachePools& pools, const SequenceCache& cache, i
 }
 
 TEST(BlockPool, CountsWhatIsHeldPromisedAndFree) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto capacity = *rc::gen::inRange(1, 20);
     BlockPool pool(64, capacity);
     std::vector<BlockReservation> reservations;
@@ -71,7 +71,7 @@ TEST(BlockPool, CountsWhatIsHeldPromisedAndFree) {
       RC_ASSERT(pool.held() == static_cast<std::int32_t>(distinct.size()));
       RC_ASSERT(pool.available() == capacity - pool.held() - promised);
     }
-  });
+  }));
 }
 
 TEST(BlockPool, HandsOutEveryBlockOnce) {
@@ -163,7 +163,7 @@ TEST(SequenceCache, KindsRefuseWhatTheyCannotDo) {
 }
 
 TEST(SequenceCache, WindowsHoldWhatQueriesSeeAndNoMoreThanPromised) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const int size = *rc::gen::inRange(1, 80);
     const int largest = *rc::gen::inRange(1, 60);
     const int limit = *rc::gen::inRange(1, 400);
@@ -189,11 +189,11 @@ TEST(SequenceCache, WindowsHoldWhatQueriesSeeAndNoMoreThanPromised) {
       RC_ASSERT(static_cast<int>(distinct.size()) == held);
       cache->end_step();
     }
-  });
+  }));
 }
 
 TEST(SequenceCache, TruncateAndExtendKeepThePromise) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const CacheLayout layout(LayerIndex(0), {full()});
     const auto pools = pools_of(layout, 320);
     auto a = SequenceCache::make(pools, 100);
@@ -217,7 +217,7 @@ TEST(SequenceCache, TruncateAndExtendKeepThePromise) {
       RC_ASSERT(distinct.size() == held);
       RC_ASSERT(pools->available_positions() == 320 - 2 * 112);
     }
-  });
+  }));
 }
 
 TEST(CachePools, RefusesOptionsOutOfRange) {

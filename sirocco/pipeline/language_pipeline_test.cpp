@@ -1,11 +1,11 @@
 #include "sirocco/pipeline/language_pipeline.hpp"
 
 #include <gtest/gtest.h>
-#include <rapidcheck.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <random>
 #include <string>
 
 #include "sirocco/base/error.hpp"
@@ -115,19 +115,20 @@ TEST_P(Families, ASequenceDoesNotSeeTheOthersOfItsSteps) {
     tokens.push_back(random_tokens(static_cast<std::uint64_t>(size), size, v));
     expected.push_back(scores(*alone, tokens.back()));
   }
-  rc::check([&] {
+  for (std::uint32_t round = 0; round < 6; ++round) {
+    SCOPED_TRACE(round);
+    std::mt19937 random(round);
     std::vector<std::vector<float>> got(tokens.size());
     std::vector<std::size_t> done(tokens.size(), 0);
     for (std::size_t s = 0; s < tokens.size(); ++s) {
-      RC_ASSERT(pipeline->admit(SequenceId(s + 1), std::ssize(tokens[s])));
+      ASSERT_TRUE(pipeline->admit(SequenceId(s + 1), std::ssize(tokens[s])));
     }
     for (;;) {
       StepBatch batch;
       std::vector<std::size_t> of;
       for (std::size_t s = 0; s < tokens.size(); ++s) {
         const auto left = tokens[s].size() - done[s];
-        const auto take = std::min(
-            left, static_cast<std::size_t>(*rc::gen::resize(100, rc::gen::inRange(0, 12))));
+        const auto take = std::min(left, static_cast<std::size_t>(random() % 12));
         if (take == 0) continue;
         batch.push_back({SequenceId(s + 1), std::span(tokens[s]).subspan(done[s], take),
                          WantLogits{.all_rows = true}});
@@ -148,9 +149,9 @@ TEST_P(Families, ASequenceDoesNotSeeTheOthersOfItsSteps) {
     }
     for (std::size_t s = 0; s < tokens.size(); ++s) {
       pipeline->retire(SequenceId(s + 1));
-      RC_ASSERT(same_bits(got[s], expected[s]));
+      ASSERT_TRUE(same_bits(got[s], expected[s]));
     }
-  });
+  }
 }
 
 TEST(LanguagePipeline, ForksAndTruncationsKeepTheBits) {

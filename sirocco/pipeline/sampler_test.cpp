@@ -65,7 +65,7 @@ TEST(Sampler, GreedyTakesTheHighestAndTheLowerOfEquals) {
 }
 
 TEST(Sampler, HostileLogitsGiveATokenOfTheVocabulary) {
-  rc::check([](std::vector<std::uint32_t> bits, std::uint64_t seed) {
+  EXPECT_TRUE(rc::check([](std::vector<std::uint32_t> bits, std::uint64_t seed) {
     RC_PRE(!bits.empty());
     std::vector<float> logits;
     for (const auto b : bits) logits.push_back(std::bit_cast<float>(b));
@@ -79,7 +79,7 @@ TEST(Sampler, HostileLogitsGiveATokenOfTheVocabulary) {
     p.repetition_penalty = *rc::gen::element(0.5f, 1.0f, 1.5f);
     const auto id = pick(p, logits, {TokenId(0)});
     RC_ASSERT(id >= 0 && id < std::ssize(logits));
-  });
+  }));
 }
 
 TEST(Sampler, DrawsWithTheProbabilitiesOfTheLogits) {
@@ -114,7 +114,7 @@ TEST(Sampler, FiltersKeepWhatTheyShould) {
 }
 
 TEST(Sampler, LargeTopKEqualsSorting) {
-  rc::check([](std::uint64_t seed) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) {
     std::vector<float> logits(5000);
     for (std::size_t i = 0; i < logits.size(); ++i) {
       logits[i] = std::floor(static_cast<float>(uniform(seed, i, 1) * 50)) / 5;
@@ -133,7 +133,7 @@ TEST(Sampler, LargeTopKEqualsSorting) {
     for (const auto& [id, n] : counts(p, logits, 50)) {
       RC_ASSERT(std::binary_search(order.begin(), order.end(), id));
     }
-  });
+  }));
 }
 
 TEST(Sampler, PenaltiesLookAtTheLastTokens) {
@@ -216,7 +216,7 @@ std::pair<std::string, bool> cut(const std::string& text, const std::vector<std:
 }
 
 TEST(StopMatcher, FindsTheSameHoweverTheTextIsCut) {
-  rc::check([] {
+  EXPECT_TRUE(rc::check([] {
     const auto letters = rc::gen::container<std::string>(rc::gen::element('a', 'b'));
     const auto text = *letters;
     std::vector<std::string> stops = *rc::gen::container<std::vector<std::string>>(
@@ -239,7 +239,7 @@ TEST(StopMatcher, FindsTheSameHoweverTheTextIsCut) {
     const auto [expected, stopped] = cut(text, stops);
     RC_ASSERT(shown == expected);
     RC_ASSERT(matcher.stopped() == stopped);
-  });
+  }));
 }
 
 TEST(StopMatcher, RefusesWhatIsOutOfRange) {
