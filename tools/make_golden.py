@@ -51,6 +51,7 @@ class Family:
     extra_tensors: Callable[[transformers.PretrainedConfig], dict[str, Array]] = lambda _: {}
     # Norms hold w and multiply with 1 + w.
     norms_around_zero: bool = False
+    architecture: str = ""  # as the GGUF names it, where that isn't the family's own name
 
 
 NAMES = {
@@ -136,6 +137,16 @@ def llama_rope_factors(config: transformers.LlamaConfig) -> dict[str, Array]:
     return {"rope_freqs.weight": factors.astype(np.float32)}
 
 
+def write_mistral_keys(writer: gguf.GGUFWriter, config: transformers.MistralConfig) -> None:
+    write_llama_keys(writer, config)
+    writer.add_sliding_window(config.sliding_window)
+
+
+def write_qwen_keys(writer: gguf.GGUFWriter, config: transformers.Qwen3Config) -> None:
+    write_common_keys(writer, config)
+    write_rotary_keys(writer, config.rope_parameters)
+
+
 def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
     write_common_keys(writer, config)
     writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
@@ -155,6 +166,10 @@ def write_gemma3_keys(writer: gguf.GGUFWriter, config: transformers.Gemma3TextCo
         writer.add_sliding_window(config.sliding_window)
 
 
+def as_is(_: str, values: Array, __: transformers.PretrainedConfig) -> Array:
+    return values
+
+
 def convert_gemma(name: str, values: Array, _: transformers.PretrainedConfig) -> Array:
     return values + 1 if name.endswith("norm.weight") else values
 
@@ -162,6 +177,10 @@ def convert_gemma(name: str, values: Array, _: transformers.PretrainedConfig) ->
 FAMILIES = {
     "llama": Family(transformers.LlamaConfig, transformers.LlamaForCausalLM, write_llama_keys, convert_llama,
                     llama_rope_factors),
+    "mistral": Family(transformers.MistralConfig, transformers.MistralForCausalLM, write_mistral_keys, convert_llama,
+                      architecture="llama"),
+    "qwen2": Family(transformers.Qwen2Config, transformers.Qwen2ForCausalLM, write_qwen_keys, as_is),
+    "qwen3": Family(transformers.Qwen3Config, transformers.Qwen3ForCausalLM, write_qwen_keys, as_is),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
                      norms_around_zero=True),
     "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
@@ -218,6 +237,23 @@ MODELS = {
             "rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
             "high_freq_factor": 4.0, "original_max_position_embeddings": 64}),
         also=ALL_FORMATS),
+    "mistral": Tiny(
+        "mistral", "Llama with a window of 20 on every layer",
+        shape(3, 48, 4, 1, 12, 72, 143) | dict(tie_word_embeddings=False, sliding_window=20, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0})),
+    "qwen2": Tiny(
+        "qwen2", "biases of queries, keys and values, tied head, seven query heads for one KV head",
+        shape(2, 56, 7, 1, 8, 76, 151) | dict(tie_word_embeddings=True, rope_parameters={
+            "rope_type": "default", "rope_theta": 1000000.0})),
+    "qwen3": Tiny(
+        "qwen3", "queries and keys normalized head by head, three KV heads, E is not D/H, untied head",
+        shape(2, 48, 6, 3, 24, 80, 167) | dict(tie_word_embeddings=False, rope_parameters={
+            "rope_type": "default", "rope_theta": 1000000.0})),
+    "qwen3-wide": Tiny(
+        "qwen3", "whole blocks of 32, so that the norms quantize; tied head; Q8_0, Q4_0 and BF16",
+        shape(2, 64, 4, 1, 32, 96, 150) | dict(tie_word_embeddings=True, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.BF16, Format.Q8_0, Format.Q4_0)),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",
@@ -296,7 +332,7 @@ FILE_TYPES = {
 
 def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format: Format) -> None:
     family = FAMILIES[tiny.family]
-    writer = gguf.GGUFWriter(path, tiny.family)
+    writer = gguf.GGUFWriter(path, family.architecture or tiny.family)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(f"tiny random {name}")
     family.write_keys(writer, model.config)
@@ -359,7 +395,7 @@ def make(name: str, tiny: Tiny, out: Path) -> None:
     record = {
         "name": name,
         "shows": tiny.shows,
-        "architecture": tiny.family,
+        "architecture": FAMILIES[tiny.family].architecture or tiny.family,
         "file": file.name,
         "format": tiny.stored.name,
         "logits": f"{name}.npy",

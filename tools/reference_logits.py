@@ -45,11 +45,14 @@ class Family:
     window_period: int = 0  # every n-th layer is global, the others local; 0: all global
     local_freq_base: float | None = None  # default rotary base of local layers; None: as the global ones
     local_scaled: bool = False  # rope.scaling.* holds for local layers too
+    window_everywhere: bool = False  # where there is one
     scale_by_model_width: int = -1  # block count of the one size whose attention scale is (D/H)^-0.5
 
 
 FAMILIES = {
-    "llama": Family(silu, adjacent_pairs=True),
+    "llama": Family(silu, adjacent_pairs=True, window_everywhere=True, local_scaled=True),
+    "qwen2": Family(silu, adjacent_pairs=False),
+    "qwen3": Family(silu, adjacent_pairs=False),
     "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
                      local_scaled=True, scale_by_model_width=46),
     "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
@@ -138,7 +141,7 @@ class Model:
 
     def is_local(self, layer: int) -> bool:
         if not self.window or not self.family.window_period:
-            return False
+            return bool(self.window) and self.family.window_everywhere
         pattern = self.key("attention.sliding_window_pattern", self.family.window_period)
         return bool(pattern[layer]) if isinstance(pattern, list) else layer % pattern < pattern - 1
 

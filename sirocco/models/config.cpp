@@ -17,8 +17,8 @@ constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
 
 }  // namespace
 
-ConfigReader::ConfigReader(const Metadata& metadata, std::string_view architecture)
-    : metadata_(metadata), prefix_(architecture) {}
+ConfigReader::ConfigReader(const Metadata& metadata)
+    : metadata_(metadata), prefix_(metadata.require<std::string_view>("general.architecture")) {}
 
 std::string ConfigReader::path(std::string_view key) const {
   return fmt::format("{}.{}", prefix_, key);

@@ -13,7 +13,8 @@ namespace sirocco {
 /// ("llama.block_count"), and checks each number once. Throws FormatError naming the key.
 class ConfigReader {
  public:
-  ConfigReader(const Metadata& metadata, std::string_view architecture);
+  /// Below the name of the checkpoint's own architecture.
+  explicit ConfigReader(const Metadata& metadata);
 
   /// A positive integer that a dimension can be. One number a model: arrays with one value for all
   /// layers are read as it; others throw UnsupportedError.

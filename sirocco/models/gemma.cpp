@@ -13,23 +13,21 @@ namespace {
 
 /// What tells the generations apart and is not in their files.
 struct Generation {
-  std::string_view architecture;
   std::int32_t global_every;  ///< layers global_every - 1, 2 · global_every - 1, … see everything
   std::int32_t layers_of_27b;  ///< the size that scales scores by (D / H)^-1/2 instead of E^-1/2
   float default_logit_cap;     ///< of scores, where the file doesn't say
   float default_final_cap;
   bool own_local_rotary;  ///< local layers rotate by a base of their own, unscaled
 };
-constexpr Generation kGemma2{"gemma2", 2, 46, 50.0f, 30.0f, false};
-constexpr Generation kGemma3{"gemma3", 6, 62, 0.0f, 0.0f, true};
+constexpr Generation kGemma2{2, 46, 50.0f, 30.0f, false};
+constexpr Generation kGemma3{6, 62, 0.0f, 0.0f, true};
 constexpr float kLocalRotaryBase = 10000.0f;
 
 class GemmaBuilder final : public DecoderBuilder {
  public:
   GemmaBuilder(const Generation& generation, const Metadata& metadata, const WeightSource& weights,
                Backend& backend, LoadProgress progress)
-      : GemmaBuilder(generation, ConfigReader(metadata, generation.architecture), weights, backend,
-                     std::move(progress)) {}
+      : GemmaBuilder(generation, ConfigReader(metadata), weights, backend, std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
     const auto global = std::make_shared<const Rotary>(read_frequencies(config(), loader()));

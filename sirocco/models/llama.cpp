@@ -5,6 +5,7 @@
 namespace sirocco {
 
 template class TransformerBlock<RmsNorm, CausalAttention, Mlp>;
+template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 
 namespace {
 
@@ -12,26 +13,43 @@ class LlamaBuilder final : public DecoderBuilder {
  public:
   LlamaBuilder(const Metadata& metadata, const WeightSource& weights, Backend& backend,
                LoadProgress progress)
-      : DecoderBuilder(read_decoder_config(ConfigReader(metadata, "llama"), weights), weights,
-                       backend, std::move(progress)) {}
+      : LlamaBuilder(ConfigReader(metadata), weights, backend, std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
+    return window_ ? blocks<SlidingWindowAttention>(range, {*window_})
+                   : blocks<CausalAttention>(range, {});
+  }
+
+ private:
+  LlamaBuilder(const ConfigReader& reader, const WeightSource& weights, Backend& backend,
+               LoadProgress progress)
+      : DecoderBuilder(read_decoder_config(reader, weights), weights, backend,
+                       std::move(progress)) {
+    if (reader.has("attention.sliding_window"))
+      window_ = reader.dimension("attention.sliding_window");
+  }
+
+  template <Attention A>
+  AnyBlocks blocks(LayerRange range, const typename A::Mask& mask) {
+    using Block = TransformerBlock<RmsNorm, A, Mlp>;
     const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
-    LayerSchedule<LlamaBlock> layers(range.begin);
+    LayerSchedule<Block> layers(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
       const LayerIndex layer(i);
       layers.push_back(
-          LlamaBlock({layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
-                     attention<CausalAttention>(layer,
-                                                {.heads = config().heads,
-                                                 .kv_heads = config().kv_heads,
-                                                 .head_dim = config().head_dim},
-                                                RotaryRows::kNeighbouringPairs, rotary),
-                     gated_mlp(layer, GateActivation::kSilu)));
+          Block({layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
+                attention<A>(layer,
+                             {.heads = config().heads,
+                              .kv_heads = config().kv_heads,
+                              .head_dim = config().head_dim},
+                             RotaryRows::kNeighbouringPairs, rotary, mask),
+                gated_mlp(layer, GateActivation::kSilu)));
     }
     return AnyBlocks(
-        std::make_shared<const DecoderBlocks<LlamaBlock>>(std::move(layers), final_norm(range)));
+        std::make_shared<const DecoderBlocks<Block>>(std::move(layers), final_norm(range)));
   }
+
+  std::optional<std::int32_t> window_;
 };
 
 }  // namespace

@@ -9,7 +9,11 @@ namespace sirocco {
 
 /// Llama 1 to 3 and what copies them (SmolLM, Mistral 7B v0.3, …). (Touvron et al. 2023)
 using LlamaBlock = TransformerBlock<RmsNorm, CausalAttention, Mlp>;
+/// Mistral 7B v0.1, where every layer has a window. (Jiang et al. 2023) GGUF files of the
+/// architecture don't tell it; folders do, as "llama.attention.sliding_window".
+using MistralBlock = TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp>;
+extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 
 std::unique_ptr<ModelBuilder> make_llama_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,

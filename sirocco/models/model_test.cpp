@@ -78,7 +78,7 @@ class ModelErrors : public ::testing::Test {
 TEST_F(ModelErrors, AnUnknownArchitectureListsTheKnownAndTheNearest) {
   metadata_.values["general.architecture"] = std::string_view("gemma4");
   EXPECT_THAT(message<UnsupportedError>(),
-              HasSubstr("'gemma4' isn't supported; known are llama, gemma2, gemma3"));
+              HasSubstr("'gemma4' isn't supported; known are llama, gemma2, gemma3, "));
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("nearest name is gemma"));
   metadata_.values["general.architecture"] = std::string_view("\x1b[2J");
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'\\x1b[2J'"));

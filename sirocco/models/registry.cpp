@@ -7,6 +7,7 @@
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/llama.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/models/qwen3.hpp"
 
 namespace sirocco {
 namespace {
@@ -18,9 +19,9 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", make_llama_builder},
-    Family{"gemma2", make_gemma2_builder},
-    Family{"gemma3", make_gemma3_builder},
+    Family{"llama", make_llama_builder},   Family{"gemma2", make_gemma2_builder},
+    Family{"gemma3", make_gemma3_builder}, Family{"qwen2", make_qwen3_builder},
+    Family{"qwen3", make_qwen3_builder},
 };
 
 constexpr auto kNames = [] {

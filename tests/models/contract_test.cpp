@@ -143,7 +143,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Combine(::testing::Values("llama-odd", "llama-gqa", "llama-bias", "llama-rope3-q4_0",
                                          "llama-rope3-q4_1", "llama-rope3-q5_0", "llama-rope3-q5_1",
                                          "llama-rope3-q8_0", "llama-rope3-f16", "llama-rope3-bf16",
-                                         "gemma2", "gemma3", "gemma3-q4_0", "gemma3-q8_0"),
+                                         "mistral", "qwen2", "qwen3", "qwen3-wide-q8_0",
+                                         "qwen3-wide-q4_0", "gemma2", "gemma3", "gemma3-q4_0",
+                                         "gemma3-q8_0"),
                        ::testing::ValuesIn(runnable_tiers())),
     [](const auto& each) {
       std::string text =

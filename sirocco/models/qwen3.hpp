@@ -1,0 +1,19 @@
+#pragma once
+
+#include "sirocco/models/model.hpp"
+#include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/transformer_block.hpp"
+
+namespace sirocco {
+
+/// Qwen3 (queries and keys normalized head by head), and Qwen2 (biases instead). (Yang et al. 2024,
+/// 2025)
+using Qwen3Block = TransformerBlock<QRmsNorm, CausalAttention, Mlp>;
+extern template class TransformerBlock<QRmsNorm, CausalAttention, Mlp>;
+
+std::unique_ptr<ModelBuilder> make_qwen3_builder(const Metadata& metadata,
+                                                 const WeightSource& weights, Backend& backend,
+                                                 LoadProgress progress);
+
+}  // namespace sirocco
