@@ -145,7 +145,7 @@ std::uint64_t peak_rss_bytes() {
 /// The format that most of the weights' bytes are in.
 std::string main_format(const WeightSource& weights) {
   std::map<std::string_view, std::uint64_t> bytes;
-  for (const StoredTensor& t : weights.tensors()) bytes[t.format->name] += t.bytes.size();
+  for (const StoredTensor& t : weights.tensors()) bytes[t.format->name] += t.size_bytes();
   const auto most = std::max_element(bytes.begin(), bytes.end(),
                                      [](auto& a, auto& b) { return a.second < b.second; });
   return most == bytes.end() ? "" : std::string(most->first);

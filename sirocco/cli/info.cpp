@@ -50,7 +50,7 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   std::map<std::string, int> formats;
   for (const StoredTensor& t : checkpoint.weights->tensors()) {
     parameters += t.shape.elements();
-    bytes += t.bytes.size();
+    bytes += t.size_bytes();
     ++formats[std::string(t.format->name)];
   }
   Json out;

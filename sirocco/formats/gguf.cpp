@@ -89,7 +89,7 @@ Checkpoint hand_out(GgufHeader header, std::vector<MappedFile> files, const std:
   const auto owner = std::make_shared<const GgufCheckpoint>(
       GgufMetadata(std::move(header.entries), origin),
       GgufWeights(std::move(header.tensors), std::move(files), origin));
-  return {{owner, &owner->metadata}, {owner, &owner->weights}};
+  return {{owner, &owner->metadata}, {owner, &owner->weights}, nullptr};
 }
 
 /// The place of one file in a split checkpoint, from its metadata: split.no (from 0), split.count,

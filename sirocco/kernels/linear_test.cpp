@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 
+#include <cstring>
+
 #include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/packed_matrix.hpp"
 #include "sirocco/kernels/q8.hpp"
 
 namespace sirocco {
@@ -79,6 +82,41 @@ TEST_P(Linear, IsTheProductOfTheDecodedWeights) {
       ASSERT_NEAR(out[static_cast<std::size_t>(t * matrix.rows() + n)], sum, 2e-6 * size)
           << "token " << t << ", row " << n;
     }
+  }
+}
+
+/// A stored matrix as rows that are made.
+class Remade final : public MadeRows {
+ public:
+  explicit Remade(const StoredTensor& stored) : stored_(stored) {}
+  void read(std::int64_t row, std::int64_t column, std::int64_t count,
+            std::byte* out) const noexcept override {
+    stored_.read(row, column, count, out);
+  }
+
+ private:
+  StoredTensor stored_;
+};
+
+TEST_P(Linear, RowsThatAreMadePackAsThoseOfAFile) {
+  const Format& format = *GetParam();
+  Random random(5);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  TestBackend ref(Isa::kRef);
+  const Remade remade(matrix.stored());
+  StoredTensor made = matrix.stored();
+  made.bytes = {};
+  made.made = &remade;
+  std::vector<std::int32_t> reversed;
+  for (std::int32_t i = 36; i >= 0; --i) reversed.push_back(i);
+  for (const std::span<const std::int32_t> rows :
+       {std::span<const std::int32_t>(), std::span<const std::int32_t>(reversed)}) {
+    const auto packed = (*ref).pack(made, rows);
+    const auto expected = (*ref).pack(matrix.stored(), rows);
+    const auto& a = static_cast<const PackedMatrix&>(*packed);
+    const auto& b = static_cast<const PackedMatrix&>(*expected);
+    ASSERT_EQ(a.bytes(), b.bytes());
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.bytes()), 0);
   }
 }
 

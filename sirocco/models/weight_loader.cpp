@@ -25,7 +25,7 @@ std::vector<std::int32_t> half_split_sources(const HeadRows& h) {
 
 WeightLoader::WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress)
     : weights_(weights), backend_(backend), progress_(std::move(progress)) {
-  for (const StoredTensor& t : weights.tensors()) total_ += t.bytes.size();
+  for (const StoredTensor& t : weights.tensors()) total_ += t.size_bytes();
 }
 
 const StoredTensor& WeightLoader::require(std::string_view name, const Shape& shape) {
@@ -46,7 +46,7 @@ const StoredTensor& WeightLoader::require(std::string_view name, const Shape& sh
 
 void WeightLoader::consumed(const StoredTensor& tensor) {
   weights_.release(tensor);
-  done_ += tensor.bytes.size();
+  done_ += tensor.size_bytes();
   if (progress_) progress_(done_, total_);
 }
 
@@ -66,7 +66,9 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
 Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
                                    std::int64_t inputs) {
   const std::int64_t outputs = std::int64_t{heads.heads} * heads.head_dim;
-  if (heads.order == RotaryRows::kHalfSplit) return linear(stem, outputs, inputs);
+  // Sources that store all architectures alike say so.
+  if (weights_.rotary_rows().value_or(heads.order) == RotaryRows::kHalfSplit)
+    return linear(stem, outputs, inputs);
   return linear(stem, outputs, inputs, half_split_sources(heads));
 }
 
@@ -94,8 +96,9 @@ WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {
 std::vector<float> WeightLoader::floats(std::string_view name, std::int64_t size) {
   const StoredTensor& stored = require(name, {size});
   std::vector<float> out(static_cast<std::size_t>(size));
-  stored.format->decode(stored.bytes.data(), out.size() / stored.format->block_elements,
-                        out.data());
+  std::vector<std::byte> encoded(stored.size_bytes());
+  stored.read_rows(0, 1, encoded.data());
+  stored.format->decode(encoded.data(), out.size() / stored.format->block_elements, out.data());
   consumed(stored);
   return out;
 }

@@ -12,12 +12,9 @@
 
 namespace sirocco {
 
-/// In which order a checkpoint stores the rows of query and key projections. One rotary layout
-/// runs, pairs (i, i + R/2); rows stored as neighbouring pairs are put back in that order at load,
-/// with their biases.
-enum class RotaryRows { kHalfSplit, kNeighbouringPairs };
-
-/// The heads that a query or key projection writes.
+/// The heads that a query or key projection writes, and the order that GGUF files of the
+/// architecture store their rows in. One rotary layout runs, pairs (i, i + R/2); rows stored as
+/// neighbouring pairs are put back in that order at load, with their biases.
 struct HeadRows {
   int heads = 0;
   int head_dim = 0;

@@ -34,6 +34,14 @@ class Shape {
     out.extents_[0] = extent;
     return out;
   }
+  /// The shape of one member of the outermost axis.
+  constexpr Shape without_outermost() const {
+    Shape out;
+    out.rank_ = rank_ - 1;
+    for (int axis = 1; axis < rank_; ++axis)
+      out.extents_[static_cast<std::size_t>(axis - 1)] = (*this)[axis];
+    return out;
+  }
   friend constexpr bool operator==(const Shape&, const Shape&) = default;
 
   /// "[576, 1536]", for messages.

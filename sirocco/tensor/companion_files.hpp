@@ -1,0 +1,25 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sirocco {
+
+/// The files that lie beside the weights of a checkpoint that is a folder: "tokenizer.json",
+/// "tokenizer_config.json", "modules.json", "1_Pooling/config.json"… Implemented in formats/.
+/// Safe to share between threads.
+class CompanionFiles {
+ public:
+  virtual ~CompanionFiles() = default;
+
+  /// The content of the file `name`, a path relative to the folder, as it is (any bytes), or
+  /// nothing when there is no such file. It lives as long as this object. Throws InvalidArgument
+  /// for a name that leads out of the folder, IoError when the file can't be read.
+  virtual std::optional<std::string_view> find(std::string_view name) const = 0;
+
+  /// The path of that file, for messages.
+  virtual std::string origin(std::string_view name) const = 0;
+};
+
+}  // namespace sirocco
