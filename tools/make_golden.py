@@ -52,6 +52,8 @@ class Family:
     # Norms hold w and multiply with 1 + w.
     norms_around_zero: bool = False
     architecture: str = ""  # as the GGUF names it, where that isn't the family's own name
+    # A parameter that becomes several tensors, or whose name doesn't follow the others; empty for those that do.
+    expand: Callable[[str, Array, transformers.PretrainedConfig], dict[str, Array]] = lambda *_: {}
 
 
 NAMES = {
@@ -68,6 +70,7 @@ NAMES = {
     "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
+    "mlp.gate": "ffn_gate_inp",
 }
 # What one name means differs: with norms on both sides, the one behind attention is named as Llama's in front of the MLP.
 PRE_NORM = {"post_attention_layernorm": "ffn_norm"}
@@ -147,6 +150,33 @@ def write_qwen_keys(writer: gguf.GGUFWriter, config: transformers.Qwen3Config) -
     write_rotary_keys(writer, config.rope_parameters)
 
 
+def write_expert_keys(writer: gguf.GGUFWriter, config: transformers.PretrainedConfig) -> None:
+    writer.add_expert_count(config.num_experts)
+    writer.add_expert_used_count(config.num_experts_per_tok)
+
+
+def write_mixtral_keys(writer: gguf.GGUFWriter, config: transformers.MixtralConfig) -> None:
+    write_llama_keys(writer, config)
+    write_expert_keys(writer, config)
+
+
+def write_qwen3_moe_keys(writer: gguf.GGUFWriter, config: transformers.Qwen3MoeConfig) -> None:
+    write_qwen_keys(writer, config)
+    write_expert_keys(writer, config)
+    writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if not config.norm_topk_prob:  # the converter leaves it out: the models that exist normalize
+        writer.add_expert_weights_norm(False)
+
+
+def expand_experts(name: str, values: Array, _: transformers.PretrainedConfig) -> dict[str, Array]:
+    """All experts of a layer are one tensor; gate and up, one above the other there, are two."""
+    *_, layer, _, _, part = ("." * 4 + name).split(".")
+    if part == "gate_up_proj":
+        gate, up = np.split(values, 2, axis=1)
+        return {f"blk.{layer}.ffn_gate_exps.weight": gate, f"blk.{layer}.ffn_up_exps.weight": up}
+    return {f"blk.{layer}.ffn_down_exps.weight": values} if name.endswith("experts.down_proj") else {}
+
+
 def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
     write_common_keys(writer, config)
     writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
@@ -181,6 +211,10 @@ FAMILIES = {
                       architecture="llama"),
     "qwen2": Family(transformers.Qwen2Config, transformers.Qwen2ForCausalLM, write_qwen_keys, as_is),
     "qwen3": Family(transformers.Qwen3Config, transformers.Qwen3ForCausalLM, write_qwen_keys, as_is),
+    "mixtral": Family(transformers.MixtralConfig, transformers.MixtralForCausalLM, write_mixtral_keys, convert_llama,
+                      architecture="llama", expand=expand_experts),
+    "qwen3moe": Family(transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM, write_qwen3_moe_keys, as_is,
+                       expand=expand_experts),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
                      norms_around_zero=True),
     "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
@@ -254,6 +288,27 @@ MODELS = {
         shape(2, 64, 4, 1, 32, 96, 150) | dict(tie_word_embeddings=True, rope_parameters={
             "rope_type": "default", "rope_theta": 10000.0}),
         also=(Format.BF16, Format.Q8_0, Format.Q4_0)),
+    "mixtral": Tiny(
+        "mixtral", "two of five experts a token, three KV heads, tied head",
+        shape(2, 44, 6, 3, 10, 52, 149) | dict(tie_word_embeddings=True, num_local_experts=5, num_experts_per_tok=2,
+                                               rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.BF16,)),
+    "mixtral-wide": Tiny(
+        "mixtral", "whole blocks of 32; Q8_0 and Q4_0",
+        shape(2, 64, 4, 1, 16, 96, 150) | dict(tie_word_embeddings=False, num_local_experts=4, num_experts_per_tok=2,
+                                               rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.Q8_0, Format.Q4_0)),
+    "qwen3moe": Tiny(
+        "qwen3moe", "three of nine experts a token, normalized weights, QK-norm, one KV head",
+        shape(2, 48, 5, 1, 14, 60, 153) | dict(tie_word_embeddings=False, num_experts=9, num_experts_per_tok=3,
+                                               moe_intermediate_size=36, norm_topk_prob=True, rope_parameters={
+            "rope_type": "default", "rope_theta": 1000000.0})),
+    "qwen3moe-plain": Tiny(
+        "qwen3moe", "weights as the softmax over all experts has them; whole blocks of 32; Q8_0",
+        shape(2, 64, 4, 2, 16, 60, 145) | dict(tie_word_embeddings=True, num_experts=6, num_experts_per_tok=2,
+                                               moe_intermediate_size=32, norm_topk_prob=False, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.Q8_0,)),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",
@@ -288,10 +343,10 @@ def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
             behind = gguf_name(name, model.config).split(".")[-2] in SANDWICH_ENDS
             middle = 5 / math.sqrt(2 * model.config.num_hidden_layers) if behind else 1
             values = 0.25 * middle * normal + middle - (1 if FAMILIES[tiny.family].norms_around_zero else 0)
-        elif name.endswith(".bias"):
+        elif name.endswith("bias") or parameter.ndim == 1:
             values = 0.3 * normal
         else:
-            values = normal / math.sqrt(parameter.shape[1])
+            values = normal / math.sqrt(parameter.shape[-1])
         values = values.astype(np.float16 if tiny.stored == Format.F16 and parameter.ndim == 2 else np.float32)
         parameter.data = torch.from_numpy(values.astype(np.float32))
 
@@ -344,12 +399,17 @@ def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format
     tied = model.config.tie_word_embeddings
     for parameter_name, parameter in model.named_parameters():
         if not (tied and parameter_name == "lm_head.weight"):
-            tensor_name = gguf_name(parameter_name, model.config)
-            tensors[tensor_name] = family.convert(tensor_name, parameter.detach().numpy(), model.config)
+            values = parameter.detach().numpy()
+            expanded = family.expand(parameter_name, values, model.config)
+            if not expanded:
+                tensor_name = gguf_name(parameter_name, model.config)
+                expanded = {tensor_name: family.convert(tensor_name, values, model.config)}
+            tensors |= expanded
     block = gguf.GGML_QUANT_SIZES[format][0]
     for tensor_name, values in tensors.items():
         values = np.ascontiguousarray(values, np.float32)
-        chosen = Format.F32 if values.ndim == 1 else format if values.shape[-1] % block == 0 else Format.F16
+        plain = values.ndim == 1 or tensor_name.endswith(".bias") or "ffn_gate_inp" in tensor_name
+        chosen = Format.F32 if plain else format if values.shape[-1] % block == 0 else Format.F16
         writer.add_tensor(tensor_name, gguf.quants.quantize(values, chosen), raw_dtype=chosen)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

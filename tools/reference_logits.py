@@ -46,13 +46,15 @@ class Family:
     local_freq_base: float | None = None  # default rotary base of local layers; None: as the global ones
     local_scaled: bool = False  # rope.scaling.* holds for local layers too
     window_everywhere: bool = False  # where there is one
+    normalized_experts: bool = False  # weights of the chosen experts sum to one, unless the file says otherwise
     scale_by_model_width: int = -1  # block count of the one size whose attention scale is (D/H)^-0.5
 
 
 FAMILIES = {
-    "llama": Family(silu, adjacent_pairs=True, window_everywhere=True, local_scaled=True),
+    "llama": Family(silu, adjacent_pairs=True, window_everywhere=True, local_scaled=True, normalized_experts=True),
     "qwen2": Family(silu, adjacent_pairs=False),
     "qwen3": Family(silu, adjacent_pairs=False),
+    "qwen3moe": Family(silu, adjacent_pairs=False, normalized_experts=True),
     "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
                      local_scaled=True, scale_by_model_width=46),
     "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
@@ -155,12 +157,12 @@ class Model:
             self.cached[name] = self.weight(name)
         return self.cached[name]
 
-    def linear(self, x: Array, name: str) -> Array:
-        w = self.get(name + ".weight")
+    def linear(self, x: Array, name: str, expert: int | None = None) -> Array:
+        w, which = self.get(name + ".weight"), () if expert is None else expert
         if w.integer and self.activations == "int8":
             x = round_to_int8_blocks(x)
-        y = x @ w.values.T
-        return y + self.get(name + ".bias").values if name + ".bias" in self.tensors else y
+        y = x @ w.values[which].T
+        return y + self.get(name + ".bias").values[which] if name + ".bias" in self.tensors else y
 
     def norm(self, x: Array, name: str) -> Array:
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.get(name + ".weight").values
@@ -191,8 +193,34 @@ class Model:
 
     def feed_forward(self, x: Array, layer: int) -> Array:
         name = f"blk.{layer}."
-        gate = self.family.activation(self.linear(x, name + "ffn_gate"))
-        return self.linear(gate * self.linear(x, name + "ffn_up"), name + "ffn_down")
+        if name + "ffn_gate_inp.weight" not in self.tensors:
+            return self.mlp(x, name)
+        out = self.mlp(x, name, "_shexp") if name + "ffn_gate_shexp.weight" in self.tensors else np.zeros_like(x)
+        weights = self.route(x, name)
+        for expert in range(weights.shape[1]):
+            rows = weights[:, expert] != 0
+            if rows.any():
+                out[rows] += weights[rows, expert, None] * self.mlp(x[rows], name, "_exps", expert)
+        return out
+
+    def mlp(self, x: Array, name: str, kind: str = "", expert: int | None = None) -> Array:
+        gate, up = (self.linear(x, f"{name}ffn_{part}{kind}", expert) for part in ("gate", "up"))
+        return self.linear(self.family.activation(gate) * up, f"{name}ffn_down{kind}", expert)
+
+    def route(self, x: Array, name: str) -> Array:
+        """[T, E]: what each expert counts for, 0 where it wasn't chosen."""
+        logits = self.linear(x, name + "ffn_gate_inp")
+        softmax = np.exp(logits - logits.max(-1, keepdims=True))
+        softmax /= softmax.sum(-1, keepdims=True)
+        scores = softmax
+        out = np.zeros_like(scores)
+        for t, row in enumerate(scores):
+            chosen = np.argsort(-row, kind="stable")[:self.key("expert_used_count")]
+            weights = row[chosen]
+            if self.key("expert_weights_norm", self.family.normalized_experts):
+                weights = weights / weights.sum()
+            out[t, chosen] = weights
+        return out
 
     def hidden(self, tokens: Array) -> Array:
         """[T, D] behind the last norm."""

@@ -34,6 +34,30 @@ class WeightMatrix {
   std::int64_t columns_;
 };
 
+/// As many weight matrices [N, K] of one format as there are experts, or heads. Immutable and safe
+/// to share. Made by Backend::pack_stack.
+class WeightStack {
+ public:
+  WeightStack(const Format& format, std::int64_t matrices, std::int64_t rows, std::int64_t columns)
+      : format_(&format), matrices_(matrices), rows_(rows), columns_(columns) {}
+  virtual ~WeightStack() = default;
+  WeightStack(const WeightStack&) = delete;
+  WeightStack& operator=(const WeightStack&) = delete;
+
+  const Format& format() const { return *format_; }    ///< as they were stored
+  std::int64_t matrices() const { return matrices_; }  ///< E
+  std::int64_t rows() const { return rows_; }          ///< N, the outputs of each
+  std::int64_t columns() const { return columns_; }    ///< K, the inputs of each
+  virtual std::size_t bytes() const = 0;               ///< memory that they hold
+  bool wants_q8() const { return !panel_traits(format_->panel).is_float(); }
+
+ private:
+  const Format* format_;
+  std::int64_t matrices_;
+  std::int64_t rows_;
+  std::int64_t columns_;
+};
+
 /// Activations [T, K] in the forms that their consumers read; an empty form is not there. `q8` is
 /// int8 in blocks of 32 along K with an f32 scale amax/127 (round to nearest even) and the integer
 /// sums of each 16: u8 [T, q8_row_bytes(K)].
@@ -47,6 +71,41 @@ struct LinearTarget {
   const WeightMatrix* weight;
   Tensor bias;  ///< f32 [N], or empty
   Tensor out;   ///< f32 [T, N]
+};
+
+/// One product of a group that shares its input, with a stack of matrices.
+struct StackTarget {
+  const WeightStack* weight;
+  Tensor bias;  ///< f32 [E, N], or empty
+  Tensor out;   ///< f32 rows of N
+};
+
+/// What makes the scores of experts out of a router's logits, and weights out of scores.
+enum class RouterScoring : std::uint8_t {
+  kSoftmax,          ///< over all experts
+  kSoftmaxOfChosen,  ///< the logits choose, and a softmax over the chosen ones gives the weights
+  kSigmoid,          ///< each expert by itself
+};
+
+/// How a token chooses its experts, and what they count for.
+struct RouterSpec {
+  static constexpr int kMostExperts = 1024;
+  RouterScoring scoring = RouterScoring::kSoftmax;
+  int chosen = 1;          ///< k: experts a token; the best, ties to the lower number
+  int groups = 1;          ///< of consecutive experts, as many in each
+  int groups_chosen = 1;   ///< the best groups; only their experts can be chosen
+  int group_best = 1;      ///< a group's score is the sum of so many of its best experts'
+  bool normalize = false;  ///< the weights of a token are divided by their sum
+  float scale = 1.0f;      ///< of the weights, in the end
+};
+
+/// Which experts the rows of a step go to. Grouped rows are the (token, slot) pairs sorted by
+/// expert and, of one expert, by token: each expert's weights are read once for all of its rows.
+struct ExpertRows {
+  Tensor weights;  ///< f32 [T, k]: of slots 0 … k - 1, the best expert in slot 0
+  Tensor places;   ///< i32 [T, k]: the grouped row of each slot
+  Tensor tokens;   ///< i32 [T · k]: the token of each grouped row
+  Tensor begin;    ///< i32 [E + 1]: expert e has the grouped rows [begin[e], begin[e + 1])
 };
 
 enum class GateActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
@@ -108,9 +167,14 @@ class Backend {
   virtual std::string_view name() const = 0;
 
   /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
-  /// which stored row it is (how rotary rows are un-permuted). Throws ResourceExhausted.
+  /// which stored row it is (how rotary rows are un-permuted, and parts taken). Throws
+  /// ResourceExhausted.
   virtual std::shared_ptr<const WeightMatrix> pack(
       const StoredTensor& stored, std::span<const std::int32_t> source_rows = {}) = 0;
+
+  /// The same for matrices of one format and shape [N, K], which become a stack in their order.
+  virtual std::shared_ptr<const WeightStack> pack_stack(
+      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {}) = 0;
 
   /// Bytes of a row of `columns` quantized activations.
   virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
@@ -126,7 +190,7 @@ class Backend {
   virtual void embed(const WeightMatrix& table, const Tensor& ids, float scale,
                      const Tensor& out) = 0;
 
-  /// out[i] = x[rows[i]]. f32 [T, D] to f32 [R, D].
+  /// out[i] = x[rows[i]]: [T, D] to [R, D], of one element type.
   virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
 
   /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
@@ -139,6 +203,21 @@ class Backend {
 
   /// The products of a group. Every target reads `input.q8` or `input.f32`, as its weight wants.
   virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
+
+  /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
+  /// or empty, is added to the scores that choose, not to the weights. E is at most
+  /// RouterSpec::kMostExperts.
+  virtual void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
+                     const ExpertRows& rows) = 0;
+
+  /// Of R grouped rows, those of expert e by its matrix: out[r] = input[r] · weight[e]ᵀ (+
+  /// bias[e]). `begin` is that of ExpertRows.
+  virtual void expert_linear(const Activations& input, const Tensor& begin,
+                             std::span<const StackTarget> targets) = 0;
+
+  /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
+  /// [T, D].
+  virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
 
   /// activation(gate) · up, in the forms that `out` has. f32 [T, F] each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,

@@ -7,6 +7,7 @@
 #include "sirocco/base/checked.hpp"
 #include "sirocco/base/error.hpp"
 #include "sirocco/kernels/attention_runner.hpp"
+#include "sirocco/kernels/expert_routing.hpp"
 #include "sirocco/kernels/kernel_table.hpp"
 #include "sirocco/kernels/packed_matrix.hpp"
 #include "sirocco/kernels/q8.hpp"
@@ -57,6 +58,55 @@ RowSink sink(const Activations& out) {
   return rows;
 }
 
+/// Products that wait to be run: one matrix by a range of tokens each, their panels numbered
+/// through.
+class LinearSegments {
+ public:
+  struct Segment {
+    LinearTask task;
+    LinearKernel kernel;
+    std::int64_t token_begin;
+    std::int64_t token_end;
+  };
+
+  void begin() {
+    segments_.clear();
+    ends_.clear();
+    largest_panel_ = 1;
+  }
+  void add(const Segment& segment, std::int64_t panels) {
+    ends_.push_back(this->panels() + panels);
+    segments_.push_back(segment);
+    largest_panel_ = std::max(largest_panel_, segment.task.panel_stride);
+  }
+  std::int64_t panels() const { return ends_.empty() ? 0 : ends_.back(); }
+  std::size_t largest_panel() const { return largest_panel_; }
+
+  /// The panels [begin, end) of all.
+  void run(std::int64_t begin, std::int64_t end) const {
+    auto i = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), begin) -
+                                      ends_.begin());
+    for (; begin < end; ++i) {
+      const Segment& segment = segments_[i];
+      const std::int64_t first = i == 0 ? 0 : ends_[i - 1];
+      const std::int64_t here = std::min(end, ends_[i]);
+      segment.kernel(segment.task, begin - first, here - first, segment.token_begin,
+                     segment.token_end);
+      begin = here;
+    }
+  }
+
+ private:
+  std::vector<Segment> segments_;
+  std::vector<std::int64_t> ends_;  // by segment, the number of panels up to its last
+  std::size_t largest_panel_ = 1;
+};
+
+std::byte* bytes_of(const Tensor& x) {
+  return x.dtype() == DType::kU8 ? reinterpret_cast<std::byte*>(x.as<std::uint8_t>())
+                                 : reinterpret_cast<std::byte*>(x.as<float>());
+}
+
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& kernels, ThreadGroup& threads)
@@ -67,6 +117,11 @@ class CpuBackend final : public Backend {
   std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
                                            std::span<const std::int32_t> source_rows) override {
     return std::make_shared<PackedMatrix>(stored, source_rows, threads_);
+  }
+
+  std::shared_ptr<const WeightStack> pack_stack(
+      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows) override {
+    return std::make_shared<PackedStack>(matrices, source_rows, threads_);
   }
 
   std::size_t q8_row_bytes(std::int64_t columns) const override {
@@ -95,8 +150,9 @@ class CpuBackend final : public Backend {
       for (std::int64_t t = begin; t < end; ++t) {
         float* row = rows + t * columns;
         const std::byte* panel =
-            packed.data() + static_cast<std::size_t>(id[t] / kPanelRows) * packed.panel_stride();
-        decode_panel_row(packed.panel_format(), panel, id[t] % kPanelRows, columns, row);
+            packed.panels().data() +
+            static_cast<std::size_t>(id[t] / kPanelRows) * packed.panels().stride();
+        decode_panel_row(packed.panels().format(), panel, id[t] % kPanelRows, columns, row);
         for (std::int64_t i = 0; i < columns; ++i) row[i] = row[i] * scale;
       }
     });
@@ -104,12 +160,13 @@ class CpuBackend final : public Backend {
 
   void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
     const auto* index = rows.as<std::int32_t>();
-    const auto* from = x.as<float>();
-    auto* to = out.as<float>();
-    const std::int64_t columns = x.columns();
-    for_rows(rows.rows(), columns, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t width = row_stride(x);
+    const std::byte* from = bytes_of(x);
+    std::byte* to = bytes_of(out);
+    for_rows(rows.rows(), x.columns(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
-        std::copy_n(from + index[i] * columns, columns, to + i * columns);
+        std::memcpy(to + static_cast<std::size_t>(i) * width,
+                    from + static_cast<std::size_t>(index[i]) * width, width);
     });
   }
 
@@ -128,53 +185,86 @@ class CpuBackend final : public Backend {
   }
 
   void linear(const Activations& input, std::span<const LinearTarget> targets) override {
-    tasks_.clear();
-    std::int64_t panels = 0;
-    std::size_t largest_panel = 1;
-    std::size_t largest_row = 1;
+    segments_.begin();
     std::int64_t tokens = 0;
+    std::size_t largest_row = 1;
     for (const LinearTarget& target : targets) {
-      const auto& weight = static_cast<const PackedMatrix&>(*target.weight);
-      const bool q8 = weight.wants_q8();
-      const Tensor& rows = q8 ? input.q8 : input.f32;
-      SIROCCO_CHECK(rows);
-      const LinearTask task{
-          .panels = weight.data(),
-          .panel_stride = weight.panel_stride(),
-          .rows = weight.rows(),
-          .columns = weight.columns(),
-          .input = q8 ? reinterpret_cast<const std::byte*>(rows.as<std::uint8_t>())
-                      : reinterpret_cast<const std::byte*>(rows.as<float>()),
-          .input_stride = static_cast<std::size_t>(rows.columns()) * dtype_bytes(rows.dtype()),
-          .bias = target.bias ? target.bias.as<float>() : nullptr,
-          .out = target.out.as<float>(),
-          .out_stride = target.out.columns(),
-      };
+      const Tensor& rows = input_of(input, target.weight->wants_q8());
       tokens = rows.rows();
-      tasks_.push_back({task, kernels_.linear[static_cast<std::size_t>(weight.panel_format())],
-                        panels, panels + weight.panels()});
-      panels += weight.panels();
-      largest_panel = std::max(largest_panel, task.panel_stride);
-      largest_row = std::max(largest_row, task.input_stride);
+      largest_row = std::max(largest_row, row_stride(rows));
     }
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1,
-                               static_cast<std::int64_t>(kTokenBytes / largest_row) / kTokenStep) *
-        kTokenStep;
-    const std::int64_t count = panels * ceil_div(tokens, chunk);
-    const std::int64_t most = count / (std::int64_t{8} * threads_.size());
-    const std::int64_t grain =
-        std::clamp<std::int64_t>(static_cast<std::int64_t>(kStreamBytes / largest_panel), 1,
-                                 std::max<std::int64_t>(1, most));
-    threads_.for_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
-      while (begin < end) {
-        const std::int64_t first_token = begin / panels * chunk;
-        const std::int64_t first_panel = begin % panels;
-        const std::int64_t end_panel = std::min(panels, first_panel + (end - begin));
-        run_panels(first_panel, end_panel, first_token, std::min(tokens, first_token + chunk));
-        begin += end_panel - first_panel;
+    for_token_chunks(0, tokens, largest_row, [&](std::int64_t begin, std::int64_t end) {
+      for (const LinearTarget& target : targets) {
+        const auto& weight = static_cast<const PackedMatrix&>(*target.weight);
+        add_segment(weight.panels(), 0, weight.rows(), weight.columns(),
+                    input_of(input, weight.wants_q8()), target.bias, target.out, begin, end);
       }
     });
+    run_segments();
+  }
+
+  void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
+             const ExpertRows& rows) override {
+    const std::int64_t tokens = logits.rows();
+    const std::int64_t experts = logits.columns();
+    SIROCCO_CHECK(experts <= RouterSpec::kMostExperts && spec.chosen <= experts);
+    const std::int64_t slots = spec.chosen;
+    auto* scores = logits.as<float>();
+    auto* weights = rows.weights.as<float>();
+    auto* chosen = rows.places.as<std::int32_t>();
+    const std::span<const float> added =
+        bias ? std::span<const float>(bias.as<float>(), static_cast<std::size_t>(experts))
+             : std::span<const float>();
+    for_rows(tokens, 4 * experts, 1, [&](std::int64_t begin, std::int64_t end) {
+      float* first = scores + begin * experts;
+      if (spec.scoring == RouterScoring::kSoftmax)
+        kernels_.softmax(first, end - begin, experts);
+      else if (spec.scoring == RouterScoring::kSigmoid)
+        kernels_.sigmoid(first, (end - begin) * experts);
+      for (std::int64_t t = begin; t < end; ++t) {
+        const float* score = scores + t * experts;
+        choose_experts(spec, {score, static_cast<std::size_t>(experts)}, added, chosen + t * slots);
+        for (std::int64_t s = t * slots; s < (t + 1) * slots; ++s) weights[s] = score[chosen[s]];
+      }
+      if (spec.scoring == RouterScoring::kSoftmaxOfChosen)
+        kernels_.softmax(weights + begin * slots, end - begin, slots);
+      for (std::int64_t t = begin; t < end; ++t)
+        finish_weights(spec, {weights + t * slots, static_cast<std::size_t>(slots)});
+    });
+    group_by_expert(rows);
+  }
+
+  void expert_linear(const Activations& input, const Tensor& begin,
+                     std::span<const StackTarget> targets) override {
+    segments_.begin();
+    const auto* first = begin.as<std::int32_t>();
+    std::size_t largest_row = 1;
+    for (const StackTarget& target : targets)
+      largest_row = std::max(largest_row, row_stride(input_of(input, target.weight->wants_q8())));
+    for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
+      for_token_chunks(first[e], first[e + 1], largest_row,
+                       [&](std::int64_t from, std::int64_t to) {
+                         for (const StackTarget& target : targets) {
+                           const auto& weight = static_cast<const PackedStack&>(*target.weight);
+                           add_segment(weight.panels(), e, weight.rows(), weight.columns(),
+                                       input_of(input, weight.wants_q8()),
+                                       target.bias ? target.bias.slice_rows(e, 1) : Tensor(),
+                                       target.out, from, to);
+                         }
+                       });
+    }
+    run_segments();
+  }
+
+  void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) override {
+    const CombineTask task{x.as<float>(),
+                           rows.weights.as<float>(),
+                           rows.places.as<std::int32_t>(),
+                           rows.places.columns(),
+                           x.columns(),
+                           out.as<float>()};
+    for_rows(out.rows(), task.slots * task.columns, 1,
+             [&](std::int64_t begin, std::int64_t end) { kernels_.combine(task, begin, end); });
   }
 
   void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
@@ -244,22 +334,55 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  struct Target {
-    LinearTask task;
-    LinearKernel kernel;
-    std::int64_t panel_begin;  // in the numbering of the whole group
-    std::int64_t panel_end;
-  };
+  static const Tensor& input_of(const Activations& input, bool q8) {
+    const Tensor& rows = q8 ? input.q8 : input.f32;
+    SIROCCO_CHECK(rows);
+    return rows;
+  }
 
-  void run_panels(std::int64_t begin, std::int64_t end, std::int64_t token_begin,
-                  std::int64_t token_end) {
-    for (const Target& target : tasks_) {
-      const std::int64_t from = std::max(begin, target.panel_begin);
-      const std::int64_t to = std::min(end, target.panel_end);
-      if (from < to)
-        target.kernel(target.task, from - target.panel_begin, to - target.panel_begin, token_begin,
-                      token_end);
-    }
+  static std::size_t row_stride(const Tensor& rows) {
+    return static_cast<std::size_t>(rows.columns()) * dtype_bytes(rows.dtype());
+  }
+
+  /// body(begin, end) over as many tokens at a time as go together.
+  template <class Body>
+  static void for_token_chunks(std::int64_t begin, std::int64_t end, std::size_t row_size,
+                               Body body) {
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(kTokenBytes / row_size) / kTokenStep) *
+        kTokenStep;
+    for (; begin < end; begin += chunk) body(begin, std::min(end, begin + chunk));
+  }
+
+  void add_segment(const Panels& panels, std::int64_t matrix, std::int64_t rows,
+                   std::int64_t columns, const Tensor& input, const Tensor& bias, const Tensor& out,
+                   std::int64_t token_begin, std::int64_t token_end) {
+    const LinearTask task{
+        .panels = panels.data(matrix),
+        .panel_stride = panels.stride(),
+        .rows = rows,
+        .columns = columns,
+        .input = bytes_of(input),
+        .input_stride = row_stride(input),
+        .bias = bias ? bias.as<float>() : nullptr,
+        .out = out.as<float>(),
+        .out_stride = out.columns(),
+    };
+    segments_.add(
+        {task, kernels_.linear[static_cast<std::size_t>(panels.format())], token_begin, token_end},
+        panels.count());
+  }
+
+  /// Shares the panels of all segments among the threads.
+  void run_segments() {
+    const std::int64_t count = segments_.panels();
+    const std::int64_t most = count / (std::int64_t{8} * threads_.size());
+    const std::int64_t grain = std::clamp<std::int64_t>(
+        static_cast<std::int64_t>(kStreamBytes / segments_.largest_panel()), 1,
+        std::max<std::int64_t>(1, most));
+    threads_.for_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
+      segments_.run(begin, end);
+    });
   }
 
   static Tensor upload_as(Arena& arena, DType dtype, std::span<const std::byte> bytes,
@@ -315,7 +438,7 @@ class CpuBackend final : public Backend {
   const CpuKernels& kernels_;
   ThreadGroup& threads_;
   AttentionRunner attention_;
-  std::vector<Target> tasks_;
+  LinearSegments segments_;
 };
 
 }  // namespace

@@ -74,6 +74,16 @@ struct RotateTask {
   std::int64_t pairs;
 };
 
+/// Weighted sums of rows, as Backend::combine_experts.
+struct CombineTask {
+  const float* x;  ///< rows of `columns`
+  const float* weights;
+  const std::int32_t* places;
+  std::int64_t slots;
+  std::int64_t columns;
+  float* out;
+};
+
 /// One sequence's view of one layer of a paged cache; see KvCacheView.
 struct CacheSlice {
   std::byte* pool;
@@ -140,6 +150,12 @@ struct CpuKernels {
   void (*rotary_table)(const RotaryTableTask&, std::int64_t row_begin,
                        std::int64_t row_end) noexcept;
   void (*rotate)(const RotateTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+
+  /// Each of `rows` rows of x becomes its softmax.
+  void (*softmax)(float* x, std::int64_t rows, std::int64_t columns) noexcept;
+  void (*sigmoid)(float* x, std::int64_t count) noexcept;
+  /// Tokens [token_begin, token_end).
+  void (*combine)(const CombineTask&, std::int64_t token_begin, std::int64_t token_end) noexcept;
 
   // By dtype of the cache: f32, f16.
   /// Rows [row_begin, row_end) of every head.

@@ -33,6 +33,8 @@
 ///   gate     activation(gate) · up.     add  x + y·scale.     soft_cap  cap · tanh(x / cap).
 ///   rotate   y0 = fma(x0, cos, -(x1·sin)); y1 = fma(x0, sin, x1·cos).
 ///   rotary_table  a = float(p)·f; cos(a)·m and sin(a)·m.
+///   softmax  m = the largest; e = exp(x - m); e / Σ16 over e.     sigmoid  1 / (1 + exp(-x))
+///   combine  acc = fma(weight, x, acc) over the slots in order, from 0.
 ///   embed    decode_panel_row, then one product by the scale.
 ///   f32 to f16 rounds to nearest even; what is too large becomes infinity.
 ///
@@ -45,6 +47,12 @@
 ///               acc = fma(-(dmin·float(t)), a_s·float(sum), acc)
 ///     U6Super   isum = s0·isum0 + s1·isum1, exact; acc = fma(float(isum), d·a_s, acc)
 ///   In the end acc + bias where there is one.
+///
+/// routing: of the scores (with their bias added, where there is one) the largest is chosen first,
+/// of
+///   equal ones the lowest number; a group's score is the sum of its best ones from the largest
+///   down. Weights, when normalized, are divided by their sum in slot order (not by one that isn't
+///   positive), then multiplied with the scale.
 ///
 /// attention, for one query row and head, over the positions [lo, hi) that its mask shows:
 ///   Positions are cut at multiples of kSpanPositions into spans, these at multiples of

@@ -12,22 +12,61 @@
 
 namespace sirocco {
 
-/// A weight matrix of the CPU backend: panels of 16 rows, one after another.
-class PackedMatrix final : public WeightMatrix {
+/// Matrices of one format and shape as panels of 16 rows, one after another; each matrix begins
+/// with a panel of its own.
+class Panels {
  public:
-  /// Repacks `stored` on all threads; see Backend::pack.
-  PackedMatrix(const StoredTensor& stored, std::span<const std::int32_t> source_rows,
-               ThreadGroup& threads);
+  /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. Throws ResourceExhausted.
+  Panels(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
+         ThreadGroup& threads);
 
-  std::size_t bytes() const override { return memory_.size(); }
-  PanelFormat panel_format() const { return format().panel; }
-  std::size_t panel_stride() const { return panel_stride_; }
-  std::int64_t panels() const { return ceil_div<std::int64_t>(rows(), kPanelRows); }
-  const std::byte* data() const { return memory_.data(); }
+  PanelFormat format() const { return format_; }
+  std::size_t bytes() const { return memory_.size(); }
+  std::size_t stride() const { return stride_; }  ///< bytes of a panel
+  std::int64_t count() const { return count_; }   ///< panels of a matrix
+  const std::byte* data(std::int64_t matrix = 0) const {
+    return memory_.data() + static_cast<std::size_t>(matrix * count_) * stride_;
+  }
 
  private:
-  std::size_t panel_stride_;
+  PanelFormat format_;
+  std::size_t stride_;
+  std::int64_t count_;
   Memory memory_;
+};
+
+/// A weight matrix of the CPU backend.
+class PackedMatrix final : public WeightMatrix {
+ public:
+  PackedMatrix(const StoredTensor& stored, std::span<const std::int32_t> source_rows,
+               ThreadGroup& threads)
+      : WeightMatrix(*stored.format,
+                     source_rows.empty() ? stored.shape[0] : std::ssize(source_rows),
+                     stored.shape.rank() == 1 ? 1 : stored.shape.elements() / stored.shape[0]),
+        panels_({&stored, 1}, source_rows, threads) {}
+
+  std::size_t bytes() const override { return panels_.bytes(); }
+  const Panels& panels() const { return panels_; }
+
+ private:
+  Panels panels_;
+};
+
+/// A stack of them.
+class PackedStack final : public WeightStack {
+ public:
+  PackedStack(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
+              ThreadGroup& threads)
+      : WeightStack(*matrices.front().format, std::ssize(matrices),
+                    source_rows.empty() ? matrices.front().shape[0] : std::ssize(source_rows),
+                    matrices.front().shape[1]),
+        panels_(matrices, source_rows, threads) {}
+
+  std::size_t bytes() const override { return panels_.bytes(); }
+  const Panels& panels() const { return panels_; }
+
+ private:
+  Panels panels_;
 };
 
 }  // namespace sirocco

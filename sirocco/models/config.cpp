@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
@@ -77,7 +78,51 @@ std::string ConfigReader::text_or(std::string_view key, std::string_view fallbac
   return std::string(metadata_.get_or<std::string_view>(path(key), fallback));
 }
 
-DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights) {
+namespace {
+
+RouterScoring read_scoring(const ConfigReader& reader, RouterScoring fallback) {
+  constexpr std::array kScorings = {RouterScoring::kSoftmax, RouterScoring::kSigmoid,
+                                    RouterScoring::kSoftmaxOfChosen};  // from 1 on
+  const std::int32_t number = reader.dimension_or("expert_gating_func", kScorings.size() + 1);
+  if (number <= std::ssize(kScorings)) return kScorings[static_cast<std::size_t>(number - 1)];
+  if (!reader.has("expert_gating_func")) return fallback;
+  throw UnsupportedError(
+      "{}: {} is {}; known are 1 (softmax), 2 (sigmoid) and 3 (softmax of the "
+      "chosen)",
+      reader.metadata().origin(), quoted(reader.path("expert_gating_func")), number);
+}
+
+ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
+                          std::int32_t feed_forward, std::int32_t layers) {
+  const Metadata& metadata = reader.metadata();
+  ExpertConfig e;
+  e.count = reader.dimension("expert_count");
+  e.feed_forward = reader.dimension_or("expert_feed_forward_length", feed_forward);
+  const auto shared = metadata.get_or<std::int64_t>(reader.path("expert_shared_count"), 0);
+  if (shared != 0) {
+    e.shared = reader.dimension_or("expert_shared_feed_forward_length",
+                                   shared * std::int64_t{e.feed_forward});
+  }
+  const auto dense = metadata.get_or<std::int64_t>(reader.path("leading_dense_block_count"), 0);
+  if (dense < 0 || dense > layers) {
+    throw FormatError("{}: {} is {}; the model has {} layers", metadata.origin(),
+                      quoted(reader.path("leading_dense_block_count")), dense, layers);
+  }
+  e.dense_layers = static_cast<std::int32_t>(dense);
+  e.router = router;
+  e.router.chosen = reader.dimension("expert_used_count");
+  e.router.scoring = read_scoring(reader, router.scoring);
+  e.router.groups = reader.dimension_or("expert_group_count", 1);
+  e.router.groups_chosen = reader.dimension_or("expert_group_used_count", e.router.groups);
+  e.router.normalize = metadata.get_or<bool>(reader.path("expert_weights_norm"), router.normalize);
+  e.router.scale = reader.positive_or("expert_weights_scale", router.scale);
+  return e;
+}
+
+}  // namespace
+
+DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
+                                  const RouterSpec* router) {
   const Metadata& metadata = reader.metadata();
   DecoderConfig c;
   c.info.architecture = metadata.require<std::string_view>("general.architecture");
@@ -119,9 +164,12 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
     throw UnsupportedError("{}: rotary scaling {} isn't supported; known are 'none' and 'linear'",
                            metadata.origin(), quoted(scaling));
   }
-  if (metadata.get_or<std::int64_t>(reader.path("expert_count"), 0) > 0) {
-    throw UnsupportedError("{}: a mixture of experts, which isn't supported for {}",
-                           metadata.origin(), quoted(c.info.architecture));
+  if (metadata.get_or<std::int64_t>(reader.path("expert_count"), 0) != 0) {
+    if (router == nullptr) {
+      throw UnsupportedError("{}: a mixture of experts, which isn't supported for {}",
+                             metadata.origin(), quoted(c.info.architecture));
+    }
+    c.experts = read_experts(reader, *router, c.feed_forward, c.info.layers);
   }
   return c;
 }

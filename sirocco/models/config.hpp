@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,15 @@ class ConfigReader {
   std::string prefix_;
 };
 
+/// A mixture of experts in some layers of a decoder.
+struct ExpertConfig {
+  std::int32_t count = 0;
+  std::int32_t feed_forward = 0;  ///< of one expert
+  std::int32_t shared = 0;        ///< feed-forward of what every token goes through; 0: nothing
+  std::int32_t dense_layers = 0;  ///< the first layers, which have none
+  RouterSpec router;
+};
+
 /// What decoders have in common.
 struct DecoderConfig {
   ModelInfo info;
@@ -43,6 +53,7 @@ struct DecoderConfig {
   std::int32_t kv_heads = 0;
   std::int32_t head_dim = 0;
   std::int32_t feed_forward = 0;
+  std::optional<ExpertConfig> experts;
   std::int32_t rotary_dims = 0;
   float rotary_base = 0.0f;
   float rotary_divisor = 1.0f;  ///< linear scaling
@@ -50,8 +61,10 @@ struct DecoderConfig {
 };
 
 /// Reads it; the vocabulary's size is that of the token table. Throws UnsupportedError for a rotary
-/// scaling other than linear and for mixtures of experts.
-DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights);
+/// scaling other than linear. `router` is how the family routes where the file doesn't say; null:
+/// the family has no experts, and a file with some is an UnsupportedError.
+DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
+                                  const RouterSpec* router = nullptr);
 
 /// Angles a position of each rotary pair: theta's, divided by the linear factor and by the
 /// checkpoint's own table (rope_freqs) where it has one.

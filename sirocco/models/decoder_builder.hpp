@@ -2,12 +2,14 @@
 
 #include <memory>
 #include <string_view>
+#include <variant>
 
 #include "sirocco/models/config.hpp"
 #include "sirocco/models/decoder.hpp"
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/moe.hpp"
 
 namespace sirocco {
 
@@ -37,6 +39,9 @@ class DecoderBuilder : public ModelBuilder {
   /// The norm behind the last layer, where `range` holds that.
   std::optional<RmsNorm> final_norm(LayerRange range);
   Mlp gated_mlp(LayerIndex layer, GateActivation activation);
+  MoE moe(LayerIndex layer, GateActivation activation);
+  /// What a layer of a model that may have experts has: a schedule visits it.
+  std::variant<Mlp, MoE> feed_forward(LayerIndex layer, GateActivation activation);
 
   /// The attention of a layer; queries and keys are normalized where the checkpoint has norms for
   /// them.
@@ -62,6 +67,8 @@ class DecoderBuilder : public ModelBuilder {
   }
 
  private:
+  Mlp gated_mlp(LayerIndex layer, std::string_view suffix, std::int64_t width,
+                GateActivation activation);
   const std::shared_ptr<const WeightMatrix>& table();
 
   DecoderConfig config_;

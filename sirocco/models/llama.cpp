@@ -6,8 +6,12 @@ namespace sirocco {
 
 template class TransformerBlock<RmsNorm, CausalAttention, Mlp>;
 template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
+template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
+template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 
 namespace {
+
+constexpr RouterSpec kMixtralRouter{.normalize = true};
 
 class LlamaBuilder final : public DecoderBuilder {
  public:
@@ -23,7 +27,7 @@ class LlamaBuilder final : public DecoderBuilder {
  private:
   LlamaBuilder(const ConfigReader& reader, const WeightSource& weights, Backend& backend,
                LoadProgress progress)
-      : DecoderBuilder(read_decoder_config(reader, weights), weights, backend,
+      : DecoderBuilder(read_decoder_config(reader, weights, &kMixtralRouter), weights, backend,
                        std::move(progress)) {
     if (reader.has("attention.sliding_window"))
       window_ = reader.dimension("attention.sliding_window");
@@ -31,22 +35,26 @@ class LlamaBuilder final : public DecoderBuilder {
 
   template <Attention A>
   AnyBlocks blocks(LayerRange range, const typename A::Mask& mask) {
-    using Block = TransformerBlock<RmsNorm, A, Mlp>;
+    using Dense = TransformerBlock<RmsNorm, A, Mlp>;
+    using Sparse = TransformerBlock<RmsNorm, A, MoE>;
     const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
-    LayerSchedule<Block> layers(range.begin);
+    LayerSchedule<Dense, Sparse> layers(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
       const LayerIndex layer(i);
-      layers.push_back(
-          Block({layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
-                attention<A>(layer,
-                             {.heads = config().heads,
-                              .kv_heads = config().kv_heads,
-                              .head_dim = config().head_dim},
-                             RotaryRows::kNeighbouringPairs, rotary, mask),
-                gated_mlp(layer, GateActivation::kSilu)));
+      const auto add = [&](auto ffn) {
+        layers.push_back(TransformerBlock<RmsNorm, A, decltype(ffn)>(
+            {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
+            attention<A>(layer,
+                         {.heads = config().heads,
+                          .kv_heads = config().kv_heads,
+                          .head_dim = config().head_dim},
+                         RotaryRows::kNeighbouringPairs, rotary, mask),
+            std::move(ffn)));
+      };
+      std::visit(add, feed_forward(layer, GateActivation::kSilu));
     }
     return AnyBlocks(
-        std::make_shared<const DecoderBlocks<Block>>(std::move(layers), final_norm(range)));
+        std::make_shared<const DecoderBlocks<Dense, Sparse>>(std::move(layers), final_norm(range)));
   }
 
   std::optional<std::int32_t> window_;

@@ -3,6 +3,7 @@
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/transformer_block.hpp"
 
 namespace sirocco {
@@ -12,7 +13,11 @@ using LlamaBlock = TransformerBlock<RmsNorm, CausalAttention, Mlp>;
 /// Mistral 7B v0.1, where every layer has a window. (Jiang et al. 2023) GGUF files of the
 /// architecture don't tell it; folders do, as "llama.attention.sliding_window".
 using MistralBlock = TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
+/// Mixtral, which is a llama in GGUF files. (Jiang et al. 2024)
+using MixtralBlock = TransformerBlock<RmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp>;
+extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
+extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 
 std::unique_ptr<ModelBuilder> make_llama_builder(const Metadata& metadata,

@@ -111,7 +111,9 @@ TEST_F(ModelErrors, WhatIsntSupportedIsNamed) {
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'yarn'"));
   metadata_.values.erase("llama.rope.scaling.type");
   metadata_.values["llama.expert_count"] = std::int64_t{8};
-  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("mixture of experts"));
+  metadata_.values["llama.expert_used_count"] = std::int64_t{2};
+  metadata_.values["llama.expert_gating_func"] = std::int64_t{7};
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'llama.expert_gating_func' is 7"));
 }
 
 TEST_F(ModelErrors, TensorsAreMissingOrOfTheWrongShape) {

@@ -3,14 +3,17 @@
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/transformer_block.hpp"
 
 namespace sirocco {
 
-/// Qwen3 (queries and keys normalized head by head), and Qwen2 (biases instead). (Yang et al. 2024,
-/// 2025)
+/// Qwen3 (queries and keys normalized head by head) with and without experts, and Qwen2 (biases
+/// instead). (Yang et al. 2024, 2025)
 using Qwen3Block = TransformerBlock<QRmsNorm, CausalAttention, Mlp>;
+using Qwen3MoeBlock = TransformerBlock<QRmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<QRmsNorm, CausalAttention, Mlp>;
+extern template class TransformerBlock<QRmsNorm, CausalAttention, MoE>;
 
 std::unique_ptr<ModelBuilder> make_qwen3_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,

@@ -21,7 +21,7 @@ struct Family {
 constexpr std::array kFamilies = {
     Family{"llama", make_llama_builder},   Family{"gemma2", make_gemma2_builder},
     Family{"gemma3", make_gemma3_builder}, Family{"qwen2", make_qwen3_builder},
-    Family{"qwen3", make_qwen3_builder},
+    Family{"qwen3", make_qwen3_builder},   Family{"qwen3moe", make_qwen3_builder},
 };
 
 constexpr auto kNames = [] {

@@ -89,15 +89,43 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
   return Linear(std::move(packed), WeightVector(std::move(bias)));
 }
 
+ExpertLinear WeightLoader::experts(std::string_view stem, std::int64_t experts,
+                                   std::int64_t outputs, std::int64_t inputs) {
+  std::vector<StoredTensor> matrices;
+  std::vector<const StoredTensor*> sources;
+  if (has(fmt::format("{}.0.weight", stem))) {
+    for (std::int64_t e = 0; e < experts; ++e) {
+      sources.push_back(&require(fmt::format("{}.{}.weight", stem, e), {outputs, inputs}));
+      matrices.push_back(*sources.back());
+      if (matrices.back().format != matrices.front().format) {
+        throw UnsupportedError("{}: tensors {} and {} are of different formats ({} and {})",
+                               weights_.origin(), quoted(matrices.front().name),
+                               quoted(matrices.back().name), matrices.front().format->name,
+                               matrices.back().format->name);
+      }
+    }
+  } else {
+    const StoredTensor& all =
+        require(fmt::format("{}_exps.weight", stem), {experts, outputs, inputs});
+    sources.push_back(&all);
+    for (std::int64_t e = 0; e < experts; ++e) matrices.push_back(all.member(e));
+  }
+  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices);
+  for (const StoredTensor* source : sources) consumed(*source);
+  const std::string bias = fmt::format("{}_exps.bias", stem);
+  if (!has(bias)) return ExpertLinear(std::move(packed));
+  return ExpertLinear(std::move(packed), WeightVector(floats(bias, Shape{experts, outputs})));
+}
+
 WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {
   return WeightVector(floats(name, size));
 }
 
-std::vector<float> WeightLoader::floats(std::string_view name, std::int64_t size) {
-  const StoredTensor& stored = require(name, {size});
-  std::vector<float> out(static_cast<std::size_t>(size));
+std::vector<float> WeightLoader::floats(std::string_view name, const Shape& shape) {
+  const StoredTensor& stored = require(name, shape);
+  std::vector<float> out(static_cast<std::size_t>(shape.elements()));
   std::vector<std::byte> encoded(stored.size_bytes());
-  stored.read_rows(0, 1, encoded.data());
+  stored.read_rows(0, stored.rows(), encoded.data());
   stored.format->decode(encoded.data(), out.size() / stored.format->block_elements, out.data());
   consumed(stored);
   return out;

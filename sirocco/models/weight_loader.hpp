@@ -8,6 +8,7 @@
 
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/linear.hpp"
+#include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/norms.hpp"
 
 namespace sirocco {
@@ -39,13 +40,21 @@ class WeightLoader {
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
+  /// The experts' matrices [outputs, inputs] of a layer: STEM_exps.weight [experts, outputs,
+  /// inputs], or STEM.0.weight … as old files have them, with STEM_exps.bias [experts, outputs]
+  /// when it is there.
+  ExpertLinear experts(std::string_view stem, std::int64_t experts, std::int64_t outputs,
+                       std::int64_t inputs);
   WeightVector vector(std::string_view name, std::int64_t size);
-  std::vector<float> floats(std::string_view name, std::int64_t size);
+  std::vector<float> floats(std::string_view name, std::int64_t size) {
+    return floats(name, Shape{size});
+  }
 
  private:
   const StoredTensor& require(std::string_view name, const Shape& shape);
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
                 std::span<const std::int32_t> source_rows);
+  std::vector<float> floats(std::string_view name, const Shape& shape);
   void consumed(const StoredTensor& tensor);
 
   const WeightSource& weights_;

@@ -5,6 +5,7 @@
 
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/norms.hpp"
 #include "sirocco/nn/rotary.hpp"
 
@@ -123,6 +124,34 @@ TEST_F(Ingredients, AttentionChecksItsDimensionsOnce) {
   EXPECT_THROW(build(config, 32, 16, 16, 32)
                    .with_qk_norm({random_vector(9), 1e-5f}, {random_vector(8), 1e-5f}),
                InvalidArgument);
+}
+
+TEST_F(Ingredients, MixturesCheckTheirPartsOnce) {
+  const auto stack = [&](std::int64_t experts, std::int64_t outputs, std::int64_t inputs) {
+    const WeightVector values = random_vector(outputs * inputs);
+    const StoredTensor stored{"w",
+                              find_format(FormatId::kF32),
+                              {outputs, inputs},
+                              std::as_bytes(std::span(values.tensor().as<float>(),
+                                                      static_cast<std::size_t>(outputs * inputs)))};
+    const std::vector<StoredTensor> matrices(static_cast<std::size_t>(experts), stored);
+    return ExpertLinear(backend_->pack_stack(matrices));
+  };
+  const auto build = [&](const RouterSpec& router, std::int64_t experts, std::int64_t inner) {
+    return MoE({.router = router}, random_linear(6, 16), stack(6, 20, 16), stack(6, 20, 16),
+               stack(experts, 16, inner));
+  };
+  EXPECT_NO_THROW(build({.chosen = 6}, 6, 20));
+  EXPECT_THROW(build({.chosen = 6}, 5, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 6}, 6, 21), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 7}, 6, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 0}, 6, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 1, .groups = 4}, 6, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 1, .groups = 3, .groups_chosen = 4}, 6, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 3, .groups = 3, .groups_chosen = 1}, 6, 20), InvalidArgument);
+  EXPECT_THROW(build({.chosen = 1, .groups = 3, .groups_chosen = 1, .group_best = 3}, 6, 20),
+               InvalidArgument);
+  EXPECT_THROW(build({.chosen = 1}, 6, 20).with_selection_bias(random_vector(5)), InvalidArgument);
 }
 
 TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {

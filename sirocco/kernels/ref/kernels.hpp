@@ -25,6 +25,10 @@ void soft_cap(float* x, float cap, std::int64_t count) noexcept;
 void rotary_table(const RotaryTableTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void rotate(const RotateTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 
+void softmax(float* x, std::int64_t rows, std::int64_t columns) noexcept;
+void sigmoid(float* x, std::int64_t count) noexcept;
+void combine(const CombineTask&, std::int64_t token_begin, std::int64_t token_end) noexcept;
+
 /// Element: float or std::uint16_t (f16).
 template <class Element>
 void write_cache(const WriteCacheTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;

@@ -70,6 +70,7 @@ INLINE void repeat(const Body& body) {
 #include "sirocco/kernels/x86/rows.hpp"
 // rows.hpp has the partial loads and stores.
 #include "sirocco/kernels/x86/attention.hpp"
+#include "sirocco/kernels/x86/experts.hpp"
 #include "sirocco/kernels/x86/linear.hpp"
 
 constexpr CpuKernels kKernels = {
@@ -86,6 +87,9 @@ constexpr CpuKernels kKernels = {
     .soft_cap = soft_cap,
     .rotary_table = rotary_table,
     .rotate = rotate,
+    .softmax = softmax,
+    .sigmoid = sigmoid,
+    .combine = combine,
     .write_cache = {write_cache<float>, write_cache<std::uint16_t>},
     .attention_span = {attention_span<float>, attention_span<std::uint16_t>},
     .attention_merge = attention_merge,

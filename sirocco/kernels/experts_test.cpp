@@ -1,0 +1,297 @@
+#include <gmock/gmock.h>
+
+#include <limits>
+
+#include "sirocco/kernels/kernels_testing.hpp"
+
+namespace sirocco {
+namespace {
+
+using namespace kernels_testing;
+
+/// What a router makes of logits, in memory of its own.
+struct Routed {
+  Routed(std::int64_t tokens, const RouterSpec& spec, std::int64_t experts)
+      : slots(spec.chosen),
+        weights(static_cast<std::size_t>(tokens * slots), NAN),
+        places(weights.size(), -1),
+        tokens_of(weights.size(), -1),
+        begin(static_cast<std::size_t>(experts + 1), -1) {}
+  ExpertRows rows() {
+    const std::int64_t pairs = std::ssize(weights);
+    return {tensor_of(weights, {pairs / slots, slots}), tensor_of(places, {pairs / slots, slots}),
+            tensor_of(tokens_of, {pairs}), tensor_of(begin, {std::ssize(begin)})};
+  }
+  /// The expert of a slot, told from the place of its row.
+  int expert(std::int64_t token, std::int64_t slot) const {
+    const std::int32_t place = places[static_cast<std::size_t>(token * slots + slot)];
+    return static_cast<int>(std::upper_bound(begin.begin(), begin.end(), place) - begin.begin()) -
+           1;
+  }
+  std::int64_t slots;
+  std::vector<float> weights;
+  std::vector<std::int32_t> places, tokens_of, begin;
+};
+
+Routed route(Backend& backend, const RouterSpec& spec, std::vector<float> logits,
+             std::int64_t experts, std::vector<float> bias = {}) {
+  const std::int64_t tokens = std::ssize(logits) / experts;
+  Routed out(tokens, spec, experts);
+  backend.route(spec, tensor_of(logits, {tokens, experts}),
+                bias.empty() ? Tensor() : tensor_of(bias, {experts}), out.rows());
+  return out;
+}
+
+/// The same in double precision, straight from the words of RouterSpec.
+struct Choice {
+  std::vector<int> experts;
+  std::vector<double> weights;
+};
+Choice exact(const RouterSpec& spec, const float* logits, int experts,
+             const std::vector<float>& bias) {
+  std::vector<double> scores(logits, logits + experts);
+  if (spec.scoring == RouterScoring::kSoftmax) {
+    double sum = 0;
+    for (double& s : scores) sum += s = std::exp(s);
+    for (double& s : scores) s /= sum;
+  } else if (spec.scoring == RouterScoring::kSigmoid) {
+    for (double& s : scores) s = 1 / (1 + std::exp(-s));
+  }
+  std::vector<double> keys = scores;
+  for (std::size_t e = 0; e < bias.size(); ++e) keys[e] += double{bias[e]};
+  const auto best = [](const std::vector<double>& values, int count) {
+    std::vector<int> order(values.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int a, int b) {
+      return values[static_cast<std::size_t>(a)] > values[static_cast<std::size_t>(b)];
+    });
+    order.resize(static_cast<std::size_t>(count));
+    return order;
+  };
+  const int width = experts / spec.groups;
+  std::vector<double> groups;
+  for (int g = 0; g < spec.groups; ++g) {
+    const std::vector<double> members(keys.begin() + g * width, keys.begin() + (g + 1) * width);
+    groups.push_back(0);
+    for (const int e : best(members, spec.group_best))
+      groups.back() += members[static_cast<std::size_t>(e)];
+  }
+  const std::vector<int> open = best(groups, spec.groups_chosen);
+  for (int e = 0; e < experts; ++e)
+    if (std::find(open.begin(), open.end(), e / width) == open.end())
+      keys[static_cast<std::size_t>(e)] = -1e30;
+  Choice choice{best(keys, spec.chosen), {}};
+  double sum = 0;
+  for (const int e : choice.experts) {
+    const double score = scores[static_cast<std::size_t>(e)];
+    choice.weights.push_back(spec.scoring == RouterScoring::kSoftmaxOfChosen ? std::exp(score)
+                                                                             : score);
+    sum += choice.weights.back();
+  }
+  const bool divide = spec.normalize || spec.scoring == RouterScoring::kSoftmaxOfChosen;
+  for (double& w : choice.weights) w = (divide ? w / sum : w) * double{spec.scale};
+  return choice;
+}
+
+const std::vector<RouterSpec> kSpecs = {
+    {.chosen = 2},
+    {.chosen = 3, .normalize = true},
+    {.scoring = RouterScoring::kSoftmaxOfChosen, .chosen = 4},
+    {.scoring = RouterScoring::kSigmoid, .chosen = 2, .normalize = true, .scale = 2.5f},
+    {.chosen = 3, .groups = 4, .groups_chosen = 2, .scale = 16.0f},
+    {.scoring = RouterScoring::kSigmoid,
+     .chosen = 5,
+     .groups = 6,
+     .groups_chosen = 3,
+     .group_best = 2,
+     .normalize = true},
+};
+
+TEST(Routing, ChoosesTheBestAndWeighsThem) {
+  Random random(21);
+  for (const RouterSpec& spec : kSpecs) {
+    for (const int experts : {12, 24, 36, 132}) {
+      const std::int64_t tokens = 19;
+      const std::vector<float> logits = random_floats(random, tokens * experts, 2.0f);
+      for (const bool biased : {false, true}) {
+        const auto bias = biased ? random_floats(random, experts, 0.3f) : std::vector<float>();
+        TestBackend ref(Isa::kRef);
+        const Routed expected = route(*ref, spec, logits, experts, bias);
+        for (std::int64_t t = 0; t < tokens; ++t) {
+          const Choice choice = exact(spec, logits.data() + t * experts, experts, bias);
+          for (std::int64_t s = 0; s < spec.chosen; ++s) {
+            const auto i = static_cast<std::size_t>(s);
+            ASSERT_EQ(expected.expert(t, s), choice.experts[i]) << "token " << t << ", slot " << s;
+            ASSERT_NEAR(expected.weights[static_cast<std::size_t>(t * spec.chosen + s)],
+                        choice.weights[i], 2e-6 * double{spec.scale});
+          }
+        }
+        for (const Isa isa : runnable_tiers()) {
+          for (const int threads : {1, 3}) {
+            TestBackend backend(isa, threads);
+            const Routed other = route(*backend, spec, logits, experts, bias);
+            ASSERT_TRUE(same_bits(other.weights, expected.weights)) << isa_name(isa);
+            ASSERT_EQ(other.places, expected.places) << isa_name(isa);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(Routing, TiesGoToTheLowerNumberAndNothingIsChosenTwice) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const RouterSpec spec{.scoring = RouterScoring::kSoftmaxOfChosen, .chosen = 3};
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa);
+    const Routed out = route(*backend, spec, {1, 2, 2, 1, 2, 2, /**/ 0, 0, 0, 0, 0, 0}, 6);
+    for (const auto& [token, experts] :
+         std::vector<std::pair<int, std::vector<int>>>{{0, {1, 2, 4}}, {1, {0, 1, 2}}})
+      for (int s = 0; s < 3; ++s)
+        EXPECT_EQ(out.expert(token, s), experts[static_cast<std::size_t>(s)]);
+    // Whatever a broken model computes, rows stay within their bounds.
+    for (const float odd : {NAN, -kInfinity, kInfinity}) {
+      for (const RouterSpec& any : kSpecs) {
+        const std::vector<float> logits(36 * 2, odd);
+        Routed broken = route(*backend, any, logits, 36);
+        std::vector<std::int32_t> places = broken.places;
+        std::sort(places.begin(), places.end());
+        for (std::size_t i = 0; i < places.size(); ++i)
+          ASSERT_EQ(places[i], static_cast<std::int32_t>(i));
+        for (int s = 1; s < any.chosen; ++s)
+          for (int earlier = 0; earlier < s; ++earlier)
+            ASSERT_NE(broken.expert(0, s), broken.expert(0, earlier));
+      }
+    }
+  }
+}
+
+TEST(Routing, RowsAreGroupedByExpertAndThenByToken) {
+  Random random(22);
+  const RouterSpec spec{.chosen = 3};
+  TestBackend backend(Isa::kRef);
+  const Routed out = route(*backend, spec, random_floats(random, 40 * 9), 9);
+  EXPECT_EQ(out.begin.front(), 0);
+  EXPECT_EQ(out.begin.back(), 120);
+  for (std::size_t i = 0; i < out.places.size(); ++i)
+    EXPECT_EQ(out.tokens_of[static_cast<std::size_t>(out.places[i])],
+              static_cast<std::int32_t>(i / 3));
+  for (std::size_t e = 0; e + 1 < out.begin.size(); ++e)
+    for (std::int32_t row = out.begin[e] + 1; row < out.begin[e + 1]; ++row)
+      EXPECT_LT(out.tokens_of[static_cast<std::size_t>(row) - 1],
+                out.tokens_of[static_cast<std::size_t>(row)]);
+}
+
+TEST(Experts, CombineSumsInSlotOrder) {
+  Random random(23);
+  for (const std::int64_t columns : {1, 16, 45, 1000}) {
+    std::vector<float> x = random_floats(random, 12 * columns);
+    std::vector<float> weights = random_floats(random, 12);
+    std::vector<std::int32_t> places(12);
+    std::iota(places.begin(), places.end(), 0);
+    std::shuffle(places.begin(), places.end(), random);
+    const ExpertRows rows{tensor_of(weights, {4, 3}), tensor_of(places, {4, 3}), Tensor(),
+                          Tensor()};
+    std::vector<float> expected(static_cast<std::size_t>(4 * columns));
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const auto width = static_cast<std::size_t>(columns);
+      for (std::size_t s = 0; s < 3; ++s) {
+        const std::size_t slot = i / width * 3 + s;
+        expected[i] =
+            std::fma(weights[slot], x[static_cast<std::size_t>(places[slot]) * width + i % width],
+                     expected[i]);
+      }
+    }
+    for (const Isa isa : runnable_tiers()) {
+      for (const int threads : {1, 3}) {
+        TestBackend backend(isa, threads);
+        std::vector<float> out(expected.size());
+        backend->combine_experts(tensor_of(x, {12, columns}), rows, tensor_of(out, {4, columns}));
+        ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa);
+      }
+    }
+  }
+}
+
+/// One product of a single matrix.
+std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::vector<float> input,
+                           std::vector<float>& bias) {
+  const std::int64_t tokens = std::ssize(input) / matrix.columns();
+  const auto weight = backend.pack(matrix.stored());
+  Q8Rows q8(backend, tokens, matrix.columns());
+  const Activations x{tensor_of(input, {tokens, matrix.columns()}), q8.tensor()};
+  backend.quantize(x.f32, x.q8);
+  std::vector<float> out(static_cast<std::size_t>(tokens * matrix.rows()));
+  const LinearTarget target{weight.get(), tensor_of(bias, {matrix.rows()}),
+                            tensor_of(out, {tokens, matrix.rows()})};
+  backend.linear(x, {&target, 1});
+  return out;
+}
+
+class Stack : public ::testing::TestWithParam<const Format*> {};
+
+// Experts without rows, with one, and with more than go together.
+TEST_P(Stack, ProductsAreThoseOfItsMatrices) {
+  const Format& format = *GetParam();
+  Random random(24);
+  const std::int64_t columns = format.block_elements == 1 ? 37 : 256;
+  const std::int64_t rows = 21;
+  std::vector<StoredMatrix> matrices;
+  std::vector<StoredTensor> stored;
+  for (int e = 0; e < 5; ++e) matrices.emplace_back(format, rows, columns, random);
+  for (const StoredMatrix& m : matrices) stored.push_back(m.stored());
+  std::vector<std::int32_t> begin = {0, 3, 3, 4, 70, 91};
+  const std::int64_t count = begin.back();
+  std::vector<float> input = random_floats(random, count * columns);
+  std::vector<float> bias = random_floats(random, 5 * rows);
+
+  TestBackend ref(Isa::kRef);
+  std::vector<float> expected;
+  for (std::size_t e = 0; e < matrices.size(); ++e) {
+    if (begin[e] == begin[e + 1]) continue;
+    const std::vector<float> mine(input.begin() + begin[e] * columns,
+                                  input.begin() + begin[e + 1] * columns);
+    const auto first = bias.begin() + static_cast<std::ptrdiff_t>(e) * rows;
+    std::vector<float> mine_bias(first, first + rows);
+    const std::vector<float> out = product(*ref, matrices[e], mine, mine_bias);
+    expected.insert(expected.end(), out.begin(), out.end());
+  }
+  for (const Isa isa : runnable_tiers()) {
+    for (const int threads : {1, 3}) {
+      TestBackend backend(isa, threads);
+      const auto stack = backend->pack_stack(stored);
+      EXPECT_EQ(stack->matrices(), 5);
+      EXPECT_EQ(stack->rows(), rows);
+      EXPECT_EQ(stack->columns(), columns);
+      Q8Rows q8(*backend, count, columns);
+      const Activations x{tensor_of(input, {count, columns}), q8.tensor()};
+      backend->quantize(x.f32, x.q8);
+      std::vector<float> out(expected.size()), again(expected.size());
+      const std::array targets = {
+          StackTarget{stack.get(), tensor_of(bias, {5, rows}), tensor_of(out, {count, rows})},
+          StackTarget{stack.get(), tensor_of(bias, {5, rows}), tensor_of(again, {count, rows})}};
+      backend->expert_linear(x, tensor_of(begin, {6}), targets);
+      ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa) << ", " << threads;
+      ASSERT_TRUE(same_bits(again, expected)) << isa_name(isa) << ", " << threads;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Stack, ::testing::ValuesIn([] {
+                           std::vector<const Format*> all;
+                           for (const Format& format : formats()) all.push_back(&format);
+                           return all;
+                         }()),
+                         [](const auto& format) { return std::string(format.param->name); });
+
+TEST(Experts, RowsOfEveryTypeAreGathered) {
+  std::vector<std::uint8_t> x = {1, 2, 3, 4, 5, 6};
+  std::vector<std::uint8_t> out(8);
+  std::vector<std::int32_t> rows = {2, 0, 2, 1};
+  TestBackend backend(Isa::kRef);
+  backend->gather_rows(tensor_of(x, {3, 2}), tensor_of(rows, {4}), tensor_of(out, {4, 2}));
+  EXPECT_THAT(out, ::testing::ElementsAre(5, 6, 1, 2, 5, 6, 3, 4));
+}
+
+}  // namespace
+}  // namespace sirocco

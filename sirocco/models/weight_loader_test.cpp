@@ -1,0 +1,96 @@
+#include "sirocco/models/weight_loader.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <string>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+
+namespace sirocco {
+namespace {
+
+class FakeWeights final : public WeightSource {
+ public:
+  /// Element i of the tensor is first + i.
+  void add(std::string name, const Shape& shape, float first) {
+    names_.push_back(std::move(name));
+    std::vector<float>& values = values_.emplace_back(static_cast<std::size_t>(shape.elements()));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = first + static_cast<float>(i);
+    all_.push_back({names_.back(), find_format(FormatId::kF32), shape,
+                    std::as_bytes(std::span<const float>(values))});
+  }
+  std::vector<StoredTensor>& all() { return all_; }
+
+  std::span<const StoredTensor> tensors() const override { return all_; }
+  const StoredTensor* find(std::string_view name) const override {
+    for (const StoredTensor& t : all_)
+      if (t.name == name) return &t;
+    return nullptr;
+  }
+  void release(const StoredTensor&) const override {}
+  std::string_view origin() const override { return "fake.gguf"; }
+
+ private:
+  std::deque<std::string> names_;
+  std::deque<std::vector<float>> values_;
+  std::vector<StoredTensor> all_;
+};
+
+class Loading : public ::testing::Test {
+ protected:
+  /// The product of a row of ones with each of two experts [3, 2].
+  std::vector<float> sums(const ExpertLinear& linear) {
+    std::vector<float> ones(4, 1.0f);
+    std::vector<std::int32_t> begin = {0, 1, 2};
+    std::vector<float> out(6);
+    const StackTarget target = linear.target({DType::kF32, {2, 3}, out.data()});
+    backend_->expert_linear({.f32 = {DType::kF32, {2, 2}, ones.data()}, .q8 = {}},
+                            {DType::kI32, {3}, begin.data()}, {&target, 1});
+    return out;
+  }
+
+  FakeWeights weights_;
+  ThreadGroup threads_{1};
+  std::unique_ptr<Backend> backend_ = make_cpu_backend(Isa::kRef, threads_);
+};
+
+TEST_F(Loading, ExpertsComeAsOneTensorOrAsOneEach) {
+  weights_.add("a_exps.weight", {2, 3, 2}, 0.0f);
+  weights_.add("b.0.weight", {3, 2}, 0.0f);
+  weights_.add("b.1.weight", {3, 2}, 6.0f);
+  WeightLoader loader(weights_, *backend_, {});
+  EXPECT_THAT(sums(loader.experts("a", 2, 3, 2)), ::testing::ElementsAre(1, 5, 9, 13, 17, 21));
+  EXPECT_THAT(sums(loader.experts("b", 2, 3, 2)), ::testing::ElementsAre(1, 5, 9, 13, 17, 21));
+}
+
+TEST_F(Loading, EveryExpertHasItsBias) {
+  weights_.add("a_exps.weight", {2, 3, 2}, 0.0f);
+  weights_.add("a_exps.bias", {2, 3}, 100.0f);
+  WeightLoader loader(weights_, *backend_, {});
+  EXPECT_THAT(sums(loader.experts("a", 2, 3, 2)),
+              ::testing::ElementsAre(101, 106, 111, 116, 121, 126));
+}
+
+TEST_F(Loading, ExpertsThatAreMissingOrDifferAreNamed) {
+  weights_.add("b.0.weight", {3, 2}, 0.0f);
+  weights_.add("b.1.weight", {3, 2}, 0.0f);
+  weights_.all().back().format = find_format(FormatId::kF16);
+  WeightLoader loader(weights_, *backend_, {});
+  const auto message = [&](std::int64_t experts) {
+    try {
+      loader.experts("b", experts, 3, 2);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("nothing was thrown");
+  };
+  EXPECT_THAT(message(2), ::testing::HasSubstr("'b.0.weight' and 'b.1.weight' are of different"));
+  weights_.all().back().format = find_format(FormatId::kF32);
+  EXPECT_THAT(message(3), ::testing::HasSubstr("'b.2.weight' is missing"));
+}
+
+}  // namespace
+}  // namespace sirocco

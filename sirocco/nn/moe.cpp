@@ -1,0 +1,136 @@
+#include "sirocco/nn/moe.hpp"
+
+#include <array>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+void require_size(const char* what, std::int64_t found, std::int64_t expected) {
+  if (found != expected) {
+    throw InvalidArgument("mixture of experts: {} is {}, but the rest makes it {}", what, found,
+                          expected);
+  }
+}
+
+void check(const RouterSpec& spec, std::int64_t experts) {
+  if (experts > RouterSpec::kMostExperts) {
+    throw InvalidArgument("mixture of experts: {} experts; at most {} are supported", experts,
+                          RouterSpec::kMostExperts);
+  }
+  const bool groups_fit = spec.groups >= 1 && experts % spec.groups == 0 &&
+                          spec.groups_chosen >= 1 && spec.groups_chosen <= spec.groups &&
+                          spec.group_best >= 1 && spec.group_best <= experts / spec.groups;
+  if (!groups_fit) {
+    throw InvalidArgument("mixture of experts: {} of {} groups can't be chosen among {} experts",
+                          spec.groups_chosen, spec.groups, experts);
+  }
+  const std::int64_t open = experts / spec.groups * spec.groups_chosen;
+  if (spec.chosen < 1 || spec.chosen > open) {
+    throw InvalidArgument("mixture of experts: {} experts a token, of {} that can be chosen",
+                          spec.chosen, open);
+  }
+}
+
+/// The rows of `x` that `rows` names, in the forms that `forms` asks for.
+Activations gathered(const Activations& x, const Tensor& rows, ActivationForms forms,
+                     TransformContext& context) {
+  const auto take = [&](const Tensor& from) {
+    const Tensor out = context.scratch().tensor(from.dtype(), {rows.rows(), from.columns()});
+    context.ops().gather_rows(from, rows, out);
+    return out;
+  };
+  const Activations all = with_forms(x, forms, context);
+  return {.f32 = forms.f32 ? take(all.f32) : Tensor(), .q8 = forms.q8 ? take(all.q8) : Tensor()};
+}
+
+ActivationForms forms_for(const ExpertLinear& linear) {
+  return {!linear.wants_q8(), linear.wants_q8()};
+}
+
+}  // namespace
+
+ExpertLinear::ExpertLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias)
+    : weight_(std::move(weight)), bias_(std::move(bias)) {
+  if (bias_) require_size("a bias", bias_.size(), experts() * outputs());
+}
+
+StackTarget ExpertLinear::target(const Tensor& out) const {
+  return {weight_.get(), bias_ ? bias_.tensor().reshaped({experts(), outputs()}) : Tensor(), out};
+}
+
+MoE::MoE(const MoeConfig& config, Linear router, ExpertLinear gate, ExpertLinear up,
+         ExpertLinear down)
+    : config_(config),
+      router_(std::move(router)),
+      gate_(std::move(gate)),
+      up_(std::move(up)),
+      down_(std::move(down)) {
+  const std::int64_t experts = router_.outputs();
+  check(config_.router, experts);
+  for (const ExpertLinear* linear : {&gate_, &up_, &down_})
+    require_size("the number of experts", linear->experts(), experts);
+  require_size("the gate's input", gate_.inputs(), router_.inputs());
+  require_size("the up projection's input", up_.inputs(), router_.inputs());
+  require_size("the up projection's output", up_.outputs(), gate_.outputs());
+  require_size("the down projection's input", down_.inputs(), gate_.outputs());
+}
+
+MoE MoE::with_selection_bias(WeightVector bias) && {
+  require_size("the selection bias", bias.size(), router_.outputs());
+  selection_bias_ = std::move(bias);
+  return std::move(*this);
+}
+
+MoE MoE::with_shared(Mlp shared) && {
+  shared_.emplace(std::move(shared));
+  return std::move(*this);
+}
+
+ActivationForms MoE::input_forms() const {
+  const ActivationForms own = sirocco::forms_for(router_) | forms_for(gate_) | forms_for(up_);
+  return shared_ ? own | shared_->input_forms() : own;
+}
+
+ExpertRows MoE::route(const Activations& x, TransformContext& context) const {
+  Arena& scratch = context.scratch();
+  const std::int64_t tokens = rows_of(x);
+  const std::int64_t slots = config_.router.chosen;
+  const ExpertRows rows{.weights = scratch.tensor(DType::kF32, {tokens, slots}),
+                        .places = scratch.tensor(DType::kI32, {tokens, slots}),
+                        .tokens = scratch.tensor(DType::kI32, {tokens * slots}),
+                        .begin = scratch.tensor(DType::kI32, {router_.outputs() + 1})};
+  const Tensor logits = router_.forward(x, context);
+  context.ops().route(config_.router, logits, selection_bias_.tensor(), rows);
+  return rows;
+}
+
+Tensor MoE::forward(const Activations& x, TransformContext& context) const {
+  Backend& ops = context.ops();
+  Arena& scratch = context.scratch();
+  const Tensor out = scratch.tensor(DType::kF32, {rows_of(x), down_.outputs()});
+  const Arena::Scope scope(scratch);
+  const ExpertRows rows = route(x, context);
+  const std::int64_t pairs = rows.tokens.rows();
+  const Activations input = gathered(x, rows.tokens, forms_for(gate_) | forms_for(up_), context);
+  const Tensor gate = scratch.tensor(DType::kF32, {pairs, gate_.outputs()});
+  const Tensor up = scratch.tensor(DType::kF32, {pairs, up_.outputs()});
+  ops.expert_linear(input, rows.begin, std::array{gate_.target(gate), up_.target(up)});
+
+  Activations inner;
+  if (down_.wants_q8())
+    inner = make_activations(scratch, ops, pairs, down_.inputs(), {.q8 = true});
+  else
+    inner.f32 = gate;
+  ops.gate(config_.activation, gate, up, inner);
+  const Tensor down = scratch.tensor(DType::kF32, {pairs, down_.outputs()});
+  ops.expert_linear(inner, rows.begin, std::array{down_.target(down)});
+  ops.combine_experts(down, rows, out);
+  if (shared_) ops.add(out, shared_->forward(x, context));
+  return out;
+}
+
+static_assert(FeedForward<MoE>);
+
+}  // namespace sirocco

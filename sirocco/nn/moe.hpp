@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/linear.hpp"
+
+namespace sirocco {
+
+/// y = x · W[e]ᵀ (+ b[e]) for rows that belong to an expert each. E matrices [N, K].
+class ExpertLinear {
+ public:
+  /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
+  explicit ExpertLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias = {});
+
+  std::int64_t experts() const { return weight_->matrices(); }
+  std::int64_t inputs() const { return weight_->columns(); }
+  std::int64_t outputs() const { return weight_->rows(); }
+  bool wants_q8() const { return weight_->wants_q8(); }
+  StackTarget target(const Tensor& out) const;
+
+ private:
+  std::shared_ptr<const WeightStack> weight_;
+  WeightVector bias_;
+};
+
+/// What of a mixture of experts is not weights.
+struct MoeConfig {
+  RouterSpec router;
+  GateActivation activation = GateActivation::kSilu;
+};
+
+/// A mixture of experts: a router sends each token to the few gated feed-forwards that suit it
+/// best, and their results are summed, weighted by its scores. (Shazeer et al. 2017; Jiang et al.
+/// 2024) Built in one expression:
+///   MoE(config, router, gate, up, down).with_selection_bias(bias).with_shared(mlp)
+/// Throws InvalidArgument when parts or configuration don't fit one another. [T, D] to [T, D].
+class MoE {
+ public:
+  MoE(const MoeConfig& config, Linear router, ExpertLinear gate, ExpertLinear up,
+      ExpertLinear down);
+
+  /// What is added to the scores that choose, but not to the weights. [E] (DeepSeek-AI 2024)
+  MoE with_selection_bias(WeightVector bias) &&;
+  /// A feed-forward that every token goes through besides.
+  MoE with_shared(Mlp shared) &&;
+
+  Tensor forward(const Activations& x, TransformContext& context) const;
+  ActivationForms input_forms() const;
+
+ private:
+  ExpertRows route(const Activations& x, TransformContext& context) const;
+
+  MoeConfig config_;
+  Linear router_;
+  WeightVector selection_bias_;
+  ExpertLinear gate_, up_, down_;
+  std::optional<Mlp> shared_;
+};
+
+}  // namespace sirocco
