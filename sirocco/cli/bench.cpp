@@ -168,7 +168,7 @@ void bench(const Options& o) {
   load.pipeline.max_sequences = batch;
   load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
   const std::filesystem::path path = resolve_model(o.common->model);
-  const LoadedModel model = load_language_model(path, load);
+  const LoadedModel model = load_model(*o.common, load);
   const std::string format = main_format(*open_checkpoint(path).weights);
 
   std::vector<Measurement> results;

@@ -1,13 +1,16 @@
 #include "sirocco/cli/common_options.hpp"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/topology.hpp"
 
 namespace sirocco {
@@ -59,11 +62,7 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
 LoadOptions load_options(const CommonOptions& options) {
   LoadOptions load;
   load.threads = options.threads;
-  if (!options.device.empty()) {
-    const DeviceTopology topology = DeviceTopology::detect();
-    const Device& device = topology.device(options.device);
-    if (load.threads == 0) load.threads = device.default_threads;
-  }
+  if (!options.device.empty()) load.device = DeviceTopology::detect().device(options.device);
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.pipeline.kv_dtype = parse_kv_dtype(options.kv_dtype);
   load.pipeline.context = options.context;
@@ -72,7 +71,13 @@ LoadOptions load_options(const CommonOptions& options) {
 }
 
 LoadedModel load_model(const CommonOptions& options) {
-  return load_language_model(resolve_model(options.model), load_options(options));
+  return load_model(options, load_options(options));
+}
+
+LoadedModel load_model(const CommonOptions& options, LoadOptions load) {
+  // The command's own thread computes too.
+  if (load.device) bind_thread(pthread_self(), load.device->cpus.front());
+  return load_language_model(resolve_model(options.model), std::move(load));
 }
 
 }  // namespace sirocco

@@ -30,7 +30,9 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app);
 /// terminal and not quiet. Throws InvalidArgument that names the option.
 LoadOptions load_options(const CommonOptions& options);
 
-/// Resolves the model's name and loads it.
+/// Resolves the model's name and loads it; with --device, binds the calling thread too.
 LoadedModel load_model(const CommonOptions& options);
+/// The same with load options of the command's own.
+LoadedModel load_model(const CommonOptions& options, LoadOptions load);
 
 }  // namespace sirocco

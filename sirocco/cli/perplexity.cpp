@@ -11,7 +11,6 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
-#include "sirocco/cli/model_store.hpp"
 
 namespace sirocco {
 namespace {
@@ -54,7 +53,7 @@ class Score {
 void perplexity(const Options& o) {
   LoadOptions load = load_options(*o.common);
   if (load.pipeline.context == 0) load.pipeline.context = kDefaultWindow;
-  const LoadedModel model = load_language_model(resolve_model(o.common->model), load);
+  const LoadedModel model = load_model(*o.common, load);
   const std::int32_t window = load.pipeline.context;
   const Tokenizer& tokenizer = model.tokenizer();
   const SpecialTokens& special = tokenizer.special();

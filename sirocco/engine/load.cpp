@@ -4,11 +4,11 @@
 
 #include <chrono>
 #include <mutex>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/platform/cpu_set.hpp"
 
 namespace sirocco {
 namespace {
@@ -64,10 +64,14 @@ LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions o
   auto state = std::make_unique<LoadedModel::State>();
   state->checkpoint = open_checkpoint(path);
   state->isa = options.isa.value_or(best_isa(CpuFeatures::detect()));
-  const int threads =
-      options.threads == 0 ? static_cast<int>(usable_cpus().size()) : options.threads;
-  state->threads = std::make_unique<ThreadGroup>(threads);
-  state->backend = make_cpu_backend(state->isa, *state->threads);
+  const Device device =
+      options.device.has_value() ? *options.device : DeviceTopology::detect().whole();
+  const int threads = options.threads == 0 ? device.default_threads : options.threads;
+  // Only a device that was asked for keeps its threads from the other cores.
+  state->threads = std::make_unique<ThreadGroup>(threads, options.device.has_value()
+                                                              ? std::span<const int>(device.cpus)
+                                                              : std::span<const int>());
+  state->backend = make_cpu_backend(state->isa, *state->threads, options.pipeline.ledger);
   if (options.pipeline.cache_budget == UINT64_MAX) {
     options.pipeline.cache_budget = usual_cache_budget();
   }

@@ -109,19 +109,19 @@ std::byte* bytes_of(const Tensor& x) {
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(const CpuKernels& kernels, ThreadGroup& threads)
-      : kernels_(kernels), threads_(threads), attention_(kernels, threads) {}
+  CpuBackend(const CpuKernels& kernels, ThreadGroup& threads, ByteLedger* ledger)
+      : kernels_(kernels), threads_(threads), ledger_(ledger), attention_(kernels, threads) {}
 
   std::string_view name() const override { return kernels_.name; }
 
   std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
                                            std::span<const std::int32_t> source_rows) override {
-    return std::make_shared<PackedMatrix>(stored, source_rows, threads_);
+    return std::make_shared<PackedMatrix>(stored, source_rows, threads_, ledger_);
   }
 
   std::shared_ptr<const WeightStack> pack_stack(
       std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows) override {
-    return std::make_shared<PackedStack>(matrices, source_rows, threads_);
+    return std::make_shared<PackedStack>(matrices, source_rows, threads_, ledger_);
   }
 
   std::size_t q8_row_bytes(std::int64_t columns) const override {
@@ -437,15 +437,16 @@ class CpuBackend final : public Backend {
 
   const CpuKernels& kernels_;
   ThreadGroup& threads_;
+  ByteLedger* ledger_;
   AttentionRunner attention_;
   LinearSegments segments_;
 };
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(Isa isa, ThreadGroup& threads) {
+std::unique_ptr<Backend> make_cpu_backend(Isa isa, ThreadGroup& threads, ByteLedger* ledger) {
   require_isa(isa, CpuFeatures::detect());
-  return std::make_unique<CpuBackend>(kernels_for(isa), threads);
+  return std::make_unique<CpuBackend>(kernels_for(isa), threads, ledger);
 }
 
 }  // namespace sirocco

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/kernels/kernels_testing.hpp"
 #include "sirocco/kernels/packed_matrix.hpp"
 #include "sirocco/kernels/q8.hpp"
@@ -280,6 +281,23 @@ TEST(LinearGroup, EqualsItsProductsOneByOne) {
             << isa_name(isa) << ", target " << i << ", " << tokens << " tokens";
     }
   }
+}
+
+TEST(PackedWeights, AreChargedToTheLedgerAsLongAsTheyLive) {
+  ThreadGroup threads(1);
+  ByteLedger ledger(std::uint64_t{1} << 20);
+  const auto backend = make_cpu_backend(Isa::kRef, threads, &ledger);
+  Random random(5);
+  const StoredMatrix matrix(*find_format(FormatId::kF32), 40, 96, random);
+  auto weight = backend->pack(matrix.stored(), {});
+  ASSERT_EQ(ledger.accounts().size(), 1U);
+  EXPECT_EQ(ledger.accounts()[0].name, "weights");
+  EXPECT_EQ(ledger.in_use(), weight->bytes());
+  weight.reset();
+  EXPECT_EQ(ledger.in_use(), 0U);
+  const StoredMatrix large(*find_format(FormatId::kF32), 1024, 1024, random);
+  EXPECT_THROW(backend->pack(large.stored(), {}), ResourceExhausted);
+  EXPECT_EQ(ledger.in_use(), 0U);
 }
 
 }  // namespace

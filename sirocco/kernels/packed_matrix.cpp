@@ -15,26 +15,28 @@ std::size_t columns_of(const StoredTensor& stored) {
              : static_cast<std::size_t>(stored.shape.elements() / stored.shape[0]);
 }
 
-std::size_t memory_bytes(const StoredTensor& stored, std::size_t matrices, std::size_t panels,
+std::size_t memory_bytes(std::span<const StoredTensor> matrices, std::int64_t panels,
                          std::size_t stride) {
-  const auto count = checked_mul(matrices, panels);
+  const auto count = checked_mul(matrices.size(), static_cast<std::size_t>(panels));
   const auto bytes = count ? checked_mul(*count, stride) : std::nullopt;
   if (!bytes)
     throw ResourceExhausted("tensor {} of shape {} is larger than this machine can address",
-                            quoted(stored.name), stored.shape.to_string());
+                            quoted(matrices.front().name), matrices.front().shape.to_string());
   return *bytes;
 }
 
 }  // namespace
 
 Panels::Panels(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
-               ThreadGroup& threads)
+               ThreadGroup& threads, ByteLedger* ledger)
     : format_(matrices.front().format->panel),
       stride_(panel_bytes(format_, static_cast<std::int64_t>(columns_of(matrices.front())))),
       count_(ceil_div<std::int64_t>(
           source_rows.empty() ? matrices.front().shape[0] : std::ssize(source_rows), kPanelRows)),
-      memory_(memory_bytes(matrices.front(), matrices.size(), static_cast<std::size_t>(count_),
-                           stride_)) {
+      charged_(ledger == nullptr
+                   ? ByteLedger::Reservation()
+                   : ledger->reserve(memory_bytes(matrices, count_, stride_), "weights")),
+      memory_(memory_bytes(matrices, count_, stride_)) {
   const StoredTensor& first = matrices.front();
   const Format& format = *first.format;
   const auto columns = static_cast<std::int64_t>(columns_of(first));

@@ -7,6 +7,7 @@
 
 #include "sirocco/base/checked.hpp"
 #include "sirocco/kernels/backend.hpp"
+#include "sirocco/platform/byte_ledger.hpp"
 #include "sirocco/platform/memory.hpp"
 #include "sirocco/platform/thread_group.hpp"
 
@@ -16,9 +17,10 @@ namespace sirocco {
 /// with a panel of its own.
 class Panels {
  public:
-  /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. Throws ResourceExhausted.
+  /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. `ledger`, when given, is
+  /// charged as long as they live. Throws ResourceExhausted.
   Panels(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
-         ThreadGroup& threads);
+         ThreadGroup& threads, ByteLedger* ledger);
 
   PanelFormat format() const { return format_; }
   std::size_t bytes() const { return memory_.size(); }
@@ -32,6 +34,7 @@ class Panels {
   PanelFormat format_;
   std::size_t stride_;
   std::int64_t count_;
+  ByteLedger::Reservation charged_;
   Memory memory_;
 };
 
@@ -39,11 +42,11 @@ class Panels {
 class PackedMatrix final : public WeightMatrix {
  public:
   PackedMatrix(const StoredTensor& stored, std::span<const std::int32_t> source_rows,
-               ThreadGroup& threads)
+               ThreadGroup& threads, ByteLedger* ledger)
       : WeightMatrix(*stored.format,
                      source_rows.empty() ? stored.shape[0] : std::ssize(source_rows),
                      stored.shape.rank() == 1 ? 1 : stored.shape.elements() / stored.shape[0]),
-        panels_({&stored, 1}, source_rows, threads) {}
+        panels_({&stored, 1}, source_rows, threads, ledger) {}
 
   std::size_t bytes() const override { return panels_.bytes(); }
   const Panels& panels() const { return panels_; }
@@ -56,11 +59,11 @@ class PackedMatrix final : public WeightMatrix {
 class PackedStack final : public WeightStack {
  public:
   PackedStack(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
-              ThreadGroup& threads)
+              ThreadGroup& threads, ByteLedger* ledger)
       : WeightStack(*matrices.front().format, std::ssize(matrices),
                     source_rows.empty() ? matrices.front().shape[0] : std::ssize(source_rows),
                     matrices.front().shape[1]),
-        panels_(matrices, source_rows, threads) {}
+        panels_(matrices, source_rows, threads, ledger) {}
 
   std::size_t bytes() const override { return panels_.bytes(); }
   const Panels& panels() const { return panels_; }
