@@ -78,7 +78,7 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
         const auto oldest = position + static_cast<std::int32_t>(begin / group);
         const auto newest = position + static_cast<std::int32_t>((end - 1) / group);
         const std::int32_t low = std::max(0, oldest - task.window + 1);
-        const std::int32_t high = task.causal ? newest + 1 : task.length;
+        const std::int32_t high = visible_end(task, newest);
         const std::int32_t span_begin = low / numerics::kSpanPositions;
         const std::int32_t span_end = (high - 1) / numerics::kSpanPositions + 1;
         items_.push_back({s, kv_head, begin, end, span_begin, span_end, states});

@@ -173,7 +173,8 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
     for (std::int64_t h = 0; h < g.heads; ++h) {
       const std::int64_t kv = h / (g.heads / g.kv_heads);
       const std::int64_t low = std::max<std::int64_t>(0, t - options.mask.window + 1);
-      const std::int64_t high = options.mask.causal ? t + 1 : length;
+      const std::int64_t high =
+          options.mask.causal ? t + 1 : std::min(length, t + std::int64_t{options.mask.window});
       std::vector<double> sum(static_cast<std::size_t>(g.value_dim));
       double total = 0;
       for (std::int64_t j = low; j < high; ++j) {
@@ -204,6 +205,7 @@ const std::vector<Options> kMasks = {
     {.mask = {.causal = true, .window = 100}, .logit_cap = 2.0f},
     {.mask = {.causal = false}},
     {.mask = {.causal = false, .window = 70}},
+    {.mask = {.causal = false, .window = 3}},
     {.mask = {}, .logit_cap = 1.0f},
 };
 

@@ -138,7 +138,7 @@ struct KvCacheView {
 };
 
 /// Which cached positions a query at position p sees: those up to p or all of its sequence, and of
-/// those only the ones above p - window.
+/// those only the ones above p - window and below p + window.
 struct MaskSpec {
   static constexpr std::int32_t kNoWindow = INT32_MAX;
   bool causal = true;
@@ -198,6 +198,11 @@ class Backend {
   virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
                         const Activations& out) = 0;
 
+  /// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, row by row, in the forms that
+  /// `out` has. x f32 [R, D], weight and bias f32 [D]. `out.f32` may be `x`. (Ba et al. 2016)
+  virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
+                          const Activations& out) = 0;
+
   /// The q8 form of f32 rows [T, K].
   virtual void quantize(const Tensor& x, const Tensor& q8) = 0;
 
@@ -222,6 +227,9 @@ class Backend {
   /// activation(gate) · up, in the forms that `out` has. f32 [T, F] each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
                     const Activations& out) = 0;
+
+  /// activation(x), in the forms that `out` has. f32 [T, F]; `out.f32` may be `x`.
+  virtual void activate(GateActivation activation, const Tensor& x, const Activations& out) = 0;
 
   /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
   virtual void add(const Tensor& x, const Tensor& y, float scale = 1.0f) = 0;

@@ -177,6 +177,14 @@ class CpuBackend final : public Backend {
              [&](std::int64_t begin, std::int64_t end) { kernels_.rms_norm(task, begin, end); });
   }
 
+  void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
+                  const Activations& out) override {
+    const LayerNormTask task{x.as<float>(), weight.as<float>(), bias.as<float>(), x.columns(),
+                             epsilon,       sink(out)};
+    for_rows(x.rows(), x.columns(), 1,
+             [&](std::int64_t begin, std::int64_t end) { kernels_.layer_norm(task, begin, end); });
+  }
+
   void quantize(const Tensor& x, const Tensor& q8) override {
     const QuantizeTask task{x.as<float>(), x.columns(), sink({.f32 = {}, .q8 = q8})};
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
@@ -275,6 +283,14 @@ class CpuBackend final : public Backend {
                 [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
                   kernel(task, row, begin, end);
                 });
+  }
+
+  void activate(GateActivation activation, const Tensor& x, const Activations& out) override {
+    const ActivateTask task{x.as<float>(), x.columns(), sink(out)};
+    const auto kernel = kernels_.activate[static_cast<std::size_t>(activation)];
+    for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+      kernel(task, row, begin, end);
+    });
   }
 
   void add(const Tensor& x, const Tensor& y, float scale) override {

@@ -45,6 +45,15 @@ struct RmsNormTask {
   RowSink out;
 };
 
+struct LayerNormTask {
+  const float* x;  ///< rows of `columns`
+  const float* weight;
+  const float* bias;
+  std::int64_t columns;
+  float epsilon;
+  RowSink out;
+};
+
 struct QuantizeTask {
   const float* x;
   std::int64_t columns;
@@ -54,6 +63,12 @@ struct QuantizeTask {
 struct GateTask {
   const float* gate;
   const float* up;
+  std::int64_t columns;
+  RowSink out;
+};
+
+struct ActivateTask {
+  const float* x;
   std::int64_t columns;
   RowSink out;
 };
@@ -121,6 +136,12 @@ struct AttentionTask {
   float logit_cap;  ///< 0 for none
 };
 
+/// The position behind the last one that a query at `position` sees.
+constexpr std::int32_t visible_end(const AttentionTask& task, std::int32_t position) {
+  if (task.causal) return position + 1;
+  return task.window < task.length - position ? position + task.window : task.length;
+}
+
 /// Most flat rows in one call of `attention_span`.
 inline constexpr int kAttentionRows = 24;
 
@@ -139,12 +160,15 @@ struct CpuKernels {
 
   /// Rows [row_begin, row_end).
   void (*rms_norm)(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+  void (*layer_norm)(const LayerNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
   /// Of one row, the columns [begin, end); `begin` is a multiple of 32.
   void (*quantize)(const QuantizeTask&, std::int64_t row, std::int64_t begin,
                    std::int64_t end) noexcept;
   /// The same, by GateActivation.
   void (*gate[kGateActivations])(const GateTask&, std::int64_t row, std::int64_t begin,
                                  std::int64_t end) noexcept;
+  void (*activate[kGateActivations])(const ActivateTask&, std::int64_t row, std::int64_t begin,
+                                     std::int64_t end) noexcept;
   void (*add)(float* x, const float* y, float scale, std::int64_t count) noexcept;
   void (*soft_cap)(float* x, float cap, std::int64_t count) noexcept;
   void (*rotary_table)(const RotaryTableTask&, std::int64_t row_begin,

@@ -30,7 +30,10 @@
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
 ///            with -127, then min with 127) and rounded to nearest even.
 ///   rms_norm q = Σ16 over fma(x, x, lane); r = 1 / sqrt(q / D + epsilon); out = (x·r)·weight.
-///   gate     activation(gate) · up.     add  x + y·scale.     soft_cap  cap · tanh(x / cap).
+///   layer_norm  mean = Σ16 over lane + x, / D; d = x - mean; q = Σ16 over fma(d, d, lane);
+///            r = 1 / sqrt(q / D + epsilon); out = fma(d·r, weight, bias).
+///   gate     activation(gate) · up.     activate  activation(x).
+///   add      x + y·scale.     soft_cap  cap · tanh(x / cap).
 ///   rotate   y0 = fma(x0, cos, -(x1·sin)); y1 = fma(x0, sin, x1·cos).
 ///   rotary_table  a = float(p)·f; cos(a)·m and sin(a)·m.
 ///   softmax  m = the largest; e = exp(x - m); e / Σ16 over e.     sigmoid  1 / (1 + exp(-x))

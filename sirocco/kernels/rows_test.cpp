@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 #include <numbers>
+#include <numeric>
 
 #include "sirocco/kernels/kernels_testing.hpp"
 #include "sirocco/kernels/numerics.hpp"
@@ -188,6 +189,84 @@ TEST(Rows, NormIsTheRootOfTheMeanSquare) {
     const double r = 1.0 / std::sqrt(sum / 577 + 1e-5);
     for (std::size_t k = 0; k < 577; ++k)
       ASSERT_NEAR(out[row * 577 + k], x[row * 577 + k] * r * weight[k], 1e-5);
+  }
+}
+
+TEST(Rows, LayerNormAgreesInEveryTierAndWithItsConversion) {
+  Random random(17);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> x = awkward_floats(random, rows * columns);
+    std::vector<float> weight = random_floats(random, columns);
+    std::vector<float> bias = random_floats(random, columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<std::uint8_t> bytes;
+      std::vector<float> in = x;
+      std::vector<float> out(x.size());
+      const Tensor input = tensor_of(in, {rows, columns});
+      const Tensor scale = tensor_of(weight, {columns});
+      const Tensor shift = tensor_of(bias, {columns});
+      Q8Rows q8(backend, rows, columns);
+      backend.layer_norm(input, scale, shift, 1e-5f,
+                         {tensor_of(out, {rows, columns}), q8.tensor()});
+      append(bytes, out);
+      append(bytes, q8.bytes());
+      Q8Rows later(backend, rows, columns);
+      backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
+      EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+      backend.layer_norm(input, scale, shift, 1e-5f, {input, {}});
+      EXPECT_TRUE(same_bits(in, out));
+      return bytes;
+    });
+  }
+}
+
+TEST(Rows, LayerNormTakesTheMeanAwayAndDividesByTheDeviation) {
+  Random random(18);
+  std::vector<float> x = random_floats(random, 2 * 577, 3.0f);
+  for (float& value : x) value += 100.0f;  // one pass over squares would lose this
+  std::vector<float> weight = random_floats(random, 577);
+  std::vector<float> bias = random_floats(random, 577);
+  std::vector<float> out(x.size());
+  TestBackend backend(Isa::kRef);
+  backend->layer_norm(tensor_of(x, {2, 577}), tensor_of(weight, {577}), tensor_of(bias, {577}),
+                      1e-5f, {tensor_of(out, {2, 577}), {}});
+  for (std::size_t row = 0; row < 2; ++row) {
+    const auto first = x.begin() + static_cast<std::ptrdiff_t>(row) * 577;
+    const double mean = std::accumulate(first, first + 577, 0.0) / 577;
+    double sum = 0;
+    for (std::size_t k = 0; k < 577; ++k)
+      sum += (x[row * 577 + k] - mean) * (x[row * 577 + k] - mean);
+    const double r = 1.0 / std::sqrt(sum / 577 + 1e-5);
+    for (std::size_t k = 0; k < 577; ++k)
+      ASSERT_NEAR(out[row * 577 + k], (x[row * 577 + k] - mean) * r * weight[k] + bias[k], 3e-5);
+  }
+}
+
+TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
+  Random random(19);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> x = awkward_floats(random, rows * columns);
+    std::vector<float> ones(x.size(), 1.0f);
+    for (const GateActivation activation :
+         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf}) {
+      expect_same_everywhere([&](Backend& backend) {
+        std::vector<std::uint8_t> bytes;
+        std::vector<float> in = x;
+        std::vector<float> gated = x;
+        const Tensor input = tensor_of(in, {rows, columns});
+        Q8Rows alone(backend, rows, columns);
+        backend.activate(activation, input, {{}, alone.tensor()});
+        append(bytes, alone.bytes());
+        Q8Rows q8(backend, rows, columns);
+        backend.activate(activation, input, {input, q8.tensor()});
+        append(bytes, in);
+        EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
+        const Tensor gate = tensor_of(gated, {rows, columns});
+        backend.gate(activation, gate, tensor_of(ones, {rows, columns}), {gate, {}});
+        EXPECT_TRUE(same_bits(in, gated));
+        return bytes;
+      });
+    }
   }
 }
 

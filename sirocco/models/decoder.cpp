@@ -6,6 +6,21 @@
 
 namespace sirocco {
 
+TokenEmbedding TokenEmbedding::with_types(std::shared_ptr<const WeightMatrix> types) && {
+  types_ = std::move(types);
+  return std::move(*this);
+}
+
+TokenEmbedding TokenEmbedding::with_positions(std::shared_ptr<const WeightMatrix> positions) && {
+  positions_ = std::move(positions);
+  return std::move(*this);
+}
+
+TokenEmbedding TokenEmbedding::with_norm(LayerNorm norm) && {
+  norm_.emplace(std::move(norm));
+  return std::move(*this);
+}
+
 Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context) const {
   const auto count = static_cast<std::int64_t>(tokens.tokens().size());
   SIROCCO_CHECK(count == context.rows());
@@ -18,13 +33,30 @@ Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context
   const Tensor rows = context.ops().upload(context.held(), ids, {count});
   const Tensor x = context.held().tensor(DType::kF32, {count, table_->columns()});
   context.ops().embed(*table_, rows, scale_, x);
+  const auto add_rows = [&](const WeightMatrix& table, const Tensor& indices) {
+    const Arena::Scope scope(context.scratch());
+    const Tensor y = context.scratch().tensor(DType::kF32, {count, table.columns()});
+    context.ops().embed(table, indices, 1.0f, y);
+    context.ops().add(x, y);
+  };
+  if (types_ != nullptr) {
+    const std::vector<std::int32_t> first(ids.size(), 0);
+    add_rows(*types_, context.ops().upload(context.held(), first, {count}));
+  }
+  if (positions_ != nullptr) {
+    for (const SequenceRows& s : context.host_rows().sequences)
+      SIROCCO_CHECK(s.first.value() + std::int64_t{s.rows} <= positions_->rows());
+    add_rows(*positions_, context.batch().positions);
+  }
+  if (norm_) norm_->apply(x, context);
   return Hidden(context, {.f32 = x, .q8 = {}});
 }
 
-Tensor normalized_outputs(const Tensor& x, const RmsNorm& norm, TransformContext& context) {
-  const Tensor out = context.held().tensor(DType::kF32, {context.outputs().rows(), norm.width()});
+Tensor normalized_outputs(const Tensor& x, const FinalNorm& norm, TransformContext& context) {
+  const Tensor out = context.held().tensor(DType::kF32, {context.outputs().rows(), x.columns()});
   context.ops().gather_rows(x, context.outputs(), out);
-  norm.apply(out, context);
+  if (const auto* rms = std::get_if<RmsNorm>(&norm)) rms->apply(out, context);
+  if (const auto* centered = std::get_if<LayerNorm>(&norm)) centered->apply(out, context);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <variant>
 
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/layer_schedule.hpp"
@@ -10,26 +11,39 @@
 
 namespace sirocco {
 
-/// The token table of a decoder: [V, D]. The rows may be scaled (Gemma).
+/// The token table of a model: [V, D]. The rows may be scaled (Gemma), a learned vector for each
+/// position [P, D] added (GPT-2), and the sum with the first token type's be normalized (BERT).
 class TokenEmbedding {
  public:
   explicit TokenEmbedding(std::shared_ptr<const WeightMatrix> table, float scale = 1.0f)
       : table_(std::move(table)), scale_(scale) {}
+  TokenEmbedding with_types(std::shared_ptr<const WeightMatrix> types) &&;
+  TokenEmbedding with_positions(std::shared_ptr<const WeightMatrix> positions) &&;
+  TokenEmbedding with_norm(LayerNorm norm) &&;
+
+  /// Positions lie within the table of positions.
   Hidden embed(const TokenBatch& tokens, TransformContext& context) const;
 
  private:
   std::shared_ptr<const WeightMatrix> table_;
   float scale_;
+  std::shared_ptr<const WeightMatrix> types_;
+  std::shared_ptr<const WeightMatrix> positions_;
+  std::optional<LayerNorm> norm_;
 };
 
-/// The rows of `x` that the context's outputs name, normalized: f32 [R, D], held for the step.
-Tensor normalized_outputs(const Tensor& x, const RmsNorm& norm, TransformContext& context);
+/// What stands behind the last layer.
+struct NoNorm {};
+using FinalNorm = std::variant<NoNorm, RmsNorm, LayerNorm>;
 
-/// A run of a decoder's layers and, with the last one, its final norm.
+/// The rows of `x` that the context's outputs name, normalized: f32 [R, D], held for the step.
+Tensor normalized_outputs(const Tensor& x, const FinalNorm& norm, TransformContext& context);
+
+/// A run of a model's layers and, with the last one, its final norm.
 template <class... Blocks>
 class DecoderBlocks {
  public:
-  DecoderBlocks(LayerSchedule<Blocks...> layers, std::optional<RmsNorm> final_norm)
+  DecoderBlocks(LayerSchedule<Blocks...> layers, std::optional<FinalNorm> final_norm)
       : layers_(std::move(layers)),
         layout_(layers_.cache_layout()),
         final_norm_(std::move(final_norm)) {}
@@ -45,7 +59,7 @@ class DecoderBlocks {
  private:
   LayerSchedule<Blocks...> layers_;
   CacheLayout layout_;
-  std::optional<RmsNorm> final_norm_;
+  std::optional<FinalNorm> final_norm_;
 };
 
 /// The vocabulary head: a projection, and a soft cap where the model has one (Gemma 2).

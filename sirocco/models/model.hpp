@@ -22,6 +22,8 @@ struct ModelInfo {
   std::int64_t width = 0;           ///< D
   std::int64_t vocabulary = 0;      ///< V
   std::int32_t context_length = 0;  ///< positions that it was trained for
+  /// Positions that it can have at all, where it holds a table of them; else 0.
+  std::int32_t position_limit = 0;
 };
 
 /// Layers [begin, end) of a model: what one stage of a pipeline runs.

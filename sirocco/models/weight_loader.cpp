@@ -28,8 +28,42 @@ WeightLoader::WeightLoader(const WeightSource& weights, Backend& backend, LoadPr
   for (const StoredTensor& t : weights.tensors()) total_ += t.size_bytes();
 }
 
+const StoredTensor* WeightLoader::find(std::string_view name) const {
+  const auto slice = slices_.find(name);
+  return slice != slices_.end() ? &slice->second : weights_.find(name);
+}
+
+void WeightLoader::split(std::string_view stem, std::span<const Slice> slices) {
+  std::int64_t rows = 0;
+  for (const Slice& slice : slices) rows += slice.rows;
+  for (const std::string_view kind : {"weight", "bias"}) {
+    const StoredTensor* whole = weights_.find(fmt::format("{}.{}", stem, kind));
+    if (whole == nullptr) continue;
+    const bool is_matrix = whole->shape.rank() == 2;
+    if (whole->shape[0] != rows) {
+      throw FormatError("{}: tensor {} is {}, but the model's description gives it {} rows",
+                        weights_.origin(), quoted(whole->name), whole->shape.to_string(), rows);
+    }
+    std::size_t begin = 0;
+    for (const Slice& slice : slices) {
+      const auto count = static_cast<std::size_t>(slice.rows);
+      if (!is_matrix && count % whole->format->block_elements != 0) {
+        throw UnsupportedError("{}: tensor {} can't be cut within a block of {}", weights_.origin(),
+                               quoted(whole->name), whole->format->name);
+      }
+      const std::size_t bytes = is_matrix ? count * row_bytes(*whole->format, whole->shape[1])
+                                          : row_bytes(*whole->format, slice.rows);
+      const auto at = slices_.try_emplace(fmt::format("{}.{}", slice.stem, kind)).first;
+      at->second = {at->first, whole->format,
+                    is_matrix ? Shape{slice.rows, whole->shape[1]} : Shape{slice.rows},
+                    whole->bytes.subspan(begin, bytes)};
+      begin += bytes;
+    }
+  }
+}
+
 const StoredTensor& WeightLoader::require(std::string_view name, const Shape& shape) {
-  const StoredTensor* tensor = weights_.find(name);
+  const StoredTensor* tensor = find(name);
   if (tensor == nullptr) {
     throw FormatError(
         "{}: tensor {} is missing; the file may be incomplete, or of another architecture than it "

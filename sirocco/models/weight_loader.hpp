@@ -1,8 +1,11 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,7 +34,15 @@ class WeightLoader {
   /// Borrows its arguments.
   WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress);
 
-  bool has(std::string_view name) const { return weights_.find(name) != nullptr; }
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+
+  struct Slice {
+    std::string stem;
+    std::int64_t rows;
+  };
+  /// From now on, the rows of STEM.weight (and the elements of STEM.bias) are found as the tensors
+  /// of `slices`, one after another. Nothing happens where there is no such tensor.
+  void split(std::string_view stem, std::span<const Slice> slices);
 
   /// A matrix [outputs, inputs].
   std::shared_ptr<const WeightMatrix> matrix(std::string_view name, std::int64_t outputs,
@@ -51,6 +62,7 @@ class WeightLoader {
   }
 
  private:
+  const StoredTensor* find(std::string_view name) const;
   const StoredTensor& require(std::string_view name, const Shape& shape);
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
                 std::span<const std::int32_t> source_rows);
@@ -62,6 +74,7 @@ class WeightLoader {
   LoadProgress progress_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
+  std::map<std::string, StoredTensor, std::less<>> slices_;
 };
 
 }  // namespace sirocco

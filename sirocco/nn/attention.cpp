@@ -88,12 +88,6 @@ MaskedAttention<M> MaskedAttention<M>::with_rotary(std::shared_ptr<const Rotary>
 }
 
 template <class M>
-MaskedAttention<M> MaskedAttention<M>::with_paged_attn(PagedAttention) && {
-  paged_ = true;
-  return std::move(*this);
-}
-
-template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
@@ -138,6 +132,8 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
 
 template class MaskedAttention<CausalMask>;
 template class MaskedAttention<WindowMask>;
-static_assert(Attention<CausalAttention> && Attention<SlidingWindowAttention>);
+template class MaskedAttention<BidirectionalMask>;
+static_assert(Attention<CausalAttention> && Attention<SlidingWindowAttention> &&
+              Attention<BidirectionalAttention>);
 
 }  // namespace sirocco

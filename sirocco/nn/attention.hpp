@@ -15,15 +15,26 @@ namespace sirocco {
 
 /// A query sees itself and what came before.
 struct CausalMask {
+  static constexpr bool kCausal = true;
   MaskSpec spec() const { return {.causal = true}; }
   CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kFull, g}; }
 };
 
 /// A query sees itself and the `window - 1` positions before.
 struct WindowMask {
+  static constexpr bool kCausal = true;
   std::int32_t window = MaskSpec::kNoWindow;
   MaskSpec spec() const { return {.causal = true, .window = window}; }
   CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kWindow, g, window}; }
+};
+
+/// A query sees all of its sequence, which is one step's: nothing is kept. With a window, only what
+/// is less than so far away, before and after.
+struct BidirectionalMask {
+  static constexpr bool kCausal = false;
+  std::int32_t window = MaskSpec::kNoWindow;
+  MaskSpec spec() const { return {.causal = false, .window = window}; }
+  CacheNeed cache_need(const CacheGeometry& /*geometry*/) const { return {}; }
 };
 
 /// What of an attention is not weights.
@@ -56,7 +67,13 @@ class MaskedAttention {
   /// Normalizes queries and keys head by head (or across all heads, when the norms are that wide).
   MaskedAttention with_qk_norm(RmsNorm q, RmsNorm k) &&;
   MaskedAttention with_rotary(std::shared_ptr<const Rotary> rotary) &&;
-  MaskedAttention with_paged_attn(PagedAttention) &&;
+  /// Only where no row sees a later one: a paged sequence grows.
+  MaskedAttention with_paged_attn(PagedAttention) &&
+        requires M::kCausal
+  {
+    paged_ = true;
+    return std::move(*this);
+  }
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
@@ -80,8 +97,10 @@ class MaskedAttention {
 
 using CausalAttention = MaskedAttention<CausalMask>;
 using SlidingWindowAttention = MaskedAttention<WindowMask>;
+using BidirectionalAttention = MaskedAttention<BidirectionalMask>;
 
 extern template class MaskedAttention<CausalMask>;
 extern template class MaskedAttention<WindowMask>;
+extern template class MaskedAttention<BidirectionalMask>;
 
 }  // namespace sirocco

@@ -1,23 +1,29 @@
 #pragma once
 
+#include <optional>
+
 #include "sirocco/nn/concepts.hpp"
 #include "sirocco/nn/linear.hpp"
 
 namespace sirocco {
 
-/// down(activation(gate(x)) · up(x)): the gated feed-forward. (Shazeer 2020) [T, D] to [T, D], F
-/// wide inside.
+/// The feed-forward of a dense model, [T, D] to [T, D], F wide inside. Gated:
+/// down(activation(gate(x)) · up(x)). (Shazeer 2020) Ungated: down(activation(up(x))).
 class Mlp {
  public:
-  /// Throws InvalidArgument when the three don't fit one another.
+  /// Both throw InvalidArgument when their projections don't fit one another.
   Mlp(GateActivation activation, Linear gate, Linear up, Linear down);
+  Mlp(GateActivation activation, Linear up, Linear down);
 
   Tensor forward(const Activations& x, TransformContext& context) const;
-  ActivationForms input_forms() const { return forms_for(gate_) | forms_for(up_); }
+  ActivationForms input_forms() const {
+    return gate_ ? forms_for(*gate_) | forms_for(up_) : forms_for(up_);
+  }
 
  private:
   GateActivation activation_;
-  Linear gate_, up_, down_;
+  std::optional<Linear> gate_;
+  Linear up_, down_;
 };
 
 }  // namespace sirocco

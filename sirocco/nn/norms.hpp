@@ -26,6 +26,25 @@ class RmsNorm {
   float epsilon_;
 };
 
+/// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, as floats. (Ba et al. 2016)
+class LayerNorm {
+ public:
+  /// Without a bias it is zero.
+  LayerNorm(WeightVector weight, WeightVector bias, float epsilon);
+
+  std::int64_t width() const { return weight_.size(); }
+
+  /// f32 [T, D] to f32 [T, D] in the context's scratch memory.
+  Activations forward(const Tensor& x, TransformContext& context) const;
+  /// In place, on rows of `width()`.
+  void apply(const Tensor& x, TransformContext& context) const;
+
+ private:
+  WeightVector weight_;
+  WeightVector bias_;
+  float epsilon_;
+};
+
 /// RmsNorm that quantizes in the same pass: writes the forms that its consumers asked for. The bits
 /// are those of RmsNorm followed by a conversion.
 class QRmsNorm {

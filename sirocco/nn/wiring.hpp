@@ -1,8 +1,10 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/linear.hpp"
 
 namespace sirocco {
 
@@ -22,6 +24,56 @@ struct PreNorm {
              TransformContext& context) const {
       context.ops().add(x, mixer.mix(attention_norm_.forward(x, context), layer, context));
       context.ops().add(x, ffn.forward(ffn_norm_.forward(x, context), context));
+    }
+
+   private:
+    N attention_norm_;
+    N ffn_norm_;
+  };
+};
+
+/// n = norm(x); x += A(n) + F(n), as in GPT-J and Phi; or F reads a norm of its own, as in GPT-NeoX
+struct Parallel {
+  template <Norm N>
+  class Of {
+   public:
+    explicit Of(N norm) : norm_(std::move(norm)) {}
+    Of(N attention_norm, N ffn_norm)
+        : norm_(std::move(attention_norm)), ffn_norm_(std::move(ffn_norm)) {}
+
+    template <Mixer A, FeedForward F>
+    void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
+             TransformContext& context) const {
+      Activations n = norm_.forward(x, context);
+      if (!ffn_norm_) n = with_forms(n, mixer.input_forms() | ffn.input_forms(), context);
+      const Tensor mixed = mixer.mix(n, layer, context);
+      const Tensor fed = ffn.forward(ffn_norm_ ? ffn_norm_->forward(x, context) : n, context);
+      context.ops().add(x, mixed);
+      context.ops().add(x, fed);
+    }
+
+   private:
+    N norm_;
+    std::optional<N> ffn_norm_;
+  };
+};
+
+/// x = norm(x + A(x)); x = norm(x + F(x)), as in BERT
+struct PostLn {
+  template <Norm N>
+    requires requires(const N& n, const Tensor& x, TransformContext& c) { n.apply(x, c); }
+  class Of {
+   public:
+    Of(N attention_norm, N ffn_norm)
+        : attention_norm_(std::move(attention_norm)), ffn_norm_(std::move(ffn_norm)) {}
+
+    template <Mixer A, FeedForward F>
+    void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
+             TransformContext& context) const {
+      context.ops().add(x, mixer.mix({.f32 = x, .q8 = {}}, layer, context));
+      attention_norm_.apply(x, context);
+      context.ops().add(x, ffn.forward({.f32 = x, .q8 = {}}, context));
+      ffn_norm_.apply(x, context);
     }
 
    private:

@@ -17,9 +17,12 @@ void linear(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,
             std::int64_t token_begin, std::int64_t token_end) noexcept;
 
 void rms_norm(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+void layer_norm(const LayerNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void quantize(const QuantizeTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
 template <float (*kActivation)(float)>
 void gate(const GateTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
+template <float (*kActivation)(float)>
+void activate(const ActivateTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
 void add(float* x, const float* y, float scale, std::int64_t count) noexcept;
 void soft_cap(float* x, float cap, std::int64_t count) noexcept;
 void rotary_table(const RotaryTableTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;

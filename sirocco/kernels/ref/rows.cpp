@@ -59,6 +59,29 @@ void rms_norm(const RmsNormTask& task, std::int64_t row_begin, std::int64_t row_
   }
 }
 
+void layer_norm(const LayerNormTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = task.x + row * task.columns;
+    Lanes sums{};
+    for (std::int64_t k = 0; k < task.columns; ++k) {
+      float& lane = sums[static_cast<std::size_t>(k % numerics::kLanes)];
+      lane = lane + x[k];
+    }
+    const float mean = tree(sums) / static_cast<float>(task.columns);
+    Lanes squares{};
+    for (std::int64_t k = 0; k < task.columns; ++k) {
+      float& lane = squares[static_cast<std::size_t>(k % numerics::kLanes)];
+      const float d = x[k] - mean;
+      lane = std::fma(d, d, lane);
+    }
+    const float variance = tree(squares) / static_cast<float>(task.columns);
+    const float r = 1.0f / std::sqrt(variance + task.epsilon);
+    write_row(task.out, row, 0, task.columns, [&](std::int64_t k) {
+      return std::fma((x[k] - mean) * r, task.weight[k], task.bias[k]);
+    });
+  }
+}
+
 void quantize(const QuantizeTask& task, std::int64_t row, std::int64_t begin,
               std::int64_t end) noexcept {
   const float* x = task.x + row * task.columns;
@@ -75,6 +98,20 @@ void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64
 template void gate<silu>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 template void gate<gelu_tanh>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 template void gate<gelu_erf>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+
+template <float (*kActivation)(float)>
+void activate(const ActivateTask& task, std::int64_t row, std::int64_t begin,
+              std::int64_t end) noexcept {
+  const float* x = task.x + row * task.columns;
+  write_row(task.out, row, begin, end, [&](std::int64_t k) { return kActivation(x[k]); });
+}
+
+template void activate<silu>(const ActivateTask&, std::int64_t, std::int64_t,
+                             std::int64_t) noexcept;
+template void activate<gelu_tanh>(const ActivateTask&, std::int64_t, std::int64_t,
+                                  std::int64_t) noexcept;
+template void activate<gelu_erf>(const ActivateTask&, std::int64_t, std::int64_t,
+                                 std::int64_t) noexcept;
 
 void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
   for (std::int64_t i = 0; i < count; ++i) {

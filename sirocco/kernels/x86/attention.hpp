@@ -284,7 +284,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const std::int64_t token = row / task.group;
     const auto position = static_cast<std::int32_t>(task.first_position + token);
     const std::int32_t oldest = position - task.window + 1;
-    const std::int32_t end = task.causal ? position + 1 : task.length;
+    const std::int32_t end = visible_end(task, position);
     visible[r][0] = oldest > span_begin ? oldest : span_begin;
     visible[r][1] = end < span_end ? end : span_end;
     if (visible[r][0] < visible[r][1]) {

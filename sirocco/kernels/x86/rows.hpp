@@ -98,6 +98,35 @@ void rms_norm(const RmsNormTask& task, std::int64_t row_begin, std::int64_t row_
   }
 }
 
+void layer_norm(const LayerNormTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {
+  const auto columns = static_cast<float>(task.columns);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* x = task.x + row * task.columns;
+    const std::int64_t whole = task.columns / 16 * 16;
+    const std::int64_t rest = task.columns - whole;
+    F32x16 sums = zero();
+    for (std::int64_t k = 0; k < whole; k += 16) sums = sums + load(x + k);
+    if (rest != 0) sums = sums + load_first(x + whole, rest);
+    const F32x16 mean = broadcast(tree(sums) / columns);
+    F32x16 squares = zero();
+    for (std::int64_t k = 0; k < whole; k += 16) {
+      const F32x16 d = load(x + k) - mean;
+      squares = fma(d, d, squares);
+    }
+    if (rest != 0) {
+      const F32x16 d = select(lanes(0, rest), load_first(x + whole, rest) - mean, zero());
+      squares = fma(d, d, squares);
+    }
+    const float variance = tree(squares) / columns;
+    const float root = _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(variance + task.epsilon)));
+    const F32x16 r = broadcast(1.0f / root);
+    write_row(task.out, row, 0, task.columns, [&](std::int64_t at, std::int64_t count) {
+      return fma((load_up_to(x + at, count) - mean) * r, load_up_to(task.weight + at, count),
+                 load_up_to(task.bias + at, count));
+    });
+  }
+}
+
 void quantize(const QuantizeTask& task, std::int64_t row, std::int64_t begin,
               std::int64_t end) noexcept {
   const float* x = task.x + row * task.columns;
@@ -111,6 +140,15 @@ void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64
   const float* up = task.up + row * task.columns;
   write_row(task.out, row, begin, end, [&](std::int64_t at, std::int64_t count) {
     return Activation::of(load_up_to(g + at, count)) * load_up_to(up + at, count);
+  });
+}
+
+template <class Activation>
+void activate(const ActivateTask& task, std::int64_t row, std::int64_t begin,
+              std::int64_t end) noexcept {
+  const float* x = task.x + row * task.columns;
+  write_row(task.out, row, begin, end, [&](std::int64_t at, std::int64_t count) {
+    return Activation::of(load_up_to(x + at, count));
   });
 }
 
