@@ -81,11 +81,16 @@ SANDWICH = {
 }
 
 
+CONVERTER_NAMES = {"gpt2": gguf.MODEL_ARCH.GPT2, "phi": gguf.MODEL_ARCH.PHI2}
+
 SANDWICH_ENDS = ("post_attention_norm", "post_ffw_norm")
 
 
 def gguf_name(name: str, config: transformers.PretrainedConfig) -> str:
     stem, kind = name.rsplit(".", 1)
+    if config.model_type in CONVERTER_NAMES:  # what the converter calls it
+        names = gguf.get_tensor_name_map(CONVERTER_NAMES[config.model_type], config.num_hidden_layers)
+        return f"{names.get_name(stem)}.{kind}"
     if not stem.startswith("model.layers."):
         return f"{NAMES[stem]}.{kind}"
     _, _, layer, part = stem.split(".", 3)
@@ -177,6 +182,32 @@ def expand_experts(name: str, values: Array, _: transformers.PretrainedConfig) -
     return {f"blk.{layer}.ffn_down_exps.weight": values} if name.endswith("experts.down_proj") else {}
 
 
+def write_gpt2_keys(writer: gguf.GGUFWriter, config: transformers.GPT2Config) -> None:
+    writer.add_block_count(config.n_layer)
+    writer.add_context_length(config.n_positions)
+    writer.add_embedding_length(config.n_embd)
+    writer.add_feed_forward_length(config.n_inner)
+    writer.add_head_count(config.n_head)
+    writer.add_layer_norm_eps(config.layer_norm_epsilon)
+
+
+def convert_gpt2(name: str, values: Array, _: transformers.PretrainedConfig) -> Array:
+    """Its projections are Conv1D: [inputs, outputs]."""
+    return values.T if name.startswith("blk.") and values.ndim == 2 else values
+
+
+def write_phi2_keys(writer: gguf.GGUFWriter, config: transformers.PhiConfig) -> None:
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_eps(config.layer_norm_eps)
+    per_head = config.hidden_size // config.num_attention_heads
+    writer.add_rope_dimension_count(int(config.rope_parameters["partial_rotary_factor"] * per_head))
+
+
 def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
     write_common_keys(writer, config)
     writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
@@ -215,6 +246,8 @@ FAMILIES = {
                       architecture="llama", expand=expand_experts),
     "qwen3moe": Family(transformers.Qwen3MoeConfig, transformers.Qwen3MoeForCausalLM, write_qwen3_moe_keys, as_is,
                        expand=expand_experts),
+    "gpt2": Family(transformers.GPT2Config, transformers.GPT2LMHeadModel, write_gpt2_keys, convert_gpt2),
+    "phi2": Family(transformers.PhiConfig, transformers.PhiForCausalLM, write_phi2_keys, as_is),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
                      norms_around_zero=True),
     "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
@@ -234,6 +267,8 @@ class Tiny:
     stored: Format = Format.F32
     # The same weights in other formats, matrices whose rows are no whole blocks in F16.
     also: tuple[Format, ...] = ()
+    # What the matrices of the layers are multiplied with, so that the layers outweigh the embedding.
+    gain: float = 1.0
 
 
 def shape(layers: int, d: int, heads: int, kv_heads: int, e: int, f: int, v: int) -> dict:
@@ -309,6 +344,21 @@ MODELS = {
                                                moe_intermediate_size=32, norm_topk_prob=False, rope_parameters={
             "rope_type": "default", "rope_theta": 10000.0}),
         also=(Format.Q8_0,)),
+    "gpt2": Tiny(
+        "gpt2", "learned positions, fused projections stored as Conv1D, tied head; D of 60, three heads of 20",
+        dict(n_layer=3, n_embd=60, n_head=3, n_inner=136, n_positions=96, vocab_size=157, tie_word_embeddings=True),
+        gain=2.5),
+    "phi2": Tiny(
+        "phi2", "attention beside the feed-forward, rotary over 12 of 24 elements, a bias of the head",
+        dict(num_hidden_layers=3, hidden_size=72, num_attention_heads=3, num_key_value_heads=3, intermediate_size=148,
+             vocab_size=163, max_position_embeddings=256, tie_word_embeddings=False, rope_parameters={
+                 "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}), gain=2.0),
+    "phi2-wide": Tiny(
+        "phi2", "whole blocks of 32, one KV head for two; Q8_0 and Q4_1",
+        dict(num_hidden_layers=2, hidden_size=64, num_attention_heads=2, num_key_value_heads=1, intermediate_size=96,
+             vocab_size=149, max_position_embeddings=256, tie_word_embeddings=False, rope_parameters={
+                 "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}),
+        also=(Format.Q8_0, Format.Q4_1), gain=2.0),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",
@@ -338,7 +388,7 @@ def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
     generator = np.random.Generator(np.random.PCG64(seed))
     for name, parameter in model.named_parameters():
         normal = generator.standard_normal(parameter.shape)
-        if name.endswith("norm.weight"):
+        if parameter.ndim == 1 and name.endswith(".weight"):  # of a norm
             # Those behind a part are such that all parts together outweigh the token's embedding by five to one.
             behind = gguf_name(name, model.config).split(".")[-2] in SANDWICH_ENDS
             middle = 5 / math.sqrt(2 * model.config.num_hidden_layers) if behind else 1
@@ -347,6 +397,8 @@ def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
             values = 0.3 * normal
         else:
             values = normal / math.sqrt(parameter.shape[-1])
+            if tiny.gain != 1 and gguf_name(name, model.config).startswith("blk."):
+                values = tiny.gain * values
         values = values.astype(np.float16 if tiny.stored == Format.F16 and parameter.ndim == 2 else np.float32)
         parameter.data = torch.from_numpy(values.astype(np.float32))
 

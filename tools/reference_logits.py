@@ -47,6 +47,8 @@ class Family:
     local_scaled: bool = False  # rope.scaling.* holds for local layers too
     window_everywhere: bool = False  # where there is one
     normalized_experts: bool = False  # weights of the chosen experts sum to one, unless the file says otherwise
+    parallel: bool = False  # attention and feed-forward read the same norm
+    rotary: bool = True
     scale_by_model_width: int = -1  # block count of the one size whose attention scale is (D/H)^-0.5
 
 
@@ -55,6 +57,8 @@ FAMILIES = {
     "qwen2": Family(silu, adjacent_pairs=False),
     "qwen3": Family(silu, adjacent_pairs=False),
     "qwen3moe": Family(silu, adjacent_pairs=False, normalized_experts=True),
+    "gpt2": Family(gelu_tanh, adjacent_pairs=False, rotary=False),
+    "phi2": Family(gelu_tanh, adjacent_pairs=False, parallel=True),
     "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
                      local_scaled=True, scale_by_model_width=46),
     "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
@@ -114,7 +118,7 @@ class Model:
         self.heads = self.key("attention.head_count")
         self.kv_heads = self.key("attention.head_count_kv", self.heads)
         self.head_dim = self.key("attention.key_length", self.width // self.heads)
-        self.eps = self.key("attention.layer_norm_rms_epsilon")
+        self.eps = self.key("attention.layer_norm_epsilon", 0.0) or self.key("attention.layer_norm_rms_epsilon")
         self.window = self.key("attention.sliding_window", 0)
         self.attention_cap = self.key("attn_logit_softcapping", 0.0)
         self.logit_cap = self.key("final_logit_softcapping", 0.0)
@@ -165,17 +169,27 @@ class Model:
         return y + self.get(name + ".bias").values[which] if name + ".bias" in self.tensors else y
 
     def norm(self, x: Array, name: str) -> Array:
+        if name + ".bias" in self.tensors:
+            x = x - np.mean(x, axis=-1, keepdims=True)
+            scaled = x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps)
+            return scaled * self.get(name + ".weight").values + self.get(name + ".bias").values
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.get(name + ".weight").values
 
     def attention(self, x: Array, layer: int) -> Array:
         t, name = len(x), f"blk.{layer}."
-        q = self.linear(x, name + "attn_q").reshape(t, self.heads, self.head_dim)
-        k = self.linear(x, name + "attn_k").reshape(t, self.kv_heads, self.head_dim)
-        v = self.linear(x, name + "attn_v").reshape(t, self.kv_heads, -1)
+        if name + "attn_qkv.weight" in self.tensors:
+            ends = self.heads * self.head_dim, (self.heads + self.kv_heads) * self.head_dim
+            q, k, v = np.split(self.linear(x, name + "attn_qkv"), ends, axis=-1)
+        else:
+            q, k, v = (self.linear(x, name + part) for part in ("attn_q", "attn_k", "attn_v"))
+        q = q.reshape(t, self.heads, self.head_dim)
+        k = k.reshape(t, self.kv_heads, self.head_dim)
+        v = v.reshape(t, self.kv_heads, -1)
         if name + "attn_q_norm.weight" in self.tensors:
             q, k = self.norm(q, name + "attn_q_norm"), self.norm(k, name + "attn_k_norm")
         local, positions = self.is_local(layer), np.arange(t)
-        q, k = (self.rotary[local](part, positions) for part in (q, k))
+        if self.family.rotary:
+            q, k = (self.rotary[local](part, positions) for part in (q, k))
         if self.kv == "f16":
             k, v = (part.astype(np.float16).astype(self.dtype) for part in (k, v))
         distance = positions[:, None] - positions[None, :]
@@ -204,6 +218,8 @@ class Model:
         return out
 
     def mlp(self, x: Array, name: str, kind: str = "", expert: int | None = None) -> Array:
+        if f"{name}ffn_gate{kind}.weight" not in self.tensors:
+            return self.linear(self.family.activation(self.linear(x, f"{name}ffn_up{kind}")), f"{name}ffn_down{kind}")
         gate, up = (self.linear(x, f"{name}ffn_{part}{kind}", expert) for part in ("gate", "up"))
         return self.linear(self.family.activation(gate) * up, f"{name}ffn_down{kind}", expert)
 
@@ -227,9 +243,15 @@ class Model:
         x = self.get("token_embd.weight").values[tokens]
         if self.family.scaled_embedding:
             x = x * self.dtype.type(self.width**0.5)
+        if "position_embd.weight" in self.tensors:
+            x = x + self.get("position_embd.weight").values[:len(tokens)]
         behind = self.norm if self.family.sandwich else lambda x, _: x
         for layer in range(self.layers):
             name = f"blk.{layer}."
+            if self.family.parallel:
+                same = self.norm(x, name + "attn_norm")
+                x = x + self.attention(same, layer) + self.feed_forward(same, layer)
+                continue
             x = x + behind(self.attention(self.norm(x, name + "attn_norm"), layer), name + "post_attention_norm")
             x = x + behind(self.feed_forward(self.norm(x, name + "ffn_norm"), layer), name + "post_ffw_norm")
         return self.norm(x, "output_norm")

@@ -148,9 +148,8 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   c.feed_forward = reader.dimension("feed_forward_length");
   // A model has either kind of norm, or no key at all.
   constexpr std::string_view kCenteredEpsilon = "attention.layer_norm_epsilon";
-  c.norm_epsilon = reader.positive(reader.has(kCenteredEpsilon)
-                                       ? kCenteredEpsilon
-                                       : "attention.layer_norm_rms_epsilon");
+  c.norm_epsilon = reader.positive(
+      reader.has(kCenteredEpsilon) ? kCenteredEpsilon : "attention.layer_norm_rms_epsilon");
 
   c.rotary_dims = reader.dimension_or("rope.dimension_count", c.head_dim);
   if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim) {

@@ -3,15 +3,37 @@
 #include <fmt/format.h>
 
 namespace sirocco {
+namespace {
+
+constexpr std::int64_t kTokenTypes = 2;
+
+}  // namespace
 
 AnyEmbed DecoderBuilder::embed() {
-  return AnyEmbed(std::make_shared<const TokenEmbedding>(table(), embedding_scale_));
+  const std::int64_t d = config_.info.width;
+  TokenEmbedding built(table(), embedding_scale_);
+  if (normalized_embedding_)
+    built = std::move(built).with_types(loader_.matrix("token_types.weight", kTokenTypes, d));
+  if (config_.info.position_limit != 0) {
+    built = std::move(built).with_positions(
+        loader_.matrix("position_embd.weight", config_.info.position_limit, d));
+  }
+  if (normalized_embedding_) built = std::move(built).with_norm(centered_norm("token_embd_norm"));
+  return AnyEmbed(std::make_shared<const TokenEmbedding>(std::move(built)));
+}
+
+void DecoderBuilder::learn_positions() {
+  config_.info.position_limit = config_.info.context_length;
 }
 
 AnyLmHead DecoderBuilder::lm_head() {
-  Linear projection = loader_.has("output.weight")
-                          ? loader_.linear("output", config_.info.vocabulary, config_.info.width)
-                          : Linear(table());
+  const std::int64_t v = config_.info.vocabulary;
+  const WeightVector bias =
+      loader_.has("output.bias") ? loader_.vector("output.bias", v) : WeightVector();
+  Linear projection(loader_.has("output.weight")
+                        ? loader_.matrix("output.weight", v, config_.info.width)
+                        : table(),
+                    bias);
   return AnyLmHead(std::make_shared<const VocabularyHead>(std::move(projection), final_cap_));
 }
 
@@ -26,6 +48,24 @@ RmsNorm DecoderBuilder::layer_norm(LayerIndex layer, std::string_view ingredient
 std::optional<RmsNorm> DecoderBuilder::final_norm(LayerRange range) {
   if (range.end.value() != config_.info.layers) return std::nullopt;
   return norm("output_norm.weight", config_.info.width);
+}
+
+LayerNorm DecoderBuilder::centered_norm(std::string_view stem) {
+  const std::int64_t d = config_.info.width;
+  return {loader_.vector(fmt::format("{}.weight", stem), d),
+          loader_.vector(fmt::format("{}.bias", stem), d), config_.norm_epsilon};
+}
+
+std::optional<LayerNorm> DecoderBuilder::final_centered_norm(LayerRange range) {
+  if (range.end.value() != config_.info.layers) return std::nullopt;
+  return centered_norm("output_norm");
+}
+
+Mlp DecoderBuilder::ungated_mlp(LayerIndex layer, GateActivation activation) {
+  const std::int64_t d = config_.info.width;
+  const std::int64_t f = config_.feed_forward;
+  return {activation, loader_.linear(layer_name(layer, "ffn_up"), f, d),
+          loader_.linear(layer_name(layer, "ffn_down"), d, f)};
 }
 
 Mlp DecoderBuilder::gated_mlp(LayerIndex layer, GateActivation activation) {

@@ -33,18 +33,26 @@ class DecoderBuilder : public ModelBuilder {
   /// What a family sets before the parts are asked for.
   void scale_embedding(float scale) { embedding_scale_ = scale; }
   void cap_logits(float cap) { final_cap_ = cap; }
+  /// A learned vector a position, position_embd [P, D], which ends the context.
+  void learn_positions();
+  /// The first of the token types, token_types [2, D], and a norm over the sum, token_embd_norm.
+  void normalize_embedding() { normalized_embedding_ = true; }
 
   RmsNorm norm(std::string_view name, std::int64_t width);
   RmsNorm layer_norm(LayerIndex layer, std::string_view ingredient);
   /// The norm behind the last layer, where `range` holds that.
   std::optional<RmsNorm> final_norm(LayerRange range);
+  /// STEM.weight and STEM.bias, [D] each, and those behind the last layer.
+  LayerNorm centered_norm(std::string_view stem);
+  std::optional<LayerNorm> final_centered_norm(LayerRange range);
   Mlp gated_mlp(LayerIndex layer, GateActivation activation);
   MoE moe(LayerIndex layer, GateActivation activation);
   /// What a layer of a model that may have experts has: a schedule visits it.
   std::variant<Mlp, MoE> feed_forward(LayerIndex layer, GateActivation activation);
+  Mlp ungated_mlp(LayerIndex layer, GateActivation activation);
 
-  /// The attention of a layer; queries and keys are normalized where the checkpoint has norms for
-  /// them.
+  /// The attention of a layer, its projections apart or fused as attn_qkv; queries and keys are
+  /// normalized where the checkpoint has norms for them.
   template <Attention A>
   A attention(LayerIndex layer, const AttentionConfig& shape, RotaryRows rows,
               std::shared_ptr<const Rotary> rotary, typename A::Mask mask = {}) {
@@ -53,13 +61,17 @@ class DecoderBuilder : public ModelBuilder {
       return HeadRows{count, config_.head_dim, config_.rotary_dims, rows};
     };
     const std::int64_t d = config_.info.width;
+    const std::int64_t keys = std::int64_t{shape.kv_heads} * shape.head_dim;
+    loader_.split(name("attn_qkv"), {{name("attn_q"), std::int64_t{shape.heads} * shape.head_dim},
+                                     {name("attn_k"), keys},
+                                     {name("attn_v"), keys}});
     A built =
         A(shape, loader_.rotary_linear(name("attn_q"), heads(shape.heads), d),
           loader_.rotary_linear(name("attn_k"), heads(shape.kv_heads), d),
           loader_.linear(name("attn_v"), std::int64_t{shape.kv_heads} * shape.head_dim, d),
           loader_.linear(name("attn_output"), d, std::int64_t{shape.heads} * shape.head_dim), mask)
-            .with_rotary(std::move(rotary))
-            .with_paged_attn({});
+            .with_rotary(std::move(rotary));
+    if constexpr (A::Mask::kCausal) built = std::move(built).with_paged_attn({});
     if (!loader_.has(name("attn_q_norm.weight"))) return built;
     RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
     return std::move(built).with_qk_norm(std::move(query_norm),
@@ -75,6 +87,7 @@ class DecoderBuilder : public ModelBuilder {
   WeightLoader loader_;
   float embedding_scale_ = 1.0f;
   float final_cap_ = 0.0f;
+  bool normalized_embedding_ = false;
   std::shared_ptr<const WeightMatrix> table_;
 };
 

@@ -33,31 +33,27 @@ const StoredTensor* WeightLoader::find(std::string_view name) const {
   return slice != slices_.end() ? &slice->second : weights_.find(name);
 }
 
-void WeightLoader::split(std::string_view stem, std::span<const Slice> slices) {
+void WeightLoader::split(std::string_view stem, std::initializer_list<Slice> slices) {
   std::int64_t rows = 0;
   for (const Slice& slice : slices) rows += slice.rows;
   for (const std::string_view kind : {"weight", "bias"}) {
     const StoredTensor* whole = weights_.find(fmt::format("{}.{}", stem, kind));
     if (whole == nullptr) continue;
-    const bool is_matrix = whole->shape.rank() == 2;
     if (whole->shape[0] != rows) {
       throw FormatError("{}: tensor {} is {}, but the model's description gives it {} rows",
                         weights_.origin(), quoted(whole->name), whole->shape.to_string(), rows);
     }
-    std::size_t begin = 0;
+    std::int64_t begin = 0;
     for (const Slice& slice : slices) {
-      const auto count = static_cast<std::size_t>(slice.rows);
-      if (!is_matrix && count % whole->format->block_elements != 0) {
-        throw UnsupportedError("{}: tensor {} can't be cut within a block of {}", weights_.origin(),
-                               quoted(whole->name), whole->format->name);
+      const bool whole_blocks = slice.rows % whole->format->block_elements == 0;
+      if (whole->shape.rank() == 1 && (whole->made != nullptr || !whole_blocks)) {
+        throw UnsupportedError("{}: tensor {} can't be cut after {} elements", weights_.origin(),
+                               quoted(whole->name), slice.rows);
       }
-      const std::size_t bytes = is_matrix ? count * row_bytes(*whole->format, whole->shape[1])
-                                          : row_bytes(*whole->format, slice.rows);
       const auto at = slices_.try_emplace(fmt::format("{}.{}", slice.stem, kind)).first;
-      at->second = {at->first, whole->format,
-                    is_matrix ? Shape{slice.rows, whole->shape[1]} : Shape{slice.rows},
-                    whole->bytes.subspan(begin, bytes)};
-      begin += bytes;
+      at->second = whole->members(begin, slice.rows);
+      at->second.name = at->first;
+      begin += slice.rows;
     }
   }
 }

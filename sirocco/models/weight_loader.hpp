@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,7 +43,7 @@ class WeightLoader {
   };
   /// From now on, the rows of STEM.weight (and the elements of STEM.bias) are found as the tensors
   /// of `slices`, one after another. Nothing happens where there is no such tensor.
-  void split(std::string_view stem, std::span<const Slice> slices);
+  void split(std::string_view stem, std::initializer_list<Slice> slices);
 
   /// A matrix [outputs, inputs].
   std::shared_ptr<const WeightMatrix> matrix(std::string_view name, std::int64_t outputs,

@@ -89,6 +89,10 @@ void LanguagePipeline::finish_construction() {
   if (options_.context < 1) {
     throw InvalidArgument("the context is {} positions; it must be at least 1", options_.context);
   }
+  if (info_.position_limit != 0 && options_.context > info_.position_limit) {
+    throw InvalidArgument("a context of {} positions was asked for, but the model has {}",
+                          options_.context, info_.position_limit);
+  }
   cache.positions = options_.cache_positions == 0 ? options_.context : options_.cache_positions;
   pools_ = std::make_shared<CachePools>(std::move(layouts), cache);
   options_.context = static_cast<std::int32_t>(
