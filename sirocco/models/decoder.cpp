@@ -52,11 +52,9 @@ Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context
   return Hidden(context, {.f32 = x, .q8 = {}});
 }
 
-Tensor normalized_outputs(const Tensor& x, const FinalNorm& norm, TransformContext& context) {
+Tensor output_rows(const Tensor& x, TransformContext& context) {
   const Tensor out = context.held().tensor(DType::kF32, {context.outputs().rows(), x.columns()});
   context.ops().gather_rows(x, context.outputs(), out);
-  if (const auto* rms = std::get_if<RmsNorm>(&norm)) rms->apply(out, context);
-  if (const auto* centered = std::get_if<LayerNorm>(&norm)) centered->apply(out, context);
   return out;
 }
 

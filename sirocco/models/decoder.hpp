@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 #include <utility>
-#include <variant>
 
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/layer_schedule.hpp"
@@ -32,18 +31,19 @@ class TokenEmbedding {
   std::optional<LayerNorm> norm_;
 };
 
-/// What stands behind the last layer.
-struct NoNorm {};
-using FinalNorm = std::variant<NoNorm, RmsNorm, LayerNorm>;
+/// The rows of `x` that the context's outputs name: f32 [R, D], held for the step.
+Tensor output_rows(const Tensor& x, TransformContext& context);
 
-/// The rows of `x` that the context's outputs name, normalized: f32 [R, D], held for the step.
-Tensor normalized_outputs(const Tensor& x, const FinalNorm& norm, TransformContext& context);
+/// What stands behind the last layer of a model that normalizes within its layers.
+struct NoNorm {
+  void apply(const Tensor& /*x*/, TransformContext& /*context*/) const {}
+};
 
 /// A run of a model's layers and, with the last one, its final norm.
-template <class... Blocks>
-class DecoderBlocks {
+template <class FinalNorm, class... Blocks>
+class LayerStack {
  public:
-  DecoderBlocks(LayerSchedule<Blocks...> layers, std::optional<FinalNorm> final_norm)
+  LayerStack(LayerSchedule<Blocks...> layers, std::optional<FinalNorm> final_norm)
       : layers_(std::move(layers)),
         layout_(layers_.cache_layout()),
         final_norm_(std::move(final_norm)) {}
@@ -51,8 +51,9 @@ class DecoderBlocks {
   Hidden transform(Hidden hidden, TransformContext& context) const {
     layers_.forward(hidden.values(), context);
     if (!final_norm_) return hidden;
-    return Hidden(context,
-                  {.f32 = normalized_outputs(hidden.values(), *final_norm_, context), .q8 = {}});
+    const Tensor rows = output_rows(hidden.values(), context);
+    final_norm_->apply(rows, context);
+    return Hidden(context, {.f32 = rows, .q8 = {}});
   }
   const CacheLayout& cache_layout() const { return layout_; }
 
@@ -61,6 +62,9 @@ class DecoderBlocks {
   CacheLayout layout_;
   std::optional<FinalNorm> final_norm_;
 };
+
+template <class... Blocks>
+using DecoderBlocks = LayerStack<RmsNorm, Blocks...>;
 
 /// The vocabulary head: a projection, and a soft cap where the model has one (Gemma 2).
 class VocabularyHead {

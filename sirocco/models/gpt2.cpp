@@ -12,9 +12,8 @@ class Gpt2Builder final : public DecoderBuilder {
  public:
   Gpt2Builder(const Metadata& metadata, const WeightSource& weights, Backend& backend,
               LoadProgress progress)
-      : DecoderBuilder(
-            read_decoder_config(ConfigReader(metadata), weights, "attention.layer_norm_epsilon"),
-            weights, backend, std::move(progress)) {
+      : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights), weights, backend,
+                       std::move(progress)) {
     learn_positions();
   }
 
@@ -31,8 +30,8 @@ class Gpt2Builder final : public DecoderBuilder {
                                                             RotaryRows::kHalfSplit, nullptr),
                                  ungated_mlp(layer, GateActivation::kGeluTanh)));
     }
-    return AnyBlocks(std::make_shared<const DecoderBlocks<Gpt2Block>>(std::move(layers),
-                                                                      final_centered_norm(range)));
+    return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Gpt2Block>>(
+        std::move(layers), final_centered_norm(range)));
   }
 };
 

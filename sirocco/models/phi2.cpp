@@ -12,9 +12,8 @@ class Phi2Builder final : public DecoderBuilder {
  public:
   Phi2Builder(const Metadata& metadata, const WeightSource& weights, Backend& backend,
               LoadProgress progress)
-      : DecoderBuilder(
-            read_decoder_config(ConfigReader(metadata), weights, "attention.layer_norm_epsilon"),
-            weights, backend, std::move(progress)) {}
+      : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights), weights, backend,
+                       std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
@@ -30,8 +29,8 @@ class Phi2Builder final : public DecoderBuilder {
                                                RotaryRows::kHalfSplit, rotary),
                     ungated_mlp(layer, GateActivation::kGeluTanh)));
     }
-    return AnyBlocks(std::make_shared<const DecoderBlocks<Phi2Block>>(std::move(layers),
-                                                                      final_centered_norm(range)));
+    return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Phi2Block>>(
+        std::move(layers), final_centered_norm(range)));
   }
 };
 
