@@ -71,6 +71,7 @@ NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
     "mlp.gate": "ffn_gate_inp",
+    "mlp.router": "ffn_gate_inp",
 }
 # What one name means differs: with norms on both sides, the one behind attention is named as Llama's in front of the MLP.
 PRE_NORM = {"post_attention_layernorm": "ffn_norm"}
@@ -114,6 +115,10 @@ def write_rotary_keys(writer: gguf.GGUFWriter, rotary: dict) -> None:
     if rotary["rope_type"] == "linear":
         writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
         writer.add_rope_scaling_factor(rotary["factor"])
+    elif rotary["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rotary["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rotary["original_max_position_embeddings"])
 
 
 def write_llama_keys(writer: gguf.GGUFWriter, config: transformers.LlamaConfig) -> None:
@@ -173,9 +178,13 @@ def write_qwen3_moe_keys(writer: gguf.GGUFWriter, config: transformers.Qwen3MoeC
         writer.add_expert_weights_norm(False)
 
 
+def layer_of(name: str) -> str:
+    return name.removeprefix("model.layers.").split(".")[0]
+
+
 def expand_experts(name: str, values: Array, _: transformers.PretrainedConfig) -> dict[str, Array]:
     """All experts of a layer are one tensor; gate and up, one above the other there, are two."""
-    *_, layer, _, _, part = ("." * 4 + name).split(".")
+    layer, part = layer_of(name), name.split(".")[-1]
     if part == "gate_up_proj":
         gate, up = np.split(values, 2, axis=1)
         return {f"blk.{layer}.ffn_gate_exps.weight": gate, f"blk.{layer}.ffn_up_exps.weight": up}
@@ -206,6 +215,31 @@ def write_phi2_keys(writer: gguf.GGUFWriter, config: transformers.PhiConfig) -> 
     writer.add_layer_norm_eps(config.layer_norm_eps)
     per_head = config.hidden_size // config.num_attention_heads
     writer.add_rope_dimension_count(int(config.rope_parameters["partial_rotary_factor"] * per_head))
+
+
+def write_gpt_oss_keys(writer: gguf.GGUFWriter, config: transformers.GptOssConfig) -> None:
+    write_common_keys(writer, config)
+    write_expert_keys(writer, config)
+    writer.add_expert_feed_forward_length(config.intermediate_size)
+    writer.add_sliding_window(config.sliding_window)
+    write_rotary_keys(writer, config.rope_parameters)
+
+
+def expand_gpt_oss(name: str, values: Array, _: transformers.PretrainedConfig) -> dict[str, Array]:
+    """Experts are stored [inputs, outputs], gate and up in turn; the norm in front of them has a name of its own."""
+    layer, part = layer_of(name), name.split(".")[-1]
+    if part == "sinks":
+        return {f"blk.{layer}.attn_sinks.weight": values}
+    if name.endswith("post_attention_layernorm.weight"):
+        return {f"blk.{layer}.post_attention_norm.weight": values}
+    if ".experts." not in name:
+        return {}
+    kind = "bias" if part.endswith("_bias") else "weight"
+    if kind == "weight":
+        values = values.swapaxes(1, 2)
+    if part.startswith("gate_up_proj"):
+        return {f"blk.{layer}.ffn_gate_exps.{kind}": values[:, ::2], f"blk.{layer}.ffn_up_exps.{kind}": values[:, 1::2]}
+    return {f"blk.{layer}.ffn_down_exps.{kind}": values}
 
 
 def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
@@ -248,6 +282,8 @@ FAMILIES = {
                        expand=expand_experts),
     "gpt2": Family(transformers.GPT2Config, transformers.GPT2LMHeadModel, write_gpt2_keys, convert_gpt2),
     "phi2": Family(transformers.PhiConfig, transformers.PhiForCausalLM, write_phi2_keys, as_is),
+    "gpt-oss": Family(transformers.GptOssConfig, transformers.GptOssForCausalLM, write_gpt_oss_keys, as_is,
+                      expand=expand_gpt_oss),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
                      norms_around_zero=True),
     "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
@@ -359,6 +395,20 @@ MODELS = {
              vocab_size=149, max_position_embeddings=256, tie_word_embeddings=False, rope_parameters={
                  "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}),
         also=(Format.Q8_0, Format.Q4_1), gain=2.0),
+    "gpt-oss": Tiny(
+        "gpt-oss", "sinks, biases everywhere, clamped experts, a window of 17 on every other layer, YaRN without "
+        "truncation, three KV heads",
+        shape(3, 44, 6, 3, 12, 40, 151) | dict(tie_word_embeddings=False, num_local_experts=5, num_experts_per_tok=2,
+                                               sliding_window=17, rope_parameters={
+            "rope_type": "yarn", "rope_theta": 150000.0, "factor": 32.0, "beta_fast": 32.0, "beta_slow": 1.0,
+            "truncate": False, "original_max_position_embeddings": 128})),
+    "gpt-oss-wide": Tiny(
+        "gpt-oss", "whole blocks of 32, experts in MXFP4",
+        shape(2, 64, 4, 1, 16, 96, 144) | dict(tie_word_embeddings=False, num_local_experts=8, num_experts_per_tok=4,
+                                               sliding_window=24, rope_parameters={
+            "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
+            "truncate": False, "original_max_position_embeddings": 256}),
+        also=(Format.MXFP4,)),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",
@@ -396,7 +446,8 @@ def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
         elif name.endswith("bias") or parameter.ndim == 1:
             values = 0.3 * normal
         else:
-            values = normal / math.sqrt(parameter.shape[-1])
+            transposed = parameter.ndim == 3 and tiny.family == "gpt-oss"
+            values = normal / math.sqrt(parameter.shape[1 if transposed else -1])
             if tiny.gain != 1 and gguf_name(name, model.config).startswith("blk."):
                 values = tiny.gain * values
         values = values.astype(np.float16 if tiny.stored == Format.F16 and parameter.ndim == 2 else np.float32)
@@ -434,6 +485,7 @@ FILE_TYPES = {
     Format.Q5_0: gguf.LlamaFileType.MOSTLY_Q5_0,
     Format.Q5_1: gguf.LlamaFileType.MOSTLY_Q5_1,
     Format.Q8_0: gguf.LlamaFileType.MOSTLY_Q8_0,
+    Format.MXFP4: gguf.LlamaFileType.MOSTLY_MXFP4_MOE,
 }
 
 
@@ -462,6 +514,8 @@ def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format
         values = np.ascontiguousarray(values, np.float32)
         plain = values.ndim == 1 or tensor_name.endswith(".bias") or "ffn_gate_inp" in tensor_name
         chosen = Format.F32 if plain else format if values.shape[-1] % block == 0 else Format.F16
+        if chosen == Format.MXFP4 and "_exps" not in tensor_name:
+            chosen = Format.Q8_0  # it is made for experts
         writer.add_tensor(tensor_name, gguf.quants.quantize(values, chosen), raw_dtype=chosen)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -23,7 +23,7 @@ from gguf.quants import dequantize, quantize
 SCALES = {
     Type.F32: [], Type.F16: [], Type.BF16: [],
     Type.Q4_0: [0], Type.Q4_1: [0, 2], Type.Q5_0: [0], Type.Q5_1: [0, 2], Type.Q8_0: [0],
-    Type.Q4_K: [0, 2], Type.Q6_K: [208],
+    Type.Q4_K: [0, 2], Type.Q6_K: [208], Type.MXFP4: [],
 }
 ENCODED = {Type.F32, Type.F16, Type.BF16, Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0}
 

@@ -34,11 +34,16 @@ def gelu_tanh(x: Array) -> Array:
     return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
 
 
+def clamped_swish(gate: Array, up: Array) -> Array:
+    gate, up = np.minimum(gate, 7), np.clip(up, -7, 7)
+    return gate / (1 + np.exp(-1.702 * gate)) * (up + 1)
+
+
 @dataclasses.dataclass(frozen=True)
 class Family:
     """What the architecture's name says and the file's metadata doesn't."""
 
-    activation: Callable[[Array], Array]
+    activation: Callable[[Array], Array] | Callable[[Array, Array], Array]
     adjacent_pairs: bool  # rotary pairs are (2i, 2i+1); otherwise (i, i + E/2)
     sandwich: bool = False  # norms also behind attention and feed-forward
     scaled_embedding: bool = False  # by sqrt(D)
@@ -46,6 +51,8 @@ class Family:
     local_freq_base: float | None = None  # default rotary base of local layers; None: as the global ones
     local_scaled: bool = False  # rope.scaling.* holds for local layers too
     window_everywhere: bool = False  # where there is one
+    softmax_of_chosen: bool = False  # the router's logits choose, and a softmax over the chosen ones weighs
+    yarn_truncated: bool = True  # bounds between fast and slow pairs are whole numbers
     normalized_experts: bool = False  # weights of the chosen experts sum to one, unless the file says otherwise
     parallel: bool = False  # attention and feed-forward read the same norm
     rotary: bool = True
@@ -59,6 +66,8 @@ FAMILIES = {
     "qwen3moe": Family(silu, adjacent_pairs=False, normalized_experts=True),
     "gpt2": Family(gelu_tanh, adjacent_pairs=False, rotary=False),
     "phi2": Family(gelu_tanh, adjacent_pairs=False, parallel=True),
+    "gpt-oss": Family(clamped_swish, adjacent_pairs=False, window_period=2, local_scaled=True, yarn_truncated=False,
+                      softmax_of_chosen=True),
     "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
                      local_scaled=True, scale_by_model_width=46),
     "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
@@ -72,11 +81,12 @@ class Rotary:
 
     frequencies: Array
     adjacent_pairs: bool
+    magnitude: float = 1.0
 
     def __call__(self, x: Array, positions: Array) -> Array:
         """x [T, heads, E], rotated; dimensions beyond the rotary ones pass through."""
         angle = positions[:, None] * self.frequencies[None, :]
-        cos, sin = np.cos(angle)[:, None, :].astype(x.dtype), np.sin(angle)[:, None, :].astype(x.dtype)
+        cos, sin = (x.dtype.type(self.magnitude) * f(angle)[:, None, :].astype(x.dtype) for f in (np.cos, np.sin))
         half = len(self.frequencies)
         out = x.copy()
         first, second = (slice(0, 2 * half, 2), slice(1, 2 * half, 2)) if self.adjacent_pairs else (
@@ -92,7 +102,7 @@ class Weight:
     integer: bool  # a block format of integers: its activations may be rounded
 
 
-INTEGER_FORMATS = {q for q in gguf.GGMLQuantizationType if q.name.startswith(("Q", "IQ", "TQ"))}
+INTEGER_FORMATS = {q for q in gguf.GGMLQuantizationType if q.name.startswith(("Q", "IQ", "TQ", "MX"))}
 
 
 def round_to_int8_blocks(x: Array, block: int = 32) -> Array:
@@ -143,7 +153,24 @@ class Model:
             frequencies = frequencies / self.weight("rope_freqs.weight").values.reshape(-1)
         if self.key("rope.scaling.type", "none") == "linear" and (not local or self.family.local_scaled):
             frequencies = frequencies / self.key("rope.scaling.factor")
-        return Rotary(frequencies, self.family.adjacent_pairs)
+        magnitude = 1.0
+        if self.key("rope.scaling.type", "none") == "yarn":
+            factor = self.key("rope.scaling.factor")
+            frequencies = self.yarn(frequencies, base, factor)
+            magnitude = 0.1 * np.log(factor) + 1
+        return Rotary(frequencies, self.family.adjacent_pairs, magnitude)
+
+    def yarn(self, frequencies: Array, base: float, factor: float) -> Array:
+        """Pairs that turn 32 times in the original context or more stay, those that turn once or less are divided."""
+        turns = self.key("rope.scaling.original_context_length") * frequencies / (2 * np.pi)
+        # log(turns) falls evenly with the pair, so the bounds are found on that line.
+        pairs = len(frequencies)
+        fast, slow = (np.log(turns[0] / n) / np.log(base) * pairs for n in (32, 1))
+        if self.family.yarn_truncated:
+            fast, slow = np.floor(fast), np.ceil(slow)
+        fast, slow = max(fast, 0), min(slow, 2 * pairs - 1)
+        share = np.clip((np.arange(pairs) - fast) / (slow - fast or 0.001), 0, 1)
+        return frequencies * (1 - share) + frequencies / factor * share
 
     def is_local(self, layer: int) -> bool:
         if not self.window or not self.family.window_period:
@@ -201,8 +228,12 @@ class Model:
             if self.attention_cap:
                 scores = np.tanh(scores / self.attention_cap) * self.attention_cap
             scores = np.where(visible, scores, -np.inf)
-            p = np.exp(scores - scores.max(-1, keepdims=True))
-            out[:, head] = (p / p.sum(-1, keepdims=True)) @ v[:, shared]
+            largest = scores.max(-1, keepdims=True)
+            p = np.exp(scores - largest)
+            total = p.sum(-1, keepdims=True)
+            if name + "attn_sinks.weight" in self.tensors:
+                total = total + np.exp(self.get(name + "attn_sinks.weight").values[head] - largest)
+            out[:, head] = (p / total) @ v[:, shared]
         return self.linear(out.reshape(t, -1), name + "attn_output")
 
     def feed_forward(self, x: Array, layer: int) -> Array:
@@ -221,7 +252,9 @@ class Model:
         if f"{name}ffn_gate{kind}.weight" not in self.tensors:
             return self.linear(self.family.activation(self.linear(x, f"{name}ffn_up{kind}")), f"{name}ffn_down{kind}")
         gate, up = (self.linear(x, f"{name}ffn_{part}{kind}", expert) for part in ("gate", "up"))
-        return self.linear(self.family.activation(gate) * up, f"{name}ffn_down{kind}", expert)
+        both = self.family.activation is clamped_swish
+        inner = self.family.activation(gate, up) if both else self.family.activation(gate) * up
+        return self.linear(inner, f"{name}ffn_down{kind}", expert)
 
     def route(self, x: Array, name: str) -> Array:
         """[T, E]: what each expert counts for, 0 where it wasn't chosen."""
@@ -233,7 +266,7 @@ class Model:
         for t, row in enumerate(scores):
             chosen = np.argsort(-row, kind="stable")[:self.key("expert_used_count")]
             weights = row[chosen]
-            if self.key("expert_weights_norm", self.family.normalized_experts):
+            if self.family.softmax_of_chosen or self.key("expert_weights_norm", self.family.normalized_experts):
                 weights = weights / weights.sum()
             out[t, chosen] = weights
         return out
@@ -253,7 +286,8 @@ class Model:
                 x = x + self.attention(same, layer) + self.feed_forward(same, layer)
                 continue
             x = x + behind(self.attention(self.norm(x, name + "attn_norm"), layer), name + "post_attention_norm")
-            x = x + behind(self.feed_forward(self.norm(x, name + "ffn_norm"), layer), name + "post_ffw_norm")
+            inner = "ffn_norm" if name + "ffn_norm.weight" in self.tensors else "post_attention_norm"
+            x = x + behind(self.feed_forward(self.norm(x, name + inner), layer), name + "post_ffw_norm")
         return self.norm(x, "output_norm")
 
     def lm_head(self, hidden: Array) -> Array:

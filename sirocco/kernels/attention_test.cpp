@@ -101,15 +101,22 @@ struct Sequences {
 struct Options {
   MaskSpec mask;
   float logit_cap = 0.0f;
+  std::vector<float> sinks = {};  ///< by head, again and again
+  float sink(std::int64_t head) const {
+    return sinks[static_cast<std::size_t>(head) % sinks.size()];
+  }
 };
 
 AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const Options& options,
-                      const Tensor& q, const Tensor& out) {
+                      const Tensor& q, std::vector<float>& sinks, const Tensor& out) {
+  if (!options.sinks.empty())
+    for (std::int64_t h = 0; h < in.shape.heads; ++h) sinks.push_back(options.sink(h));
   return {.q = q,
           .cache = cache.view(),
           .mask = options.mask,
           .scale = 1.0f / std::sqrt(static_cast<float>(in.shape.key_dim)),
           .logit_cap = options.logit_cap,
+          .sinks = sinks.empty() ? Tensor() : tensor_of(sinks, {in.shape.heads}),
           .out = out};
 }
 
@@ -150,8 +157,9 @@ std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const
     backend.write_cache(batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
                         tensor_of(v, {rows, g.kv_heads, g.value_dim}), cache.view());
     const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
-    backend.attention(
-        batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}), output));
+    std::vector<float> sinks;
+    backend.attention(batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}),
+                                     sinks, output));
     for (std::size_t s = 0; s < count; ++s) {
       const std::int64_t width = g.heads * g.value_dim;
       results[s].insert(results[s].end(), out.begin() + row_begin[s] * width,
@@ -176,7 +184,7 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
       const std::int64_t high =
           options.mask.causal ? t + 1 : std::min(length, t + std::int64_t{options.mask.window});
       std::vector<double> sum(static_cast<std::size_t>(g.value_dim));
-      double total = 0;
+      double total = options.sinks.empty() ? 0.0 : std::exp(double{options.sink(h)});
       for (std::int64_t j = low; j < high; ++j) {
         double score = 0;
         for (std::int64_t e = 0; e < g.key_dim; ++e)
@@ -207,6 +215,7 @@ const std::vector<Options> kMasks = {
     {.mask = {.causal = false, .window = 70}},
     {.mask = {.causal = false, .window = 3}},
     {.mask = {}, .logit_cap = 1.0f},
+    {.mask = {.causal = true, .window = 60}, .sinks = {0.5f, -3.0f, 4.0f, 20.0f, -40.0f}},
 };
 
 TEST(Attention, IsSoftmaxAttention) {

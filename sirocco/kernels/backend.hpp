@@ -108,7 +108,12 @@ struct ExpertRows {
   Tensor begin;    ///< i32 [E + 1]: expert e has the grouped rows [begin[e], begin[e + 1])
 };
 
-enum class GateActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
+enum class GateActivation : std::uint8_t {
+  kSilu,
+  kGeluTanh,
+  kGeluErf,
+  kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
+};
 
 /// The rows of a step, as tensors of the backend. S sequences stand one after another; sequence s
 /// owns the rows [row_begin[s], row_begin[s + 1]), at consecutive positions.
@@ -151,6 +156,7 @@ struct AttentionArgs {
   MaskSpec mask;
   float scale = 1.0f;      ///< of the dot products
   float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
+  Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
   Tensor out;              ///< f32 [T, H, value_dim]
 };
 
@@ -224,7 +230,8 @@ class Backend {
   /// [T, D].
   virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
 
-  /// activation(gate) · up, in the forms that `out` has. f32 [T, F] each; `out.f32` may be `gate`.
+  /// activation(gate) · up, or as the activation says, in the forms that `out` has. f32 [T, F]
+  /// each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
                     const Activations& out) = 0;
 

@@ -133,7 +133,8 @@ struct AttentionTask {
   std::int32_t window;
   bool causal;
   float scale;
-  float logit_cap;  ///< 0 for none
+  float logit_cap;     ///< 0 for none
+  const float* sinks;  ///< [heads], or null
 };
 
 /// The position behind the last one that a query at `position` sees.
@@ -151,8 +152,8 @@ constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
   return 32 + (value_dim + 15) / 16 * 16;
 }
 
-inline constexpr int kPanelFormats = 10;
-inline constexpr int kGateActivations = 3;
+inline constexpr int kPanelFormats = 11;
+inline constexpr int kGateActivations = 4;
 
 struct CpuKernels {
   const char* name;

@@ -88,7 +88,9 @@ class StoredMatrix {
     };
     for (std::size_t b = 0; b < blocks; ++b) {
       std::byte* block = bytes_.data() + b * format.block_bytes;
-      if (format.id == FormatId::kQ4_K) {
+      if (format.id == FormatId::kMXFP4) {
+        block[0] = static_cast<std::byte>(117 + byte(random) % 6);
+      } else if (format.id == FormatId::kQ4_K) {
         set_scale(block);
         set_scale(block + 2);
       } else {

@@ -25,6 +25,9 @@
 ///   silu(x)  x / (1 + exp(-x))
 ///   gelu tanh, erf: (0.5·x) · (1 + tanh((√(2/π)·x) · fma(0.044715·x, x, 1))), with erf(√½·x)
 ///
+///   clamped swish  with g = min(gate, 7) and u = max(-7, min(up, 7)):
+///            (g / (1 + exp(-(1.702·g)))) · (u + 1)
+///
 /// Rows
 ///   quantize a block of 32: amax = the largest |x|; if not amax >= kQ8Smallest, scale and quants
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
@@ -44,7 +47,7 @@
 /// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0. For
 ///   integer panels, block by block of 32, with a and a_s the block's quants and scale, `sum` of
 ///   its quants, and isum = Σ (q - bias)·a, exact:
-///     Scale     acc = fma(float(isum), d·a_s, acc)
+///     Scale     acc = fma(float(isum), d·a_s, acc); kT4Scale with the table's values for q - bias
 ///     ScaleMin  … and then acc = fma(m, a_s·float(sum), acc)
 ///     U4Super   acc = fma(float(isum), (d·float(s))·a_s, acc);
 ///               acc = fma(-(dmin·float(t)), a_s·float(sum), acc)
@@ -66,7 +69,8 @@
 ///     visible l[i] = fma(l[i], c, ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48]) acc = acc·c, then
 ///     for visible j in order acc[d] = fma(p_j, V[j][d], acc[d])
 ///   Spans A, B are merged from left to right: m = max(mA, mB), a = exp(mA - m), b = exp(mB - m),
-///     l = fma(lB, b, lA·a), acc = fma(accB, b, accA·a).   out = acc · (1 / tree(l)).
+///     l = fma(lB, b, lA·a), acc = fma(accB, b, accA·a).   out = acc · (1 / tree(l)), or with a
+///     sink for the head acc · (1 / (tree(l) + exp(sink - m))).
 namespace sirocco::numerics {
 
 inline constexpr int kLanes = 16;
@@ -107,6 +111,8 @@ inline constexpr float kCos[] = {0x1.55554ap-5f, -0x1.6c0c82p-10f, 0x1.99ff3ep-1
 inline constexpr float kSqrt2OverPi = 0x1.988454p-1f;
 inline constexpr float kSqrtHalf = 0x1.6a09e6p-1f;
 inline constexpr float kGeluCubic = 0.044715f;
+inline constexpr float kSwishSlope = 1.702f;
+inline constexpr float kSwishLimit = 7.0f;
 
 /// Blocks whose largest magnitude is below this are zero: 127 / amax must stay finite.
 inline constexpr float kQ8Smallest = 1e-35f;

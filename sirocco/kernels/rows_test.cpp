@@ -276,7 +276,8 @@ TEST(Rows, GateAgreesInEveryTier) {
     const std::vector<float> g = awkward_floats(random, rows * columns);
     const std::vector<float> u = random_floats(random, rows * columns);
     for (const GateActivation activation :
-         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf}) {
+         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf,
+          GateActivation::kClampedSwish}) {
       expect_same_everywhere([&](Backend& backend) {
         std::vector<std::uint8_t> bytes;
         std::vector<float> gate = g;
@@ -303,6 +304,15 @@ TEST(Rows, GateIsActivationTimesUp) {
   backend->gate(GateActivation::kSilu, in, tensor_of(up, {1, 2}), {in, {}});
   EXPECT_FLOAT_EQ(gate[0], 3.0f * ref::silu(1.0f));
   EXPECT_FLOAT_EQ(gate[1], 5.0f * ref::silu(-2.0f));
+  gate = {1.0f, -2.0f, 9.0f, -30.0f};
+  up = {3.0f, -8.0f, 0.5f, 100.0f};
+  const Tensor four = tensor_of(gate, {1, 4});
+  backend->gate(GateActivation::kClampedSwish, four, tensor_of(up, {1, 4}), {four, {}});
+  const auto swish = [](double x) { return x / (1.0 + std::exp(-1.702 * x)); };
+  EXPECT_NEAR(gate[0], swish(1.0) * 4.0, 1e-5);
+  EXPECT_NEAR(gate[1], swish(-2.0) * -6.0, 1e-5);
+  EXPECT_NEAR(gate[2], swish(7.0) * 1.5, 1e-5);
+  EXPECT_NEAR(gate[3], swish(-30.0) * 8.0, 1e-5);
 }
 
 TEST(Rows, AddAndSoftCapAgreeInEveryTier) {

@@ -119,6 +119,31 @@ ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
   return e;
 }
 
+void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
+  const std::string scaling =
+      reader.text_or("rope.scaling.type", reader.has("rope.scaling.factor") ? "linear" : "none");
+  if (scaling == "linear") {
+    c.rotary_divisor = reader.positive("rope.scaling.factor");
+  } else if (scaling == "none") {
+    c.rotary_divisor = reader.positive_or("rope.scale_linear", 1.0f);
+  } else if (scaling == "yarn") {
+    if (!(c.rotary_base > 1.0f)) {
+      throw FormatError("{}: {} is {}; YaRN needs one above 1", reader.metadata().origin(),
+                        quoted(reader.path("rope.freq_base")), c.rotary_base);
+    }
+    c.yarn = YarnScaling{.factor = reader.positive("rope.scaling.factor"),
+                         .original_context = static_cast<float>(reader.dimension_or(
+                             "rope.scaling.original_context_length", c.info.context_length)),
+                         .fast = reader.positive_or("rope.scaling.yarn_beta_fast", 32.0f),
+                         .slow = reader.positive_or("rope.scaling.yarn_beta_slow", 1.0f)};
+    c.rotary_magnitude = c.yarn->magnitude() * reader.positive_or("rope.scaling.attn_factor", 1.0f);
+  } else {
+    throw UnsupportedError(
+        "{}: rotary scaling {} isn't supported; known are 'none', 'linear' and 'yarn'",
+        reader.metadata().origin(), quoted(scaling));
+  }
+}
+
 }  // namespace
 
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
@@ -141,10 +166,7 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   c.heads = reader.dimension("attention.head_count");
   c.kv_heads = reader.dimension_or("attention.head_count_kv", c.heads);
   c.head_dim = reader.dimension_or("attention.key_length", c.info.width / c.heads);
-  if (reader.dimension_or("attention.value_length", c.head_dim) != c.head_dim) {
-    throw UnsupportedError("{}: keys and values of different widths aren't supported for {}",
-                           metadata.origin(), quoted(c.info.architecture));
-  }
+  c.value_dim = reader.dimension_or("attention.value_length", c.head_dim);
   c.feed_forward = reader.dimension("feed_forward_length");
   // A model has either kind of norm, or no key at all.
   constexpr std::string_view kCenteredEpsilon = "attention.layer_norm_epsilon";
@@ -157,16 +179,7 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
                       quoted(reader.path("rope.dimension_count")), c.rotary_dims, c.head_dim);
   }
   c.rotary_base = reader.positive_or("rope.freq_base", 10000.0f);
-  const std::string scaling =
-      reader.text_or("rope.scaling.type", reader.has("rope.scaling.factor") ? "linear" : "none");
-  if (scaling == "linear") {
-    c.rotary_divisor = reader.positive("rope.scaling.factor");
-  } else if (scaling == "none") {
-    c.rotary_divisor = reader.positive_or("rope.scale_linear", 1.0f);
-  } else {
-    throw UnsupportedError("{}: rotary scaling {} isn't supported; known are 'none' and 'linear'",
-                           metadata.origin(), quoted(scaling));
-  }
+  read_scaling(reader, c);
   if (metadata.get_or<std::int64_t>(reader.path("expert_count"), 0) != 0) {
     if (router == nullptr) {
       throw UnsupportedError("{}: a mixture of experts, which isn't supported for {}",
@@ -177,17 +190,18 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   return c;
 }
 
-std::vector<float> read_frequencies(const DecoderConfig& c, WeightLoader& loader) {
+Rotary read_rotary(const DecoderConfig& c, WeightLoader& loader) {
   std::vector<float> frequencies =
-      divided(rotary_frequencies(c.rotary_dims, double{c.rotary_base}), c.rotary_divisor);
-  if (!loader.has("rope_freqs.weight")) return frequencies;
+      c.yarn ? yarn_frequencies(c.rotary_dims, double{c.rotary_base}, *c.yarn)
+             : divided(rotary_frequencies(c.rotary_dims, double{c.rotary_base}), c.rotary_divisor);
+  if (!loader.has("rope_freqs.weight")) return Rotary(std::move(frequencies), c.rotary_magnitude);
   const std::vector<float> factors = loader.floats("rope_freqs.weight", c.rotary_dims / 2);
   for (const float factor : factors) {
     if (!std::isfinite(factor) || factor <= 0.0f) {
       throw FormatError("tensor 'rope_freqs.weight' holds {}; expected positive numbers", factor);
     }
   }
-  return divided(std::move(frequencies), factors);
+  return Rotary(divided(std::move(frequencies), factors), c.rotary_magnitude);
 }
 
 }  // namespace sirocco

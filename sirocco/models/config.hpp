@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sirocco/models/model.hpp"
+#include "sirocco/nn/rotary.hpp"
 
 namespace sirocco {
 
@@ -51,23 +52,26 @@ struct DecoderConfig {
   ModelInfo info;
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;
-  std::int32_t head_dim = 0;
+  std::int32_t head_dim = 0;   ///< of queries and keys
+  std::int32_t value_dim = 0;  ///< of values
   std::int32_t feed_forward = 0;
   std::optional<ExpertConfig> experts;
   std::int32_t rotary_dims = 0;
   float rotary_base = 0.0f;
-  float rotary_divisor = 1.0f;  ///< linear scaling
+  float rotary_divisor = 1.0f;      ///< linear scaling
+  std::optional<YarnScaling> yarn;  ///< instead of it
+  float rotary_magnitude = 1.0f;    ///< of cosines and sines
   float norm_epsilon = 0.0f;
 };
 
 /// Reads it; the vocabulary's size is that of the token table. Throws UnsupportedError for a rotary
-/// scaling other than linear. `router` is how the family routes where the file doesn't say; null:
-/// the family has no experts, and a file with some is an UnsupportedError.
+/// scaling other than linear and YaRN. `router` is how the family routes where the file doesn't
+/// say; null: the family has no experts, and a file with some is an UnsupportedError.
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
                                   const RouterSpec* router = nullptr);
 
-/// Angles a position of each rotary pair: theta's, divided by the linear factor and by the
-/// checkpoint's own table (rope_freqs) where it has one.
-std::vector<float> read_frequencies(const DecoderConfig& config, class WeightLoader& loader);
+/// The rotary encoding: theta's angles, stretched as YaRN does or divided by the linear factor, and
+/// divided by the checkpoint's own table (rope_freqs) where it has one.
+Rotary read_rotary(const DecoderConfig& config, class WeightLoader& loader);
 
 }  // namespace sirocco

@@ -54,24 +54,28 @@ class DecoderBuilder : public ModelBuilder {
   /// The attention of a layer, its projections apart or fused as attn_qkv; queries and keys are
   /// normalized where the checkpoint has norms for them.
   template <Attention A>
-  A attention(LayerIndex layer, const AttentionConfig& shape, RotaryRows rows,
+  A attention(LayerIndex layer, AttentionConfig shape, RotaryRows rows,
               std::shared_ptr<const Rotary> rotary, typename A::Mask mask = {}) {
     const auto name = [&](std::string_view ingredient) { return layer_name(layer, ingredient); };
     const auto heads = [&](int count) {
       return HeadRows{count, config_.head_dim, config_.rotary_dims, rows};
     };
     const std::int64_t d = config_.info.width;
+    shape.value_dim = config_.value_dim;
+    const std::int64_t queries = std::int64_t{shape.heads} * shape.head_dim;
     const std::int64_t keys = std::int64_t{shape.kv_heads} * shape.head_dim;
-    loader_.split(name("attn_qkv"), {{name("attn_q"), std::int64_t{shape.heads} * shape.head_dim},
-                                     {name("attn_k"), keys},
-                                     {name("attn_v"), keys}});
+    const std::int64_t values = std::int64_t{shape.kv_heads} * shape.value_dim;
+    loader_.split(name("attn_qkv"),
+                  {{name("attn_q"), queries}, {name("attn_k"), keys}, {name("attn_v"), values}});
     A built =
         A(shape, loader_.rotary_linear(name("attn_q"), heads(shape.heads), d),
           loader_.rotary_linear(name("attn_k"), heads(shape.kv_heads), d),
-          loader_.linear(name("attn_v"), std::int64_t{shape.kv_heads} * shape.head_dim, d),
-          loader_.linear(name("attn_output"), d, std::int64_t{shape.heads} * shape.head_dim), mask)
+          loader_.linear(name("attn_v"), values, d),
+          loader_.linear(name("attn_output"), d, std::int64_t{shape.heads} * shape.value_dim), mask)
             .with_rotary(std::move(rotary));
     if constexpr (A::Mask::kCausal) built = std::move(built).with_paged_attn({});
+    if (loader_.has(name("attn_sinks.weight")))
+      built = std::move(built).with_sinks(loader_.vector(name("attn_sinks.weight"), shape.heads));
     if (!loader_.has(name("attn_q_norm.weight"))) return built;
     RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
     return std::move(built).with_qk_norm(std::move(query_norm),

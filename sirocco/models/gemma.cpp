@@ -30,7 +30,7 @@ class GemmaBuilder final : public DecoderBuilder {
       : GemmaBuilder(generation, ConfigReader(metadata), weights, backend, std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
-    const auto global = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
+    const auto global = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     const auto local = local_rotary_base_ ? std::make_shared<const Rotary>(rotary_frequencies(
                                                 config().rotary_dims, double{*local_rotary_base_}))
                                           : global;

@@ -37,7 +37,7 @@ class LlamaBuilder final : public DecoderBuilder {
   AnyBlocks blocks(LayerRange range, const typename A::Mask& mask) {
     using Dense = TransformerBlock<RmsNorm, A, Mlp>;
     using Sparse = TransformerBlock<RmsNorm, A, MoE>;
-    const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
+    const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Dense, Sparse> layers(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
       const LayerIndex layer(i);

@@ -107,8 +107,8 @@ TEST_F(ModelErrors, NumbersOutOfRangeNameTheirKey) {
 }
 
 TEST_F(ModelErrors, WhatIsntSupportedIsNamed) {
-  metadata_.values["llama.rope.scaling.type"] = std::string_view("yarn");
-  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'yarn'"));
+  metadata_.values["llama.rope.scaling.type"] = std::string_view("longrope");
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'longrope'"));
   metadata_.values.erase("llama.rope.scaling.type");
   metadata_.values["llama.expert_count"] = std::int64_t{8};
   metadata_.values["llama.expert_used_count"] = std::int64_t{2};

@@ -16,7 +16,7 @@ class Phi2Builder final : public DecoderBuilder {
                        std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
-    const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
+    const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Phi2Block> layers(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
       const LayerIndex layer(i);

@@ -19,7 +19,7 @@ class Qwen3Builder final : public DecoderBuilder {
                        backend, std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
-    const auto rotary = std::make_shared<const Rotary>(read_frequencies(config(), loader()));
+    const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Qwen3Block, Qwen3MoeBlock> layers(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
       const LayerIndex layer(i);

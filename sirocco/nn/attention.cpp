@@ -88,6 +88,13 @@ MaskedAttention<M> MaskedAttention<M>::with_rotary(std::shared_ptr<const Rotary>
 }
 
 template <class M>
+MaskedAttention<M> MaskedAttention<M>::with_sinks(WeightVector sinks) && {
+  require_size("the number of sinks", sinks.size(), config_.heads);
+  sinks_ = std::move(sinks);
+  return std::move(*this);
+}
+
+template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
@@ -126,6 +133,7 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
                                    .mask = mask.spec(),
                                    .scale = config_.scale,
                                    .logit_cap = config_.logit_cap,
+                                   .sinks = sinks_.tensor(),
                                    .out = mixed});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }

@@ -74,6 +74,9 @@ class MaskedAttention {
     paged_ = true;
     return std::move(*this);
   }
+  /// A learned score a head that takes part in the softmax and has no value. [heads] (Xiao et al.
+  /// 2024)
+  MaskedAttention with_sinks(WeightVector sinks) &&;
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
@@ -92,6 +95,7 @@ class MaskedAttention {
   std::optional<RmsNorm> q_norm_;
   std::optional<RmsNorm> k_norm_;
   std::shared_ptr<const Rotary> rotary_;
+  WeightVector sinks_;
   bool paged_ = false;
 };
 

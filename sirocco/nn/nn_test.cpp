@@ -54,6 +54,26 @@ TEST(Rotary, FrequenciesFallFromOneByTheBase) {
   EXPECT_FLOAT_EQ(divided(f, std::vector<float>{1.0f, 4.0f})[1], 0.0025f);
 }
 
+// transformers' values, for 16 dimensions of base 150000, factor 32, 4096 positions.
+TEST(Rotary, YarnKeepsFastPairsAndDividesSlowOnes) {
+  const YarnScaling whole{.factor = 32.0f, .original_context = 4096.0f};
+  const std::vector<float> expected = {
+      1.0f,           0.225418001f,    0.0508132726f,  0.00775546534f, 0.000914454344f,
+      1.8188337e-05f, 4.09997847e-06f, 9.24208962e-07f};
+  const std::vector<float> exact = {
+      1.0f,           0.225418001f,    0.0508132726f,  0.00679495931f, 0.000456483918f,
+      1.8188337e-05f, 4.09997847e-06f, 9.24208962e-07f};
+  const std::vector<float> f = yarn_frequencies(16, 150000.0, whole);
+  YarnScaling loose = whole;
+  loose.truncate = false;
+  const std::vector<float> g = yarn_frequencies(16, 150000.0, loose);
+  for (std::size_t i = 0; i < 8; ++i) {
+    EXPECT_NEAR(f[i], expected[i], 1e-6 * double{expected[i]}) << i;
+    EXPECT_NEAR(g[i], exact[i], 1e-6 * double{exact[i]}) << i;
+  }
+  EXPECT_FLOAT_EQ(whole.magnitude(), 1.3465736f);
+}
+
 /// What the tests of ingredients run on.
 class Ingredients : public ::testing::Test {
  protected:

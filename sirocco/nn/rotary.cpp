@@ -1,6 +1,8 @@
 #include "sirocco/nn/rotary.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "sirocco/base/error.hpp"
 
@@ -11,6 +13,36 @@ std::vector<float> rotary_frequencies(int dims, double theta) {
   std::vector<float> out(static_cast<std::size_t>(dims / 2));
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = static_cast<float>(std::pow(theta, -2.0 * static_cast<double>(i) / dims));
+  }
+  return out;
+}
+
+float YarnScaling::magnitude() const {
+  return factor <= 1.0f ? 1.0f : static_cast<float>(0.1 * std::log(double{factor}) + 1.0);
+}
+
+std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& scaling) {
+  SIROCCO_CHECK(dims > 0 && dims % 2 == 0);
+  // The pair that makes so many turns within the original context.
+  const auto pair_of = [&](double turns) {
+    const double wavelength = double{scaling.original_context} / (turns * 2.0 * std::numbers::pi);
+    return dims * std::log(wavelength) / (2.0 * std::log(theta));
+  };
+  double low = pair_of(double{scaling.fast});
+  double high = pair_of(double{scaling.slow});
+  if (scaling.truncate) {
+    low = std::floor(low);
+    high = std::ceil(high);
+  }
+  low = std::max(low, 0.0);
+  high = std::min(high, dims - 1.0);
+  if (low == high) high += 0.001;
+  std::vector<float> out(static_cast<std::size_t>(dims / 2));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / dims);
+    const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    out[i] =
+        static_cast<float>(frequency / double{scaling.factor} * ramp + frequency * (1.0 - ramp));
   }
   return out;
 }

@@ -29,6 +29,19 @@ class Rotary {
 std::vector<float> rotary_frequencies(int dims, double theta);
 /// Each frequency divided by `factor`: positions interpolated linearly. (Chen et al. 2023)
 std::vector<float> divided(std::vector<float> frequencies, float factor);
+/// How YaRN stretches a rotary encoding. (Peng et al. 2023)
+struct YarnScaling {
+  float factor = 1.0f;
+  float original_context = 0.0f;  ///< positions that the model was trained for before
+  float fast = 32.0f;             ///< what turns as often within that context keeps its frequency
+  float slow = 1.0f;              ///< what turns as seldom is divided by the factor
+  bool truncate = true;           ///< the bounds between are whole pairs
+  /// What cosines and sines are multiplied with, where the model doesn't say otherwise.
+  float magnitude() const;
+};
+/// Frequencies of base `theta` between the two, by a ramp over the pairs. `factor` and the others
+/// are positive, `theta` above 1.
+std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& scaling);
 /// Each frequency divided by its own factor, as checkpoints that carry a table of factors want it
 /// (Llama 3.1's scaling in GGUF). The sizes are equal.
 std::vector<float> divided(std::vector<float> frequencies, const std::vector<float>& factors);

@@ -22,6 +22,7 @@ enum class FormatId : std::uint32_t {
   kQ4_K = 12,
   kQ6_K = 14,
   kBF16 = 30,
+  kMXFP4 = 39,
 };
 
 /// One row of the table of formats: everything that sirocco knows of a file format. A block is the

@@ -81,6 +81,16 @@ void for_blocks(const std::byte* panel, std::size_t columns, Body body) {
   }
 }
 
+void decode_t4_scale(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
+  constexpr const PanelTraits& kTraits = panel_traits(PanelFormat::kT4Scale);
+  for (std::size_t k = 0; k < columns; k += kPanelBlock, panel += kTraits.block_bytes()) {
+    const Quants q = unpack_row<kTraits.bits>(panel + kTraits.block_header_bytes, row);
+    const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
+    const float d = half_power_of_two(std::to_integer<std::uint8_t>(panel[row]));
+    for (std::size_t j = 0; j < width; ++j) out[k + j] = d * static_cast<float>(kT4Values[q[j]]);
+  }
+}
+
 void decode_u4_super(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
   constexpr const PanelTraits& kTraits = panel_traits(PanelFormat::kU4Super);
   for_blocks<PanelFormat::kU4Super>(
@@ -140,6 +150,8 @@ void decode_panel_row(PanelFormat format, const std::byte* panel, int row, std::
       return decode_u6_super(panel, r, n, out);
     case PanelFormat::kU8Scale:
       return decode_simple<PanelFormat::kU8Scale>(panel, r, n, out);
+    case PanelFormat::kT4Scale:
+      return decode_t4_scale(panel, r, n, out);
     case PanelFormat::kF16:
       return decode_floats<std::uint16_t>(panel, r, n, out, f16_to_f32);
     case PanelFormat::kBF16:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -27,6 +28,7 @@ namespace sirocco {
 /// With q an unsigned quant, a weight in real numbers, and the headers in their order:
 ///
 ///   - kU4Scale, kU5Scale, kU8Scale: `d * (q - bias)`. Block header: d f16[16].
+///   - kT4Scale, u4's quants: `2^(e - 128) * kT4Values[q]`. Block header: e u8[16].
 ///   - kU4ScaleMin, kU5ScaleMin: `d * q + m`. Block header: d f16[16], m f16[16].
 ///   - kU4Super, 256 wide: `(d * s) * q - (dmin * t)`. Super-block header: d f16[16], dmin f16[16];
 ///     block header: s u8[16], t u8[16].
@@ -40,6 +42,7 @@ enum class PanelFormat : std::uint8_t {
   kU5ScaleMin,
   kU6Super,
   kU8Scale,
+  kT4Scale,
   kF16,
   kBF16,
   kF32,
@@ -53,7 +56,7 @@ struct PanelTraits {
   PanelFormat format;
   std::string_view name;
   int bits;                ///< of a quant; of an element for float panels
-  int bias;                ///< what is subtracted from a quant
+  int bias;                ///< what is subtracted from a quant, or was added to those of a table
   int blocks_per_super;    ///< blocks of 32 in a super-block; 0 for float panels
   int super_header_bytes;  ///< before the first block of a super-block
   int block_header_bytes;  ///< before the quants of a block
@@ -73,6 +76,7 @@ inline constexpr std::array kPanelTraits = {
     PanelTraits{PanelFormat::kU5ScaleMin, "u5_scale_min", 5, 0, 1, 0, 64},
     PanelTraits{PanelFormat::kU6Super, "u6_super", 6, 32, 8, 32, 32},
     PanelTraits{PanelFormat::kU8Scale, "u8_scale", 8, 128, 1, 0, 32},
+    PanelTraits{PanelFormat::kT4Scale, "t4_scale", 4, 12, 1, 0, 16},
     PanelTraits{PanelFormat::kF16, "f16", 16, 0, 0, 0, 0},
     PanelTraits{PanelFormat::kBF16, "bf16", 16, 0, 0, 0, 0},
     PanelTraits{PanelFormat::kF32, "f32", 32, 0, 0, 0, 0},
@@ -80,6 +84,15 @@ inline constexpr std::array kPanelTraits = {
 
 constexpr const PanelTraits& panel_traits(PanelFormat format) {
   return kPanelTraits[static_cast<std::size_t>(format)];
+}
+
+/// What the quants of a table of four bits stand for.
+inline constexpr std::int8_t kT4Values[16] = {0, 1,  2,  3,  4,  6,  8,  12,
+                                              0, -1, -2, -3, -4, -6, -8, -12};
+
+/// 2^(e - 128), exactly: below 2^-126 it is a denormal.
+constexpr float half_power_of_two(std::uint8_t e) {
+  return std::bit_cast<float>(e < 2 ? std::uint32_t{0x00200000} << e : (e - 1u) << 23);
 }
 
 /// Bytes of one panel of 16 rows by `columns`; integer panels round `columns` up to a whole

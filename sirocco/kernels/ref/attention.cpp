@@ -169,9 +169,11 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
     const float* state = states + (row - row_begin) * stride;
     Lanes lanes;
     std::copy_n(state, lanes.size(), lanes.data());
-    const float inverse = 1.0f / tree(lanes);
-    float* out = task.out + (row / task.group * task.heads + head_of(task, kv_head, row)) *
-                                task.cache.value_dim;
+    const std::int64_t head = head_of(task, kv_head, row);
+    float sum = tree(lanes);
+    if (task.sinks != nullptr) sum = sum + exp(task.sinks[head] - state[16]);
+    const float inverse = 1.0f / sum;
+    float* out = task.out + (row / task.group * task.heads + head) * task.cache.value_dim;
     for (std::int64_t d = 0; d < task.cache.value_dim; ++d) out[d] = state[32 + d] * inverse;
   }
 }

@@ -19,7 +19,7 @@ void linear(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,
 void rms_norm(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void layer_norm(const LayerNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void quantize(const QuantizeTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
-template <float (*kActivation)(float)>
+template <float (*kActivation)(float, float)>
 void gate(const GateTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
 template <float (*kActivation)(float)>
 void activate(const ActivateTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;

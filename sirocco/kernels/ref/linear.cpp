@@ -35,6 +35,11 @@ int quant_at(int bits, const std::byte* quants, std::int64_t row, std::int64_t k
   return low;
 }
 
+float scale_at(PanelFormat format, const std::byte* header, std::int64_t row) {
+  return format == PanelFormat::kT4Scale ? half_power_of_two(byte_at(header, row))
+                                         : f16_at(header, row);
+}
+
 /// What one block adds to the accumulator of one row.
 template <PanelFormat kFormat>
 float add_block(float acc, const std::byte* super, std::int64_t block_in_super, std::int64_t row,
@@ -47,8 +52,9 @@ float add_block(float acc, const std::byte* super, std::int64_t block_in_super, 
   std::int32_t sum = 0;
   for (std::int64_t k = 0; k < kPanelBlock; ++k) {
     const std::int32_t a = x.quants[k];
+    const int q = quant_at(kTraits.bits, quants, row, k);
     dots[static_cast<std::size_t>(k / 16)] +=
-        (quant_at(kTraits.bits, quants, row, k) - kTraits.bias) * a;
+        (kFormat == PanelFormat::kT4Scale ? kT4Values[q] : q - kTraits.bias) * a;
     sum += a;
   }
   const float dot = static_cast<float>(dots[0] + dots[1]);
@@ -63,7 +69,7 @@ float add_block(float acc, const std::byte* super, std::int64_t block_in_super, 
     const float scaled = static_cast<float>(s0 * dots[0] + s1 * dots[1]);
     return std::fma(scaled, f16_at(super, row) * x.scale, acc);
   } else {
-    acc = std::fma(dot, f16_at(header, row) * x.scale, acc);
+    acc = std::fma(dot, scale_at(kFormat, header, row) * x.scale, acc);
     if constexpr (kTraits.block_header_bytes == 64)
       acc = std::fma(f16_at(header + 32, row), scaled_sum, acc);
     return acc;
@@ -133,6 +139,8 @@ template void linear<PanelFormat::kU5ScaleMin>(const LinearTask&, std::int64_t, 
 template void linear<PanelFormat::kU6Super>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU8Scale>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kT4Scale>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kF16>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
                                         std::int64_t) noexcept;

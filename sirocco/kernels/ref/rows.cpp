@@ -88,16 +88,18 @@ void quantize(const QuantizeTask& task, std::int64_t row, std::int64_t begin,
   write_row(task.out, row, begin, end, [&](std::int64_t k) { return x[k]; });
 }
 
-template <float (*kActivation)(float)>
+template <float (*kActivation)(float, float)>
 void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept {
   const float* g = task.gate + row * task.columns;
   const float* up = task.up + row * task.columns;
-  write_row(task.out, row, begin, end, [&](std::int64_t k) { return kActivation(g[k]) * up[k]; });
+  write_row(task.out, row, begin, end, [&](std::int64_t k) { return kActivation(g[k], up[k]); });
 }
 
 template void gate<silu>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 template void gate<gelu_tanh>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 template void gate<gelu_erf>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
+template void gate<clamped_swish>(const GateTask&, std::int64_t, std::int64_t,
+                                  std::int64_t) noexcept;
 
 template <float (*kActivation)(float)>
 void activate(const ActivateTask& task, std::int64_t row, std::int64_t begin,

@@ -97,6 +97,17 @@ inline float gelu_tanh(float x) {
 }
 inline float gelu_erf(float x) { return (0.5f * x) * (1.0f + erf(numerics::kSqrtHalf * x)); }
 
+// Of a gate and the value beside it.
+inline float silu(float gate, float up) { return silu(gate) * up; }
+inline float gelu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }
+inline float gelu_erf(float gate, float up) { return gelu_erf(gate) * up; }
+inline float clamped_swish(float gate, float up) {
+  using namespace numerics;
+  const float g = min(gate, kSwishLimit);
+  const float u = max(-kSwishLimit, min(up, kSwishLimit));
+  return (g / (1.0f + exp(-(kSwishSlope * g)))) * (u + 1.0f);
+}
+
 using Lanes = std::array<float, numerics::kLanes>;
 
 inline float tree(Lanes lanes) {

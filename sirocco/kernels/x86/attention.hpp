@@ -351,8 +351,10 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
   const std::int64_t state_floats = attention_state_floats(value_dim);
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     const float* state = states + (row - row_begin) * state_floats;
-    const F32x16 inverse = broadcast(1.0f / tree(load(state)));
     const std::int64_t head = std::int64_t{kv_head} * task.group + row % task.group;
+    float sum = tree(load(state));
+    if (task.sinks != nullptr) sum = sum + first_lane(exp(broadcast(task.sinks[head] - state[16])));
+    const F32x16 inverse = broadcast(1.0f / sum);
     float* out = task.out + (row / task.group * task.heads + head) * value_dim;
     for (std::int64_t d = 0; d < value_dim; d += 16) {
       const std::int64_t here = value_dim - d < 16 ? value_dim - d : 16;

@@ -21,6 +21,11 @@ INLINE Bytes64 broadcast_bytes(const std::int8_t* from) {
   const __m256i bytes = _mm256_set1_epi32(four);
   return {bytes, bytes};
 }
+/// table[i] for each byte i of 0 … 15.
+INLINE Bytes64 look_up(__m128i table, Bytes64 indices) {
+  const __m256i both = _mm256_broadcastsi128_si256(table);
+  return {_mm256_shuffle_epi8(both, indices.lo), _mm256_shuffle_epi8(both, indices.hi)};
+}
 INLINE Bytes64 operator&(Bytes64 a, Bytes64 b) {
   return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
 }

@@ -14,6 +14,10 @@ INLINE Bytes64 broadcast_bytes(const std::int8_t* from) {
   __builtin_memcpy(&four, from, sizeof four);
   return {_mm512_set1_epi32(four)};
 }
+/// table[i] for each byte i of 0 … 15.
+INLINE Bytes64 look_up(__m128i table, Bytes64 indices) {
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(table), indices.v)};
+}
 INLINE Bytes64 operator&(Bytes64 a, Bytes64 b) { return {_mm512_and_si512(a.v, b.v)}; }
 INLINE Bytes64 operator|(Bytes64 a, Bytes64 b) { return {_mm512_or_si512(a.v, b.v)}; }
 INLINE Bytes64 operator^(Bytes64 a, Bytes64 b) { return {_mm512_xor_si512(a.v, b.v)}; }

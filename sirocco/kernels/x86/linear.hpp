@@ -23,6 +23,21 @@ INLINE Bytes64 unpack(const std::byte* quants) {
   }
 }
 
+/// Group `kGroup` of the quants of a table, as its values with the bias added: 0 to 24, which need
+/// no more room in sums than quants of five bits.
+template <PanelFormat kFormat, int kGroup>
+INLINE Bytes64 unpack_quants(const std::byte* quants) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  if constexpr (kFormat == PanelFormat::kT4Scale) {
+    const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kT4Values));
+    return look_up(_mm_add_epi8(values, _mm_set1_epi8(kTraits.bias)), unpack<4, kGroup>(quants));
+  } else {
+    return unpack<kTraits.bits, kGroup>(quants);
+  }
+}
+template <PanelFormat kFormat>
+constexpr int kDotBits = kFormat == PanelFormat::kT4Scale ? 5 : panel_traits(kFormat).bits;
+
 /// One block of one token's activations, `stride` bytes from the next token's.
 struct Q8Column {
   const std::byte* first;
@@ -33,11 +48,12 @@ struct Q8Column {
 };
 
 /// dots[t] += Σ quant · activation over the groups [kBegin, kEnd) of a block.
-template <int kBits, int kBegin, int kEnd, int kTokens>
-INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kBits> (&dots)[kTokens]) {
+template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens>
+INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
   if constexpr (kManyRegisters) {
     Bytes64 weights[8];
-    repeat<kBegin, kEnd>([&](auto g) INLINE_BODY { weights[g] = unpack<kBits, g>(quants); });
+    repeat<kBegin, kEnd>([&](auto g)
+                             INLINE_BODY { weights[g] = unpack_quants<kFormat, g>(quants); });
     repeat<0, kTokens>([&](auto t) INLINE_BODY {
       repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
         dots[t].add(g, weights[g], broadcast_bytes(x[t].quants + 4 * g));
@@ -45,7 +61,7 @@ INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kBits> (&dots)[kTo
     });
   } else {
     repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
-      const Bytes64 weights = unpack<kBits, g>(quants);
+      const Bytes64 weights = unpack_quants<kFormat, g>(quants);
       repeat<0, kTokens>([&](auto t) INLINE_BODY {
         dots[t].add(g, weights, broadcast_bytes(x[t].quants + 4 * g));
       });
@@ -55,24 +71,34 @@ INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kBits> (&dots)[kTo
 
 /// Σ (q - bias) · a of a block for each token, where the bias is one for all and has no scale
 /// within the block.
-template <int kBits, int kBias, int kTokens>
+template <PanelFormat kFormat, int kTokens>
 INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kTokens]) {
+  constexpr int kBits = kDotBits<kFormat>;
+  constexpr int kBias = panel_traits(kFormat).bias;
   Dot<kBits> dots[kTokens];
   repeat<0, kTokens>([&](auto t) INLINE_BODY {
     I32x16 start = broadcast(std::int32_t{0});
     if constexpr (kBias != 0 && !(kBits == 8 && kSignedBytes)) {
-      constexpr int kShift = kBias == 8 ? 0 : kBias == 16 ? 1 : 4;
-      static_assert(8 << kShift == kBias);
+      constexpr int kShift = kBias == 16 ? 1 : kBias == 128 ? 4 : 0;
       start = shift_left<kShift>(broadcast(x[t].minus_8_sum));
+      if constexpr (kBias == 12) start = start + shift_right<1>(start);
+      static_assert(8 << kShift == kBias || kBias == 12);
     }
     dots[t] = Dot<kBits>::from(start);
   });
-  add_dots<kBits, 0, 8>(quants, x, dots);
+  add_dots<kFormat, 0, 8>(quants, x, dots);
   repeat<0, kTokens>([&](auto t) INLINE_BODY { sums[t] = dots[t].sum; });
 }
 
 INLINE F32x16 load_f16(const std::byte* from) {
   return load(reinterpret_cast<const std::uint16_t*>(from));
+}
+
+/// 2^(e - 128), exactly.
+INLINE F32x16 half_powers_of_two(I32x16 e) {
+  const I32x16 one = broadcast(std::int32_t{1});
+  return select(nonzero(shift_right<1>(e)), as_float(shift_left<23>(e - one)),
+                as_float(shift_left<21>(e + one)));
 }
 
 /// acc += one block's product, for each token.
@@ -94,15 +120,15 @@ INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column 
       low[t] = Dot<6>::from(broadcast(std::int32_t{0}));
       high[t] = low[t];
     });
-    add_dots<6, 0, 4>(quants, x, low);
-    add_dots<6, 4, 8>(quants, x, high);
+    add_dots<kFormat, 0, 4>(quants, x, low);
+    add_dots<kFormat, 4, 8>(quants, x, high);
     repeat<0, kTokens>([&](auto t) INLINE_BODY {
       std::int32_t halves;
       __builtin_memcpy(&halves, x[t].half_sums, sizeof halves);
       sums[t] = (s0 * low[t].sum + s1 * high[t].sum) - pair_dot(biases, broadcast(halves));
     });
   } else {
-    block_dots<kTraits.bits, kTraits.bias>(quants, x, sums);
+    block_dots<kFormat>(quants, x, sums);
   }
 
   F32x16 scale;
@@ -113,6 +139,8 @@ INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column 
     minimum = -(load_f16(super + 32) * to_float(load_u8(header + 16)));
   } else if constexpr (kFormat == PanelFormat::kU6Super) {
     scale = load_f16(super);
+  } else if constexpr (kFormat == PanelFormat::kT4Scale) {
+    scale = half_powers_of_two(load_u8(header));
   } else {
     scale = load_f16(header);
     if constexpr (kHasMinimum) minimum = load_f16(header + 32);

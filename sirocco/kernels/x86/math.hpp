@@ -77,10 +77,16 @@ INLINE SinCos sin_cos(F32x16 x) {
   return {select(sin_negative, -sine, sine), select(cos_negative, -cosine, cosine)};
 }
 
-struct Silu {
+/// An activation whose result is multiplied with what stands beside the gate.
+template <class Activation>
+struct Gated {
+  INLINE static F32x16 gate(F32x16 gate, F32x16 up) { return Activation::of(gate) * up; }
+};
+
+struct Silu : Gated<Silu> {
   INLINE static F32x16 of(F32x16 x) { return x / (broadcast(1.0f) + exp(-x)); }
 };
-struct GeluTanh {
+struct GeluTanh : Gated<GeluTanh> {
   INLINE static F32x16 of(F32x16 x) {
     using namespace numerics;
     const F32x16 one = broadcast(1.0f);
@@ -88,8 +94,18 @@ struct GeluTanh {
     return (broadcast(0.5f) * x) * (one + tanh(inner));
   }
 };
-struct GeluErf {
+struct GeluErf : Gated<GeluErf> {
   INLINE static F32x16 of(F32x16 x) {
     return (broadcast(0.5f) * x) * (broadcast(1.0f) + erf(broadcast(numerics::kSqrtHalf) * x));
+  }
+};
+struct ClampedSwish {
+  INLINE static F32x16 gate(F32x16 gate, F32x16 up) {
+    using namespace numerics;
+    const F32x16 one = broadcast(1.0f);
+    const F32x16 limit = broadcast(kSwishLimit);
+    const F32x16 g = min(gate, limit);
+    const F32x16 u = max(-limit, min(up, limit));
+    return (g / (one + exp(-(broadcast(kSwishSlope) * g)))) * (u + one);
   }
 };

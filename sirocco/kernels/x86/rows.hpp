@@ -139,7 +139,7 @@ void gate(const GateTask& task, std::int64_t row, std::int64_t begin, std::int64
   const float* g = task.gate + row * task.columns;
   const float* up = task.up + row * task.columns;
   write_row(task.out, row, begin, end, [&](std::int64_t at, std::int64_t count) {
-    return Activation::of(load_up_to(g + at, count)) * load_up_to(up + at, count);
+    return Activation::gate(load_up_to(g + at, count), load_up_to(up + at, count));
   });
 }
 

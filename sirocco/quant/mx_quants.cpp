@@ -1,0 +1,48 @@
+#include "sirocco/quant/mx_quants.hpp"
+
+#include "sirocco/quant/block_io.hpp"
+
+namespace sirocco {
+namespace {
+
+using blocks::kLowNibbles;
+using blocks::load;
+using blocks::PanelRows;
+using blocks::store;
+
+constexpr std::size_t kWidth = 32;
+
+static_assert(sizeof(MxFp4Block) == 17);
+
+}  // namespace
+
+void MxFp4Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
+    const auto block = load<MxFp4Block>(encoded + i * sizeof(MxFp4Block));
+    const float d = half_power_of_two(block.e);
+    for (std::size_t k = 0; k < 16; ++k) {
+      out[k] = d * static_cast<float>(kT4Values[block.qs[k] & 0x0Fu]);
+      out[k + 16] = d * static_cast<float>(kT4Values[block.qs[k] >> 4]);
+    }
+  }
+}
+
+void MxFp4Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                      std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  const PanelRows<MxFp4Block> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kWidth;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<MxFp4Block>(source.at(r, i));
+      store(panel + r, block.e);
+      const auto s = load<std::array<std::uint32_t, 4>>(block.qs.data());
+      blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
+                            {s[0] & kLowNibbles, s[1] & kLowNibbles, s[2] & kLowNibbles,
+                             s[3] & kLowNibbles, s[0] >> 4 & kLowNibbles, s[1] >> 4 & kLowNibbles,
+                             s[2] >> 4 & kLowNibbles, s[3] >> 4 & kLowNibbles});
+    }
+  }
+}
+
+}  // namespace sirocco
