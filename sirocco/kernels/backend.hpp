@@ -199,6 +199,10 @@ class Backend {
   /// out[i] = x[rows[i]]: [T, D] to [R, D], of one element type.
   virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
 
+  /// out[s] = the mean of the rows [begin[s], begin[s + 1]) of x, at least one, summed in order.
+  /// f32 [R, D] to f32 [S, D].
+  virtual void mean_rows(const Tensor& x, const Tensor& begin, const Tensor& out) = 0;
+
   /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
   /// weight f32 [D]. `out.f32` may be `x`. (Zhang & Sennrich 2019)
   virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,

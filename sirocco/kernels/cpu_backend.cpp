@@ -170,6 +170,23 @@ class CpuBackend final : public Backend {
     });
   }
 
+  void mean_rows(const Tensor& x, const Tensor& begin, const Tensor& out) override {
+    const auto* first = begin.as<std::int32_t>();
+    const auto* from = x.as<float>();
+    auto* to = out.as<float>();
+    const std::int64_t columns = x.columns();
+    for_rows(out.rows(), columns, 1, [&](std::int64_t s_begin, std::int64_t s_end) {
+      for (std::int64_t s = s_begin; s < s_end; ++s) {
+        float* sum = to + s * columns;
+        std::copy_n(from + first[s] * columns, columns, sum);
+        for (std::int64_t row = first[s] + 1; row < first[s + 1]; ++row)
+          for (std::int64_t k = 0; k < columns; ++k) sum[k] = sum[k] + from[row * columns + k];
+        const auto count = static_cast<float>(first[s + 1] - first[s]);
+        for (std::int64_t k = 0; k < columns; ++k) sum[k] = sum[k] / count;
+      }
+    });
+  }
+
   void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
                 const Activations& out) override {
     const RmsNormTask task{x.as<float>(), weight.as<float>(), x.columns(), epsilon, sink(out)};

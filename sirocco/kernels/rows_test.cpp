@@ -348,6 +348,36 @@ TEST(Rows, GatherCopies) {
     ASSERT_EQ(out[i], x[static_cast<std::size_t>(rows[i / 5]) * 5 + i % 5]);
 }
 
+TEST(Rows, MeanIsOfEachSequencesRows) {
+  Random random(20);
+  const std::vector<std::int32_t> lengths = {1, 7, 2, 300};
+  for (const std::int64_t columns : {5, 33, 200}) {
+    std::vector<std::int32_t> begin = {0};
+    for (const std::int32_t length : lengths) begin.push_back(begin.back() + length);
+    const std::vector<float> x = random_floats(random, begin.back() * columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<float> in = x;
+      std::vector<std::int32_t> rows = begin;
+      std::vector<float> out(lengths.size() * static_cast<std::size_t>(columns));
+      backend.mean_rows(tensor_of(in, {begin.back(), columns}), tensor_of(rows, {5}),
+                        tensor_of(out, {4, columns}));
+      for (std::int64_t s = 0; s < 4; ++s) {
+        for (std::int64_t k = 0; k < columns; ++k) {
+          double sum = 0;
+          for (std::int64_t r = rows[static_cast<std::size_t>(s)];
+               r < rows[static_cast<std::size_t>(s + 1)]; ++r)
+            sum += x[static_cast<std::size_t>(r * columns + k)];
+          EXPECT_NEAR(out[static_cast<std::size_t>(s * columns + k)],
+                      sum / lengths[static_cast<std::size_t>(s)], 1e-5);
+        }
+      }
+      std::vector<std::uint8_t> bytes;
+      append(bytes, out);
+      return bytes;
+    });
+  }
+}
+
 TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
   Random random(16);
   for (const std::int64_t pairs : {1, 7, 16, 20, 32, 40, 64}) {

@@ -92,6 +92,20 @@ RouterScoring read_scoring(const ConfigReader& reader, RouterScoring fallback) {
       reader.metadata().origin(), quoted(reader.path("expert_gating_func")), number);
 }
 
+/// As llama.cpp numbers them; 0 says that there is none.
+std::optional<Pooling> read_pooling(const ConfigReader& reader) {
+  switch (reader.metadata().get_or<std::int64_t>(reader.path("pooling_type"), 0)) {
+    case 1:
+      return Pooling::kMean;
+    case 2:
+      return Pooling::kFirst;
+    case 3:
+      return Pooling::kLast;
+    default:
+      return std::nullopt;
+  }
+}
+
 ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
                           std::int32_t feed_forward, std::int32_t layers) {
   const Metadata& metadata = reader.metadata();
@@ -162,6 +176,8 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
         weights.origin());
   }
   c.info.vocabulary = table->shape[0];
+
+  c.info.pooling = read_pooling(reader);
 
   c.heads = reader.dimension("attention.head_count");
   c.kv_heads = reader.dimension_or("attention.head_count_kv", c.heads);

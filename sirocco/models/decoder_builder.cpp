@@ -2,18 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "sirocco/base/error.hpp"
+
 namespace sirocco {
-namespace {
-
-constexpr std::int64_t kTokenTypes = 2;
-
-}  // namespace
 
 AnyEmbed DecoderBuilder::embed() {
   const std::int64_t d = config_.info.width;
   TokenEmbedding built(table(), embedding_scale_);
-  if (normalized_embedding_)
-    built = std::move(built).with_types(loader_.matrix("token_types.weight", kTokenTypes, d));
+  if (normalized_embedding_) {
+    constexpr std::string_view kTypes = "token_types.weight";
+    built = std::move(built).with_types(loader_.matrix(kTypes, loader_.matrix_shape(kTypes)[0], d));
+  }
   if (config_.info.position_limit != 0) {
     built = std::move(built).with_positions(
         loader_.matrix("position_embd.weight", config_.info.position_limit, d));
@@ -26,7 +25,24 @@ void DecoderBuilder::learn_positions() {
   config_.info.position_limit = config_.info.context_length;
 }
 
+std::vector<Linear> DecoderBuilder::projections() {
+  // Numbered as sentence-transformers counts modules: 0 is the model, 1 its pooling.
+  std::vector<Linear> out;
+  std::int64_t width = config_.info.width;
+  for (int module = 2;; ++module) {
+    const std::string stem = fmt::format("dense_{}", module);
+    const std::string name = stem + ".weight";
+    if (!loader_.has(name)) return out;
+    out.push_back(loader_.linear(stem, loader_.matrix_shape(name)[0], width));
+    width = out.back().outputs();
+  }
+}
+
 AnyLmHead DecoderBuilder::lm_head() {
+  if (!config_.info.generates) {
+    throw UnsupportedError("{}: the model makes embeddings and no text; `sirocco embed` runs it",
+                           quoted(config_.info.architecture));
+  }
   const std::int64_t v = config_.info.vocabulary;
   const WeightVector bias =
       loader_.has("output.bias") ? loader_.vector("output.bias", v) : WeightVector();

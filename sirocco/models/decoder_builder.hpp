@@ -21,6 +21,7 @@ class DecoderBuilder : public ModelBuilder {
   const ModelInfo& info() const override { return config_.info; }
   AnyEmbed embed() override;
   AnyLmHead lm_head() override;
+  std::vector<Linear> projections() override;
 
  protected:
   DecoderBuilder(DecoderConfig config, const WeightSource& weights, Backend& backend,
@@ -35,8 +36,10 @@ class DecoderBuilder : public ModelBuilder {
   void cap_logits(float cap) { final_cap_ = cap; }
   /// A learned vector a position, position_embd [P, D], which ends the context.
   void learn_positions();
-  /// The first of the token types, token_types [2, D], and a norm over the sum, token_embd_norm.
+  /// The first of the token types, a row of token_types, and a norm over the sum, token_embd_norm.
   void normalize_embedding() { normalized_embedding_ = true; }
+  /// No head, and rows that see what comes behind them.
+  void encode_only() { config_.info.generates = false; }
 
   RmsNorm norm(std::string_view name, std::int64_t width);
   RmsNorm layer_norm(LayerIndex layer, std::string_view ingredient);

@@ -8,6 +8,7 @@ namespace sirocco {
 
 template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp, Sandwich>;
 template class TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
+template class TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, Sandwich>;
 
 namespace {
 
@@ -18,9 +19,11 @@ struct Generation {
   float default_logit_cap;     ///< of scores, where the file doesn't say
   float default_final_cap;
   bool own_local_rotary;  ///< local layers rotate by a base of their own, unscaled
+  bool bidirectional = false;
 };
 constexpr Generation kGemma2{2, 46, 50.0f, 30.0f, false};
 constexpr Generation kGemma3{6, 62, 0.0f, 0.0f, true};
+constexpr Generation kEmbeddingGemma{6, 0, 0.0f, 0.0f, true, true};
 constexpr float kLocalRotaryBase = 10000.0f;
 
 class GemmaBuilder final : public DecoderBuilder {
@@ -30,29 +33,13 @@ class GemmaBuilder final : public DecoderBuilder {
       : GemmaBuilder(generation, ConfigReader(metadata), weights, backend, std::move(progress)) {}
 
   AnyBlocks blocks(LayerRange range) override {
-    const auto global = std::make_shared<const Rotary>(read_rotary(config(), loader()));
-    const auto local = local_rotary_base_ ? std::make_shared<const Rotary>(rotary_frequencies(
-                                                config().rotary_dims, double{*local_rotary_base_}))
-                                          : global;
-    LayerSchedule<GemmaLocalBlock, GemmaGlobalBlock> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
-      const bool is_global = !window_ || (i + 1) % generation_.global_every == 0;
-      if (is_global) {
-        layers.push_back(GemmaGlobalBlock(
-            norms(layer),
-            attention<CausalAttention>(layer, attention_, RotaryRows::kHalfSplit, global),
-            gated_mlp(layer, GateActivation::kGeluTanh)));
-      } else {
-        layers.push_back(
-            GemmaLocalBlock(norms(layer),
-                            attention<SlidingWindowAttention>(
-                                layer, attention_, RotaryRows::kHalfSplit, local, {*window_}),
-                            gated_mlp(layer, GateActivation::kGeluTanh)));
-      }
-    }
-    return AnyBlocks(std::make_shared<const DecoderBlocks<GemmaLocalBlock, GemmaGlobalBlock>>(
-        std::move(layers), final_norm(range)));
+    const std::int32_t window = window_.value_or(MaskSpec::kNoWindow);
+    // A window around a row counts both of its sides.
+    return generation_.bidirectional
+               ? layers<BidirectionalAttention, BidirectionalAttention, EmbeddingGemmaBlock>(
+                     range, {window / 2 + 1})
+               : layers<SlidingWindowAttention, CausalAttention, GemmaLocalBlock, GemmaGlobalBlock>(
+                     range, {window});
   }
 
  private:
@@ -78,6 +65,32 @@ class GemmaBuilder final : public DecoderBuilder {
       local_rotary_base_ = reader.positive_or("rope.freq_base_swa", kLocalRotaryBase);
     scale_embedding(std::sqrt(width));
     cap_logits(cap("final_logit_softcapping", generation.default_final_cap));
+    if (generation.bidirectional) encode_only();
+  }
+
+  template <Attention Local, Attention Global, class... Blocks>
+  AnyBlocks layers(LayerRange range, const typename Local::Mask& local_mask) {
+    const auto global = std::make_shared<const Rotary>(read_rotary(config(), loader()));
+    const auto local = local_rotary_base_ ? std::make_shared<const Rotary>(rotary_frequencies(
+                                                config().rotary_dims, double{*local_rotary_base_}))
+                                          : global;
+    const auto push = [&]<Attention A>(LayerSchedule<Blocks...>& to, LayerIndex layer,
+                                       const std::shared_ptr<const Rotary>& rotary,
+                                       const typename A::Mask& mask) {
+      to.push_back(TransformerBlock<RmsNorm, A, Mlp, Sandwich>(
+          norms(layer), attention<A>(layer, attention_, RotaryRows::kHalfSplit, rotary, mask),
+          gated_mlp(layer, GateActivation::kGeluTanh)));
+    };
+    LayerSchedule<Blocks...> out(range.begin);
+    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
+      if (!window_ || (i + 1) % generation_.global_every == 0) {
+        push.template operator()<Global>(out, LayerIndex(i), global, {});
+      } else {
+        push.template operator()<Local>(out, LayerIndex(i), local, local_mask);
+      }
+    }
+    return AnyBlocks(
+        std::make_shared<const DecoderBlocks<Blocks...>>(std::move(out), final_norm(range)));
   }
 
   Sandwich::Of<RmsNorm> norms(LayerIndex layer) {
@@ -103,6 +116,14 @@ std::unique_ptr<ModelBuilder> make_gemma3_builder(const Metadata& metadata,
                                                   const WeightSource& weights, Backend& backend,
                                                   LoadProgress progress) {
   return std::make_unique<GemmaBuilder>(kGemma3, metadata, weights, backend, std::move(progress));
+}
+
+std::unique_ptr<ModelBuilder> make_embedding_gemma_builder(const Metadata& metadata,
+                                                           const WeightSource& weights,
+                                                           Backend& backend,
+                                                           LoadProgress progress) {
+  return std::make_unique<GemmaBuilder>(kEmbeddingGemma, metadata, weights, backend,
+                                        std::move(progress));
 }
 
 }  // namespace sirocco

@@ -14,11 +14,19 @@ using GemmaGlobalBlock = TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwic
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp, Sandwich>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
 
+/// EmbeddingGemma: Gemma 3 whose rows see both sides, its local layers through a window around
+/// them. (Vera et al. 2025)
+using EmbeddingGemmaBlock = TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, Sandwich>;
+extern template class TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, Sandwich>;
+
 std::unique_ptr<ModelBuilder> make_gemma2_builder(const Metadata& metadata,
                                                   const WeightSource& weights, Backend& backend,
                                                   LoadProgress progress);
 std::unique_ptr<ModelBuilder> make_gemma3_builder(const Metadata& metadata,
                                                   const WeightSource& weights, Backend& backend,
                                                   LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_embedding_gemma_builder(const Metadata& metadata,
+                                                           const WeightSource& weights,
+                                                           Backend& backend, LoadProgress progress);
 
 }  // namespace sirocco

@@ -7,12 +7,17 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sirocco/models/parts.hpp"
+#include "sirocco/nn/linear.hpp"
 #include "sirocco/tensor/metadata.hpp"
 #include "sirocco/tensor/weight_source.hpp"
 
 namespace sirocco {
+
+/// How the rows of a sequence become its one embedding: their mean, the first, or the last.
+enum class Pooling : std::uint8_t { kMean, kFirst, kLast };
 
 /// What a pipeline, an engine or a person wants to know of a model that is not in its weights.
 struct ModelInfo {
@@ -24,6 +29,8 @@ struct ModelInfo {
   std::int32_t context_length = 0;  ///< positions that it was trained for
   /// Positions that it can have at all, where it holds a table of them; else 0.
   std::int32_t position_limit = 0;
+  std::optional<Pooling> pooling;  ///< where the checkpoint says what its embeddings are
+  bool generates = true;           ///< false: an encoder, without a vocabulary head
 };
 
 /// Layers [begin, end) of a model: what one stage of a pipeline runs.
@@ -44,7 +51,10 @@ class ModelBuilder {
   virtual const ModelInfo& info() const = 0;
   virtual AnyEmbed embed() = 0;
   virtual AnyBlocks blocks(LayerRange range) = 0;
+  /// Throws UnsupportedError where the model doesn't generate.
   virtual AnyLmHead lm_head() = 0;
+  /// What the pooled row of an embedding model goes through, in order; mostly nothing.
+  virtual std::vector<Linear> projections() = 0;
 
   LayerRange all_layers() const { return {LayerIndex(0), LayerIndex(info().layers)}; }
 };

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/bert.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
 #include "sirocco/models/gpt_oss.hpp"
@@ -22,11 +23,17 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", make_llama_builder},     Family{"gemma2", make_gemma2_builder},
-    Family{"gemma3", make_gemma3_builder},   Family{"qwen2", make_qwen3_builder},
-    Family{"qwen3", make_qwen3_builder},     Family{"qwen3moe", make_qwen3_builder},
-    Family{"gpt2", make_gpt2_builder},       Family{"phi2", make_phi2_builder},
+    Family{"llama", make_llama_builder},
+    Family{"gemma2", make_gemma2_builder},
+    Family{"gemma3", make_gemma3_builder},
+    Family{"qwen2", make_qwen3_builder},
+    Family{"qwen3", make_qwen3_builder},
+    Family{"qwen3moe", make_qwen3_builder},
+    Family{"gpt2", make_gpt2_builder},
+    Family{"phi2", make_phi2_builder},
     Family{"gpt-oss", make_gpt_oss_builder},
+    Family{"bert", make_bert_builder},
+    Family{"gemma-embedding", make_embedding_gemma_builder},
 };
 
 constexpr auto kNames = [] {

@@ -33,6 +33,13 @@ const StoredTensor* WeightLoader::find(std::string_view name) const {
   return slice != slices_.end() ? &slice->second : weights_.find(name);
 }
 
+Shape WeightLoader::matrix_shape(std::string_view name) const {
+  const StoredTensor* tensor = find(name);
+  if (tensor == nullptr || tensor->shape.rank() != 2)
+    throw FormatError("{}: no matrix {}", weights_.origin(), quoted(name));
+  return tensor->shape;
+}
+
 void WeightLoader::split(std::string_view stem, std::initializer_list<Slice> slices) {
   std::int64_t rows = 0;
   for (const Slice& slice : slices) rows += slice.rows;

@@ -37,6 +37,10 @@ class WeightLoader {
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
+  /// The shape of a matrix that the model's description says nothing of. Throws FormatError when it
+  /// is missing or no matrix.
+  Shape matrix_shape(std::string_view name) const;
+
   struct Slice {
     std::string stem;
     std::int64_t rows;

@@ -18,23 +18,32 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
   }
 }
 
-/// A cache for the rows of one step, in its scratch memory: sequence s owns blocks of its own.
+constexpr int kStepBlock = 64;  // positions; a sequence leaves the rest of its last one empty
+
+/// A cache for the rows of one step, in its scratch memory: sequences own blocks one after another.
 KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context) {
   const std::vector<SequenceRows>& rows = context.host_rows().sequences;
-  const auto sequences = static_cast<std::int64_t>(rows.size());
-  int longest = 0;
+  int widest = 0;
+  std::int64_t total = 0;
   for (const SequenceRows& s : rows) {
     SIROCCO_CHECK(s.first == Position(0));
-    longest = std::max(longest, s.rows);
+    const int blocks = ceil_div(s.rows, kStepBlock);
+    widest = std::max(widest, blocks);
+    total += blocks;
   }
-  const int positions = ceil_div(longest, kPanelRows) * kPanelRows;
   const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
-  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, DType::kF32, positions));
-  const Tensor pool = context.scratch().tensor(DType::kU8, {sequences, bytes});
-  std::vector<std::int32_t> blocks(static_cast<std::size_t>(sequences));
-  std::iota(blocks.begin(), blocks.end(), 0);
-  const Tensor table = context.ops().upload(context.scratch(), blocks, {sequences, 1});
-  return layout.view({0, 0}, DType::kF32, positions,
+  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, DType::kF32, kStepBlock));
+  const Tensor pool = context.scratch().tensor(DType::kU8, {total, bytes});
+  std::vector<std::int32_t> blocks(rows.size() * static_cast<std::size_t>(widest), -1);
+  std::int32_t next = 0;
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    const auto begin = blocks.begin() + static_cast<std::ptrdiff_t>(s) * widest;
+    std::iota(begin, begin + ceil_div(rows[s].rows, kStepBlock), next);
+    next += ceil_div(rows[s].rows, kStepBlock);
+  }
+  const Tensor table = context.ops().upload(context.scratch(), blocks,
+                                            {static_cast<std::int64_t>(rows.size()), widest});
+  return layout.view({0, 0}, DType::kF32, kStepBlock,
                      reinterpret_cast<std::byte*>(pool.as<std::uint8_t>()), table);
 }
 

@@ -178,6 +178,8 @@ void LanguagePipeline::check(const StepBatch& batch) const {
       throw InvalidArgument("sequence {} was given {} tokens; it has room for {}",
                             item.sequence.value(), item.tokens.size(), room);
     }
+    if (std::holds_alternative<WantEmbedding>(item.wanted))
+      throw InvalidArgument("a text pipeline makes no embeddings");
     rows += item.tokens.size();
     for (const TokenId token : item.tokens) {
       if (token.value() < 0 || token.value() >= info_.vocabulary) {
@@ -329,6 +331,7 @@ void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const in
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts) {
+  if (!builder.info().generates) builder.lm_head();  // says what it is
   if (cuts.empty()) {
     return std::make_unique<LanguagePipeline>(builder.info(),
                                               load_parts<Whole>(builder, builder.all_layers()),

@@ -25,7 +25,8 @@ struct WantToken {   ///< the token after its last row, chosen by `sampler`
 struct WantLogits {       ///< the logits themselves
   bool all_rows = false;  ///< of every row of this step; else of the last one
 };
-using Wanted = std::variant<NoOutput, WantToken, WantLogits>;
+struct WantEmbedding {};  ///< the one vector that the sequence, whole in this step, becomes
+using Wanted = std::variant<NoOutput, WantToken, WantLogits, WantEmbedding>;
 
 /// One sequence's part of a step: its next tokens. The spans live until the step was waited for.
 struct StepItem {
@@ -40,6 +41,7 @@ struct StepItemResult {
   SequenceId sequence;
   std::optional<TokenId> token;  ///< WantToken
   std::vector<float> logits;     ///< WantLogits: [rows, V]
+  std::vector<float> embedding;  ///< WantEmbedding
 };
 struct StepResult {
   std::vector<StepItemResult> items;  ///< in the order of the batch
@@ -91,7 +93,8 @@ class Pipeline {
   virtual void retire(SequenceId sequence) = 0;
 
   /// Begins a step. On one CPU device it has finished on return. Throws InvalidArgument for a
-  /// token outside the vocabulary, an unknown sequence or too many rows; nothing has begun then.
+  /// token outside the vocabulary, an unknown sequence, too many rows or what a pipeline of this
+  /// kind doesn't give; nothing has begun then.
   virtual Ticket submit(StepBatch batch) = 0;
   /// The result of a submitted step, once.
   virtual StepResult wait(Ticket ticket) = 0;

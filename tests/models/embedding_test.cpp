@@ -1,0 +1,286 @@
+// Models that make embeddings: against recorded rows of transformers (tests/golden/README.md), and
+// the numeric contract of the pipeline that runs them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/model.hpp"
+#include "sirocco/pipeline/embedding_pipeline.hpp"
+#include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/platform/cpu_features.hpp"
+#include "tests/models/npy.hpp"
+
+namespace sirocco::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using Vectors = std::vector<std::vector<float>>;
+using Sequences = std::vector<std::vector<TokenId>>;
+
+const fs::path kFolder = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/embeddings";
+
+nlohmann::json description(const std::string& name) {
+  std::ifstream file(kFolder / (name + ".json"));
+  return nlohmann::json::parse(file);
+}
+
+Sequences sequences_of(const nlohmann::json& d) {
+  Sequences out;
+  for (const auto& sequence : d["sequences"])
+    for (out.emplace_back(); const std::int32_t id : sequence) out.back().emplace_back(id);
+  return out;
+}
+
+/// A model on a backend of its own.
+class Embedder {
+ public:
+  explicit Embedder(const fs::path& file, EmbeddingPipelineOptions options = {},
+                    Isa isa = Isa::kRef, int threads = 1)
+      : threads_(threads), backend_(make_cpu_backend(isa, threads_)) {
+    const Checkpoint checkpoint = open_checkpoint(file);
+    const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend_);
+    pipeline_ = make_embedding_pipeline(*builder, *backend_, std::move(options));
+  }
+  EmbeddingPipeline* operator->() { return pipeline_.get(); }
+
+ private:
+  ThreadGroup threads_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<EmbeddingPipeline> pipeline_;
+};
+
+EmbeddingPipelineOptions plain(std::optional<Pooling> pooling = {}) {
+  return {.pooling = pooling, .normalize = false, .kv_dtype = DType::kF32};
+}
+
+/// What pooling makes of recorded rows [T, D] of sequences one after another.
+Vectors pooled(const NpyArray<float>& hidden, const Sequences& sequences, Pooling pooling) {
+  const auto width = static_cast<std::size_t>(hidden.shape[1]);
+  Vectors out;
+  std::size_t begin = 0;
+  for (const auto& sequence : sequences) {
+    const std::size_t end = begin + sequence.size();
+    std::vector<float> row(width);
+    for (std::size_t k = 0; k < width; ++k) {
+      double sum = 0.0;
+      for (std::size_t t = begin; t < end; ++t) sum += hidden.values[t * width + k];
+      row[k] = pooling == Pooling::kFirst  ? hidden.values[begin * width + k]
+               : pooling == Pooling::kLast ? hidden.values[(end - 1) * width + k]
+                                           : static_cast<float>(sum / double(sequence.size()));
+    }
+    out.push_back(std::move(row));
+    begin = end;
+  }
+  return out;
+}
+
+/// Largest difference over largest value, of the worst sequence.
+float relative_difference(const Vectors& ours, const Vectors& theirs) {
+  EXPECT_EQ(ours.size(), theirs.size());
+  float worst = 0.0f;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    EXPECT_EQ(ours[i].size(), theirs[i].size());
+    float difference = 0.0f;
+    float largest = 0.0f;
+    for (std::size_t k = 0; k < theirs[i].size(); ++k) {
+      const float apart = std::abs(ours[i][k] - theirs[i][k]);
+      difference = apart <= difference ? difference : apart;  // a NaN stays
+      largest = std::max(largest, std::abs(theirs[i][k]));
+    }
+    const float relative = difference / largest;
+    worst = relative <= worst ? worst : relative;
+  }
+  return worst;
+}
+
+double cosine(const std::vector<float>& a, const std::vector<float>& b) {
+  double dot = 0.0, aa = 0.0, bb = 0.0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    dot += double{a[k]} * b[k];
+    aa += double{a[k]} * a[k];
+    bb += double{b[k]} * b[k];
+  }
+  return dot / std::sqrt(aa * bb);
+}
+
+bool same_bits(const Vectors& a, const Vectors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+  });
+}
+
+class Embedding : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Embedding, RowsPooledAreThoseOfTransformers) {
+  const nlohmann::json d = description(GetParam());
+  const Sequences sequences = sequences_of(d);
+  const auto hidden = read_npy_floats(kFolder / d["hidden"].get<std::string>());
+  const fs::path file = kFolder / d["file"].get<std::string>();
+  if (d.contains("embeddings")) {
+    const auto all = read_npy_floats(kFolder / d["embeddings"].get<std::string>());
+    Vectors expected;
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      const auto begin = all.values.begin() + static_cast<std::ptrdiff_t>(i) * all.shape[1];
+      expected.emplace_back(begin, begin + all.shape[1]);
+    }
+    EXPECT_LT(relative_difference(Embedder(file, plain())->embed(sequences), expected), 1e-4f);
+    return;
+  }
+  for (const Pooling pooling : {Pooling::kMean, Pooling::kFirst, Pooling::kLast}) {
+    EXPECT_LT(relative_difference(Embedder(file, plain(pooling))->embed(sequences),
+                                  pooled(hidden, sequences, pooling)),
+              1e-4f);
+  }
+}
+
+// Where the file holds floats, nothing is rounded but the weights, which the recorded rows were
+// computed from. Where it holds integers, activations are rounded to int8 in blocks of 32: a step
+// of amax / 127, an error of its 12th root, which for rows that are normal (amax 2 to 2.5) is about
+// 0.6 % of a row's length; the weights' errors aren't counted. Of the four products that a row goes
+// through in each of two layers, none outweighs another, and norms keep lengths: 0.006 · √8 = 1.7 %
+// of the row's length in all, a cosine of 1 - 0.017² / 2 = 0.99986. Twice that error is the bound.
+TEST_P(Embedding, VariantsInOtherFormatsStayNear) {
+  const nlohmann::json d = description(GetParam());
+  const Sequences sequences = sequences_of(d);
+  for (const auto& variant : d["variants"]) {
+    SCOPED_TRACE(variant["file"].get<std::string>());
+    const auto hidden = read_npy_floats(kFolder / variant["hidden"].get<std::string>());
+    const Vectors expected = pooled(hidden, sequences, Pooling::kMean);
+    const Vectors ours =
+        Embedder(kFolder / variant["file"].get<std::string>(), plain(Pooling::kMean))
+            ->embed(sequences);
+    if (variant["format"] == "BF16") {
+      EXPECT_LT(relative_difference(ours, expected), 1e-4f);
+    } else {
+      for (std::size_t i = 0; i < ours.size(); ++i)
+        EXPECT_GT(cosine(ours[i], expected[i]), 1.0 - 0.034 * 0.034 / 2) << i;
+    }
+  }
+}
+
+TEST_P(Embedding, OfASequenceAreItsOwnBits) {
+  const nlohmann::json d = description(GetParam());
+  Sequences sequences = sequences_of(d);
+  std::vector<fs::path> files = {kFolder / d["file"].get<std::string>()};
+  for (const auto& variant : d["variants"])
+    files.push_back(kFolder / variant["file"].get<std::string>());
+  for (const fs::path& file : files) {
+    Embedder reference(file);
+    Vectors alone;
+    for (const auto& sequence : sequences) alone.push_back(reference->embed({{sequence}})[0]);
+    EXPECT_TRUE(same_bits(reference->embed(sequences), alone));
+    Sequences reversed(sequences.rbegin(), sequences.rend());
+    const Vectors backwards(alone.rbegin(), alone.rend());
+    for (const IsaTraits& tier : isa_table()) {
+      if (!CpuFeatures::detect().contains(tier.required)) continue;
+      for (const int threads : {1, 2, 3}) {
+        EmbeddingPipelineOptions options;
+        options.largest_step = threads == 2 ? 80 : 8192;  // the longest sequence, or all
+        Embedder other(file, options, tier.isa, threads);
+        EXPECT_TRUE(same_bits(other->embed(reversed), backwards))
+            << file << ", " << tier.name << ", " << threads;
+      }
+    }
+  }
+}
+
+TEST_P(Embedding, AreCutBeforeTheyAreNormalized) {
+  const nlohmann::json d = description(GetParam());
+  const Sequences sequences = sequences_of(d);
+  const fs::path file = kFolder / d["file"].get<std::string>();
+  const Vectors whole = Embedder(file, {.normalize = false})->embed(sequences);
+  Embedder cut(file, {.dimensions = 7});
+  EXPECT_EQ(cut->width(), 7);
+  const Vectors ours = cut->embed(sequences);
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    double squares = 0.0;
+    for (std::size_t k = 0; k < 7; ++k) squares += double{whole[i][k]} * whole[i][k];
+    ASSERT_EQ(ours[i].size(), 7u);
+    for (std::size_t k = 0; k < 7; ++k)
+      EXPECT_NEAR(ours[i][k], whole[i][k] / std::sqrt(squares), 1e-6);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Embedding,
+                         ::testing::Values("bert", "bert-wide", "gemma-embedding", "qwen3-last"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+template <class E, class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const E& e) {
+    return e.what();
+  }
+  return "nothing of that kind was thrown";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(EmbeddingPipeline, IsDrivenStepByStepLikeOthers) {
+  const Sequences sequences = sequences_of(description("bert"));
+  Embedder model(kFolder / "bert.gguf");
+  const Vectors expected = model->embed(sequences);
+  StepBatch batch;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    ASSERT_TRUE(model->admit(SequenceId(i), std::ssize(sequences[i])));
+    batch.push_back({SequenceId(i), sequences[i], WantEmbedding{}});
+  }
+  const StepResult result = model->step(batch);
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    EXPECT_EQ(result.items[i].embedding, expected[i]);
+  const auto refused = [&](const StepBatch& bad) {
+    return message<InvalidArgument>([&] { model->submit(bad); });
+  };
+  EXPECT_TRUE(contains(refused({{SequenceId(0), sequences[0], WantLogits{}}}), "nothing else"));
+  EXPECT_TRUE(contains(refused({batch[0], batch[0]}), "twice"));
+  EXPECT_TRUE(
+      contains(refused({{SequenceId(1), sequences[0], WantEmbedding{}}}), "has room for 1"));
+  model->retire(SequenceId(0));
+  EXPECT_TRUE(contains(refused({batch[0]}), "no sequence 0"));
+  const std::vector<TokenId> outside = {TokenId(157)};
+  EXPECT_TRUE(
+      contains(message<InvalidArgument>([&] { model->embed({{outside}}); }), "no token 157"));
+  const std::vector<TokenId> long_one(97, TokenId(3));
+  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model->embed({{long_one}}); }), "97 tokens"));
+}
+
+TEST(EmbeddingPipeline, SaysWhatDoesntFit) {
+  const auto made = [](const char* file, EmbeddingPipelineOptions options) {
+    return message<InvalidArgument>([&] { Embedder(kFolder / file, std::move(options)); });
+  };
+  // Its table of positions ends there.
+  EXPECT_TRUE(contains(made("bert.gguf", {.context = 97}), "the model has 96"));
+  EXPECT_TRUE(contains(made("bert.gguf", {.dimensions = 61}), "have 60"));
+  EXPECT_TRUE(contains(made("gemma-embedding.gguf", {.dimensions = 25}), "have 24"));
+  EXPECT_TRUE(contains(made("../models/qwen3.gguf", {}), "choose a pooling"));
+}
+
+TEST(EmbeddingPipeline, AnEncoderWritesNoText) {
+  ThreadGroup threads(1);
+  const auto backend = make_cpu_backend(Isa::kRef, threads);
+  for (const char* file : {"bert.gguf", "gemma-embedding.gguf"}) {
+    const Checkpoint checkpoint = open_checkpoint(kFolder / file);
+    const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend);
+    EXPECT_FALSE(builder->info().generates);
+    EXPECT_TRUE(
+        contains(message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, {}); }),
+                 "sirocco embed"));
+  }
+}
+
+}  // namespace
+}  // namespace sirocco::testing

@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/embeddings: tiny random models that make embeddings, as GGUF files, with what `transformers` makes of a
+few sequences.
+
+    make_embedding_golden.py [--out DIR] [--only NAME]...
+
+Each entry of MODELS is one model, filled and written as tools/make_golden.py does it. Recorded are the rows behind the last
+layer of each sequence by itself (eager attention, float32) and, where the model has projections behind its pooling, the
+embeddings. Needs what make_golden.py needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+import transformers
+
+import make_golden
+from make_golden import Array, Format
+
+LENGTHS = (5, 1, 33, 80, 17, 2)
+SEED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoder:
+    shows: str
+    family: str  # of FAMILIES
+    config: dict
+    pooling: gguf.PoolingType
+    projections: tuple[int, ...] = ()  # outputs of the matrices behind pooling
+    also: tuple[Format, ...] = ()
+
+
+def write_bert_keys(writer: gguf.GGUFWriter, config: transformers.BertConfig) -> None:
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_layer_norm_eps(config.layer_norm_eps)
+    writer.add_causal_attention(False)
+    writer.add_token_type_count(config.type_vocab_size)
+
+
+def write_embedding_gemma_keys(writer: gguf.GGUFWriter, config: transformers.Gemma3TextConfig) -> None:
+    make_golden.write_common_keys(writer, config)
+    make_golden.write_rotary_keys(writer, config.rope_parameters["full_attention"])
+    # As the folder says it; the object holds half of it, and one.
+    writer.add_sliding_window(2 * (config.sliding_window - 1))
+
+
+@dataclasses.dataclass(frozen=True)
+class Family:
+    config: type
+    model: type
+    write_keys: Callable[[gguf.GGUFWriter, transformers.PretrainedConfig], None]
+    name: Callable[[str, transformers.PretrainedConfig], str]
+    convert: Callable[[str, Array, transformers.PretrainedConfig], Array] = make_golden.as_is
+    arguments: dict = dataclasses.field(default_factory=dict)
+    norms_around_zero: bool = False
+
+
+def bert_name(name: str, config: transformers.PretrainedConfig) -> str:
+    stem, kind = name.rsplit(".", 1)
+    return f"{gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, config.num_hidden_layers).get_name(stem)}.{kind}"
+
+
+def decoder_name(name: str, config: transformers.PretrainedConfig) -> str:
+    return make_golden.gguf_name("model." + name, config)
+
+
+FAMILIES = {
+    "bert": Family(transformers.BertConfig, transformers.BertModel, write_bert_keys, bert_name,
+                   arguments={"add_pooling_layer": False}),
+    "gemma-embedding": Family(transformers.Gemma3TextConfig, transformers.Gemma3TextModel, write_embedding_gemma_keys,
+                              decoder_name, make_golden.convert_gemma, norms_around_zero=True),
+    "qwen3": Family(transformers.Qwen3Config, transformers.Qwen3Model, make_golden.write_qwen_keys, decoder_name),
+}
+
+MODELS = {
+    "bert": Encoder(
+        "PostLn, learned positions, token types; D of 60, three heads of 20, no width of whole lanes", "bert",
+        dict(num_hidden_layers=3, hidden_size=60, num_attention_heads=3, intermediate_size=132, vocab_size=157,
+             max_position_embeddings=96, type_vocab_size=2), gguf.PoolingType.MEAN),
+    "bert-wide": Encoder(
+        "whole blocks of 32, one token type, the first row; BF16 and Q8_0", "bert",
+        dict(num_hidden_layers=2, hidden_size=64, num_attention_heads=4, intermediate_size=96, vocab_size=131,
+             max_position_embeddings=80, type_vocab_size=1), gguf.PoolingType.CLS, also=(Format.BF16, Format.Q8_0)),
+    "gemma-embedding": Encoder(
+        "rows that see both sides, local layers through a window of 12 around them, two projections behind the mean",
+        "gemma-embedding",
+        make_golden.shape(7, 32, 4, 2, 24, 64, 160) | dict(
+            query_pre_attn_scalar=24, sliding_window=12, use_bidirectional_attention=True, rope_parameters={
+                "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
+                "full_attention": {"rope_type": "default", "rope_theta": 1000000.0}}),
+        gguf.PoolingType.MEAN, projections=(72, 24)),
+    "qwen3-last": Encoder(
+        "a decoder whose last row is the embedding", "qwen3",
+        make_golden.shape(2, 48, 6, 3, 24, 80, 167) | dict(rope_parameters={
+            "rope_type": "default", "rope_theta": 1000000.0}), gguf.PoolingType.LAST),
+}
+
+
+def pooled(hidden: Array, pooling: gguf.PoolingType) -> Array:
+    if pooling == gguf.PoolingType.MEAN:
+        return hidden.astype(np.float64).mean(0)
+    return hidden[0 if pooling == gguf.PoolingType.CLS else -1].astype(np.float64)
+
+
+def fill(model: torch.nn.Module, family: Family, generator: np.random.Generator) -> None:
+    for name, parameter in model.named_parameters():
+        normal = generator.standard_normal(parameter.shape)
+        if parameter.ndim == 1 and name.endswith(".weight"):  # of a norm
+            values = 0.25 * normal + (0 if family.norms_around_zero else 1)
+        elif parameter.ndim == 1:
+            values = 0.3 * normal
+        else:
+            values = normal / np.sqrt(parameter.shape[-1])
+        parameter.data = torch.from_numpy(values.astype(np.float32))
+
+
+def write_gguf(path: Path, name: str, encoder: Encoder, tensors: dict[str, Array],
+               config: transformers.PretrainedConfig, format: Format) -> dict[str, Array]:
+    """Returns the values that the file holds."""
+    writer = gguf.GGUFWriter(path, encoder.family)
+    writer.add_type(gguf.GGUFType.MODEL)
+    writer.add_name(f"tiny random {name}")
+    FAMILIES[encoder.family].write_keys(writer, config)
+    writer.add_pooling_type(encoder.pooling)
+    writer.add_file_type(make_golden.FILE_TYPES[format])
+    if format not in (Format.F32, Format.F16, Format.BF16):
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    block = gguf.GGML_QUANT_SIZES[format][0]
+    held = {}
+    for tensor_name, values in tensors.items():
+        chosen = Format.F32 if values.ndim == 1 else format if values.shape[-1] % block == 0 else Format.F16
+        data = gguf.quants.quantize(np.ascontiguousarray(values, np.float32), chosen)
+        held[tensor_name] = gguf.quants.dequantize(data, chosen).reshape(values.shape)
+        writer.add_tensor(tensor_name, data, raw_dtype=chosen)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return held
+
+
+@torch.no_grad()
+def run(model: torch.nn.Module, sequences: list[list[int]]) -> list[Array]:
+    return [model(input_ids=torch.tensor([s]), attention_mask=torch.ones(1, len(s), dtype=torch.long))
+            .last_hidden_state[0].numpy() for s in sequences]
+
+
+def make(name: str, encoder: Encoder, out: Path) -> None:
+    family = FAMILIES[encoder.family]
+    config = family.config(**encoder.config, attn_implementation="eager", pad_token_id=0)
+    model = family.model(config, **family.arguments).eval()
+    generator = np.random.Generator(np.random.PCG64(SEED))
+    fill(model, family, generator)
+    width, projections = config.hidden_size, []
+    for outputs in encoder.projections:
+        projections.append((generator.standard_normal((outputs, width)) / np.sqrt(width)).astype(np.float32))
+        width = outputs
+    sequences = [generator.integers(0, config.vocab_size, length).tolist() for length in LENGTHS]
+
+    names = {parameter: family.name(parameter, config) for parameter, _ in model.named_parameters()}
+    tensors = {names[p]: family.convert(names[p], v.detach().numpy(), config) for p, v in model.named_parameters()}
+    tensors |= {f"dense_{i + 2}.weight": values for i, values in enumerate(projections)}
+    write_gguf(out / f"{name}.gguf", name, encoder, tensors, config, Format.F32)
+    hidden = run(model, sequences)
+    np.save(out / f"{name}.npy", np.concatenate(hidden))
+    record = {"name": name, "shows": encoder.shows, "file": f"{name}.gguf", "hidden": f"{name}.npy",
+              "pooling": encoder.pooling.name.lower(), "sequences": sequences}
+    if projections:
+        rows = np.stack([pooled(h, encoder.pooling) for h in hidden])
+        for projection in projections:
+            rows = rows @ projection.astype(np.float64).T
+        np.save(out / f"{name}-embeddings.npy", rows.astype(np.float32))
+        record["embeddings"] = f"{name}-embeddings.npy"
+    variants = []
+    for format in encoder.also:
+        file = out / f"{name}-{format.name.lower()}.gguf"
+        held = write_gguf(file, name, encoder, tensors, config, format)
+        for parameter, value in model.named_parameters():
+            value.data = torch.from_numpy(held[names[parameter]].copy())
+        np.save(file.with_suffix(".npy"), np.concatenate(run(model, sequences)))
+        variants.append({"file": file.name, "format": format.name, "hidden": file.with_suffix(".npy").name})
+    record["variants"] = variants
+    record["made_with"] = {"script": "tools/make_embedding_golden.py", "seed": SEED, "versions": {
+        "python": sys.version.split()[0], "numpy": np.__version__, "torch": torch.__version__,
+        "transformers": transformers.__version__, "gguf": make_golden.gguf_version()}}
+    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    print(f"{name:16} {sum(f.stat().st_size for f in out.glob(name + '*')) / 1024:.0f} KiB")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = Path(__file__).resolve().parent.parent / "tests" / "golden" / "embeddings"
+    parser.add_argument("--out", type=Path, default=default)
+    parser.add_argument("--only", action="append", choices=MODELS, help="make this one only (may be repeated)")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name, encoder in MODELS.items():
+        if not args.only or name in args.only:
+            make(name, encoder, args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
