@@ -72,6 +72,15 @@ NAMES = {
     "mlp.down_proj": "ffn_down",
     "mlp.gate": "ffn_gate_inp",
     "mlp.router": "ffn_gate_inp",
+    "mlp.shared_experts.gate_proj": "ffn_gate_shexp",
+    "mlp.shared_experts.up_proj": "ffn_up_shexp",
+    "mlp.shared_experts.down_proj": "ffn_down_shexp",
+    "self_attn.q_a_proj": "attn_q_a",
+    "self_attn.q_a_layernorm": "attn_q_a_norm",
+    "self_attn.q_b_proj": "attn_q_b",
+    "self_attn.kv_a_proj_with_mqa": "attn_kv_a_mqa",
+    "self_attn.kv_a_layernorm": "attn_kv_a_norm",
+    "self_attn.kv_b_proj": "attn_kv_b",
 }
 # What one name means differs: with norms on both sides, the one behind attention is named as Llama's in front of the MLP.
 PRE_NORM = {"post_attention_layernorm": "ffn_norm"}
@@ -119,6 +128,8 @@ def write_rotary_keys(writer: gguf.GGUFWriter, rotary: dict) -> None:
         writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         writer.add_rope_scaling_factor(rotary["factor"])
         writer.add_rope_scaling_orig_ctx_len(rotary["original_max_position_embeddings"])
+        if "mscale_all_dim" in rotary:
+            writer.add_rope_scaling_yarn_log_mul(0.1 * rotary["mscale_all_dim"])
 
 
 def write_llama_keys(writer: gguf.GGUFWriter, config: transformers.LlamaConfig) -> None:
@@ -242,6 +253,53 @@ def expand_gpt_oss(name: str, values: Array, _: transformers.PretrainedConfig) -
     return {f"blk.{layer}.ffn_down_exps.{kind}": values}
 
 
+def write_deepseek2_keys(writer: gguf.GGUFWriter, config: transformers.DeepseekV2Config, latent: bool = True) -> None:
+    """`latent`: heads are described as the latents that they share, as the converter does since it splits kv_b."""
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(1 if latent else config.num_attention_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_leading_dense_block_count(config.first_k_dense_replace)
+    writer.add_vocab_size(config.vocab_size)
+    if config.q_lora_rank is not None:
+        writer.add_q_lora_rank(config.q_lora_rank)
+    writer.add_kv_lora_rank(config.kv_lora_rank)
+    if latent:
+        writer.add_key_length(config.kv_lora_rank + config.qk_rope_head_dim)
+        writer.add_value_length(config.kv_lora_rank)
+        writer.add_key_length_mla(config.qk_head_dim)
+        writer.add_value_length_mla(config.v_head_dim)
+    else:
+        writer.add_key_length(config.qk_head_dim)
+        writer.add_value_length(config.v_head_dim)
+    writer.add_rope_dimension_count(config.qk_rope_head_dim)
+    write_rotary_keys(writer, config.rope_parameters)
+    write_expert_keys(writer, config)
+    writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    writer.add_expert_shared_count(config.n_shared_experts)
+    writer.add_expert_weights_scale(config.routed_scaling_factor)
+    if config.topk_method == "group_limited_greedy":
+        writer.add_expert_group_count(config.n_group)
+        writer.add_expert_group_used_count(config.topk_group)
+
+
+def write_old_deepseek2_keys(writer: gguf.GGUFWriter, config: transformers.DeepseekV2Config) -> None:
+    write_deepseek2_keys(writer, config, latent=False)
+
+
+def expand_deepseek2(name: str, values: Array, config: transformers.DeepseekV2Config) -> dict[str, Array]:
+    """The projection of latents to keys and values becomes a stack of each, a head at a time, keys transposed."""
+    if not name.endswith("kv_b_proj.weight"):
+        return expand_experts(name, values, config)
+    heads = values.reshape(config.num_attention_heads, -1, config.kv_lora_rank)
+    keys, value = np.split(heads, [config.qk_nope_head_dim], axis=1)
+    layer = layer_of(name)
+    return {f"blk.{layer}.attn_k_b.weight": keys.swapaxes(1, 2), f"blk.{layer}.attn_v_b.weight": value}
+
+
 def write_gemma2_keys(writer: gguf.GGUFWriter, config: transformers.Gemma2Config) -> None:
     write_common_keys(writer, config)
     writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
@@ -284,6 +342,10 @@ FAMILIES = {
     "phi2": Family(transformers.PhiConfig, transformers.PhiForCausalLM, write_phi2_keys, as_is),
     "gpt-oss": Family(transformers.GptOssConfig, transformers.GptOssForCausalLM, write_gpt_oss_keys, as_is,
                       expand=expand_gpt_oss),
+    "deepseek2": Family(transformers.DeepseekV2Config, transformers.DeepseekV2ForCausalLM, write_deepseek2_keys, as_is,
+                        expand=expand_deepseek2),
+    "deepseek2-old": Family(transformers.DeepseekV2Config, transformers.DeepseekV2ForCausalLM,
+                            write_old_deepseek2_keys, as_is, expand=expand_experts, architecture="deepseek2"),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
                      norms_around_zero=True),
     "gemma3": Family(transformers.Gemma3TextConfig, transformers.Gemma3ForCausalLM, write_gemma3_keys, convert_gemma,
@@ -310,6 +372,11 @@ class Tiny:
 def shape(layers: int, d: int, heads: int, kv_heads: int, e: int, f: int, v: int) -> dict:
     return dict(num_hidden_layers=layers, hidden_size=d, num_attention_heads=heads, num_key_value_heads=kv_heads,
                 head_dim=e, intermediate_size=f, vocab_size=v, max_position_embeddings=256)
+
+
+def latent_shape(layers: int, d: int, heads: int, v: int) -> dict:
+    return dict(num_hidden_layers=layers, hidden_size=d, num_attention_heads=heads, vocab_size=v, rms_norm_eps=1e-6,
+                max_position_embeddings=256, tie_word_embeddings=False)
 
 
 ALL_FORMATS = (Format.F16, Format.BF16, Format.Q4_0, Format.Q4_1, Format.Q5_0, Format.Q5_1, Format.Q8_0)
@@ -409,6 +476,37 @@ MODELS = {
             "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
             "truncate": False, "original_max_position_embeddings": 256}),
         also=(Format.MXFP4,)),
+    "deepseek2": Tiny(
+        "deepseek2", "latent queries too, experts in three groups of which two count, shared experts, a dense first "
+        "layer, YaRN with mscale, odd widths everywhere",
+        latent_shape(3, 60, 5, 155) | dict(
+            intermediate_size=76, first_k_dense_replace=1, n_routed_experts=12, num_experts_per_tok=3, n_group=3,
+            topk_group=2, topk_method="group_limited_greedy", n_shared_experts=2, moe_intermediate_size=28,
+            routed_scaling_factor=1.7, q_lora_rank=22, kv_lora_rank=18, qk_nope_head_dim=14, qk_rope_head_dim=6,
+            v_head_dim=10, rope_parameters={
+                "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0,
+                "mscale": 0.707, "mscale_all_dim": 0.707, "original_max_position_embeddings": 64})),
+    "deepseek2-old": Tiny(
+        "deepseek2-old", "queries straight from the row, keys and values in one matrix as older files have it, "
+        "no groups, no scaling",
+        latent_shape(2, 48, 3, 147) | dict(
+            intermediate_size=60, first_k_dense_replace=1, n_routed_experts=5, num_experts_per_tok=2,
+            n_shared_experts=1, moe_intermediate_size=36, q_lora_rank=None, kv_lora_rank=20, qk_nope_head_dim=12,
+            qk_rope_head_dim=10, v_head_dim=14, rope_parameters={"rope_type": "default", "rope_theta": 10000.0})),
+    "deepseek2-wide": Tiny(
+        "deepseek2", "whole blocks of 32; Q8_0 and BF16",
+        latent_shape(2, 64, 2, 150) | dict(
+            intermediate_size=96, first_k_dense_replace=1, n_routed_experts=4, num_experts_per_tok=2,
+            n_shared_experts=1, moe_intermediate_size=32, q_lora_rank=32, kv_lora_rank=32, qk_nope_head_dim=32,
+            qk_rope_head_dim=16, v_head_dim=32, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.BF16, Format.Q8_0)),
+    "deepseek2-old-wide": Tiny(
+        "deepseek2-old", "the same with keys and values in one matrix; Q8_0",
+        latent_shape(2, 64, 2, 150) | dict(
+            intermediate_size=96, first_k_dense_replace=1, n_routed_experts=4, num_experts_per_tok=2,
+            n_shared_experts=1, moe_intermediate_size=32, q_lora_rank=None, kv_lora_rank=32, qk_nope_head_dim=32,
+            qk_rope_head_dim=16, v_head_dim=32, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
+        also=(Format.Q8_0,)),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",

@@ -68,6 +68,7 @@ FAMILIES = {
     "phi2": Family(gelu_tanh, adjacent_pairs=False, parallel=True),
     "gpt-oss": Family(clamped_swish, adjacent_pairs=False, window_period=2, local_scaled=True, yarn_truncated=False,
                       softmax_of_chosen=True),
+    "deepseek2": Family(silu, adjacent_pairs=True),
     "gemma2": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=2,
                      local_scaled=True, scale_by_model_width=46),
     "gemma3": Family(gelu_tanh, adjacent_pairs=False, sandwich=True, scaled_embedding=True, window_period=6,
@@ -157,7 +158,7 @@ class Model:
         if self.key("rope.scaling.type", "none") == "yarn":
             factor = self.key("rope.scaling.factor")
             frequencies = self.yarn(frequencies, base, factor)
-            magnitude = 0.1 * np.log(factor) + 1
+            magnitude = 1.0 if self.key("rope.scaling.yarn_log_multiplier", 0.0) else 0.1 * np.log(factor) + 1
         return Rotary(frequencies, self.family.adjacent_pairs, magnitude)
 
     def yarn(self, frequencies: Array, base: float, factor: float) -> Array:
@@ -202,8 +203,49 @@ class Model:
             return scaled * self.get(name + ".weight").values + self.get(name + ".bias").values
         return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + self.eps) * self.get(name + ".weight").values
 
+    def latent_attention(self, x: Array, name: str) -> Array:
+        """Absorbed: queries go through the matrix that would make keys of latents, sums of latents through the other."""
+        t, positions = len(x), np.arange(len(x))
+        latent, rotated = self.key("attention.kv_lora_rank"), self.key("rope.dimension_count")
+        head_dim = self.key("attention.key_length_mla", self.head_dim)
+        plain = head_dim - rotated
+        if name + "attn_q_a.weight" in self.tensors:
+            q = self.linear(self.norm(self.linear(x, name + "attn_q_a"), name + "attn_q_a_norm"), name + "attn_q_b")
+        else:
+            q = self.linear(x, name + "attn_q")
+        q = q.reshape(t, self.heads, head_dim)
+        kv = self.linear(x, name + "attn_kv_a_mqa")
+        shared = self.norm(kv[:, :latent], name + "attn_kv_a_norm")
+        key = self.rotary[False](kv[:, None, latent:], positions)[:, 0]
+        turned = self.rotary[False](q[:, :, plain:], positions)
+        scale = head_dim**-0.5
+        if self.key("rope.scaling.yarn_log_multiplier", 0.0):
+            factor = np.log(self.key("rope.scaling.factor"))
+            scale *= (1 + self.key("rope.scaling.yarn_log_multiplier") * factor) ** 2
+        together = name + "attn_kv_b.weight" in self.tensors
+        out = []
+        for head in range(self.heads):
+            if together:
+                both = self.get(name + "attn_kv_b.weight")
+                rows = both.values.reshape(self.heads, -1, latent)[head]
+                query = q[:, head, :plain] @ rows[:plain]
+            else:
+                query = self.linear(q[:, head, :plain], name + "attn_k_b", head)
+            scores = (query @ shared.T + turned[:, head] @ key.T) * self.dtype.type(scale)
+            scores = np.where(positions[:, None] >= positions[None, :], scores, -np.inf)
+            p = np.exp(scores - scores.max(-1, keepdims=True))
+            mixed = (p / p.sum(-1, keepdims=True)) @ shared
+            if together:
+                mixed = round_to_int8_blocks(mixed) if both.integer and self.activations == "int8" else mixed
+                out.append(mixed @ rows[plain:].T)
+            else:
+                out.append(self.linear(mixed, name + "attn_v_b", head))
+        return self.linear(np.concatenate(out, -1), name + "attn_output")
+
     def attention(self, x: Array, layer: int) -> Array:
         t, name = len(x), f"blk.{layer}."
+        if name + "attn_kv_a_mqa.weight" in self.tensors:
+            return self.latent_attention(x, name)
         if name + "attn_qkv.weight" in self.tensors:
             ends = self.heads * self.head_dim, (self.heads + self.kv_heads) * self.head_dim
             q, k, v = np.split(self.linear(x, name + "attn_qkv"), ends, axis=-1)
@@ -263,12 +305,17 @@ class Model:
         softmax /= softmax.sum(-1, keepdims=True)
         scores = softmax
         out = np.zeros_like(scores)
+        groups = self.key("expert_group_count", 1)
         for t, row in enumerate(scores):
-            chosen = np.argsort(-row, kind="stable")[:self.key("expert_used_count")]
+            best = np.argsort(-row.reshape(groups, -1).max(-1), kind="stable")
+            open_groups = np.zeros(groups, bool)
+            open_groups[best[:self.key("expert_group_used_count", groups)]] = True
+            candidates = np.where(np.repeat(open_groups, len(row) // groups), row, -np.inf)
+            chosen = np.argsort(-candidates, kind="stable")[:self.key("expert_used_count")]
             weights = row[chosen]
             if self.family.softmax_of_chosen or self.key("expert_weights_norm", self.family.normalized_experts):
                 weights = weights / weights.sum()
-            out[t, chosen] = weights
+            out[t, chosen] = weights * self.key("expert_weights_scale", 1.0)
         return out
 
     def hidden(self, tokens: Array) -> Array:

@@ -234,6 +234,16 @@ class Backend {
   /// [T, D].
   virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
 
+  /// Row t · H + h of `input`, [T · H, K], by matrix h of a stack of H, (+ bias[h]), into the
+  /// columns from `first_column` on of that row of the target, f32 [T · H, W].
+  virtual void head_linear(const Activations& input, const StackTarget& target,
+                           std::int64_t first_column) = 0;
+
+  /// Columns [column, column + count) of x become those of `out` from `out_column` on. f32 [R, …]
+  /// both.
+  virtual void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
+                            const Tensor& out, std::int64_t out_column) = 0;
+
   /// activation(gate) · up, or as the activation says, in the forms that `out` has. f32 [T, F]
   /// each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,

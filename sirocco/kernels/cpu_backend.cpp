@@ -221,8 +221,11 @@ class CpuBackend final : public Backend {
     for_token_chunks(0, tokens, largest_row, [&](std::int64_t begin, std::int64_t end) {
       for (const LinearTarget& target : targets) {
         const auto& weight = static_cast<const PackedMatrix&>(*target.weight);
-        add_segment(weight.panels(), 0, weight.rows(), weight.columns(),
-                    input_of(input, weight.wants_q8()), target.bias, target.out, begin, end);
+        const Tensor& rows = input_of(input, weight.wants_q8());
+        add_segment(weight.panels(),
+                    linear_task(weight.panels(), 0, weight.rows(), weight.columns(), rows,
+                                target.bias, target.out),
+                    begin, end);
       }
     });
     run_segments();
@@ -267,18 +270,54 @@ class CpuBackend final : public Backend {
     for (const StackTarget& target : targets)
       largest_row = std::max(largest_row, row_stride(input_of(input, target.weight->wants_q8())));
     for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
-      for_token_chunks(first[e], first[e + 1], largest_row,
-                       [&](std::int64_t from, std::int64_t to) {
-                         for (const StackTarget& target : targets) {
-                           const auto& weight = static_cast<const PackedStack&>(*target.weight);
-                           add_segment(weight.panels(), e, weight.rows(), weight.columns(),
-                                       input_of(input, weight.wants_q8()),
-                                       target.bias ? target.bias.slice_rows(e, 1) : Tensor(),
-                                       target.out, from, to);
-                         }
-                       });
+      for_token_chunks(
+          first[e], first[e + 1], largest_row, [&](std::int64_t from, std::int64_t to) {
+            for (const StackTarget& target : targets) {
+              const auto& weight = static_cast<const PackedStack&>(*target.weight);
+              const Tensor& rows = input_of(input, weight.wants_q8());
+              const Tensor bias = target.bias ? target.bias.slice_rows(e, 1) : Tensor();
+              add_segment(weight.panels(),
+                          linear_task(weight.panels(), e, weight.rows(), weight.columns(), rows,
+                                      bias, target.out),
+                          from, to);
+            }
+          });
     }
     run_segments();
+  }
+
+  void head_linear(const Activations& input, const StackTarget& target,
+                   std::int64_t first_column) override {
+    segments_.begin();
+    const auto& weight = static_cast<const PackedStack&>(*target.weight);
+    const Tensor& rows = input_of(input, weight.wants_q8());
+    const std::int64_t heads = weight.matrices();
+    const std::int64_t tokens = rows.rows() / heads;
+    for_token_chunks(0, tokens, row_stride(rows), [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t h = 0; h < heads; ++h) {
+        LinearTask task =
+            linear_task(weight.panels(), h, weight.rows(), weight.columns(), rows,
+                        target.bias ? target.bias.slice_rows(h, 1) : Tensor(), target.out);
+        task.input += static_cast<std::size_t>(h) * task.input_stride;
+        task.input_stride *= static_cast<std::size_t>(heads);
+        task.out += h * task.out_stride + first_column;
+        task.out_stride *= heads;
+        add_segment(weight.panels(), task, begin, end);
+      }
+    });
+    run_segments();
+  }
+
+  void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count, const Tensor& out,
+                    std::int64_t out_column) override {
+    const std::int64_t width = x.columns();
+    const std::int64_t out_width = out.columns();
+    const float* from = x.as<float>() + column;
+    float* to = out.as<float>() + out_column;
+    for_rows(x.rows(), count, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        std::copy_n(from + i * width, count, to + i * out_width);
+    });
   }
 
   void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) override {
@@ -387,10 +426,10 @@ class CpuBackend final : public Backend {
     for (; begin < end; begin += chunk) body(begin, std::min(end, begin + chunk));
   }
 
-  void add_segment(const Panels& panels, std::int64_t matrix, std::int64_t rows,
-                   std::int64_t columns, const Tensor& input, const Tensor& bias, const Tensor& out,
-                   std::int64_t token_begin, std::int64_t token_end) {
-    const LinearTask task{
+  static LinearTask linear_task(const Panels& panels, std::int64_t matrix, std::int64_t rows,
+                                std::int64_t columns, const Tensor& input, const Tensor& bias,
+                                const Tensor& out) {
+    return {
         .panels = panels.data(matrix),
         .panel_stride = panels.stride(),
         .rows = rows,
@@ -401,6 +440,10 @@ class CpuBackend final : public Backend {
         .out = out.as<float>(),
         .out_stride = out.columns(),
     };
+  }
+
+  void add_segment(const Panels& panels, const LinearTask& task, std::int64_t token_begin,
+                   std::int64_t token_end) {
     segments_.add(
         {task, kernels_.linear[static_cast<std::size_t>(panels.format())], token_begin, token_end},
         panels.count());

@@ -277,12 +277,65 @@ TEST_P(Stack, ProductsAreThoseOfItsMatrices) {
   }
 }
 
+TEST_P(Stack, HeadsHaveAMatrixEach) {
+  const Format& format = *GetParam();
+  Random random(25);
+  const std::int64_t columns = format.block_elements == 1 ? 37 : 256;
+  const std::int64_t rows = 21;
+  const std::int64_t heads = 3;
+  const std::int64_t tokens = 50;
+  std::vector<StoredMatrix> matrices;
+  std::vector<StoredTensor> stored;
+  for (int h = 0; h < heads; ++h) matrices.emplace_back(format, rows, columns, random);
+  for (const StoredMatrix& m : matrices) stored.push_back(m.stored());
+  std::vector<float> input = random_floats(random, tokens * heads * columns);
+  std::vector<float> bias = random_floats(random, heads * rows);
+  // Results stand in columns 2 to 22 of 25; the others stay as they are.
+  const std::int64_t width = 25;
+  std::vector<float> expected(static_cast<std::size_t>(tokens * heads * width), -7.0f);
+  TestBackend ref(Isa::kRef);
+  for (std::int64_t h = 0; h < heads; ++h) {
+    std::vector<float> mine;
+    for (std::int64_t t = 0; t < tokens; ++t) {
+      const auto row = input.begin() + (t * heads + h) * columns;
+      mine.insert(mine.end(), row, row + columns);
+    }
+    std::vector<float> mine_bias(bias.begin() + h * rows, bias.begin() + (h + 1) * rows);
+    const std::vector<float> out =
+        product(*ref, matrices[static_cast<std::size_t>(h)], mine, mine_bias);
+    for (std::int64_t t = 0; t < tokens; ++t)
+      std::copy_n(out.begin() + t * rows, rows, expected.begin() + (t * heads + h) * width + 2);
+  }
+  for (const Isa isa : runnable_tiers()) {
+    for (const int threads : {1, 3}) {
+      TestBackend backend(isa, threads);
+      const auto stack = backend->pack_stack(stored);
+      Q8Rows q8(*backend, tokens * heads, columns);
+      const Activations x{tensor_of(input, {tokens * heads, columns}), q8.tensor()};
+      backend->quantize(x.f32, x.q8);
+      std::vector<float> out(expected.size(), -7.0f);
+      backend->head_linear(
+          x, {stack.get(), tensor_of(bias, {heads, rows}), tensor_of(out, {tokens * heads, width})},
+          2);
+      ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa) << ", " << threads;
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, Stack, ::testing::ValuesIn([] {
                            std::vector<const Format*> all;
                            for (const Format& format : formats()) all.push_back(&format);
                            return all;
                          }()),
                          [](const auto& format) { return std::string(format.param->name); });
+
+TEST(Columns, AreCopied) {
+  std::vector<float> x = {1, 2, 3, 4, 5, 6};
+  std::vector<float> out(8);
+  TestBackend backend(Isa::kRef);
+  backend->copy_columns(tensor_of(x, {2, 3}), 1, 2, tensor_of(out, {2, 4}), 1);
+  EXPECT_THAT(out, ::testing::ElementsAre(0, 2, 3, 0, 0, 5, 6, 0));
+}
 
 TEST(Experts, RowsOfEveryTypeAreGathered) {
   std::vector<std::uint8_t> x = {1, 2, 3, 4, 5, 6};

@@ -150,7 +150,16 @@ void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
                              "rope.scaling.original_context_length", c.info.context_length)),
                          .fast = reader.positive_or("rope.scaling.yarn_beta_fast", 32.0f),
                          .slow = reader.positive_or("rope.scaling.yarn_beta_slow", 1.0f)};
-    c.rotary_magnitude = c.yarn->magnitude() * reader.positive_or("rope.scaling.attn_factor", 1.0f);
+    c.rotary_magnitude = reader.positive_or("rope.scaling.attn_factor", 1.0f);
+    const float multiplier = reader.cap_or_none("rope.scaling.yarn_log_multiplier");
+    if (multiplier == 0.0f) {
+      c.rotary_magnitude *= c.yarn->magnitude();
+    } else {
+      // The magnitude goes into the scores instead, on keys and queries without rotation too.
+      const double stretched = std::max(1.0, double{c.yarn->factor});
+      const double each = 1.0 + double{multiplier} * std::log(stretched);
+      c.score_factor = static_cast<float>(each * each);
+    }
   } else {
     throw UnsupportedError(
         "{}: rotary scaling {} isn't supported; known are 'none', 'linear' and 'yarn'",

@@ -60,6 +60,7 @@ struct DecoderConfig {
   float rotary_base = 0.0f;
   float rotary_divisor = 1.0f;      ///< linear scaling
   std::optional<YarnScaling> yarn;  ///< instead of it
+  float score_factor = 1.0f;        ///< of attention scores besides 1 / sqrt(E), by YaRN's mscale
   float rotary_magnitude = 1.0f;    ///< of cosines and sines
   float norm_epsilon = 0.0f;
 };

@@ -5,6 +5,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/bert.hpp"
+#include "sirocco/models/deepseek2.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
 #include "sirocco/models/gpt_oss.hpp"
@@ -34,6 +35,7 @@ constexpr std::array kFamilies = {
     Family{"gpt-oss", make_gpt_oss_builder},
     Family{"bert", make_bert_builder},
     Family{"gemma-embedding", make_embedding_gemma_builder},
+    Family{"deepseek2", make_deepseek2_builder},
 };
 
 constexpr auto kNames = [] {

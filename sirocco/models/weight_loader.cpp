@@ -126,8 +126,8 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
   return Linear(std::move(packed), WeightVector(std::move(bias)));
 }
 
-ExpertLinear WeightLoader::experts(std::string_view stem, std::int64_t experts,
-                                   std::int64_t outputs, std::int64_t inputs) {
+StackLinear WeightLoader::experts(std::string_view stem, std::int64_t experts, std::int64_t outputs,
+                                  std::int64_t inputs) {
   std::vector<StoredTensor> matrices;
   std::vector<const StoredTensor*> sources;
   if (has(fmt::format("{}.0.weight", stem))) {
@@ -150,8 +150,53 @@ ExpertLinear WeightLoader::experts(std::string_view stem, std::int64_t experts,
   std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices);
   for (const StoredTensor* source : sources) consumed(*source);
   const std::string bias = fmt::format("{}_exps.bias", stem);
-  if (!has(bias)) return ExpertLinear(std::move(packed));
-  return ExpertLinear(std::move(packed), WeightVector(floats(bias, Shape{experts, outputs})));
+  if (!has(bias)) return StackLinear(std::move(packed));
+  return StackLinear(std::move(packed), WeightVector(floats(bias, Shape{experts, outputs})));
+}
+
+StackLinear WeightLoader::stack(std::string_view name, std::int64_t count, std::int64_t outputs,
+                                std::int64_t inputs) {
+  const StoredTensor& all = require(name, {count, outputs, inputs});
+  std::vector<StoredTensor> matrices;
+  for (std::int64_t i = 0; i < count; ++i) matrices.push_back(all.member(i));
+  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices);
+  consumed(all);
+  return StackLinear(std::move(packed));
+}
+
+std::pair<StackLinear, StackLinear> WeightLoader::split_stack(std::string_view name,
+                                                              std::int64_t count,
+                                                              std::int64_t upper,
+                                                              std::int64_t lower,
+                                                              std::int64_t inputs) {
+  const StoredTensor& all = require(name, {count * (upper + lower), inputs});
+  const bool plain = all.format->block_elements == 1;
+  const Format& format = plain ? *all.format : *find_format(FormatId::kF32);
+  const auto rows = static_cast<std::size_t>(upper);
+  const auto width = static_cast<std::size_t>(inputs);
+  const std::size_t row_size = row_bytes(*all.format, inputs);
+  const std::size_t bytes = row_bytes(format, upper) * width;
+  std::vector<std::byte> made(static_cast<std::size_t>(count) * bytes);
+  std::vector<std::byte> encoded(rows * row_size);
+  std::vector<float> values(rows * width);
+  std::vector<float> turned(values.size());
+  std::vector<StoredTensor> above;
+  std::vector<StoredTensor> below;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t first = i * (upper + lower);
+    all.read_rows(first, upper, encoded.data());
+    all.format->decode(encoded.data(), values.size() / all.format->block_elements, values.data());
+    for (std::size_t r = 0; r < rows; ++r)
+      for (std::size_t k = 0; k < width; ++k) turned[k * rows + r] = values[r * width + k];
+    const auto out = std::span(made).subspan(static_cast<std::size_t>(i) * bytes, bytes);
+    format.encode(turned.data(), turned.size(), out.data());
+    above.push_back({.name = all.name, .format = &format, .shape = {inputs, upper}, .bytes = out});
+    below.push_back(all.members(first + upper, lower));
+  }
+  std::pair<StackLinear, StackLinear> stacks{StackLinear(backend_.pack_stack(above)),
+                                             StackLinear(backend_.pack_stack(below))};
+  consumed(all);
+  return stacks;
 }
 
 WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {

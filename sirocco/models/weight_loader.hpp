@@ -54,13 +54,25 @@ class WeightLoader {
                                              std::int64_t inputs);
   /// STEM.weight [outputs, inputs] with STEM.bias [outputs] when it is there.
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs);
+  /// The same, row i being the stored row source_rows[i]; as they are when there are none.
+  Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
+                std::span<const std::int32_t> source_rows);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
   /// The experts' matrices [outputs, inputs] of a layer: STEM_exps.weight [experts, outputs,
   /// inputs], or STEM.0.weight … as old files have them, with STEM_exps.bias [experts, outputs]
   /// when it is there.
-  ExpertLinear experts(std::string_view stem, std::int64_t experts, std::int64_t outputs,
-                       std::int64_t inputs);
+  StackLinear experts(std::string_view stem, std::int64_t experts, std::int64_t outputs,
+                      std::int64_t inputs);
+  /// Matrices [outputs, inputs] stored as one tensor [count, outputs, inputs].
+  StackLinear stack(std::string_view name, std::int64_t count, std::int64_t outputs,
+                    std::int64_t inputs);
+  /// Of a matrix [count · (upper + lower), inputs]: the upper rows of each part, transposed to
+  /// [inputs, upper], and the lower ones. What is transposed becomes F32 where its format has
+  /// blocks.
+  std::pair<StackLinear, StackLinear> split_stack(std::string_view name, std::int64_t count,
+                                                  std::int64_t upper, std::int64_t lower,
+                                                  std::int64_t inputs);
   WeightVector vector(std::string_view name, std::int64_t size);
   std::vector<float> floats(std::string_view name, std::int64_t size) {
     return floats(name, Shape{size});
@@ -69,8 +81,6 @@ class WeightLoader {
  private:
   const StoredTensor* find(std::string_view name) const;
   const StoredTensor& require(std::string_view name, const Shape& shape);
-  Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
-                std::span<const std::int32_t> source_rows);
   std::vector<float> floats(std::string_view name, const Shape& shape);
   void consumed(const StoredTensor& tensor);
 

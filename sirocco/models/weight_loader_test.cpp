@@ -42,7 +42,7 @@ class FakeWeights final : public WeightSource {
 class Loading : public ::testing::Test {
  protected:
   /// The product of a row of ones with each of two experts [3, 2].
-  std::vector<float> sums(const ExpertLinear& linear) {
+  std::vector<float> sums(const StackLinear& linear) {
     std::vector<float> ones(4, 1.0f);
     std::vector<std::int32_t> begin = {0, 1, 2};
     std::vector<float> out(6);
@@ -64,6 +64,22 @@ TEST_F(Loading, ExpertsComeAsOneTensorOrAsOneEach) {
   WeightLoader loader(weights_, *backend_, {});
   EXPECT_THAT(sums(loader.experts("a", 2, 3, 2)), ::testing::ElementsAre(1, 5, 9, 13, 17, 21));
   EXPECT_THAT(sums(loader.experts("b", 2, 3, 2)), ::testing::ElementsAre(1, 5, 9, 13, 17, 21));
+}
+
+TEST_F(Loading, ASplitStackHoldsTheUpperRowsTransposed) {
+  // Two parts of two and three rows over two inputs.
+  weights_.add("kv", {10, 2}, 0.0f);
+  WeightLoader loader(weights_, *backend_, {});
+  const auto [upper, lower] = loader.split_stack("kv", 2, 2, 3, 2);
+  EXPECT_EQ(upper.outputs(), 2);
+  EXPECT_EQ(upper.inputs(), 2);
+  EXPECT_THAT(sums(lower), ::testing::ElementsAre(9, 13, 17, 29, 33, 37));
+  std::vector<float> first = {1.0f, 0.0f, 0.0f, 1.0f};
+  std::vector<float> out(4);
+  backend_->head_linear({.f32 = {DType::kF32, {2, 2}, first.data()}, .q8 = {}},
+                        upper.target({DType::kF32, {2, 2}, out.data()}), 0);
+  // Of [[0, 1], [2, 3]] the first row, of [[10, 11], [12, 13]] the second.
+  EXPECT_THAT(out, ::testing::ElementsAre(0, 1, 12, 13));
 }
 
 TEST_F(Loading, EveryExpertHasItsBias) {

@@ -15,7 +15,8 @@ namespace sirocco {
 enum class CacheKind : std::uint8_t {
   kFull,       ///< keys and values of every position
   kWindow,     ///< keys and values of the last positions
-  kLatent,     ///< one compressed row a position
+  kLatent,     ///< of every position one row that all heads share, from which they make keys and
+               ///< values
   kCross,      ///< written once by an encoder
   kRecurrent,  ///< one state a sequence, whatever its length
   kNone,       ///< nothing

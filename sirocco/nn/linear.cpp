@@ -1,5 +1,7 @@
 #include "sirocco/nn/linear.hpp"
 
+#include "sirocco/base/error.hpp"
+
 namespace sirocco {
 
 Tensor Linear::forward(const Activations& x, TransformContext& context) const {
@@ -9,6 +11,18 @@ Tensor Linear::forward(const Activations& x, TransformContext& context) const {
 void Linear::forward(const Activations& x, const Tensor& out, TransformContext& context) const {
   const LinearTarget product = target(out);
   context.ops().linear(with_forms(x, forms_for(*this), context), {&product, 1});
+}
+
+StackLinear::StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias)
+    : weight_(std::move(weight)), bias_(std::move(bias)) {
+  if (bias_ && bias_.size() != matrices() * outputs()) {
+    throw InvalidArgument("a bias of {} elements for {} matrices of {} rows", bias_.size(),
+                          matrices(), outputs());
+  }
+}
+
+StackTarget StackLinear::target(const Tensor& out) const {
+  return {weight_.get(), bias_ ? bias_.tensor().reshaped({matrices(), outputs()}) : Tensor(), out};
 }
 
 Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,

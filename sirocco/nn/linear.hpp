@@ -31,6 +31,25 @@ class Linear {
   WeightVector bias_;
 };
 
+/// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of E matrices [N, K] each: to an expert, or
+/// to a head.
+class StackLinear {
+ public:
+  /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
+  explicit StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias = {});
+
+  std::int64_t matrices() const { return weight_->matrices(); }
+  std::int64_t inputs() const { return weight_->columns(); }
+  std::int64_t outputs() const { return weight_->rows(); }
+  bool wants_q8() const { return weight_->wants_q8(); }
+
+  StackTarget target(const Tensor& out) const;
+
+ private:
+  std::shared_ptr<const WeightStack> weight_;
+  WeightVector bias_;
+};
+
 /// Which forms of its input a consumer reads.
 struct ActivationForms {
   bool f32 = false;
@@ -41,6 +60,10 @@ struct ActivationForms {
 };
 
 inline ActivationForms forms_for(const Linear& linear) {
+  return {!linear.wants_q8(), linear.wants_q8()};
+}
+
+inline ActivationForms forms_for(const StackLinear& linear) {
   return {!linear.wants_q8(), linear.wants_q8()};
 }
 

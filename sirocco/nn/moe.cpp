@@ -45,23 +45,9 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
   return {.f32 = forms.f32 ? take(all.f32) : Tensor(), .q8 = forms.q8 ? take(all.q8) : Tensor()};
 }
 
-ActivationForms forms_for(const ExpertLinear& linear) {
-  return {!linear.wants_q8(), linear.wants_q8()};
-}
-
 }  // namespace
 
-ExpertLinear::ExpertLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias)
-    : weight_(std::move(weight)), bias_(std::move(bias)) {
-  if (bias_) require_size("a bias", bias_.size(), experts() * outputs());
-}
-
-StackTarget ExpertLinear::target(const Tensor& out) const {
-  return {weight_.get(), bias_ ? bias_.tensor().reshaped({experts(), outputs()}) : Tensor(), out};
-}
-
-MoE::MoE(const MoeConfig& config, Linear router, ExpertLinear gate, ExpertLinear up,
-         ExpertLinear down)
+MoE::MoE(const MoeConfig& config, Linear router, StackLinear gate, StackLinear up, StackLinear down)
     : config_(config),
       router_(std::move(router)),
       gate_(std::move(gate)),
@@ -69,8 +55,8 @@ MoE::MoE(const MoeConfig& config, Linear router, ExpertLinear gate, ExpertLinear
       down_(std::move(down)) {
   const std::int64_t experts = router_.outputs();
   check(config_.router, experts);
-  for (const ExpertLinear* linear : {&gate_, &up_, &down_})
-    require_size("the number of experts", linear->experts(), experts);
+  for (const StackLinear* linear : {&gate_, &up_, &down_})
+    require_size("the number of experts", linear->matrices(), experts);
   require_size("the gate's input", gate_.inputs(), router_.inputs());
   require_size("the up projection's input", up_.inputs(), router_.inputs());
   require_size("the up projection's output", up_.outputs(), gate_.outputs());
@@ -89,7 +75,7 @@ MoE MoE::with_shared(Mlp shared) && {
 }
 
 ActivationForms MoE::input_forms() const {
-  const ActivationForms own = sirocco::forms_for(router_) | forms_for(gate_) | forms_for(up_);
+  const ActivationForms own = forms_for(router_) | forms_for(gate_) | forms_for(up_);
   return shared_ ? own | shared_->input_forms() : own;
 }
 

@@ -9,23 +9,6 @@
 
 namespace sirocco {
 
-/// y = x · W[e]ᵀ (+ b[e]) for rows that belong to an expert each. E matrices [N, K].
-class ExpertLinear {
- public:
-  /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
-  explicit ExpertLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias = {});
-
-  std::int64_t experts() const { return weight_->matrices(); }
-  std::int64_t inputs() const { return weight_->columns(); }
-  std::int64_t outputs() const { return weight_->rows(); }
-  bool wants_q8() const { return weight_->wants_q8(); }
-  StackTarget target(const Tensor& out) const;
-
- private:
-  std::shared_ptr<const WeightStack> weight_;
-  WeightVector bias_;
-};
-
 /// What of a mixture of experts is not weights.
 struct MoeConfig {
   RouterSpec router;
@@ -39,8 +22,7 @@ struct MoeConfig {
 /// Throws InvalidArgument when parts or configuration don't fit one another. [T, D] to [T, D].
 class MoE {
  public:
-  MoE(const MoeConfig& config, Linear router, ExpertLinear gate, ExpertLinear up,
-      ExpertLinear down);
+  MoE(const MoeConfig& config, Linear router, StackLinear gate, StackLinear up, StackLinear down);
 
   /// What is added to the scores that choose, but not to the weights. [E] (DeepSeek-AI 2024)
   MoE with_selection_bias(WeightVector bias) &&;
@@ -56,7 +38,7 @@ class MoE {
   MoeConfig config_;
   Linear router_;
   WeightVector selection_bias_;
-  ExpertLinear gate_, up_, down_;
+  StackLinear gate_, up_, down_;
   std::optional<Mlp> shared_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/latent_attention.hpp"
 #include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/norms.hpp"
 #include "sirocco/nn/rotary.hpp"
@@ -94,6 +95,17 @@ class Ingredients : public ::testing::Test {
     return Linear(backend_->pack(stored));
   }
 
+  StackLinear random_stack(std::int64_t matrices, std::int64_t outputs, std::int64_t inputs) {
+    const WeightVector values = random_vector(outputs * inputs);
+    const StoredTensor stored{"w",
+                              find_format(FormatId::kF32),
+                              {outputs, inputs},
+                              std::as_bytes(std::span(values.tensor().as<float>(),
+                                                      static_cast<std::size_t>(outputs * inputs)))};
+    const std::vector<StoredTensor> all(static_cast<std::size_t>(matrices), stored);
+    return StackLinear(backend_->pack_stack(all));
+  }
+
   std::mt19937 random_{3};
   ThreadGroup threads_{1};
   std::unique_ptr<Backend> backend_ = make_cpu_backend(Isa::kRef, threads_);
@@ -148,14 +160,7 @@ TEST_F(Ingredients, AttentionChecksItsDimensionsOnce) {
 
 TEST_F(Ingredients, MixturesCheckTheirPartsOnce) {
   const auto stack = [&](std::int64_t experts, std::int64_t outputs, std::int64_t inputs) {
-    const WeightVector values = random_vector(outputs * inputs);
-    const StoredTensor stored{"w",
-                              find_format(FormatId::kF32),
-                              {outputs, inputs},
-                              std::as_bytes(std::span(values.tensor().as<float>(),
-                                                      static_cast<std::size_t>(outputs * inputs)))};
-    const std::vector<StoredTensor> matrices(static_cast<std::size_t>(experts), stored);
-    return ExpertLinear(backend_->pack_stack(matrices));
+    return random_stack(experts, outputs, inputs);
   };
   const auto build = [&](const RouterSpec& router, std::int64_t experts, std::int64_t inner) {
     return MoE({.router = router}, random_linear(6, 16), stack(6, 20, 16), stack(6, 20, 16),
@@ -172,6 +177,33 @@ TEST_F(Ingredients, MixturesCheckTheirPartsOnce) {
   EXPECT_THROW(build({.chosen = 1, .groups = 3, .groups_chosen = 1, .group_best = 3}, 6, 20),
                InvalidArgument);
   EXPECT_THROW(build({.chosen = 1}, 6, 20).with_selection_bias(random_vector(5)), InvalidArgument);
+}
+
+TEST_F(Ingredients, LatentAttentionChecksItsDimensionsOnce) {
+  const LatentConfig config{
+      .heads = 3, .rotary_dim = 4, .plain_dim = 6, .latent_dim = 10, .value_dim = 5};
+  const auto build = [&](std::int64_t q, std::int64_t latent, std::int64_t norm, std::int64_t keys,
+                         std::int64_t values, std::int64_t o) {
+    return LatentAttention(config, random_linear(q, 16), random_linear(latent, 16),
+                           {random_vector(norm), 1e-6f}, random_stack(keys, 10, 6),
+                           random_stack(3, values, 10), random_linear(16, o));
+  };
+  EXPECT_NO_THROW(build(30, 14, 10, 3, 5, 15));
+  EXPECT_THROW(build(18, 14, 10, 3, 5, 15), InvalidArgument);
+  EXPECT_THROW(build(30, 10, 10, 3, 5, 15), InvalidArgument);
+  EXPECT_THROW(build(30, 14, 14, 3, 5, 15), InvalidArgument);
+  EXPECT_THROW(build(30, 14, 10, 2, 5, 15), InvalidArgument);
+  EXPECT_THROW(build(30, 14, 10, 3, 6, 15), InvalidArgument);
+  EXPECT_THROW(build(30, 14, 10, 3, 5, 30), InvalidArgument);
+  EXPECT_THROW(build(30, 14, 10, 3, 5, 15)
+                   .with_rotary(std::make_shared<const Rotary>(rotary_frequencies(6, 1e4))),
+               InvalidArgument);
+  EXPECT_THROW(build(30, 14, 10, 3, 5, 15)
+                   .with_query_latent(random_linear(12, 16), {random_vector(12), 1e-6f}),
+               InvalidArgument);
+  const CacheNeed need = build(30, 14, 10, 3, 5, 15).cache_need();
+  EXPECT_EQ(need.kind, CacheKind::kLatent);
+  EXPECT_EQ(need.geometry, (CacheGeometry{.kv_heads = 1, .key_dim = 14, .value_dim = 10}));
 }
 
 TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {

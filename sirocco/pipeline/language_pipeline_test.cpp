@@ -64,7 +64,8 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 class Families : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Tiny, Families,
                          testing::Values("llama-odd.gguf", "llama-gqa.gguf", "gemma3.gguf",
-                                         "gemma3-deep.gguf"),
+                                         "gemma3-deep.gguf", "qwen3moe.gguf", "gpt-oss.gguf",
+                                         "deepseek2.gguf"),
                          [](const auto& param) {
                            std::string name = param.param;
                            name.resize(name.find('.'));

@@ -146,9 +146,10 @@ INSTANTIATE_TEST_SUITE_P(
                                          "mistral", "qwen2", "qwen3", "qwen3-wide-q8_0",
                                          "qwen3-wide-q4_0", "mixtral", "mixtral-wide-q4_0",
                                          "qwen3moe", "qwen3moe-plain-q8_0", "gpt-oss",
-                                         "gpt-oss-wide-mxfp4", "gemma2", "gemma3", "gemma3-q4_0",
-                                         "gemma3-q8_0", "gpt2", "phi2", "phi2-wide-q8_0",
-                                         "phi2-wide-q4_1"),
+                                         "gpt-oss-wide-mxfp4", "deepseek2", "deepseek2-old",
+                                         "deepseek2-wide-q8_0", "deepseek2-old-wide-q8_0", "gemma2",
+                                         "gemma3", "gemma3-q4_0", "gemma3-q8_0", "gpt2", "phi2",
+                                         "phi2-wide-q8_0", "phi2-wide-q4_1"),
                        ::testing::ValuesIn(runnable_tiers())),
     [](const auto& each) {
       std::string text =

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "sirocco/models/model.hpp"
+#include "sirocco/nn/feed_forward.hpp"
+#include "sirocco/nn/latent_attention.hpp"
+#include "sirocco/nn/moe.hpp"
+#include "sirocco/nn/transformer_block.hpp"
+
+namespace sirocco {
+
+/// DeepSeek-V2 and V3: latent attention; the first layers dense, experts in groups and some for
+/// every token in the others. (DeepSeek-AI 2024)
+using DeepSeekDenseBlock = TransformerBlock<RmsNorm, LatentAttention, Mlp>;
+using DeepSeekBlock = TransformerBlock<RmsNorm, LatentAttention, MoE>;
+extern template class TransformerBlock<RmsNorm, LatentAttention, Mlp>;
+extern template class TransformerBlock<RmsNorm, LatentAttention, MoE>;
+
+std::unique_ptr<ModelBuilder> make_deepseek2_builder(const Metadata& metadata,
+                                                     const WeightSource& weights, Backend& backend,
+                                                     LoadProgress progress);
+
+}  // namespace sirocco

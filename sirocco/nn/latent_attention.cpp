@@ -1,0 +1,147 @@
+#include "sirocco/nn/latent_attention.hpp"
+
+#include <cmath>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+void require_size(const char* what, std::int64_t found, std::int64_t expected) {
+  if (found != expected) {
+    throw InvalidArgument("latent attention: {} is {}, but the configuration makes it {}", what,
+                          found, expected);
+  }
+}
+
+}  // namespace
+
+LatentAttention::LatentAttention(const LatentConfig& config, Linear q, Linear latent,
+                                 RmsNorm latent_norm, StackLinear keys, StackLinear values,
+                                 Linear o)
+    : config_(config),
+      q_(std::move(q)),
+      latent_(std::move(latent)),
+      latent_norm_(std::move(latent_norm)),
+      keys_(std::move(keys)),
+      values_(std::move(values)),
+      o_(std::move(o)) {
+  LatentConfig& c = config_;
+  if (c.heads <= 0 || c.rotary_dim <= 0 || c.plain_dim <= 0 || c.latent_dim <= 0 ||
+      c.value_dim <= 0) {
+    throw InvalidArgument(
+        "latent attention: {} heads of {} + {} elements over latents of {} and values of {}; all "
+        "must be positive",
+        c.heads, c.rotary_dim, c.plain_dim, c.latent_dim, c.value_dim);
+  }
+  if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.rotary_dim + c.plain_dim));
+  require_size("the width of queries", q_.outputs(),
+               std::int64_t{c.heads} * (c.rotary_dim + c.plain_dim));
+  require_size("the width of latents", latent_.outputs(), c.rotary_dim + c.latent_dim);
+  require_size("the latent norm's width", latent_norm_.width(), c.latent_dim);
+  require_size("the number of key matrices", keys_.matrices(), c.heads);
+  require_size("the key matrices' input", keys_.inputs(), c.plain_dim);
+  require_size("the key matrices' output", keys_.outputs(), c.latent_dim);
+  require_size("the number of value matrices", values_.matrices(), c.heads);
+  require_size("the value matrices' input", values_.inputs(), c.latent_dim);
+  require_size("the value matrices' output", values_.outputs(), c.value_dim);
+  require_size("the output projection's input", o_.inputs(), std::int64_t{c.heads} * c.value_dim);
+}
+
+LatentAttention LatentAttention::with_query_latent(Linear down, RmsNorm norm) && {
+  require_size("the query latent's width", down.outputs(), q_.inputs());
+  require_size("the query latent norm's width", norm.width(), q_.inputs());
+  require_size("the query latent's input", down.inputs(), latent_.inputs());
+  query_latent_.emplace(QueryLatent{std::move(down), std::move(norm)});
+  return std::move(*this);
+}
+
+LatentAttention LatentAttention::with_rotary(std::shared_ptr<const Rotary> rotary) && {
+  if (rotary != nullptr) require_size("the rotary width", rotary->dims(), config_.rotary_dim);
+  rotary_ = std::move(rotary);
+  return std::move(*this);
+}
+
+CacheNeed LatentAttention::cache_need() const {
+  return {CacheKind::kLatent, {1, config_.rotary_dim + config_.latent_dim, config_.latent_dim}};
+}
+
+ActivationForms LatentAttention::input_forms() const {
+  return forms_for(query_latent_ ? query_latent_->down : q_) | forms_for(latent_);
+}
+
+Tensor LatentAttention::mix(const Activations& x, LayerIndex layer,
+                            TransformContext& context) const {
+  return forward(x, Mask{}, context.cache(layer), context.batch().positions, context);
+}
+
+Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
+                                const Tensor& positions, TransformContext& metadata) const {
+  const std::int64_t rows = positions.rows();
+  Backend& ops = metadata.ops();
+  Arena& scratch = metadata.scratch();
+  const LatentConfig& c = config_;
+  auto [first, projected] =
+      project<2>(x, {query_latent_ ? &query_latent_->down : &q_, &latent_}, metadata);
+  if (query_latent_) {
+    query_latent_->norm.apply(first, metadata);
+    first = q_.forward({.f32 = first, .q8 = {}}, metadata);
+  }
+  const Tensor table = rotary_ == nullptr ? Tensor() : metadata.rotary_table(*rotary_);
+  const Tensor q = queries(first, table, metadata);
+  const Latent latent = latents(projected, table, metadata);
+  ops.write_cache(metadata.batch(), latent.key, latent.value, cache);
+
+  const Tensor mixed = scratch.tensor(DType::kF32, {rows, c.heads, c.latent_dim});
+  ops.attention(metadata.batch(), {.q = q,
+                                   .cache = cache,
+                                   .mask = mask.spec(),
+                                   .scale = c.scale,
+                                   .logit_cap = 0.0f,
+                                   .sinks = {},
+                                   .out = mixed});
+  const Tensor values = scratch.tensor(DType::kF32, {rows * c.heads, c.value_dim});
+  const Activations sums =
+      with_forms({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}},
+                 forms_for(values_), metadata);
+  ops.head_linear(sums, values_.target(values), 0);
+  return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
+}
+
+/// [T, H · (R + N)] to [T, H, R + L]: rotated, and the rest through the head's key matrix.
+Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
+                                TransformContext& context) const {
+  Backend& ops = context.ops();
+  Arena& scratch = context.scratch();
+  const LatentConfig& c = config_;
+  const std::int64_t tokens = projected.rows();
+  const std::int64_t rows = tokens * c.heads;
+  if (table) ops.rotate(projected.reshaped({tokens, c.heads, c.rotary_dim + c.plain_dim}), table);
+  const Tensor heads = projected.reshaped({rows, c.rotary_dim + c.plain_dim});
+  const Tensor plain = scratch.tensor(DType::kF32, {rows, c.plain_dim});
+  ops.copy_columns(heads, c.rotary_dim, c.plain_dim, plain, 0);
+  const Tensor q = scratch.tensor(DType::kF32, {rows, c.rotary_dim + c.latent_dim});
+  ops.copy_columns(heads, 0, c.rotary_dim, q, 0);
+  ops.head_linear(with_forms({.f32 = plain, .q8 = {}}, forms_for(keys_), context), keys_.target(q),
+                  c.rotary_dim);
+  return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
+}
+
+/// [T, R + L], rotated and normalized in place, and the latter part by itself.
+LatentAttention::Latent LatentAttention::latents(const Tensor& projected, const Tensor& table,
+                                                 TransformContext& context) const {
+  Backend& ops = context.ops();
+  const LatentConfig& c = config_;
+  const std::int64_t tokens = projected.rows();
+  const Tensor key = projected.reshaped({tokens, 1, c.rotary_dim + c.latent_dim});
+  if (table) ops.rotate(key, table);
+  const Tensor value = context.scratch().tensor(DType::kF32, {tokens, c.latent_dim});
+  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, value, 0);
+  latent_norm_.apply(value, context);
+  ops.copy_columns(value, 0, c.latent_dim, projected, c.rotary_dim);
+  return {key, value.reshaped({tokens, 1, c.latent_dim})};
+}
+
+static_assert(Attention<LatentAttention>);
+
+}  // namespace sirocco

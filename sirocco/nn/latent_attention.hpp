@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/linear.hpp"
+#include "sirocco/nn/norms.hpp"
+#include "sirocco/nn/rotary.hpp"
+
+namespace sirocco {
+
+/// What of a latent attention is not weights.
+struct LatentConfig {
+  int heads = 0;
+  int rotary_dim =
+      0;  ///< R: of queries and keys, the elements that rotate; all heads share the key's
+  int plain_dim = 0;   ///< N: of queries and keys, the others
+  int latent_dim = 0;  ///< L: what keys and values are made from
+  int value_dim = 0;   ///< V: of values
+  float scale = 0.0f;  ///< of the dot products; 0: 1 / sqrt(R + N)
+};
+
+/// Attention whose keys and values are made from one latent row a position, which is all that is
+/// cached. (DeepSeek-AI 2024) The matrices that would make them are absorbed: a query goes through
+/// its head's key matrix instead, and the sum of latents through its value matrix. One form for any
+/// number of rows, so that prompts and single tokens give the same bits.
+///   LatentAttention(config, q, latent, latent_norm, keys, values, o).with_query_latent(down, norm)
+///       .with_rotary(rotary)
+/// Throws InvalidArgument when the dimensions don't fit the configuration. [T, D] to [T, D].
+class LatentAttention {
+ public:
+  using Mask = CausalMask;
+
+  /// q gives [T, H, R + N], `latent` [T, R + L]: the shared rotated part of all keys comes first.
+  /// `keys` are a head's [L, N], `values` a head's [V, L].
+  LatentAttention(const LatentConfig& config, Linear q, Linear latent, RmsNorm latent_norm,
+                  StackLinear keys, StackLinear values, Linear o);
+
+  /// Queries are made from a latent row too: q reads norm(down(x)).
+  LatentAttention with_query_latent(Linear down, RmsNorm norm) &&;
+  LatentAttention with_rotary(std::shared_ptr<const Rotary> rotary) &&;
+
+  Tensor forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
+                 const Tensor& positions, TransformContext& metadata) const;
+  bool has_paged_attn() const { return true; }
+
+  Tensor mix(const Activations& x, LayerIndex layer, TransformContext& context) const;
+  CacheNeed cache_need() const;
+  ActivationForms input_forms() const;
+
+ private:
+  struct QueryLatent {
+    Linear down;
+    RmsNorm norm;
+  };
+  struct Latent {
+    Tensor key;    // [T, 1, R + L]
+    Tensor value;  // [T, 1, L]
+  };
+  Tensor queries(const Tensor& projected, const Tensor& table, TransformContext& context) const;
+  Latent latents(const Tensor& projected, const Tensor& table, TransformContext& context) const;
+
+  LatentConfig config_;
+  std::optional<QueryLatent> query_latent_;
+  Linear q_;
+  Linear latent_;
+  RmsNorm latent_norm_;
+  StackLinear keys_;
+  StackLinear values_;
+  Linear o_;
+  std::shared_ptr<const Rotary> rotary_;
+};
+
+}  // namespace sirocco
