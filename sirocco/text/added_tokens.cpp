@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/text/char_class.hpp"
+#include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
 namespace {
@@ -11,6 +13,25 @@ constexpr std::size_t kLongestAddedToken = 1024;
 
 unsigned char byte_at(const AddedTokens::Token& token, std::size_t depth) {
   return static_cast<unsigned char>(token.text[depth]);
+}
+
+// Where the character that ends before `pos` begins.
+std::size_t before(std::string_view text, std::size_t pos) {
+  std::size_t begin = pos;
+  do {
+    --begin;
+  } while (begin > 0 && pos - begin < 4 &&
+           (static_cast<unsigned char>(text[begin]) & 0xC0U) == 0x80);
+  const Utf8Unit unit = decode_utf8(text, begin);
+  return unit.valid && begin + unit.size == pos ? begin : pos - 1;
+}
+
+bool word_before(std::string_view text, std::size_t pos) {
+  return pos > 0 && is_word_character(decode_utf8(text, before(text, pos)).value);
+}
+
+bool word_behind(std::string_view text, std::size_t pos) {
+  return pos < text.size() && is_word_character(decode_utf8(text, pos).value);
 }
 
 }  // namespace
@@ -30,6 +51,7 @@ AddedTokens::AddedTokens(std::vector<Token> tokens, std::string_view origin)
                         kLongestAddedToken);
     }
     begins_[byte_at(token, 0)] = true;
+    has_control_ = has_control_ || token.control;
   }
 }
 
@@ -42,7 +64,7 @@ std::optional<AddedTokens::Match> AddedTokens::longest_at(
   for (std::size_t depth = 0; low != high; ++depth) {
     if (low->text.size() == depth) {
       if (!low->control || pos + depth <= control_until) {
-        best = Match{low->id, depth, low->control};
+        best = Match{&*low, pos, pos + depth};
       }
       if (++low == high) break;
     }
@@ -56,6 +78,42 @@ std::optional<AddedTokens::Match> AddedTokens::longest_at(
     });
   }
   return best;
+}
+
+void AddedTokens::find_all(std::string_view text, std::span<const TrustedRun> trusted,
+                           FunctionRef<void(const Match&)> emit) const {
+  std::size_t done = 0;
+  for (std::size_t pos = candidate_from(text, 0); pos < text.size();
+       pos = candidate_from(text, pos)) {
+    while (!trusted.empty() && trusted.front().end <= pos) trusted = trusted.subspan(1);
+    const bool here = !trusted.empty() && trusted.front().begin <= pos;
+    auto match = longest_at(text, pos, here ? trusted.front().end : 0);
+    if (!match) {
+      ++pos;
+      continue;
+    }
+    pos = match->end;
+    const Token& token = *match->token;
+    if (token.single_word && (word_before(text, match->begin) || word_behind(text, match->end))) {
+      continue;
+    }
+    if (token.lstrip) {
+      while (match->begin > done) {
+        const std::size_t blank = before(text, match->begin);
+        if (!is_white_space(decode_utf8(text, blank).value)) break;
+        match->begin = blank;
+      }
+    }
+    if (token.rstrip) {
+      while (match->end < text.size()) {
+        const Utf8Unit unit = decode_utf8(text, match->end);
+        if (!is_white_space(unit.value)) break;
+        match->end += unit.size;
+      }
+    }
+    done = match->end;
+    emit(*match);
+  }
 }
 
 }  // namespace sirocco

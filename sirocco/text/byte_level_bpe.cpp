@@ -75,8 +75,9 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, std::span<const std::st
   }
 }
 
-void ByteLevelBpe::encode(const Vocabulary& vocabulary, std::string_view text, bool /*first*/,
+void ByteLevelBpe::encode(const Vocabulary& vocabulary, const TextSpan& span,
                           EncodeContext& context) const {
+  std::string_view text = span.text;
   std::string prefixed;
   if (options_.add_space_prefix && !text.empty() && text.front() != ' ') {
     prefixed.reserve(text.size() + 1);

@@ -32,15 +32,11 @@ class ByteLevelBpe {
   ByteLevelBpe(const Vocabulary& vocabulary, std::span<const std::string_view> merges,
                Pretokenizer pretokenizer, Options options, std::string_view origin);
 
-  /// Appends the tokens of `text` to `context.out`.
-  void encode(const Vocabulary& vocabulary, std::string_view text, bool first,
-              EncodeContext& context) const;
+  /// Appends the tokens of a stretch of text to `context.out`.
+  void encode(const Vocabulary& vocabulary, const TextSpan& span, EncodeContext& context) const;
 
   /// Appends the bytes that a token stands for.
   void append_bytes(const Vocabulary& vocabulary, TokenId id, std::string& out) const;
-
-  /// Whether user-defined tokens are cut out of the text before `encode` sees it.
-  static constexpr bool kCutsUserDefined = true;
 
  private:
   void encode_word(const Vocabulary& vocabulary, std::string_view word,

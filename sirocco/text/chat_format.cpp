@@ -16,12 +16,17 @@ RenderedPrompt ChatFormat::render(ChatContext context) const {
 }
 
 ChatFormat make_chat_format(const Metadata& metadata, const Tokenizer& tokenizer) {
-  const auto source = metadata.get<std::string_view>("tokenizer.chat_template");
+  return make_chat_format(metadata.get<std::string_view>("tokenizer.chat_template"),
+                          metadata.origin(), tokenizer);
+}
+
+ChatFormat make_chat_format(std::optional<std::string_view> source, std::string_view origin,
+                            const Tokenizer& tokenizer) {
   if (!source) {
     throw NotFound(
         "{}: the model has no chat template, so it can't be chatted with; complete a text with "
         "--raw",
-        metadata.origin());
+        origin);
   }
   const SpecialTokens& special = tokenizer.special();
   const std::array<std::pair<const char*, std::optional<TokenId>>, 6> named = {

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sirocco/tensor/metadata.hpp"
@@ -32,6 +34,11 @@ class ChatFormat {
 /// The format that a checkpoint describes (`tokenizer.chat_template`). Throws NotFound when it has
 /// no template.
 ChatFormat make_chat_format(const Metadata& metadata, const Tokenizer& tokenizer);
+
+/// The format that this template makes with the tokenizer's special tokens. Throws NotFound without
+/// a template, naming `origin`.
+ChatFormat make_chat_format(std::optional<std::string_view> source, std::string_view origin,
+                            const Tokenizer& tokenizer);
 
 /// The tokens of a rendered conversation: control tokens only where the template wrote them, and
 /// the BOS that the model adds to texts unless the template wrote one itself.

@@ -1,30 +1,56 @@
 #include "sirocco/text/detokenizer.hpp"
 
+#include "sirocco/text/component_tokenizer.hpp"
+
 namespace sirocco {
 
-StreamingDetokenizer::StreamingDetokenizer(const Tokenizer& tokenizer, Options options)
+ByteDetokenizer::ByteDetokenizer(const Tokenizer& tokenizer, Options options)
     : tokenizer_(tokenizer),
       options_(options),
-      strip_space_(options.at_start && tokenizer.adds_space_prefix()) {}
+      strip_space_(options.at_start && tokenizer.adds_space_prefix()) {
+  if (const ComponentTokenizer* const components = tokenizer.components()) {
+    state_.emplace(components->decoder(), options.at_start);
+  }
+}
+
+void ByteDetokenizer::push(TokenId id, std::string& out) {
+  tokenizer_.require(id);
+  const Vocabulary& vocabulary = tokenizer_.vocabulary();
+  const bool control = vocabulary.kind(id) == TokenKind::kControl;
+  if (control && !options_.show_control) return;
+  if (state_) {
+    state_->push(tokenizer_.components()->token_text(vocabulary, id), out);
+    return;
+  }
+  const std::size_t before = out.size();
+  tokenizer_.append_bytes(id, out);
+  if (control || !strip_space_ || out.size() == before) return;
+  if (out[before] == ' ') out.erase(before, 1);
+  strip_space_ = false;
+}
+
+void ByteDetokenizer::finish(std::string& out) {
+  if (state_) state_->finish(out);
+  strip_space_ = options_.at_start && tokenizer_.adds_space_prefix();
+}
+
+StreamingDetokenizer::StreamingDetokenizer(const Tokenizer& tokenizer, Options options)
+    : bytes_(tokenizer, options) {}
 
 std::string StreamingDetokenizer::push(TokenId id) {
   std::string bytes;
-  tokenizer_.append_bytes(id, bytes);
+  bytes_.push(id, bytes);
   std::string out;
-  if (tokenizer_.vocabulary().kind(id) == TokenKind::kControl) {
-    if (!options_.show_control) return out;
-  } else if (strip_space_ && !bytes.empty()) {
-    if (bytes.front() == ' ') bytes.erase(0, 1);
-    strip_space_ = false;
-  }
   assembler_.push(bytes, out);
   return out;
 }
 
 std::string StreamingDetokenizer::finish() {
+  std::string bytes;
+  bytes_.finish(bytes);
   std::string out;
+  assembler_.push(bytes, out);
   assembler_.finish(out);
-  strip_space_ = options_.at_start && tokenizer_.adds_space_prefix();
   return out;
 }
 

@@ -1,12 +1,42 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "sirocco/base/ids.hpp"
+#include "sirocco/text/decoder_chain.hpp"
 #include "sirocco/text/tokenizer.hpp"
 #include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
+
+/// Turns tokens into bytes as they come, which need not be whole characters. All of them, in a row,
+/// are what the tokenizer's decoder makes of the whole sequence; control tokens are left out before
+/// it sees them. Belongs to one sequence; the tokenizer must outlive it.
+class ByteDetokenizer {
+ public:
+  struct Options {
+    bool show_control = false;
+    /// The tokens begin a text: a space that the vocabulary puts before its first word is dropped.
+    /// False to continue text that is already there.
+    bool at_start = true;
+  };
+
+  ByteDetokenizer(const Tokenizer& tokenizer, Options options);
+
+  /// Appends the bytes that this token settles. Throws InvalidArgument for an id outside the
+  /// vocabulary.
+  void push(TokenId id, std::string& out);
+
+  /// Appends what is left. Ready for another text afterwards.
+  void finish(std::string& out);
+
+ private:
+  const Tokenizer& tokenizer_;
+  Options options_;
+  bool strip_space_;
+  std::optional<DecodeState> state_;  // of a tokenizer that has decoders
+};
 
 /// Turns tokens into text as they come. What it returns is always well-formed UTF-8: bytes wait
 /// until their character is whole, and become U+FFFD only when it never can be. All that it
@@ -15,12 +45,7 @@ namespace sirocco {
 /// Belongs to one sequence; the tokenizer must outlive it.
 class StreamingDetokenizer {
  public:
-  struct Options {
-    bool show_control = false;
-    /// The tokens begin a text: a space that the vocabulary puts before its first word is dropped.
-    /// False to continue text that is already there.
-    bool at_start = true;
-  };
+  using Options = ByteDetokenizer::Options;
 
   explicit StreamingDetokenizer(const Tokenizer& tokenizer)
       : StreamingDetokenizer(tokenizer, Options{}) {}
@@ -34,9 +59,7 @@ class StreamingDetokenizer {
   std::string finish();
 
  private:
-  const Tokenizer& tokenizer_;
-  Options options_;
-  bool strip_space_;
+  ByteDetokenizer bytes_;
   Utf8Assembler assembler_;
 };
 

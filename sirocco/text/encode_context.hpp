@@ -3,11 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
+#include "sirocco/text/added_tokens.hpp"
 #include "sirocco/text/flat_table.hpp"
 #include "sirocco/text/split_pattern.hpp"
 
@@ -36,6 +39,7 @@ class WordCache {
   /// `out` from `begin` on is what `word` became.
   void remember(std::string_view word, const std::vector<TokenId>& out, std::size_t begin) {
     if (slots_.empty() || word.size() > kLongestWord || word.empty()) return;
+    if (out.size() - begin > std::numeric_limits<std::uint8_t>::max()) return;
     Slot& slot = slots_[slot_of(word)];
     std::memcpy(slot.word.data(), word.data(), word.size());
     slot.size = static_cast<std::uint8_t>(word.size());
@@ -61,6 +65,14 @@ class WordCache {
 
   std::vector<Slot> slots_;
   std::uint64_t seed_;
+};
+
+/// A stretch of the input between tokens that were cut out of it.
+struct TextSpan {
+  std::string_view text;
+  bool first;                           ///< nothing but control tokens so far, or one just before
+  bool at_origin;                       ///< begins where the input begins
+  std::span<const TrustedRun> trusted;  ///< in bytes of `text`; in order, not touching
 };
 
 /// What one tokenize call carries through its algorithm: the output and scratch memory.

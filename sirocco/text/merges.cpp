@@ -13,12 +13,22 @@ constexpr std::int32_t kNoRank = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
 
-void MergeTable::add(TokenId left, TokenId right, TokenId merged) {
-  if (rank(left, right) >= 0) return;
-  const std::uint64_t pair = pair_of(left, right);
+void MergeTable::append(std::uint64_t pair, TokenId merged) {
   index_.insert(mix_product(pair ^ index_.seed(), 0x9E3779B97F4A7C15ULL),
                 static_cast<std::int32_t>(rules_.size()));
   rules_.push_back({pair, merged});
+}
+
+void MergeTable::add(TokenId left, TokenId right, TokenId merged) {
+  if (rank(left, right) < 0) append(pair_of(left, right), merged);
+}
+
+void MergeTable::set(TokenId left, TokenId right, std::optional<TokenId> merged) {
+  const std::int32_t before = rank(left, right);
+  // No two tokens have these ids, so nothing finds the old rule any more.
+  if (before >= 0)
+    rules_[static_cast<std::size_t>(before)].pair = pair_of(TokenId(-1), TokenId(-1));
+  if (merged) append(pair_of(left, right), *merged);
 }
 
 void MergeTable::apply(std::vector<TokenId>& word, TokenizeStats& stats) const {

@@ -19,6 +19,10 @@ class MergeTable {
   /// Adds the next merge in order. A pair that is there already keeps its rank.
   void add(TokenId left, TokenId right, TokenId merged);
 
+  /// Adds the next merge in order; a pair that is there already loses its rank. Without `merged`
+  /// the pair takes its rank away from others, but doesn't merge.
+  void set(TokenId left, TokenId right, std::optional<TokenId> merged);
+
   std::size_t size() const noexcept { return rules_.size(); }
 
   /// Merges the tokens of one word in place: always the pair of the lowest rank, the leftmost of
@@ -44,6 +48,7 @@ class MergeTable {
         [&](std::int32_t rule) { return rules_[static_cast<std::size_t>(rule)].pair == pair; });
   }
 
+  void append(std::uint64_t pair, TokenId merged);
   void apply_by_scan(std::vector<TokenId>& word, TokenizeStats& stats) const;
   void apply_by_heap(std::vector<TokenId>& word, TokenizeStats& stats) const;
 

@@ -1,5 +1,6 @@
 #include "sirocco/text/normalize.hpp"
 
+#include <unicode/unorm2.h>
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -18,7 +19,9 @@ int combining_class(utf8proc_int32_t code_point) {
 
 // utf8proc orders marks by insertion, quadratic in the length of a run of them; hence one code
 // point at a time here, and a stable sort of each run.
-std::vector<utf8proc_int32_t> decomposed(std::string_view text) {
+std::vector<utf8proc_int32_t> decomposed(std::string_view text, bool compatibility) {
+  const auto options =
+      static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | (compatibility ? UTF8PROC_COMPAT : 0));
   std::vector<utf8proc_int32_t> points;
   points.reserve(text.size());
   for (std::size_t pos = 0; pos < text.size();) {
@@ -28,7 +31,7 @@ std::vector<utf8proc_int32_t> decomposed(std::string_view text) {
     int last_boundary = 0;
     const utf8proc_ssize_t count =
         utf8proc_decompose_char(static_cast<utf8proc_int32_t>(unit.value), parts.data(),
-                                parts.size(), UTF8PROC_DECOMPOSE, &last_boundary);
+                                parts.size(), options, &last_boundary);
     if (count > 0 && count <= static_cast<utf8proc_ssize_t>(parts.size())) {
       points.insert(points.end(), parts.begin(), parts.begin() + count);
     } else {
@@ -46,6 +49,11 @@ std::vector<utf8proc_int32_t> decomposed(std::string_view text) {
   return points;
 }
 
+bool is_ascii(std::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 }  // namespace
 
 bool surely_nfc(std::string_view text) noexcept {
@@ -55,18 +63,33 @@ bool surely_nfc(std::string_view text) noexcept {
                       [](char c) { return static_cast<unsigned char>(c) >= 0xCC; });
 }
 
-std::string to_nfc(std::string_view text) {
-  if (surely_nfc(text)) return std::string(text);
-  std::vector<utf8proc_int32_t> points = decomposed(text);
-  const utf8proc_ssize_t count =
-      utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
-                               static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
-  SIROCCO_CHECK(count >= 0);
+std::string normalized(std::string_view text, UnicodeForm form) {
+  const bool composed = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+  const bool compatibility = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+  if (form == UnicodeForm::kNfc ? surely_nfc(text) : is_ascii(text)) return std::string(text);
+  std::vector<utf8proc_int32_t> points = decomposed(text, compatibility);
+  if (composed) {
+    const utf8proc_ssize_t count = utf8proc_normalize_utf32(
+        points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+    SIROCCO_CHECK(count >= 0);
+    points.resize(static_cast<std::size_t>(count));
+  }
   std::string out;
   out.reserve(text.size());
-  for (utf8proc_ssize_t i = 0; i < count; ++i)
-    append_utf8(out, static_cast<char32_t>(points[static_cast<std::size_t>(i)]));
+  for (const utf8proc_int32_t point : points) append_utf8(out, static_cast<char32_t>(point));
   return out;
+}
+
+std::string to_nfc(std::string_view text) { return normalized(text, UnicodeForm::kNfc); }
+
+bool begins_normalization_unit(char32_t c) noexcept {
+  if (c < 0x300) return true;
+  const auto code = static_cast<UChar32>(c);
+  UErrorCode status = U_ZERO_ERROR;
+  // Compatibility maps further than canonical equivalence; its boundaries hold for both.
+  const UNormalizer2* const nfkc = unorm2_getNFKCInstance(&status);
+  return U_SUCCESS(status) && unorm2_hasBoundaryBefore(nfkc, code) != 0;
 }
 
 }  // namespace sirocco

@@ -110,9 +110,9 @@ std::string SentencePieceBpe::normalize(std::string_view text, bool first) const
   return marked;
 }
 
-void SentencePieceBpe::encode(const Vocabulary& vocabulary, std::string_view text, bool first,
+void SentencePieceBpe::encode(const Vocabulary& vocabulary, const TextSpan& span,
                               EncodeContext& context) const {
-  const std::string marked = normalize(text, first);
+  const std::string marked = normalize(span.text, span.first);
   const std::string_view all = marked;
   std::size_t begin = 0;  // of the word
   bool only_marks = true;
@@ -125,8 +125,8 @@ void SentencePieceBpe::encode(const Vocabulary& vocabulary, std::string_view tex
     if (!user_defined_.empty()) {
       if (const auto match = user_defined_.longest_at(all, pos, 0)) {
         flush(pos);
-        context.out.push_back(match->id);
-        pos += match->size;
+        context.out.push_back(match->token->id);
+        pos = match->end;
         begin = pos;
         continue;
       }

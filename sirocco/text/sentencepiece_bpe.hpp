@@ -28,15 +28,12 @@ class SentencePieceBpe {
   /// that has neither all byte tokens nor an unknown token.
   SentencePieceBpe(const Vocabulary& vocabulary, Options options, std::string_view origin);
 
-  /// Appends the tokens of `text` to `context.out`; `first`: a space prefix is due here.
-  void encode(const Vocabulary& vocabulary, std::string_view text, bool first,
-              EncodeContext& context) const;
+  /// Appends the tokens of a stretch of text to `context.out`. User-defined pieces are matched
+  /// here, within the normalized text.
+  void encode(const Vocabulary& vocabulary, const TextSpan& span, EncodeContext& context) const;
 
   /// Appends the bytes that a token stands for.
   void append_bytes(const Vocabulary& vocabulary, TokenId id, std::string& out) const;
-
-  /// User-defined pieces are matched within the normalized text, by `encode` itself.
-  static constexpr bool kCutsUserDefined = false;
 
  private:
   std::string normalize(std::string_view text, bool first) const;

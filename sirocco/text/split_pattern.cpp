@@ -8,13 +8,11 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/text/oniguruma.hpp"
+#include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
 namespace {
-
-// The property White_Space, as the inside of a character class.
-constexpr std::string_view kWhiteSpace =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 
 // A match of ordinary text stays far below the first limit. One that doesn't is tried again with
 // more, and pays for it from a budget in proportion to the input.
@@ -23,6 +21,8 @@ constexpr std::uint32_t kLimitGrowth = 16;
 constexpr std::uint64_t kBudgetBase = 1U << 20U;
 constexpr std::uint64_t kBudgetPerByte = 64;
 constexpr std::size_t kBluntCut = 64;
+// How far a match may look ahead before the run pays for it.
+constexpr std::size_t kWindow = 2048;
 
 std::string with_white_space(std::string_view pattern) {
   std::string out;
@@ -37,9 +37,9 @@ std::string with_white_space(std::string_view pattern) {
     }
     const char escaped = pattern[++i];
     if (escaped == 's') {
-      out.append(in_class ? "" : "[").append(kWhiteSpace).append(in_class ? "" : "]");
+      out.append(in_class ? "" : "[").append(kWhiteSpaceClass).append(in_class ? "" : "]");
     } else if (escaped == 'S' && !in_class) {
-      out.append("[^").append(kWhiteSpace).append("]");
+      out.append("[^").append(kWhiteSpaceClass).append("]");
     } else {
       out.push_back(c);
       out.push_back(escaped);
@@ -53,6 +53,11 @@ struct CodeFree {
 };
 struct MatchDataFree {
   void operator()(pcre2_match_data* data) const noexcept { pcre2_match_data_free(data); }
+};
+struct CompileContextFree {
+  void operator()(pcre2_compile_context* context) const noexcept {
+    pcre2_compile_context_free(context);
+  }
 };
 struct MatchContextFree {
   void operator()(pcre2_match_context* context) const noexcept {
@@ -98,14 +103,20 @@ SplitRun::SplitRun(std::size_t input_bytes, TokenizeStats& stats)
 
 SplitRun::~SplitRun() = default;
 
-SplitPattern::SplitPattern(std::string_view pattern) : compiled_(std::make_unique<Compiled>()) {
-  const std::string source = with_white_space(pattern);
+SplitPattern::SplitPattern(std::string_view pattern, RegexDialect dialect)
+    : compiled_(std::make_unique<Compiled>()) {
+  const bool oniguruma = dialect == RegexDialect::kOniguruma;
+  const std::string source = oniguruma ? pcre2_of_oniguruma(pattern) : with_white_space(pattern);
+  std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
+  options |= oniguruma ? PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT : PCRE2_DOLLAR_ENDONLY;
+  const std::unique_ptr<pcre2_compile_context, CompileContextFree> context(
+      pcre2_compile_context_create(nullptr));
+  if (!context) throw ResourceExhausted("out of memory for the tokenizer's pattern");
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
   int error = 0;
   std::size_t offset = 0;
-  compiled_->code.reset(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_BACKSLASH_C, &error,
-                    &offset, nullptr));
+  compiled_->code.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
+                                      options, &error, &offset, context.get()));
   if (!compiled_->code) {
     std::array<PCRE2_UCHAR, 160> message{};
     pcre2_get_error_message(error, message.data(), message.size());
@@ -114,7 +125,8 @@ SplitPattern::SplitPattern(std::string_view pattern) : compiled_(std::make_uniqu
   }
   // Where the system forbids writable code pages this fails, and the interpreter gives the same
   // answers.
-  pcre2_jit_compile(compiled_->code.get(), PCRE2_JIT_COMPLETE);
+  pcre2_jit_compile(compiled_->code.get(),
+                    PCRE2_JIT_COMPLETE | (oniguruma ? PCRE2_JIT_PARTIAL_HARD : 0));
 }
 
 SplitPattern::~SplitPattern() = default;
@@ -128,6 +140,7 @@ void SplitPattern::split(std::string_view text, SplitRun& run,
     ++run.stats_.pattern_matches;
     pcre2_set_match_limit(matcher.context.get(), limit);
     pcre2_set_depth_limit(matcher.context.get(), limit);
+    pcre2_set_offset_limit(matcher.context.get(), PCRE2_UNSET);
     return pcre2_match(compiled_->code.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
                        text.size(), from, PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | options,
                        matcher.data.get(), matcher.context.get());
@@ -166,6 +179,113 @@ void SplitPattern::split(std::string_view text, SplitRun& run,
     pos = end;
   }
   if (pos < text.size()) emit(text.substr(pos), false);
+}
+
+/// One walk over a text, match by match.
+class SplitPattern::Search {
+ public:
+  Search(const SplitPattern& pattern, std::string_view text, SplitRun& run)
+      : code_(pattern.compiled_->code.get()), text_(text), run_(run), matcher_(*run.matcher_) {}
+
+  /// The leftmost match that begins at `from` or later, within [where[0], where[1]); false at the
+  /// end.
+  bool next(std::size_t from, std::array<std::size_t, 2>& where) {
+    std::size_t window = kWindow;
+    while (from <= text_.size()) {
+      const std::size_t end = boundary(from + window);
+      const bool whole = end == text_.size();
+      // A wide window is for the match that begins here; others begin with a narrow one.
+      const int rc = match(from, end, window > kWindow ? from : end, whole);
+      if (rc == PCRE2_ERROR_NOMATCH) {
+        if (window > kWindow) {
+          from = after(from);
+        } else if (whole) {
+          return false;
+        } else {
+          from = end;
+        }
+        window = kWindow;
+        continue;
+      }
+      const PCRE2_SIZE* found = pcre2_get_ovector_pointer(matcher_.data.get());
+      if (rc >= 0 && (whole || found[1] < end)) {
+        where = {std::max<std::size_t>(found[0], from), std::max<std::size_t>(found[1], from)};
+        where[0] = std::min(where[0], where[1]);
+        return true;
+      }
+      const bool looked_to_the_end = rc >= 0 || rc == PCRE2_ERROR_PARTIAL;
+      if (looked_to_the_end && found[0] > from && found[0] <= end && window == kWindow) {
+        from = found[0];  // those before it are done
+      }
+      const std::uint64_t cost = 2 * (end - from) + kWindow;
+      if (looked_to_the_end && cost <= matcher_.budget) {
+        matcher_.budget -= cost;
+        window = cost;
+        continue;
+      }
+      ++run_.stats_.pattern_cuts;
+      if (from == text_.size()) return false;
+      from = blunt_cut(text_, from);
+      window = kWindow;
+    }
+    return false;
+  }
+
+ private:
+  std::size_t boundary(std::size_t at) const {
+    if (at >= text_.size()) return text_.size();
+    while (at < text_.size() && (static_cast<unsigned char>(text_[at]) & 0xC0U) == 0x80) ++at;
+    return at;
+  }
+  std::size_t after(std::size_t at) const { return at < text_.size() ? boundary(at + 1) : at + 1; }
+
+  // As pcre2_match within text_[0, end), more steps tried while the run can pay for them.
+  int match(std::size_t from, std::size_t end, std::size_t last_begin, bool whole) {
+    std::uint32_t limit = kFirstLimit;
+    std::uint32_t options = PCRE2_NO_UTF_CHECK | (whole ? 0U : PCRE2_PARTIAL_HARD);
+    while (true) {
+      ++run_.stats_.pattern_matches;
+      pcre2_set_match_limit(matcher_.context.get(), limit);
+      pcre2_set_depth_limit(matcher_.context.get(), limit);
+      pcre2_set_offset_limit(matcher_.context.get(), last_begin);
+      const int rc = pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(text_.data()), end, from,
+                                 options, matcher_.data.get(), matcher_.context.get());
+      if (rc == PCRE2_ERROR_JIT_STACKLIMIT) {
+        options |= PCRE2_NO_JIT;
+      } else if (out_of_steps(rc)) {
+        if (rc == PCRE2_ERROR_HEAPLIMIT && (options & PCRE2_NO_JIT) != 0) return rc;
+        if (limit > (1U << 30U) / kLimitGrowth) return rc;
+        limit *= kLimitGrowth;
+      } else {
+        return rc;
+      }
+      if (limit > matcher_.budget) return PCRE2_ERROR_MATCHLIMIT;
+      matcher_.budget -= limit;
+      ++run_.stats_.pattern_retries;
+    }
+  }
+
+  const pcre2_code* code_;
+  std::string_view text_;
+  SplitRun& run_;
+  SplitRun::Matcher& matcher_;
+};
+
+void SplitPattern::find_all(std::string_view text, SplitRun& run,
+                            FunctionRef<void(std::size_t, std::size_t)> emit) const {
+  Search search(*this, text, run);
+  constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::array<std::size_t, 2> found{};
+  std::size_t last_end = kNone;
+  for (std::size_t from = 0; search.next(from, found);) {
+    if (found[0] == found[1] && found[1] == last_end) {
+      if (last_end >= text.size()) return;
+      from = last_end + decode_utf8(text, last_end).size;
+      continue;
+    }
+    emit(found[0], found[1]);
+    from = last_end = found[1];
+  }
 }
 
 }  // namespace sirocco

@@ -37,13 +37,17 @@ class SplitRun {
   TokenizeStats& stats_;
 };
 
-/// A regular expression that cuts text into pieces. Its language is that of Hugging Face's
-/// tokenizer.json (Oniguruma's Unicode syntax) as far as PCRE2 shares it; `\s` and `\S` mean the
-/// property White_Space, which PCRE2's own do not quite. Immutable, safe to share between threads.
+/// Whose language a pattern is written in.
+enum class RegexDialect : std::uint8_t {
+  kPcre2,      ///< PCRE2, except that `\s` and `\S` mean the property White_Space
+  kOniguruma,  ///< Oniguruma's own, as in a tokenizer.json; see pcre2_of_oniguruma
+};
+
+/// A regular expression that cuts text into pieces. Immutable, safe to share between threads.
 class SplitPattern {
  public:
   /// Throws UnsupportedError where PCRE2 refuses the pattern, with its reason and place.
-  explicit SplitPattern(std::string_view pattern);
+  explicit SplitPattern(std::string_view pattern, RegexDialect dialect = RegexDialect::kPcre2);
   ~SplitPattern();
   SplitPattern(SplitPattern&&) noexcept;
   SplitPattern& operator=(SplitPattern&&) noexcept;
@@ -55,7 +59,15 @@ class SplitPattern {
   void split(std::string_view text, SplitRun& run,
              FunctionRef<void(std::string_view piece, bool matched)> emit) const;
 
+  /// Calls `emit(begin, end)` for every match in `text` (well-formed UTF-8) from left to right, the
+  /// empty ones too, except right after another match. Never fails and never hangs, whatever the
+  /// pattern: the work is bounded by the run's steps, and by looking no further ahead than a match
+  /// needs. Where they are used up, the next characters hold no match.
+  void find_all(std::string_view text, SplitRun& run,
+                FunctionRef<void(std::size_t begin, std::size_t end)> emit) const;
+
  private:
+  class Search;
   struct Compiled;
   std::unique_ptr<Compiled> compiled_;
 };

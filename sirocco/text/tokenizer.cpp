@@ -5,6 +5,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/added_tokens.hpp"
+#include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/encode_context.hpp"
 #include "sirocco/text/tokenizer_parts.hpp"
 
@@ -13,38 +14,15 @@ namespace {
 
 constexpr std::size_t kLongestText = std::size_t{1} << 31U;
 
-AddedTokens tokens_to_cut(const TokenizerParts& parts) {
-  const bool cuts_user_defined = std::visit(
-      [](const auto& algorithm) { return std::decay_t<decltype(algorithm)>::kCutsUserDefined; },
-      parts.algorithm);
-  std::vector<AddedTokens::Token> tokens;
-  for (std::size_t i = 0; i < parts.vocabulary.size(); ++i) {
-    const TokenId id(static_cast<std::int32_t>(i));
-    const TokenKind kind = parts.vocabulary.kind(id);
-    const bool control = kind == TokenKind::kControl;
-    if (control || (cuts_user_defined && kind == TokenKind::kUserDefined)) {
-      tokens.push_back({std::string(parts.vocabulary.text(id)), id, control});
-    }
-  }
-  return {std::move(tokens), parts.origin};
-}
-
-// Where trusted text begins and ends, in bytes of the whole; runs don't touch.
-struct TrustedRun {
-  std::size_t begin;
-  std::size_t end;
-};
-
 }  // namespace
 
 struct Tokenizer::Impl {
-  explicit Impl(TokenizerParts given) : parts(std::move(given)), added(tokens_to_cut(parts)) {}
+  explicit Impl(TokenizerParts given) : parts(std::move(given)) {}
 
   std::vector<TokenId> tokenize(std::string_view text, std::span<const TrustedRun> trusted,
                                 const TokenizeOptions& options) const;
 
   TokenizerParts parts;
-  AddedTokens added;
 };
 
 Tokenizer::Tokenizer(TokenizerParts parts)
@@ -63,40 +41,36 @@ std::vector<TokenId> Tokenizer::Impl::tokenize(std::string_view text,
   TokenizeStats stats;
   EncodeContext context(text.size(), stats);
   context.out.reserve(text.size() / 3 + 2);
-  if (options.add_special && parts.special.add_bos && parts.special.bos) {
-    context.out.push_back(*parts.special.bos);
+  if (options.add_special) {
+    context.out.insert(context.out.end(), parts.before.begin(), parts.before.end());
   }
 
-  bool first = true;  // nothing but control tokens so far, or one just before
+  bool first = true;
   std::size_t begin = 0;
+  std::vector<TrustedRun> within;  // of the span, in its own bytes
   const auto flush = [&](std::size_t end) {
-    if (end == begin) return;
-    std::visit(
-        [&](const auto& algorithm) {
-          algorithm.encode(parts.vocabulary, text.substr(begin, end - begin), first, context);
-        },
-        parts.algorithm);
+    if (end <= begin) return;
+    while (!trusted.empty() && trusted.front().end <= begin) trusted = trusted.subspan(1);
+    within.clear();
+    for (const TrustedRun& run : trusted) {
+      if (run.begin >= end) break;
+      within.push_back({std::max(run.begin, begin) - begin, std::min(run.end, end) - begin});
+    }
+    const TextSpan span{text.substr(begin, end - begin), first, begin == 0, within};
+    std::visit([&](const auto& algorithm) { algorithm.encode(parts.vocabulary, span, context); },
+               parts.algorithm);
     first = false;
   };
-  for (std::size_t pos = added.candidate_from(text, 0); pos < text.size();
-       pos = added.candidate_from(text, pos)) {
-    while (!trusted.empty() && trusted.front().end <= pos) trusted = trusted.subspan(1);
-    const bool here = !trusted.empty() && trusted.front().begin <= pos;
-    const auto match = added.longest_at(text, pos, here ? trusted.front().end : 0);
-    if (!match) {
-      ++pos;
-      continue;
-    }
-    flush(pos);
-    context.out.push_back(match->id);
-    first = match->control;
-    pos += match->size;
-    begin = pos;
-  }
+  parts.added.find_all(text, trusted, [&](const AddedTokens::Match& match) {
+    flush(match.begin);
+    context.out.push_back(match.token->id);
+    first = match.token->control;
+    begin = match.end;
+  });
   flush(text.size());
 
-  if (options.add_special && parts.special.add_eos && parts.special.eos) {
-    context.out.push_back(*parts.special.eos);
+  if (options.add_special) {
+    context.out.insert(context.out.end(), parts.after.begin(), parts.after.end());
   }
   if (options.stats != nullptr) {
     TokenizeStats& sum = *options.stats;
@@ -134,32 +108,30 @@ std::vector<TokenId> Tokenizer::tokenize(std::span<const TextSegment> segments,
 
 std::string Tokenizer::detokenize(std::span<const TokenId> tokens,
                                   const DetokenizeOptions& options) const {
+  ByteDetokenizer bytes(*this, {.show_control = options.show_control, .at_start = true});
   std::string out;
-  bool strip = adds_space_prefix();
-  for (const TokenId id : tokens) {
-    const std::size_t before = out.size();
-    append_bytes(id, out);
-    if (vocabulary().kind(id) == TokenKind::kControl) {
-      if (!options.show_control) out.resize(before);
-    } else if (strip && out.size() > before) {
-      if (out[before] == ' ') out.erase(before, 1);
-      strip = false;
-    }
-  }
+  for (const TokenId id : tokens) bytes.push(id, out);
+  bytes.finish(out);
   return out;
 }
 
+void Tokenizer::require(TokenId id) const {
+  if (vocabulary().contains(id)) return;
+  throw InvalidArgument("token {} is not in the vocabulary, whose ids go from 0 to {}", id.value(),
+                        vocabulary().size() - 1);
+}
+
 void Tokenizer::append_bytes(TokenId id, std::string& out) const {
-  if (!vocabulary().contains(id)) {
-    throw InvalidArgument("token {} is not in the vocabulary, whose ids go from 0 to {}",
-                          id.value(), vocabulary().size() - 1);
-  }
+  require(id);
   std::visit([&](const auto& algorithm) { algorithm.append_bytes(vocabulary(), id, out); },
              impl_->parts.algorithm);
 }
 
 const Vocabulary& Tokenizer::vocabulary() const noexcept { return impl_->parts.vocabulary; }
 const SpecialTokens& Tokenizer::special() const noexcept { return impl_->parts.special; }
+const ComponentTokenizer* Tokenizer::components() const noexcept {
+  return std::get_if<ComponentTokenizer>(&impl_->parts.algorithm);
+}
 bool Tokenizer::adds_space_prefix() const noexcept { return impl_->parts.adds_space_prefix; }
 
 }  // namespace sirocco

@@ -32,7 +32,7 @@ struct TextSegment {
 
 struct TokenizeOptions {
   bool parse_special = false;      ///< the text is trusted: control tokens match in it
-  bool add_special = false;        ///< BOS and EOS as the model says
+  bool add_special = false;        ///< BOS, EOS, [CLS] and the like as the model says
   TokenizeStats* stats = nullptr;  ///< if given, what the call cost is added to it
 };
 
@@ -40,6 +40,7 @@ struct DetokenizeOptions {
   bool show_control = false;  ///< control tokens appear as their text instead of vanishing
 };
 
+class ComponentTokenizer;
 struct TokenizerParts;
 
 /// A vocabulary, the algorithm that spells text with it, and its special tokens. Immutable: one may
@@ -52,7 +53,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
 
   /// The tokens of any bytes. Byte-level vocabularies keep all of them, UTF-8 or not. Throws
-  /// InvalidArgument for more than 2 GiB, nothing else.
+  /// InvalidArgument for more than 2 GiB, ResourceExhausted where the model's own rules make far
+  /// more text of it, nothing else.
   std::vector<TokenId> tokenize(std::string_view text, const TokenizeOptions& options = {}) const;
 
   /// The tokens of the segments' concatenation: provenance decides which control tokens match (one
@@ -66,17 +68,22 @@ class Tokenizer {
   std::string detokenize(std::span<const TokenId> tokens,
                          const DetokenizeOptions& options = {}) const;
 
-  /// Appends the bytes of one token, control or not. Throws as `detokenize`.
+  /// Appends the bytes of one token in the middle of a text, control or not. Throws as
+  /// `detokenize`.
   void append_bytes(TokenId id, std::string& out) const;
 
   /// Texts as the file spells them, kinds, scores.
   const Vocabulary& vocabulary() const noexcept;
   const SpecialTokens& special() const noexcept;
 
-  /// Whether a text's first token carries a space that is not in the text.
+ private:
+  friend class ByteDetokenizer;
+
+  void require(TokenId id) const;
+  const ComponentTokenizer* components() const noexcept;
+  // Whether a text's first token carries a space that is not in the text.
   bool adds_space_prefix() const noexcept;
 
- private:
   struct Impl;
   std::unique_ptr<const Impl> impl_;
 };

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -130,6 +131,32 @@ std::string known_pretokenizers() {
   return names;
 }
 
+// Control tokens, and user-defined ones where the algorithm doesn't look for them itself.
+AddedTokens tokens_to_cut(const Vocabulary& vocabulary, bool user_defined,
+                          std::string_view origin) {
+  std::vector<AddedTokens::Token> tokens;
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    const TokenId id(static_cast<std::int32_t>(i));
+    const bool control = vocabulary.kind(id) == TokenKind::kControl;
+    if (control || (user_defined && vocabulary.kind(id) == TokenKind::kUserDefined)) {
+      tokens.push_back({std::string(vocabulary.text(id)), id, control});
+    }
+  }
+  return {std::move(tokens), origin};
+}
+
+TokenizerParts assemble(const Metadata& metadata, Vocabulary vocabulary,
+                        TokenizerAlgorithm algorithm, SpecialTokens special, bool adds_space_prefix,
+                        bool cuts_user_defined) {
+  const std::string_view origin = metadata.origin();
+  AddedTokens added = tokens_to_cut(vocabulary, cuts_user_defined, origin);
+  TokenizerParts parts{std::string(origin), std::move(vocabulary), std::move(algorithm),
+                       std::move(special),  adds_space_prefix,     std::move(added)};
+  if (parts.special.add_bos) parts.before.push_back(*parts.special.bos);
+  if (parts.special.add_eos) parts.after.push_back(*parts.special.eos);
+  return parts;
+}
+
 TokenizerParts byte_level_parts(const Metadata& metadata) {
   const std::string_view origin = metadata.origin();
   Vocabulary vocabulary = read_vocabulary(metadata);
@@ -156,8 +183,8 @@ TokenizerParts byte_level_parts(const Metadata& metadata) {
   }
   ByteLevelBpe algorithm(vocabulary, *merges, Pretokenizer(row->stages, row->normalization),
                          options, origin);
-  return {std::string(origin), std::move(vocabulary), std::move(algorithm), std::move(special),
-          options.add_space_prefix};
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
+                  options.add_space_prefix, true);
 }
 
 TokenizerParts sentencepiece_parts(const Metadata& metadata) {
@@ -186,8 +213,116 @@ TokenizerParts sentencepiece_parts(const Metadata& metadata) {
       metadata.get_or("tokenizer.ggml.remove_extra_whitespaces", false);
   options.unknown = special.unknown;
   SentencePieceBpe algorithm(vocabulary, options, origin);
-  return {std::string(origin), std::move(vocabulary), std::move(algorithm), std::move(special),
-          options.add_space_prefix};
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
+                  options.add_space_prefix, false);
+}
+
+// The bytes of an array of small integers: signed in some files, unsigned in others.
+std::string read_bytes(const Metadata& metadata, std::string_view key) {
+  std::string bytes;
+  const auto* values = metadata.get_array<std::vector<std::int64_t>>(key);
+  if (values == nullptr) return bytes;
+  bytes.reserve(values->size());
+  for (const std::int64_t value : *values) {
+    if (value < -128 || value > 255) {
+      throw FormatError("{}: {} holds {}, which is no byte", metadata.origin(), key, value);
+    }
+    bytes.push_back(static_cast<char>(value));
+  }
+  return bytes;
+}
+
+constexpr std::string_view kSpaceMark = "\xE2\x96\x81";      // U+2581
+constexpr std::string_view kUnknownText = " \xE2\x81\x87 ";  // as SentencePiece decodes <unk>
+
+DecoderChain space_mark_decoder(bool byte_tokens, bool prefixed, std::string_view origin) {
+  std::vector<DecoderChain::Step> steps;
+  steps.emplace_back(SpaceMarkDecoder{prefixed});
+  if (byte_tokens) steps.emplace_back(ByteFallbackDecoder{});
+  return {std::move(steps), origin};
+}
+
+TokenizerParts unigram_parts(const Metadata& metadata) {
+  const std::string_view origin = metadata.origin();
+  Vocabulary vocabulary = read_vocabulary(metadata);
+  if (metadata.find(kScoresKey) == nullptr) {
+    throw FormatError("{}: {} is missing, and the scores decide which pieces make a word", origin,
+                      kScoresKey);
+  }
+  SpecialTokens special = read_special(metadata, vocabulary);
+  find_end_of_generation(special, vocabulary);
+  read_additions(metadata, special, false, true);
+
+  const bool prefix = metadata.get_or("tokenizer.ggml.add_space_prefix", true);
+  std::vector<TextNormalizer::Step> steps;
+  if (const std::string map = read_bytes(metadata, "tokenizer.ggml.precompiled_charsmap");
+      !map.empty()) {
+    steps.emplace_back(CharsmapNormalizer{std::make_shared<const Charsmap>(map, origin)});
+  }
+  steps.emplace_back(SpaceMarkNormalizer{
+      metadata.get_or("tokenizer.ggml.remove_extra_whitespaces", true), prefix});
+
+  UnigramModel::Options options;
+  options.unknown = special.unknown;
+  options.byte_fallback = true;
+  options.precision = UnigramModel::Precision::kSingle;
+  std::vector<double> scores(vocabulary.size());
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    scores[i] = vocabulary.score(TokenId(static_cast<std::int32_t>(i)));
+  }
+  UnigramModel model(vocabulary, std::move(scores), options, origin);
+  if (!model.byte_tokens().complete() && !options.unknown) {
+    throw FormatError("{}: the vocabulary has neither a token for each byte nor an unknown token",
+                      origin);
+  }
+  const bool byte_tokens = model.byte_tokens().complete();
+  ComponentTokenizer algorithm({TextNormalizer(std::move(steps)), AddedTokens{}, WordSplitter({}),
+                                std::move(model), space_mark_decoder(byte_tokens, prefix, origin),
+                                std::string(kUnknownText)});
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special), prefix,
+                  false);
+}
+
+// BERT's pieces as converters write them: U+2581 begins those that begin a word, and "##" is gone.
+TokenizerParts wordpiece_parts(const Metadata& metadata) {
+  const std::string_view origin = metadata.origin();
+  Vocabulary vocabulary = read_vocabulary(metadata);
+  SpecialTokens special = read_special(metadata, vocabulary);
+  const auto named = [&](std::optional<TokenId>& id, std::string_view text) {
+    if (id) return;
+    id = vocabulary.find(text);
+    if (id && vocabulary.kind(*id) == TokenKind::kNormal) {
+      vocabulary.relabel(*id, TokenKind::kControl);
+    }
+  };
+  named(special.unknown, "[UNK]");
+  named(special.bos, "[CLS]");
+  named(special.separator, "[SEP]");
+  named(special.padding, "[PAD]");
+  named(special.mask, "[MASK]");
+  if (!special.eos) special.eos = special.separator;
+  read_additions(metadata, special, true, true);
+
+  std::vector<TextNormalizer::Step> steps;
+  BertNormalizer bert;
+  bert.lowercase = metadata.get_or("tokenizer.ggml.normalizer.lowercase", true);
+  bert.strip_accents = metadata.get_or("tokenizer.ggml.normalizer.strip_accents", bert.lowercase);
+  steps.emplace_back(bert);
+  std::vector<WordSplitter::Stage> stages;
+  stages.emplace_back(BertStage{});
+
+  WordPieceModel::Options options;
+  options.first_prefix = kSpaceMark;
+  options.unknown = special.unknown;
+  WordPieceModel model(vocabulary, std::move(options), origin);
+  ComponentTokenizer algorithm({TextNormalizer(std::move(steps)),
+                                AddedTokens{},
+                                WordSplitter(std::move(stages)),
+                                std::move(model),
+                                space_mark_decoder(false, true, origin),
+                                {}});
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special), false,
+                  true);
 }
 
 struct ModelRow {
@@ -198,6 +333,8 @@ struct ModelRow {
 constexpr ModelRow kModels[] = {
     {"gpt2", byte_level_parts},
     {"llama", sentencepiece_parts},
+    {"t5", unigram_parts},
+    {"bert", wordpiece_parts},
 };
 
 }  // namespace

@@ -17,17 +17,17 @@
 
 namespace sirocco {
 
-/// For tests: one line of tests/golden/tokenizer/cases.tsv with its share of expected.bin.
+/// For tests: one line of a cases.tsv with its share of expected.bin.
 struct GoldenCase {
   std::string kind;                     ///< ids, pieces or text
   std::string vocab;                    ///< file of the vocabulary, or "model"
   std::string pre;                      ///< replaces the vocabulary's pre-tokenizer, unless "-"
-  std::string options;                  ///< "special", or "-"
+  std::string options;                  ///< "special", "added" (too), or "-"
   std::vector<std::uint32_t> expected;  ///< a hash an input; 0: the reference has no answer
 };
 
-inline std::string golden_folder() {
-  return std::string(SIROCCO_SOURCE_DIR) + "/tests/golden/tokenizer/";
+inline std::string golden_folder(const std::string& name = "tokenizer") {
+  return std::string(SIROCCO_SOURCE_DIR) + "/tests/golden/" + name + "/";
 }
 
 inline std::vector<std::string> golden_strings() {
@@ -38,9 +38,9 @@ inline std::vector<std::string> golden_strings() {
   return strings;
 }
 
-inline std::vector<GoldenCase> golden_cases() {
-  std::istringstream lines(read_file(golden_folder() + "cases.tsv"));
-  const std::string bytes = read_file(golden_folder() + "expected.bin");
+inline std::vector<GoldenCase> golden_cases(const std::string& folder = golden_folder()) {
+  std::istringstream lines(read_file(folder + "cases.tsv"));
+  const std::string bytes = read_file(folder + "expected.bin");
   FixtureReader reader(bytes);
   std::vector<GoldenCase> cases;
   GoldenCase next;
@@ -125,7 +125,8 @@ inline void expect_golden(const GoldenCase& golden, const Tokenizer& tokenizer,
   };
   if (golden.kind == "ids") {
     ASSERT_LE(golden.expected.size(), strings.size());
-    const TokenizeOptions options{.parse_special = golden.options == "special"};
+    const TokenizeOptions options{.parse_special = golden.options != "-",
+                                  .add_special = golden.options == "added"};
     for (std::size_t i = 0; i < golden.expected.size(); ++i) {
       const auto ids = tokenizer.tokenize(strings[i], options);
       compare(i, golden_hash(ids),

@@ -4,8 +4,11 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
+#include "sirocco/text/added_tokens.hpp"
 #include "sirocco/text/byte_level_bpe.hpp"
+#include "sirocco/text/component_tokenizer.hpp"
 #include "sirocco/text/encode_context.hpp"
 #include "sirocco/text/sentencepiece_bpe.hpp"
 #include "sirocco/text/special_tokens.hpp"
@@ -18,16 +21,16 @@ namespace sirocco {
 /// parts.
 template <class A>
 concept SpellingAlgorithm =
-    requires(const A& algorithm, const Vocabulary& vocabulary, std::string_view text, bool first,
+    requires(const A& algorithm, const Vocabulary& vocabulary, const TextSpan& span,
              EncodeContext& context, TokenId id, std::string& out) {
-      { algorithm.encode(vocabulary, text, first, context) } -> std::same_as<void>;
+      { algorithm.encode(vocabulary, span, context) } -> std::same_as<void>;
       { algorithm.append_bytes(vocabulary, id, out) } -> std::same_as<void>;
-      { A::kCutsUserDefined } -> std::convertible_to<bool>;
     };
 
-static_assert(SpellingAlgorithm<ByteLevelBpe> && SpellingAlgorithm<SentencePieceBpe>);
+static_assert(SpellingAlgorithm<ByteLevelBpe> && SpellingAlgorithm<SentencePieceBpe> &&
+              SpellingAlgorithm<ComponentTokenizer>);
 
-using TokenizerAlgorithm = std::variant<ByteLevelBpe, SentencePieceBpe>;
+using TokenizerAlgorithm = std::variant<ByteLevelBpe, SentencePieceBpe, ComponentTokenizer>;
 
 /// What a Tokenizer is made of, whatever file it came from.
 struct TokenizerParts {
@@ -36,6 +39,9 @@ struct TokenizerParts {
   TokenizerAlgorithm algorithm;
   SpecialTokens special;
   bool adds_space_prefix = false;
+  AddedTokens added;              ///< what is cut out of the text before the algorithm sees it
+  std::vector<TokenId> before{};  ///< what a text by itself begins with
+  std::vector<TokenId> after{};   ///< and ends with
 };
 
 }  // namespace sirocco

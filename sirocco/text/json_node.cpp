@@ -1,0 +1,191 @@
+#include "sirocco/text/json_node.hpp"
+
+#include <simdjson.h>
+
+#include <bit>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+using Element = simdjson::dom::element;
+
+constexpr std::size_t kDeepest = 64;
+
+std::string_view type_name(Element value) {
+  switch (value.type()) {
+    case simdjson::dom::element_type::ARRAY:
+      return "an array";
+    case simdjson::dom::element_type::OBJECT:
+      return "an object";
+    case simdjson::dom::element_type::STRING:
+      return "a string";
+    case simdjson::dom::element_type::BOOL:
+      return "true or false";
+    case simdjson::dom::element_type::NULL_VALUE:
+      return "null";
+    default:
+      return "a number";
+  }
+}
+
+template <class T>
+std::optional<T> value_as(Element value) {
+  T out{};
+  if (value.get(out) != simdjson::SUCCESS) return std::nullopt;
+  return out;
+}
+
+}  // namespace
+
+struct JsonNode::Access {
+  static_assert(sizeof(Element) == sizeof(Place) && std::is_trivially_copyable_v<Element>);
+
+  static Element of(const JsonNode& node) { return std::bit_cast<Element>(node.place_); }
+  static Place place(Element value) { return std::bit_cast<Place>(value); }
+  static simdjson::dom::array array(const JsonNode& node) {
+    const auto array = value_as<simdjson::dom::array>(of(node));
+    if (!array) node.wrong("an array");
+    return *array;
+  }
+  static simdjson::dom::object object(const JsonNode& node) {
+    const auto object = value_as<simdjson::dom::object>(of(node));
+    if (!object) node.wrong("an object");
+    return *object;
+  }
+};
+
+std::string JsonNode::where() const {
+  return path_.empty() ? std::string(origin_) : std::string(origin_) + ": " + path_;
+}
+
+bool JsonNode::is_array() const { return Access::of(*this).is_array(); }
+bool JsonNode::is_object() const { return Access::of(*this).is_object(); }
+bool JsonNode::is_flag() const { return Access::of(*this).is_bool(); }
+
+std::optional<JsonNode> JsonNode::find(std::string_view key) const {
+  Element member;
+  if (Access::object(*this).at_key(key).get(member) != simdjson::SUCCESS || member.is_null()) {
+    return std::nullopt;
+  }
+  std::string path = path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+  return JsonNode(Access::place(member), origin_, std::move(path));
+}
+
+JsonNode JsonNode::at(std::string_view key) const {
+  auto member = find(key);
+  if (!member) throw FormatError("{}: {} is missing", where(), quoted(key));
+  return *std::move(member);
+}
+
+std::vector<JsonNode> JsonNode::items() const {
+  std::vector<JsonNode> nodes;
+  for (const Element item : Access::array(*this)) {
+    nodes.push_back(
+        JsonNode(Access::place(item), origin_, path_ + "[" + std::to_string(nodes.size()) + "]"));
+  }
+  return nodes;
+}
+
+std::string_view JsonNode::text() const {
+  const auto text = as_text();
+  if (!text) wrong("a string");
+  return *text;
+}
+
+bool JsonNode::flag() const {
+  const auto flag = value_as<bool>(Access::of(*this));
+  if (!flag) wrong("true or false");
+  return *flag;
+}
+
+std::size_t JsonNode::count(std::size_t limit) const {
+  const auto number = value_as<std::uint64_t>(Access::of(*this));
+  if (!number || *number > limit) wrong(fmt::format("a whole number from 0 to {}", limit));
+  return static_cast<std::size_t>(*number);
+}
+
+std::string_view JsonNode::text_or(std::string_view key, std::string_view fallback) const {
+  const auto member = find(key);
+  return member ? member->text() : fallback;
+}
+
+bool JsonNode::flag_or(std::string_view key, bool fallback) const {
+  const auto member = find(key);
+  return member ? member->flag() : fallback;
+}
+
+std::optional<std::string_view> JsonNode::as_text() const {
+  return value_as<std::string_view>(Access::of(*this));
+}
+
+std::optional<std::int64_t> JsonNode::as_integer() const {
+  return value_as<std::int64_t>(Access::of(*this));
+}
+
+std::optional<double> JsonNode::as_number() const { return value_as<double>(Access::of(*this)); }
+
+std::size_t JsonNode::size() const {
+  std::size_t count = 0;
+  if (is_array()) {
+    for (const Element item : Access::array(*this)) {
+      static_cast<void>(item);
+      ++count;
+    }
+  } else {
+    for (const auto& member : Access::object(*this)) {
+      static_cast<void>(member);
+      ++count;
+    }
+  }
+  return count;
+}
+
+void JsonNode::for_each_member(
+    FunctionRef<void(std::string_view key, const JsonNode& value)> each) const {
+  for (const auto& [key, value] : Access::object(*this)) {
+    each(key, JsonNode(Access::place(value), origin_, {}));
+  }
+}
+
+void JsonNode::for_each_item(FunctionRef<void(const JsonNode& item)> each) const {
+  for (const Element item : Access::array(*this)) {
+    each(JsonNode(Access::place(item), origin_, {}));
+  }
+}
+
+void JsonNode::wrong(std::string_view wanted) const {
+  throw FormatError("{}: found {}, expected {}", where(), type_name(Access::of(*this)), wanted);
+}
+
+struct JsonDocument::Parsed {
+  simdjson::dom::parser parser;
+  Element root;
+};
+
+JsonDocument::JsonDocument(std::string_view json, std::string_view origin)
+    : parsed_(std::make_unique<Parsed>()), origin_(origin) {
+  simdjson::error_code error = parsed_->parser.allocate(json.size(), kDeepest);
+  if (error == simdjson::SUCCESS) {
+    error = parsed_->parser.parse(json.data(), json.size()).get(parsed_->root);
+  }
+  if (error == simdjson::MEMALLOC) throw ResourceExhausted("{}: out of memory", origin);
+  if (error == simdjson::DEPTH_ERROR) {
+    throw FormatError("{}: values within values, {} deep or more", origin, kDeepest);
+  }
+  if (error != simdjson::SUCCESS) {
+    throw FormatError("{}: not JSON: {}", origin, simdjson::error_message(error));
+  }
+}
+
+JsonDocument::~JsonDocument() = default;
+JsonDocument::JsonDocument(JsonDocument&&) noexcept = default;
+JsonDocument& JsonDocument::operator=(JsonDocument&&) noexcept = default;
+
+JsonNode JsonDocument::root() const {
+  return JsonNode(JsonNode::Access::place(parsed_->root), origin_, {});
+}
+
+}  // namespace sirocco

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/ids.hpp"
+#include "sirocco/text/decoder_chain.hpp"
+#include "sirocco/text/json_node.hpp"
+#include "sirocco/text/text_normalizer.hpp"
+#include "sirocco/text/vocabulary.hpp"
+#include "sirocco/text/word_splitter.hpp"
+
+namespace sirocco {
+
+// The components of a tokenizer.json, read from their places in it (nothing: null or missing
+// there). Each throws FormatError for a component that is not what its kind allows, and
+// UnsupportedError, naming it, for a kind that this build doesn't know.
+
+TextNormalizer read_normalizer(const std::optional<JsonNode>& node);
+WordSplitter read_splitter(const std::optional<JsonNode>& node);
+DecoderChain read_decoder(const std::optional<JsonNode>& node, std::string_view origin);
+
+/// What a post-processor puts around a text.
+struct Surroundings {
+  std::vector<TokenId> before;
+  std::vector<TokenId> after;
+};
+Surroundings read_post_processor(const std::optional<JsonNode>& node, const Vocabulary& vocabulary);
+
+}  // namespace sirocco
