@@ -172,7 +172,7 @@ def write_qwen_keys(writer: gguf.GGUFWriter, config: transformers.Qwen3Config) -
 
 
 def write_expert_keys(writer: gguf.GGUFWriter, config: transformers.PretrainedConfig) -> None:
-    writer.add_expert_count(config.num_experts)
+    writer.add_expert_count(getattr(config, "num_experts", None) or config.n_routed_experts)
     writer.add_expert_used_count(config.num_experts_per_tok)
 
 
@@ -281,9 +281,15 @@ def write_deepseek2_keys(writer: gguf.GGUFWriter, config: transformers.DeepseekV
     writer.add_expert_feed_forward_length(config.moe_intermediate_size)
     writer.add_expert_shared_count(config.n_shared_experts)
     writer.add_expert_weights_scale(config.routed_scaling_factor)
-    if config.topk_method == "group_limited_greedy":
+    if getattr(config, "topk_method", "group_limited_greedy") == "group_limited_greedy":
         writer.add_expert_group_count(config.n_group)
         writer.add_expert_group_used_count(config.topk_group)
+
+
+def write_deepseek3_keys(writer: gguf.GGUFWriter, config: transformers.DeepseekV3Config) -> None:
+    write_deepseek2_keys(writer, config)
+    writer.add_expert_weights_norm(config.norm_topk_prob)
+    writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
 
 
 def write_old_deepseek2_keys(writer: gguf.GGUFWriter, config: transformers.DeepseekV2Config) -> None:
@@ -292,6 +298,8 @@ def write_old_deepseek2_keys(writer: gguf.GGUFWriter, config: transformers.Deeps
 
 def expand_deepseek2(name: str, values: Array, config: transformers.DeepseekV2Config) -> dict[str, Array]:
     """The projection of latents to keys and values becomes a stack of each, a head at a time, keys transposed."""
+    if name.endswith("e_score_correction_bias"):
+        return {f"blk.{layer_of(name)}.exp_probs_b.bias": values}
     if not name.endswith("kv_b_proj.weight"):
         return expand_experts(name, values, config)
     heads = values.reshape(config.num_attention_heads, -1, config.kv_lora_rank)
@@ -344,6 +352,8 @@ FAMILIES = {
                       expand=expand_gpt_oss),
     "deepseek2": Family(transformers.DeepseekV2Config, transformers.DeepseekV2ForCausalLM, write_deepseek2_keys, as_is,
                         expand=expand_deepseek2),
+    "deepseek3": Family(transformers.DeepseekV3Config, transformers.DeepseekV3ForCausalLM, write_deepseek3_keys, as_is,
+                        expand=expand_deepseek2, architecture="deepseek2"),
     "deepseek2-old": Family(transformers.DeepseekV2Config, transformers.DeepseekV2ForCausalLM,
                             write_old_deepseek2_keys, as_is, expand=expand_experts, architecture="deepseek2"),
     "gemma2": Family(transformers.Gemma2Config, transformers.Gemma2ForCausalLM, write_gemma2_keys, convert_gemma,
@@ -493,6 +503,16 @@ MODELS = {
             intermediate_size=60, first_k_dense_replace=1, n_routed_experts=5, num_experts_per_tok=2,
             n_shared_experts=1, moe_intermediate_size=36, q_lora_rank=None, kv_lora_rank=20, qk_nope_head_dim=12,
             qk_rope_head_dim=10, v_head_dim=14, rope_parameters={"rope_type": "default", "rope_theta": 10000.0})),
+    "deepseek3": Tiny(
+        "deepseek3", "experts scored by sigmoids and chosen with a bias, groups by their best two, normalized weights",
+        latent_shape(2, 60, 5, 143) | dict(
+            intermediate_size=68, first_k_dense_replace=1, n_routed_experts=12, num_experts_per_tok=3, n_group=4,
+            topk_group=2, n_shared_experts=1, moe_intermediate_size=20, routed_scaling_factor=2.5, norm_topk_prob=True,
+            num_key_value_heads=5, q_lora_rank=24, kv_lora_rank=16, qk_nope_head_dim=10, qk_rope_head_dim=8,
+            v_head_dim=12,
+            rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 8.0, "beta_fast": 32.0,
+                             "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0,
+                             "original_max_position_embeddings": 32})),
     "deepseek2-wide": Tiny(
         "deepseek2", "whole blocks of 32; Q8_0 and BF16",
         latent_shape(2, 64, 2, 150) | dict(
@@ -531,10 +551,16 @@ MODELS = {
 # --- making one --------------------------------------------------------------------------------------------------------
 
 
+def weights_of(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    """Parameters, and what is learned in another way."""
+    buffers = [(name, buffer) for name, buffer in model.named_buffers() if name.endswith("e_score_correction_bias")]
+    return list(model.named_parameters()) + buffers
+
+
 def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
     """Random weights of sizes that keep every part of the model visible in the logits."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    for name, parameter in model.named_parameters():
+    for name, parameter in weights_of(model):
         normal = generator.standard_normal(parameter.shape)
         if parameter.ndim == 1 and name.endswith(".weight"):  # of a norm
             # Those behind a part are such that all parts together outweigh the token's embedding by five to one.
@@ -599,7 +625,7 @@ def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format
 
     tensors = family.extra_tensors(model.config)
     tied = model.config.tie_word_embeddings
-    for parameter_name, parameter in model.named_parameters():
+    for parameter_name, parameter in weights_of(model):
         if not (tied and parameter_name == "lm_head.weight"):
             values = parameter.detach().numpy()
             expanded = family.expand(parameter_name, values, model.config)

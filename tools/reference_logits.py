@@ -301,16 +301,19 @@ class Model:
     def route(self, x: Array, name: str) -> Array:
         """[T, E]: what each expert counts for, 0 where it wasn't chosen."""
         logits = self.linear(x, name + "ffn_gate_inp")
-        softmax = np.exp(logits - logits.max(-1, keepdims=True))
-        softmax /= softmax.sum(-1, keepdims=True)
-        scores = softmax
+        sigmoid = self.key("expert_gating_func", 1) == 2
+        scores = np.exp(logits - logits.max(-1, keepdims=True))
+        scores = 1 / (1 + np.exp(-logits)) if sigmoid else scores / scores.sum(-1, keepdims=True)
+        bias = self.get(name + "exp_probs_b.bias").values if name + "exp_probs_b.bias" in self.tensors else 0
         out = np.zeros_like(scores)
         groups = self.key("expert_group_count", 1)
         for t, row in enumerate(scores):
-            best = np.argsort(-row.reshape(groups, -1).max(-1), kind="stable")
+            keys = row + bias
+            of_group = np.sort(keys.reshape(groups, -1), -1)[:, -2 if sigmoid else -1:].sum(-1)
+            best = np.argsort(-of_group, kind="stable")
             open_groups = np.zeros(groups, bool)
             open_groups[best[:self.key("expert_group_used_count", groups)]] = True
-            candidates = np.where(np.repeat(open_groups, len(row) // groups), row, -np.inf)
+            candidates = np.where(np.repeat(open_groups, len(row) // groups), keys, -np.inf)
             chosen = np.argsort(-candidates, kind="stable")[:self.key("expert_used_count")]
             weights = row[chosen]
             if self.family.softmax_of_chosen or self.key("expert_weights_norm", self.family.normalized_experts):

@@ -114,8 +114,9 @@ ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
   e.feed_forward = reader.dimension_or("expert_feed_forward_length", feed_forward);
   const auto shared = metadata.get_or<std::int64_t>(reader.path("expert_shared_count"), 0);
   if (shared != 0) {
-    e.shared = reader.dimension_or("expert_shared_feed_forward_length",
-                                   shared * std::int64_t{e.feed_forward});
+    const std::int64_t together =
+        std::int64_t{reader.dimension("expert_shared_count")} * e.feed_forward;
+    e.shared = reader.dimension_or("expert_shared_feed_forward_length", together);
   }
   const auto dense = metadata.get_or<std::int64_t>(reader.path("leading_dense_block_count"), 0);
   if (dense < 0 || dense > layers) {

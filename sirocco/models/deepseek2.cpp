@@ -80,7 +80,8 @@ class DeepSeek2Builder final : public DecoderBuilder {
     const std::int64_t d = config().info.width;
     const auto name = [&](std::string_view part) { return layer_name(layer, part); };
     const std::int64_t queries = std::int64_t{c.heads} * (c.rotary_dim + c.plain_dim);
-    const auto query_rows = source_rows(c.heads, c.rotary_dim, c.plain_dim);
+    const auto query_rows = [&] { return source_rows(c.heads, c.rotary_dim, c.plain_dim); };
+    const auto latent_rows = [&] { return source_rows(1, c.rotary_dim, c.latent_dim); };
     Linear q = query_latent_
                    ? loader().linear(name("attn_q_b"), queries, *query_latent_, query_rows)
                    : loader().linear(name("attn_q"), queries, d, query_rows);
@@ -92,8 +93,7 @@ class DeepSeek2Builder final : public DecoderBuilder {
                                    c.latent_dim);
     LatentAttention built(
         c, std::move(q),
-        loader().linear(name("attn_kv_a_mqa"), c.rotary_dim + c.latent_dim, d,
-                        source_rows(1, c.rotary_dim, c.latent_dim)),
+        loader().linear(name("attn_kv_a_mqa"), c.rotary_dim + c.latent_dim, d, latent_rows),
         norm(name("attn_kv_a_norm.weight"), c.latent_dim), std::move(keys), std::move(values),
         loader().linear(name("attn_output"), d, std::int64_t{c.heads} * c.value_dim));
     if (!query_latent_) return built;

@@ -97,7 +97,7 @@ std::shared_ptr<const WeightMatrix> WeightLoader::matrix(std::string_view name,
 }
 
 Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs) {
-  return linear(stem, outputs, inputs, {});
+  return linear(stem, outputs, inputs, [] { return std::vector<std::int32_t>(); });
 }
 
 Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
@@ -106,21 +106,22 @@ Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
   // Sources that store all architectures alike say so.
   if (weights_.rotary_rows().value_or(heads.order) == RotaryRows::kHalfSplit)
     return linear(stem, outputs, inputs);
-  return linear(stem, outputs, inputs, half_split_sources(heads));
+  return linear(stem, outputs, inputs, [&] { return half_split_sources(heads); });
 }
 
 Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
-                            std::span<const std::int32_t> source_rows) {
+                            FunctionRef<std::vector<std::int32_t>()> source_rows) {
   const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});
-  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, source_rows);
+  const std::vector<std::int32_t> sources = source_rows();
+  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, sources);
   consumed(stored);
   const std::string bias_name = fmt::format("{}.bias", stem);
   if (!has(bias_name)) return Linear(std::move(packed));
   std::vector<float> bias = floats(bias_name, outputs);
-  if (!source_rows.empty()) {
+  if (!sources.empty()) {
     std::vector<float> ordered(bias.size());
     for (std::size_t i = 0; i < bias.size(); ++i)
-      ordered[i] = bias[static_cast<std::size_t>(source_rows[i])];
+      ordered[i] = bias[static_cast<std::size_t>(sources[i])];
     bias = std::move(ordered);
   }
   return Linear(std::move(packed), WeightVector(std::move(bias)));

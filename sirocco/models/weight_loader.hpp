@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/base/function_ref.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/linear.hpp"
 #include "sirocco/nn/moe.hpp"
@@ -54,9 +55,10 @@ class WeightLoader {
                                              std::int64_t inputs);
   /// STEM.weight [outputs, inputs] with STEM.bias [outputs] when it is there.
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs);
-  /// The same, row i being the stored row source_rows[i]; as they are when there are none.
+  /// The same, row i being the stored row source_rows()[i]; asked for when the shape is known to be
+  /// right.
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
-                std::span<const std::int32_t> source_rows);
+                FunctionRef<std::vector<std::int32_t>()> source_rows);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
   /// The experts' matrices [outputs, inputs] of a layer: STEM_exps.weight [experts, outputs,

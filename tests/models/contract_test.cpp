@@ -140,17 +140,16 @@ std::vector<Isa> runnable_tiers() {
 
 INSTANTIATE_TEST_SUITE_P(
     Models, Contract,
-    ::testing::Combine(::testing::Values("llama-odd", "llama-gqa", "llama-bias", "llama-rope3-q4_0",
-                                         "llama-rope3-q4_1", "llama-rope3-q5_0", "llama-rope3-q5_1",
-                                         "llama-rope3-q8_0", "llama-rope3-f16", "llama-rope3-bf16",
-                                         "mistral", "qwen2", "qwen3", "qwen3-wide-q8_0",
-                                         "qwen3-wide-q4_0", "mixtral", "mixtral-wide-q4_0",
-                                         "qwen3moe", "qwen3moe-plain-q8_0", "gpt-oss",
-                                         "gpt-oss-wide-mxfp4", "deepseek2", "deepseek2-old",
-                                         "deepseek2-wide-q8_0", "deepseek2-old-wide-q8_0", "gemma2",
-                                         "gemma3", "gemma3-q4_0", "gemma3-q8_0", "gpt2", "phi2",
-                                         "phi2-wide-q8_0", "phi2-wide-q4_1"),
-                       ::testing::ValuesIn(runnable_tiers())),
+    ::testing::Combine(
+        ::testing::Values("llama-odd", "llama-gqa", "llama-bias", "llama-rope3-q4_0",
+                          "llama-rope3-q4_1", "llama-rope3-q5_0", "llama-rope3-q5_1",
+                          "llama-rope3-q8_0", "llama-rope3-f16", "llama-rope3-bf16", "mistral",
+                          "qwen2", "qwen3", "qwen3-wide-q8_0", "qwen3-wide-q4_0", "mixtral",
+                          "mixtral-wide-q4_0", "qwen3moe", "qwen3moe-plain-q8_0", "gpt-oss",
+                          "gpt-oss-wide-mxfp4", "deepseek2", "deepseek2-old", "deepseek2-wide-q8_0",
+                          "deepseek3", "deepseek2-old-wide-q8_0", "gemma2", "gemma3", "gemma3-q4_0",
+                          "gemma3-q8_0", "gpt2", "phi2", "phi2-wide-q8_0", "phi2-wide-q4_1"),
+        ::testing::ValuesIn(runnable_tiers())),
     [](const auto& each) {
       std::string text =
           std::get<0>(each.param) + "_" + std::string(isa_name(std::get<1>(each.param)));
