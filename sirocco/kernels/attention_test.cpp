@@ -16,6 +16,7 @@ struct Geometry {
   std::int32_t value_dim = 64;
   std::int32_t block_positions = 32;
   DType dtype = DType::kF16;
+  std::int32_t value_first = -1;
 };
 
 /// A paged cache of several sequences: their blocks shuffled among more than are needed, all bytes
@@ -27,8 +28,11 @@ class FakeCache {
     const auto positions = static_cast<std::size_t>(geometry.block_positions);
     const std::size_t keys = width * positions * static_cast<std::size_t>(geometry.kv_heads) *
                              static_cast<std::size_t>(geometry.key_dim);
-    const std::size_t values = width * positions * static_cast<std::size_t>(geometry.kv_heads) *
-                               static_cast<std::size_t>(geometry.value_dim);
+    const std::size_t values = geometry.value_first >= 0
+                                   ? 0
+                                   : width * positions *
+                                         static_cast<std::size_t>(geometry.kv_heads) *
+                                         static_cast<std::size_t>(geometry.value_dim);
     constexpr std::size_t kOtherLayer = 64;
     const std::size_t stride = (kOtherLayer + keys + values + 63) / 64 * 64;
     const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
@@ -58,7 +62,8 @@ class FakeCache {
              .kv_heads = geometry.kv_heads,
              .key_dim = geometry.key_dim,
              .value_dim = geometry.value_dim,
-             .block_table = tensor_of(table_, {std::ssize(lengths), table_width})};
+             .block_table = tensor_of(table_, {std::ssize(lengths), table_width}),
+             .value_first = geometry.value_first};
   }
   FakeCache(const FakeCache&) = delete;
   FakeCache& operator=(const FakeCache&) = delete;
@@ -91,6 +96,13 @@ struct Sequences {
       q.push_back(random_floats(random, length * shape.heads * shape.key_dim));
       k.push_back(random_floats(random, length * shape.kv_heads * shape.key_dim));
       v.push_back(random_floats(random, length * shape.kv_heads * shape.value_dim));
+      if (shape.value_first < 0) continue;
+      for (std::size_t i = 0; i < v.back().size(); ++i) {
+        const std::size_t row = i / static_cast<std::size_t>(shape.value_dim);
+        const std::size_t d = i % static_cast<std::size_t>(shape.value_dim);
+        v.back()[i] = k.back()[row * static_cast<std::size_t>(shape.key_dim) +
+                               static_cast<std::size_t>(shape.value_first) + d];
+      }
     }
   }
   Geometry shape;
@@ -154,8 +166,9 @@ std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const
     const BatchTensors batch{tensor_of(positions, {rows}),
                              tensor_of(row_begin, {std::ssize(row_begin)})};
     if (drop_window) cache.drop_before(done[0] - options.mask.window + 1);
-    backend.write_cache(batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
-                        tensor_of(v, {rows, g.kv_heads, g.value_dim}), cache.view());
+    backend.write_cache(
+        batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
+        g.value_first < 0 ? tensor_of(v, {rows, g.kv_heads, g.value_dim}) : Tensor(), cache.view());
     const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
     std::vector<float> sinks;
     backend.attention(batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}),
@@ -219,8 +232,14 @@ const std::vector<Options> kMasks = {
 };
 
 TEST(Attention, IsSoftmaxAttention) {
-  for (const DType dtype : {DType::kF16, DType::kF32}) {
-    const Sequences in({.heads = 4, .kv_heads = 2, .key_dim = 40, .value_dim = 24, .dtype = dtype},
+  for (const auto& [dtype, value_first] : std::vector<std::pair<DType, std::int32_t>>{
+           {DType::kF16, -1}, {DType::kF32, -1}, {DType::kF16, 9}, {DType::kF32, 16}}) {
+    const Sequences in({.heads = 4,
+                        .kv_heads = 2,
+                        .key_dim = 40,
+                        .value_dim = 24,
+                        .dtype = dtype,
+                        .value_first = value_first},
                        {300, 3}, 1);
     for (const Options& options : kMasks) {
       for (const Isa isa : {Isa::kRef, runnable_tiers().back()}) {
@@ -244,6 +263,14 @@ TEST(Attention, EveryTierGivesTheBitsOfTheOracle) {
       {.heads = 8, .kv_heads = 1, .key_dim = 40, .value_dim = 72, .block_positions = 48},
       {.heads = 7, .kv_heads = 1, .key_dim = 17, .value_dim = 5, .block_positions = 128},
       {.heads = 10, .kv_heads = 2, .key_dim = 256, .value_dim = 256, .dtype = DType::kF32},
+      {.heads = 9, .kv_heads = 1, .key_dim = 88, .value_dim = 72, .value_first = 16},
+      {.heads = 5,
+       .kv_heads = 1,
+       .key_dim = 24,
+       .value_dim = 18,
+       .block_positions = 16,
+       .dtype = DType::kF32,
+       .value_first = 6},
   };
   for (const Geometry& geometry : geometries) {
     const Sequences in(geometry, {geometry.key_dim > 128 ? 90 : 290, 1, 17}, 3);

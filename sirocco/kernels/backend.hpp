@@ -127,7 +127,8 @@ struct BatchTensors {
 /// One layer of a paged KV cache. A block holds `block_positions` consecutive positions (a multiple
 /// of 16) of one sequence. In it, this layer's keys of each head are panels of 16 positions,
 /// `[block_positions / 16][key_dim][16]`, a lane a position; its values are rows,
-/// `[block_positions][value_dim]`. Heads stand one after another.
+/// `[block_positions][value_dim]`. Heads stand one after another. Where values are some of the
+/// elements of keys, as in a latent cache, they are not kept a second time.
 struct KvCacheView {
   DType dtype;                ///< kF16 or kF32
   std::byte* pool;            ///< block 0
@@ -140,6 +141,7 @@ struct KvCacheView {
   int value_dim;
   Tensor block_table;  ///< i32 [S, B]: the block of positions [i · block_positions, …); -1 where
                        ///< none is held
+  int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
 };
 
 /// Which cached positions a query at position p sees: those up to p or all of its sequence, and of
@@ -268,7 +270,7 @@ class Backend {
   virtual void rotate(const Tensor& x, const Tensor& table) = 0;
 
   /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
-  /// in the cache.
+  /// in the cache. `values` is empty where they are part of keys.
   virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
                            const KvCacheView& cache) = 0;
 

@@ -110,6 +110,8 @@ struct CacheSlice {
   std::int32_t kv_heads;
   std::int32_t key_dim;
   std::int32_t value_dim;
+  std::int32_t
+      value_first;  ///< the element of keys where values begin; -1: they have their own rows
 };
 
 /// Keys and values of consecutive positions, to be written into the cache.
@@ -152,6 +154,12 @@ constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
   return 32 + (value_dim + 15) / 16 * 16;
 }
 
+/// What `attention_span` needs to turn a tile of values that are part of keys: rows of values,
+/// filled up to whole vectors. Aligned to 64 bytes.
+constexpr std::int64_t attention_turned_floats(const CacheSlice& cache) {
+  return cache.value_first < 0 ? 0 : std::int64_t{64} * ((cache.value_dim + 15) / 16 * 16);
+}
+
 inline constexpr int kPanelFormats = 11;
 inline constexpr int kGateActivations = 4;
 
@@ -187,9 +195,10 @@ struct CpuKernels {
   void (*write_cache[2])(const WriteCacheTask&, std::int64_t row_begin,
                          std::int64_t row_end) noexcept;
   /// The states of flat rows [row_begin, row_end) over span number `span`, from nothing, into
-  /// `states`.
+  /// `states`. `turned` has room for attention_turned_floats.
   void (*attention_span[2])(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
-                            std::int64_t row_end, std::int32_t span, float* states) noexcept;
+                            std::int64_t row_end, std::int32_t span, float* states,
+                            float* turned) noexcept;
   /// The state `later` merged into `into`, for `count` rows of states one after another.
   void (*attention_merge)(float* into, const float* later, std::int64_t count,
                           std::int64_t value_dim) noexcept;

@@ -21,6 +21,7 @@ std::size_t keys_bytes(const CacheGeometry& g, DType dtype, int positions) {
 }
 
 std::size_t values_bytes(const CacheGeometry& g, DType dtype, int positions) {
+  if (g.value_first >= 0) return 0;
   return static_cast<std::size_t>(g.kv_heads) * static_cast<std::size_t>(g.value_dim) *
          static_cast<std::size_t>(positions) * dtype_bytes(dtype);
 }
@@ -71,7 +72,8 @@ KvCacheView CacheLayout::view(LayerCache where, DType dtype, int block_positions
           .kv_heads = g.kv_heads,
           .key_dim = g.key_dim,
           .value_dim = g.value_dim,
-          .block_table = block_table};
+          .block_table = block_table,
+          .value_first = g.value_first};
 }
 
 }  // namespace sirocco

@@ -39,6 +39,7 @@ struct CacheGeometry {
   int kv_heads = 0;
   int key_dim = 0;
   int value_dim = 0;
+  int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
   friend auto operator<=>(const CacheGeometry&, const CacheGeometry&) = default;
 };
 

@@ -63,7 +63,11 @@ LatentAttention LatentAttention::with_rotary(std::shared_ptr<const Rotary> rotar
 }
 
 CacheNeed LatentAttention::cache_need() const {
-  return {CacheKind::kLatent, {1, config_.rotary_dim + config_.latent_dim, config_.latent_dim}};
+  return {CacheKind::kLatent,
+          {.kv_heads = 1,
+           .key_dim = config_.rotary_dim + config_.latent_dim,
+           .value_dim = config_.latent_dim,
+           .value_first = config_.rotary_dim}};
 }
 
 ActivationForms LatentAttention::input_forms() const {
@@ -89,8 +93,7 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
   }
   const Tensor table = rotary_ == nullptr ? Tensor() : metadata.rotary_table(*rotary_);
   const Tensor q = queries(first, table, metadata);
-  const Latent latent = latents(projected, table, metadata);
-  ops.write_cache(metadata.batch(), latent.key, latent.value, cache);
+  ops.write_cache(metadata.batch(), keys(projected, table, metadata), {}, cache);
 
   const Tensor mixed = scratch.tensor(DType::kF32, {rows, c.heads, c.latent_dim});
   ops.attention(metadata.batch(), {.q = q,
@@ -127,19 +130,19 @@ Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
   return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
 }
 
-/// [T, R + L], rotated and normalized in place, and the latter part by itself.
-LatentAttention::Latent LatentAttention::latents(const Tensor& projected, const Tensor& table,
-                                                 TransformContext& context) const {
+/// [T, R + L], rotated and normalized in place: what is cached.
+Tensor LatentAttention::keys(const Tensor& projected, const Tensor& table,
+                             TransformContext& context) const {
   Backend& ops = context.ops();
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const Tensor key = projected.reshaped({tokens, 1, c.rotary_dim + c.latent_dim});
   if (table) ops.rotate(key, table);
-  const Tensor value = context.scratch().tensor(DType::kF32, {tokens, c.latent_dim});
-  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, value, 0);
-  latent_norm_.apply(value, context);
-  ops.copy_columns(value, 0, c.latent_dim, projected, c.rotary_dim);
-  return {key, value.reshaped({tokens, 1, c.latent_dim})};
+  const Tensor latent = context.scratch().tensor(DType::kF32, {tokens, c.latent_dim});
+  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, latent, 0);
+  latent_norm_.apply(latent, context);
+  ops.copy_columns(latent, 0, c.latent_dim, projected, c.rotary_dim);
+  return key;
 }
 
 static_assert(Attention<LatentAttention>);

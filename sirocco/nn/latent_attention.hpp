@@ -22,9 +22,10 @@ struct LatentConfig {
 };
 
 /// Attention whose keys and values are made from one latent row a position, which is all that is
-/// cached. (DeepSeek-AI 2024) The matrices that would make them are absorbed: a query goes through
-/// its head's key matrix instead, and the sum of latents through its value matrix. One form for any
-/// number of rows, so that prompts and single tokens give the same bits.
+/// cached, once, with the rotated part that all keys share. (DeepSeek-AI 2024) The matrices that
+/// would make them are absorbed: a query goes through its head's key matrix instead, and the sum of
+/// latents through its value matrix. One form for any number of rows, so that prompts and single
+/// tokens give the same bits.
 ///   LatentAttention(config, q, latent, latent_norm, keys, values, o).with_query_latent(down, norm)
 ///       .with_rotary(rotary)
 /// Throws InvalidArgument when the dimensions don't fit the configuration. [T, D] to [T, D].
@@ -32,7 +33,7 @@ class LatentAttention {
  public:
   using Mask = CausalMask;
 
-  /// q gives [T, H, R + N], `latent` [T, R + L]: the shared rotated part of all keys comes first.
+  /// q gives [T, H, R + N], `latent` [T, R + L]: the rotated part that all keys share comes first.
   /// `keys` are a head's [L, N], `values` a head's [V, L].
   LatentAttention(const LatentConfig& config, Linear q, Linear latent, RmsNorm latent_norm,
                   StackLinear keys, StackLinear values, Linear o);
@@ -54,12 +55,8 @@ class LatentAttention {
     Linear down;
     RmsNorm norm;
   };
-  struct Latent {
-    Tensor key;    // [T, 1, R + L]
-    Tensor value;  // [T, 1, L]
-  };
   Tensor queries(const Tensor& projected, const Tensor& table, TransformContext& context) const;
-  Latent latents(const Tensor& projected, const Tensor& table, TransformContext& context) const;
+  Tensor keys(const Tensor& projected, const Tensor& table, TransformContext& context) const;
 
   LatentConfig config_;
   std::optional<QueryLatent> query_latent_;

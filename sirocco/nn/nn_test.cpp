@@ -203,7 +203,10 @@ TEST_F(Ingredients, LatentAttentionChecksItsDimensionsOnce) {
                InvalidArgument);
   const CacheNeed need = build(30, 14, 10, 3, 5, 15).cache_need();
   EXPECT_EQ(need.kind, CacheKind::kLatent);
-  EXPECT_EQ(need.geometry, (CacheGeometry{.kv_heads = 1, .key_dim = 14, .value_dim = 10}));
+  EXPECT_EQ(need.geometry,
+            (CacheGeometry{.kv_heads = 1, .key_dim = 14, .value_dim = 10, .value_first = 4}));
+  // Sixteen positions of 14 halves: the latent part stands there once.
+  EXPECT_EQ(CacheLayout(LayerIndex(0), {need}).block_bytes(0, DType::kF16, 16), 16u * 14 * 2);
 }
 
 TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {

@@ -49,6 +49,20 @@ Element* value_at(const CacheSlice& cache, std::int32_t head, std::int32_t posit
   return values + (std::int64_t{head} * cache.block_positions + in_block) * cache.value_dim;
 }
 
+/// Where the value of a position begins, and how far apart its elements are.
+template <class Element>
+struct ValueRow {
+  const Element* first;
+  std::int64_t step;
+};
+
+template <class Element>
+ValueRow<Element> value_of(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  if (cache.value_first < 0) return {value_at<Element>(cache, head, position), 1};
+  return {key_at<Element>(cache, head, position) + std::int64_t{cache.value_first} * kPanelRows,
+          kPanelRows};
+}
+
 struct State {
   explicit State(float* floats) : lanes(floats), largest(floats[16]), sums(floats + 32) {}
   float* lanes;
@@ -86,10 +100,10 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
   }
   for (std::int32_t d = 0; d < cache.value_dim; ++d) state.sums[d] = state.sums[d] * correction;
   for (std::int32_t position = begin; position < end; ++position) {
-    const Element* value = value_at<Element>(cache, kv_head, position);
+    const ValueRow<Element> value = value_of<Element>(cache, kv_head, position);
     const float weight = p[static_cast<std::size_t>(position - tile)];
     for (std::int32_t d = 0; d < cache.value_dim; ++d)
-      state.sums[d] = std::fma(weight, to_float(value[d]), state.sums[d]);
+      state.sums[d] = std::fma(weight, to_float(value.first[d * value.step]), state.sums[d]);
   }
   state.largest = largest;
 }
@@ -108,11 +122,12 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
     const std::int32_t position = task.first_position + static_cast<std::int32_t>(row);
     for (std::int32_t head = 0; head < cache.kv_heads; ++head) {
       const float* key = task.keys + (row * cache.kv_heads + head) * cache.key_dim;
-      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
       Element* key_slot = key_at<Element>(cache, head, position);
-      Element* value_slot = value_at<Element>(cache, head, position);
       for (std::int64_t e = 0; e < cache.key_dim; ++e)
         key_slot[e * kPanelRows] = from_float<Element>(key[e]);
+      if (cache.value_first >= 0) continue;
+      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
+      Element* value_slot = value_at<Element>(cache, head, position);
       for (std::int64_t d = 0; d < cache.value_dim; ++d)
         value_slot[d] = from_float<Element>(value[d]);
     }
@@ -121,7 +136,8 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
 
 template <class Element>
 void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
-                    std::int64_t row_end, std::int32_t span, float* states) noexcept {
+                    std::int64_t row_end, std::int32_t span, float* states,
+                    float* /*turned*/) noexcept {
   const std::int64_t stride = attention_state_floats(task.cache.value_dim);
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     State state(states + (row - row_begin) * stride);
@@ -182,8 +198,8 @@ template void write_cache<float>(const WriteCacheTask&, std::int64_t, std::int64
 template void write_cache<std::uint16_t>(const WriteCacheTask&, std::int64_t,
                                          std::int64_t) noexcept;
 template void attention_span<float>(const AttentionTask&, std::int32_t, std::int64_t, std::int64_t,
-                                    std::int32_t, float*) noexcept;
+                                    std::int32_t, float*, float*) noexcept;
 template void attention_span<std::uint16_t>(const AttentionTask&, std::int32_t, std::int64_t,
-                                            std::int64_t, std::int32_t, float*) noexcept;
+                                            std::int64_t, std::int32_t, float*, float*) noexcept;
 
 }  // namespace sirocco::ref

@@ -35,15 +35,16 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
     const auto position = static_cast<std::int32_t>(task.first_position + row);
     for (std::int32_t head = 0; head < cache.kv_heads; ++head) {
       const float* key = task.keys + (row * cache.kv_heads + head) * cache.key_dim;
-      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
       Element* key_slot = key_panel<Element>(cache, head, position) + position % kPanelRows;
-      Element* value_slot = value_row<Element>(cache, head, position);
       for (std::int64_t e = 0; e < cache.key_dim; e += 16) {
         const std::int64_t here = cache.key_dim - e < 16 ? cache.key_dim - e : 16;
         Element converted[16];
         store(converted, load_up_to(key + e, here));
         for (std::int64_t i = 0; i < here; ++i) key_slot[(e + i) * kPanelRows] = converted[i];
       }
+      if (cache.value_first >= 0) continue;
+      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
+      Element* value_slot = value_row<Element>(cache, head, position);
       std::int64_t d = 0;
       for (; d + 16 <= cache.value_dim; d += 16) store(value_slot + d, load(value + d));
       if (d < cache.value_dim)
@@ -53,13 +54,41 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
   }
 }
 
-/// What one call of attention_span needs at every tile.
-template <class Element>
+/// What one call of attention_span needs at every tile. Values are of the cache's type, or floats
+/// where they were turned.
+template <class Element, class Value>
 struct Tile {
-  std::int32_t begin;                  // its first position
-  const Element* keys[kTilePanels];    // by panel; where nothing is visible, another panel's
-  const Element* values[kTilePanels];  // rows of 16 positions
+  std::int32_t begin;                // its first position
+  const Element* keys[kTilePanels];  // by panel; where nothing is visible, another panel's
+  const Value* values[kTilePanels];  // rows of 16 positions
+  std::int64_t value_stride;         // from a row of values to the next
 };
+
+/// The values of 16 positions that are elements of their keys, from `first` on in the panel, as
+/// rows of `stride` floats.
+template <class Element>
+INLINE void turn_values(const Element* first, std::int64_t value_dim, std::int64_t stride,
+                        float* rows) {
+  for (std::int64_t d = 0; d < value_dim; d += 16) {
+    alignas(64) float block[16][kPanelRows];
+    for (std::int64_t i = 0; i < 16; ++i)
+      store(block[i], d + i < value_dim ? load(first + (d + i) * kPanelRows) : zero());
+    for (std::int64_t i = 0; i < 16; i += 4) {
+      for (std::int64_t j = 0; j < kPanelRows; j += 4) {
+        __m128 a = _mm_load_ps(block[i] + j);
+        __m128 b = _mm_load_ps(block[i + 1] + j);
+        __m128 c = _mm_load_ps(block[i + 2] + j);
+        __m128 e = _mm_load_ps(block[i + 3] + j);
+        _MM_TRANSPOSE4_PS(a, b, c, e);
+        float* to = rows + j * stride + d + i;
+        _mm_storeu_ps(to, a);
+        _mm_storeu_ps(to + stride, b);
+        _mm_storeu_ps(to + 2 * stride, c);
+        _mm_storeu_ps(to + 3 * stride, e);
+      }
+    }
+  }
+}
 
 /// One query row within a tile: it sees [begin, end), counted from the tile's first position.
 struct RowView {
@@ -71,9 +100,9 @@ struct RowView {
 };
 
 /// scores[r][j] = Σ q[r][e] · K[j][e] for the panels [panel, panel + kPanels) of the tile.
-template <class Element, int kRows, int kPanels>
-INLINE void score_panels(const Tile<Element>& tile, const RowView* rows, std::int32_t key_dim,
-                         int panel, float (*scores)[kTile]) {
+template <class Element, class Value, int kRows, int kPanels>
+INLINE void score_panels(const Tile<Element, Value>& tile, const RowView* rows,
+                         std::int32_t key_dim, int panel, float (*scores)[kTile]) {
   F32x16 sums[kRows][kPanels];
   const Element* keys[kPanels];
   const float* q[kRows];
@@ -154,9 +183,9 @@ INLINE void softmax_rows(const AttentionTask& task, const RowView* rows, int cou
 
 /// acc[r] = acc[r] · correction[r] where kScale, then + p[r][j] · V[j] for j in [begin, end) in
 /// order; over `kVectors` vectors of value dimensions from d on, `count` wide in all.
-template <class Element, int kRows, int kVectors, bool kScale>
-INLINE void add_values(const Tile<Element>& tile, const RowView* rows, std::int32_t value_dim,
-                       std::int64_t d, std::int64_t count, std::int32_t begin, std::int32_t end,
+template <class Element, class Value, int kRows, int kVectors, bool kScale>
+INLINE void add_values(const Tile<Element, Value>& tile, const RowView* rows, std::int64_t d,
+                       std::int64_t count, std::int32_t begin, std::int32_t end,
                        const float (*p)[kTile], const float* corrections) {
   F32x16 acc[kRows][kVectors];
   const bool whole = count == kVectors * 16;
@@ -167,7 +196,8 @@ INLINE void add_values(const Tile<Element>& tile, const RowView* rows, std::int3
     });
   });
   for (std::int32_t j = begin; j < end; ++j) {
-    const Element* row = tile.values[j / kPanelRows] + std::int64_t{j % kPanelRows} * value_dim + d;
+    const Value* row =
+        tile.values[j / kPanelRows] + std::int64_t{j % kPanelRows} * tile.value_stride + d;
     F32x16 values[kVectors];
     repeat<0, kVectors>([&](auto v) INLINE_BODY {
       if (v + 1 < kVectors || whole) {
@@ -189,25 +219,25 @@ INLINE void add_values(const Tile<Element>& tile, const RowView* rows, std::int3
 }
 
 /// The same over all value dimensions.
-template <class Element, int kRows, bool kScale>
-void add_all_values(const Tile<Element>& tile, const RowView* rows, std::int32_t value_dim,
+template <class Element, class Value, int kRows, bool kScale>
+void add_all_values(const Tile<Element, Value>& tile, const RowView* rows, std::int32_t value_dim,
                     std::int32_t begin, std::int32_t end, const float (*p)[kTile],
                     const float* corrections) {
   constexpr int kWidth = kPanelsAtOnce * 16;
   std::int64_t d = 0;
   for (; d + kWidth <= value_dim; d += kWidth)
-    add_values<Element, kRows, kPanelsAtOnce, kScale>(tile, rows, value_dim, d, kWidth, begin, end,
-                                                      p, corrections);
+    add_values<Element, Value, kRows, kPanelsAtOnce, kScale>(tile, rows, d, kWidth, begin, end, p,
+                                                             corrections);
   for (; d < value_dim; d += 16) {
     const std::int64_t count = value_dim - d < 16 ? value_dim - d : 16;
-    add_values<Element, kRows, 1, kScale>(tile, rows, value_dim, d, count, begin, end, p,
-                                          corrections);
+    add_values<Element, Value, kRows, 1, kScale>(tile, rows, d, count, begin, end, p, corrections);
   }
 }
 
 /// One tile for `kRows` query rows, at least one of which sees something of it.
-template <class Element, int kRows>
-void add_tile(const AttentionTask& task, const Tile<Element>& tile, const RowView* rows) noexcept {
+template <class Element, class Value, int kRows>
+void add_tile(const AttentionTask& task, const Tile<Element, Value>& tile,
+              const RowView* rows) noexcept {
   const CacheSlice& cache = task.cache;
   alignas(64) float scores[kRows][kTile];
   float corrections[kRows];
@@ -226,52 +256,53 @@ void add_tile(const AttentionTask& task, const Tile<Element>& tile, const RowVie
   const int panel_end = (high + kPanelRows - 1) / kPanelRows;
   int panel = panel_begin;
   for (; panel + kPanelsAtOnce <= panel_end; panel += kPanelsAtOnce)
-    score_panels<Element, kRows, kPanelsAtOnce>(tile, rows, cache.key_dim, panel, scores);
+    score_panels<Element, Value, kRows, kPanelsAtOnce>(tile, rows, cache.key_dim, panel, scores);
   for (; panel < panel_end; ++panel)
-    score_panels<Element, kRows, 1>(tile, rows, cache.key_dim, panel, scores);
+    score_panels<Element, Value, kRows, 1>(tile, rows, cache.key_dim, panel, scores);
 
   softmax_rows(task, rows, kRows, scores, corrections);
 
   if (common_low >= common_high) {
     for (int r = 0; r < kRows; ++r)
       if (!rows[r].empty())
-        add_all_values<Element, 1, true>(tile, rows + r, cache.value_dim, rows[r].begin,
-                                         rows[r].end, scores + r, corrections + r);
+        add_all_values<Element, Value, 1, true>(tile, rows + r, cache.value_dim, rows[r].begin,
+                                                rows[r].end, scores + r, corrections + r);
     return;
   }
   // Positions that only some of the rows see are added row by row, before and after the others.
   for (int r = 0; r < kRows; ++r) {
     if (rows[r].begin < common_low) {
-      add_all_values<Element, 1, true>(tile, rows + r, cache.value_dim, rows[r].begin, common_low,
-                                       scores + r, corrections + r);
+      add_all_values<Element, Value, 1, true>(tile, rows + r, cache.value_dim, rows[r].begin,
+                                              common_low, scores + r, corrections + r);
       corrections[r] = 1.0f;
     }
   }
-  add_all_values<Element, kRows, true>(tile, rows, cache.value_dim, common_low, common_high, scores,
-                                       corrections);
+  add_all_values<Element, Value, kRows, true>(tile, rows, cache.value_dim, common_low, common_high,
+                                              scores, corrections);
   for (int r = 0; r < kRows; ++r)
     if (common_high < rows[r].end)
-      add_all_values<Element, 1, false>(tile, rows + r, cache.value_dim, common_high, rows[r].end,
-                                        scores + r, corrections + r);
+      add_all_values<Element, Value, 1, false>(tile, rows + r, cache.value_dim, common_high,
+                                               rows[r].end, scores + r, corrections + r);
 }
 
-template <class Element, int kRows>
-INLINE void add_tile_rows(const AttentionTask& task, const Tile<Element>& tile, const RowView* rows,
-                          std::int64_t count) {
+template <class Element, class Value, int kRows>
+INLINE void add_tile_rows(const AttentionTask& task, const Tile<Element, Value>& tile,
+                          const RowView* rows, std::int64_t count) {
   if constexpr (kRows > 0) {
     if (count == kRows) {
-      add_tile<Element, kRows>(task, tile, rows);
+      add_tile<Element, Value, kRows>(task, tile, rows);
     } else {
-      add_tile_rows<Element, kRows - 1>(task, tile, rows, count);
+      add_tile_rows<Element, Value, kRows - 1>(task, tile, rows, count);
     }
   }
 }
 
-template <class Element>
-void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
-                    std::int64_t row_end, std::int32_t span, float* states) noexcept {
+template <class Element, class Value>
+INLINE void run_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                     std::int64_t row_end, std::int32_t span, float* states, float* turned) {
   const CacheSlice& cache = task.cache;
   const std::int64_t state_floats = attention_state_floats(cache.value_dim);
+  const bool latent = cache.value_first >= 0;
   const std::int32_t span_begin = span * numerics::kSpanPositions;
   const std::int32_t span_end = span_begin + numerics::kSpanPositions;
   const auto count = static_cast<int>(row_end - row_begin);
@@ -299,15 +330,24 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
   }
 
   for (std::int32_t begin = low / kTile * kTile; begin < high; begin += kTile) {
-    Tile<Element> tile;
+    Tile<Element, Value> tile;
     tile.begin = begin;
+    tile.value_stride = latent ? (cache.value_dim + 15) / 16 * 16 : cache.value_dim;
     const std::int32_t any = low > begin ? low : begin;
     for (int p = 0; p < kTilePanels; ++p) {
       const std::int32_t first = begin + p * kPanelRows;
       const bool wanted = first + kPanelRows > low && first < high;
       const std::int32_t from = wanted ? first : any / kPanelRows * kPanelRows;
       tile.keys[p] = key_panel<Element>(cache, kv_head, from);
-      tile.values[p] = value_row<Element>(cache, kv_head, from);
+      if constexpr (sizeof(Value) == sizeof(Element))
+        if (!latent) tile.values[p] = value_row<Element>(cache, kv_head, from);
+      if (latent) {
+        float* rows_here = turned + p * kPanelRows * tile.value_stride;
+        if (wanted)
+          turn_values(tile.keys[p] + std::int64_t{cache.value_first} * kPanelRows, cache.value_dim,
+                      tile.value_stride, rows_here);
+        if constexpr (sizeof(Value) == sizeof(float)) tile.values[p] = rows_here;
+      }
     }
     for (int r = 0; r < count; ++r) {
       const std::int32_t from = visible[r][0] - begin;
@@ -319,9 +359,19 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
       const int here = count - r < kBlockRows ? count - r : kBlockRows;
       bool empty = true;
       for (int i = r; i < r + here; ++i) empty = empty && rows[i].empty();
-      if (!empty) add_tile_rows<Element, kBlockRows>(task, tile, rows + r, here);
+      if (!empty) add_tile_rows<Element, Value, kBlockRows>(task, tile, rows + r, here);
     }
   }
+}
+
+template <class Element>
+void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                    std::int64_t row_end, std::int32_t span, float* states,
+                    float* turned) noexcept {
+  if (task.cache.value_first >= 0)
+    run_span<Element, float>(task, kv_head, row_begin, row_end, span, states, turned);
+  else
+    run_span<Element, Element>(task, kv_head, row_begin, row_end, span, states, turned);
 }
 
 void attention_merge(float* into, const float* later, std::int64_t count,
