@@ -169,7 +169,8 @@ void bench(const Options& o) {
   load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
   const std::filesystem::path path = resolve_model(o.common->model);
   const LoadedModel model = load_model(*o.common, load);
-  const std::string format = main_format(*open_checkpoint(path).weights);
+  const std::string format =
+      o.common->quantize.empty() ? main_format(*open_checkpoint(path).weights) : o.common->quantize;
 
   std::vector<Measurement> results;
   const auto add = [&](bool is_prompt, int tokens, int sequences, int depth) {

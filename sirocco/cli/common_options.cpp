@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -20,6 +22,14 @@ DType parse_kv_dtype(const std::string& name) {
   if (name == "f16") return DType::kF16;
   if (name == "f32") return DType::kF32;
   throw InvalidArgument("--kv-dtype {}: known are f16 and f32", sirocco::quoted(name));
+}
+
+const Format& parse_quantization(const std::string& name) {
+  constexpr std::array kOffered = {FormatId::kQ8_0, FormatId::kQ4_0, FormatId::kQ4_1};
+  const Format* const format = find_format(name);
+  if (format == nullptr || std::ranges::find(kOffered, format->id) == kOffered.end())
+    throw InvalidArgument("--quantize {}: known are q8_0, q4_0 and q4_1", sirocco::quoted(name));
+  return *format;
 }
 
 /// A bar on standard error, redrawn when it grows and wiped when it is full.
@@ -55,6 +65,8 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--device", options->device,
                  "group of cores to run on: cpu, or cpu:N for those of one memory node");
+  app.add_option("--quantize", options->quantize,
+                 "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
   return options;
 }
@@ -66,6 +78,7 @@ LoadOptions load_options(const CommonOptions& options) {
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.pipeline.kv_dtype = parse_kv_dtype(options.kv_dtype);
   load.pipeline.context = options.context;
+  if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
   if (!options.quiet && isatty(STDERR_FILENO) != 0) load.progress = progress_bar();
   return load;
 }

@@ -20,10 +20,11 @@ struct CommonOptions {
   std::string kv_dtype = "f16";
   std::int32_t context = 0;
   std::string device;
+  std::string quantize;
   bool quiet = false;
 };
 
-/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device and --quiet to a command.
+/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --quantize and --quiet to a command.
 std::shared_ptr<CommonOptions> add_common_options(CLI::App& app);
 
 /// The load options that they stand for; progress is a bar on standard error when that is a

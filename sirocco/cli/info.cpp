@@ -11,6 +11,7 @@
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/models/canonical.hpp"
 
 namespace sirocco {
 namespace {
@@ -53,10 +54,12 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
     bytes += t.size_bytes();
     ++formats[std::string(t.format->name)];
   }
+  const CanonicalCheckpoint canonical =
+      canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
   Json out;
   out["path"] = path;
-  out["architecture"] = metadata.get_or<std::string_view>("general.architecture", "");
-  out["name"] = metadata.get_or<std::string_view>("general.name", "");
+  out["architecture"] = canonical.metadata->get_or<std::string_view>("general.architecture", "");
+  out["name"] = canonical.metadata->get_or<std::string_view>("general.name", "");
   out["parameters"] = parameters;
   out["weight_bytes"] = bytes;
   out["tensors"] = checkpoint.weights->tensors().size();

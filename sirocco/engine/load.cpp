@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/canonical.hpp"
 
 namespace sirocco {
 namespace {
@@ -75,8 +76,12 @@ LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions o
   if (options.pipeline.cache_budget == UINT64_MAX) {
     options.pipeline.cache_budget = usual_cache_budget();
   }
-  const auto builder = make_model_builder(*state->checkpoint.metadata, *state->checkpoint.weights,
-                                          *state->backend, std::move(options.progress));
+  CanonicalCheckpoint canonical =
+      canonical_checkpoint(state->checkpoint.metadata, state->checkpoint.weights);
+  if (options.quantize != nullptr)
+    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
+  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *state->backend,
+                                          std::move(options.progress));
   state->pipeline =
       make_language_pipeline(*builder, *state->backend, std::move(options.pipeline), options.cuts);
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

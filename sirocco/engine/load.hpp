@@ -23,6 +23,8 @@ struct LoadOptions {
   /// the thread that drives the engine is the caller's to bind.
   std::optional<Device> device;
   LoadProgress progress;
+  /// Matrices that the checkpoint holds as floats are converted to this as they are loaded.
+  const Format* quantize = nullptr;
   std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
   /// Context, cache, hooks and ledger. A context of 0 becomes the model's own, or what fits the
   /// memory that is left, whichever is less.

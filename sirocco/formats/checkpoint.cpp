@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/formats/folder.hpp"
 #include "sirocco/formats/gguf.hpp"
 #include "sirocco/platform/mapped_file.hpp"
 
@@ -45,22 +46,21 @@ bool looks_like_safetensors(std::string_view content) {
   }
   if (looks_like_safetensors(content)) {
     throw UnsupportedError(
-        "{}: is a safetensors file; sirocco opens GGUF models (.gguf): convert it to GGUF", path);
+        "{}: is a safetensors file, the weights of a model; name the folder that holds its "
+        "config.json too",
+        path);
   }
   throw UnsupportedError(
-      "{}: begins with {}, which is no model that sirocco opens; name a GGUF model (.gguf)", path,
-      quoted(content.substr(0, 8)));
+      "{}: begins with {}, which is no model that sirocco opens; name a GGUF model (.gguf) or "
+      "the folder of a Hugging Face model",
+      path, quoted(content.substr(0, 8)));
 }
 
 }  // namespace
 
 Checkpoint open_checkpoint(const std::filesystem::path& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) {
-    throw UnsupportedError(
-        "{}: is a folder; Hugging Face checkpoints are not supported: name a GGUF model (.gguf)",
-        printable(path));
-  }
+  if (std::filesystem::is_directory(path, ignored)) return open_folder(path);
   MappedFile file(path);
   const std::string_view content(reinterpret_cast<const char*>(file.bytes().data()), file.size());
   if (!content.starts_with(kGgufMagic)) unknown_content(file, content);

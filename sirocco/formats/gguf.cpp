@@ -8,17 +8,10 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/gguf_header.hpp"
+#include "sirocco/formats/name_order.hpp"
 
 namespace sirocco {
 namespace {
-
-/// Finds by name among `names`, given their order (`unique_order`); null when absent.
-const std::uint32_t* find_index(std::span<const std::uint32_t> order,
-                                std::span<const std::string_view> names, std::string_view name) {
-  const auto name_of = [&](std::uint32_t i) { return names[i]; };
-  const auto found = std::ranges::lower_bound(order, name, {}, name_of);
-  return found != order.end() && names[*found] == name ? &*found : nullptr;
-}
 
 class GgufMetadata final : public Metadata {
  public:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <numeric>
 
 #include "sirocco/formats/gguf.hpp"
 
@@ -48,20 +47,6 @@ std::uint64_t alignment_of(const GgufCursor& cursor, std::span<const GgufEntry> 
 }
 
 }  // namespace
-
-std::vector<std::uint32_t> unique_order(std::span<const std::string_view> names,
-                                        std::string_view what, std::string_view origin) {
-  std::vector<std::uint32_t> order(names.size());
-  std::iota(order.begin(), order.end(), 0u);
-  const auto name_of = [&](std::uint32_t i) { return names[i]; };
-  std::ranges::sort(order, {}, name_of);
-  const auto twice = std::ranges::adjacent_find(order, {}, name_of);
-  if (twice != order.end()) {
-    throw FormatError("{}: the {} {} occurs twice; the file is damaged", origin, what,
-                      quoted(names[*twice]));
-  }
-  return order;
-}
 
 GgufHeader parse_gguf(std::span<const std::byte> bytes, std::string_view origin) {
   GgufCursor cursor(bytes, origin);

@@ -33,9 +33,4 @@ std::vector<GgufEntry> read_entries(GgufCursor& cursor, std::uint64_t count);
 std::vector<StoredTensor> read_tensors(GgufCursor& cursor, std::uint64_t count,
                                        std::span<const std::byte> file, std::uint64_t alignment);
 
-/// The indices of `names` in the order of the names; a name that occurs twice is a FormatError that
-/// calls it a `what`. Sorted, not hashed: no choice of names makes it slow.
-std::vector<std::uint32_t> unique_order(std::span<const std::string_view> names,
-                                        std::string_view what, std::string_view origin);
-
 }  // namespace sirocco

@@ -57,10 +57,15 @@ class GemmaBuilder final : public DecoderBuilder {
     attention_ = {.heads = config().heads,
                   .kv_heads = config().kv_heads,
                   .head_dim = config().head_dim,
-                  .scale = 1.0f / std::sqrt(scaled_by),
+                  .scale = reader.positive_or("attention.scale", 1.0f / std::sqrt(scaled_by)),
                   .logit_cap = cap("attn_logit_softcapping", generation.default_logit_cap)};
     if (reader.has("attention.sliding_window"))
       window_ = reader.dimension("attention.sliding_window");
+    // The key may be a list too, which says what the architecture means anyway.
+    constexpr std::string_view kPattern = "attention.sliding_window_pattern";
+    const MetadataValue* const pattern = reader.metadata().find(reader.path(kPattern));
+    const bool is_period = pattern != nullptr && std::holds_alternative<std::int64_t>(*pattern);
+    global_every_ = is_period ? reader.dimension(kPattern) : generation.global_every;
     if (generation.own_local_rotary)
       local_rotary_base_ = reader.positive_or("rope.freq_base_swa", kLocalRotaryBase);
     scale_embedding(std::sqrt(width));
@@ -83,7 +88,7 @@ class GemmaBuilder final : public DecoderBuilder {
     };
     LayerSchedule<Blocks...> out(range.begin);
     for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      if (!window_ || (i + 1) % generation_.global_every == 0) {
+      if (!window_ || (i + 1) % global_every_ == 0) {
         push.template operator()<Global>(out, LayerIndex(i), global, {});
       } else {
         push.template operator()<Local>(out, LayerIndex(i), local, local_mask);
@@ -99,6 +104,7 @@ class GemmaBuilder final : public DecoderBuilder {
   }
 
   const Generation& generation_;
+  std::int32_t global_every_ = 0;
   AttentionConfig attention_;
   std::optional<std::int32_t> window_;
   std::optional<float> local_rotary_base_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
@@ -19,6 +20,8 @@ extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp, Sandwich>;
 using EmbeddingGemmaBlock = TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, Sandwich>;
 extern template class TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, Sandwich>;
 
+extern const FolderSchema kGemma2Folder;
+extern const FolderSchema kGemma3Folder;
 std::unique_ptr<ModelBuilder> make_gemma2_builder(const Metadata& metadata,
                                                   const WeightSource& weights, Backend& backend,
                                                   LoadProgress progress);

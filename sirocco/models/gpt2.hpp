@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
@@ -12,6 +13,7 @@ namespace sirocco {
 using Gpt2Block = TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 extern template class TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 
+extern const FolderSchema kGpt2Folder;
 std::unique_ptr<ModelBuilder> make_gpt2_builder(const Metadata& metadata,
                                                 const WeightSource& weights, Backend& backend,
                                                 LoadProgress progress);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
@@ -20,6 +21,8 @@ extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 
+extern const FolderSchema kLlamaFolder;  ///< Mistral's too
+extern const FolderSchema kMixtralFolder;
 std::unique_ptr<ModelBuilder> make_llama_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress);

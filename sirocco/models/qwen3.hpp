@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
@@ -15,6 +16,9 @@ using Qwen3MoeBlock = TransformerBlock<QRmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<QRmsNorm, CausalAttention, Mlp>;
 extern template class TransformerBlock<QRmsNorm, CausalAttention, MoE>;
 
+extern const FolderSchema kQwen2Folder;
+extern const FolderSchema kQwen3Folder;
+extern const FolderSchema kQwen3MoeFolder;
 std::unique_ptr<ModelBuilder> make_qwen3_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress);

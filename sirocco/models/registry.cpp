@@ -1,14 +1,14 @@
-#include <algorithm>
 #include <array>
-#include <string>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/bert.hpp"
 #include "sirocco/models/deepseek2.hpp"
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
 #include "sirocco/models/gpt_oss.hpp"
+#include "sirocco/models/known_names.hpp"
 #include "sirocco/models/llama.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/models/phi2.hpp"
@@ -21,17 +21,19 @@ struct Family {
   std::string_view architecture;
   std::unique_ptr<ModelBuilder> (*make_builder)(const Metadata&, const WeightSource&, Backend&,
                                                 LoadProgress);
+  /// Its Hugging Face folders, one schema or several.
+  std::array<const FolderSchema*, 2> folders = {};
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", make_llama_builder},
-    Family{"gemma2", make_gemma2_builder},
-    Family{"gemma3", make_gemma3_builder},
-    Family{"qwen2", make_qwen3_builder},
-    Family{"qwen3", make_qwen3_builder},
-    Family{"qwen3moe", make_qwen3_builder},
-    Family{"gpt2", make_gpt2_builder},
-    Family{"phi2", make_phi2_builder},
+    Family{"llama", make_llama_builder, {&kLlamaFolder, &kMixtralFolder}},
+    Family{"gemma2", make_gemma2_builder, {&kGemma2Folder}},
+    Family{"gemma3", make_gemma3_builder, {&kGemma3Folder}},
+    Family{"qwen2", make_qwen3_builder, {&kQwen2Folder}},
+    Family{"qwen3", make_qwen3_builder, {&kQwen3Folder}},
+    Family{"qwen3moe", make_qwen3_builder, {&kQwen3MoeFolder}},
+    Family{"gpt2", make_gpt2_builder, {&kGpt2Folder}},
+    Family{"phi2", make_phi2_builder, {&kPhi2Folder}},
     Family{"gpt-oss", make_gpt_oss_builder},
     Family{"bert", make_bert_builder},
     Family{"gemma-embedding", make_embedding_gemma_builder},
@@ -44,25 +46,19 @@ constexpr auto kNames = [] {
   return names;
 }();
 
-/// Levenshtein's distance.
-std::size_t edits(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, substituted});
-    }
-  }
-  return row.back();
-}
-
 }  // namespace
 
 std::span<const std::string_view> known_architectures() { return kNames; }
+
+std::vector<const FolderSchema*> folder_schemas() {
+  std::vector<const FolderSchema*> out;
+  for (const Family& family : kFamilies) {
+    for (const FolderSchema* schema : family.folders) {
+      if (schema != nullptr) out.push_back(schema);
+    }
+  }
+  return out;
+}
 
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
@@ -72,16 +68,8 @@ std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
     if (family.architecture == name)
       return family.make_builder(metadata, weights, backend, std::move(progress));
   }
-  std::string known;
-  for (const std::string_view n : kNames) known += (known.empty() ? "" : ", ") + std::string(n);
-  // A name as long as a page has no near neighbour.
-  const std::string_view compared = name.substr(0, 64);
-  const std::string_view nearest =
-      *std::min_element(kNames.begin(), kNames.end(),
-                        [&](auto a, auto b) { return edits(a, compared) < edits(b, compared); });
-  throw UnsupportedError(
-      "{}: architecture {} isn't supported; known are {} (the nearest name is {})",
-      metadata.origin(), quoted(name), known, nearest);
+  throw UnsupportedError("{}: architecture {} isn't supported; known are {}", metadata.origin(),
+                         quoted(name), known_names(kNames, name));
 }
 
 }  // namespace sirocco

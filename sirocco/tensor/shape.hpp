@@ -34,6 +34,27 @@ class Shape {
     out.extents_[0] = extent;
     return out;
   }
+  /// The same shape but for the innermost extent.
+  constexpr Shape with_innermost(std::int64_t extent) const {
+    Shape out = *this;
+    out.extents_[static_cast<std::size_t>(rank_ - 1)] = extent;
+    return out;
+  }
+  /// The same shape but for the last two extents.
+  constexpr Shape with_matrix(std::int64_t rows, std::int64_t columns) const {
+    Shape out = with_innermost(columns);
+    out.extents_[static_cast<std::size_t>(rank_ - 2)] = rows;
+    return out;
+  }
+  /// `extent` members of this shape.
+  constexpr Shape with_new_outermost(std::int64_t extent) const {
+    Shape out;
+    out.rank_ = rank_ + 1;
+    out.extents_[0] = extent;
+    for (int axis = 0; axis < rank_; ++axis)
+      out.extents_[static_cast<std::size_t>(axis + 1)] = (*this)[axis];
+    return out;
+  }
   /// The shape of one member of the outermost axis.
   constexpr Shape without_outermost() const {
     Shape out;

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "sirocco/base/checked.hpp"
+#include "sirocco/models/canonical.hpp"
 
 namespace sirocco::testing {
 
@@ -57,7 +58,10 @@ StepRunner::StepRunner(const std::filesystem::path& model, const Options& option
       backend_(make_cpu_backend(options.isa, threads_)),
       lengths_(static_cast<std::size_t>(options.sequences), 0) {
   const Checkpoint checkpoint = open_checkpoint(model);
-  const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend_);
+  CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
+  if (options.quantize != nullptr)
+    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
+  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_);
   info_ = builder->info();
   std::vector<std::int32_t> begins = {0};
   begins.insert(begins.end(), options.cuts.begin(), options.cuts.end());

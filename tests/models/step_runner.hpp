@@ -25,9 +25,10 @@ class StepRunner {
     DType kv_dtype = DType::kF32;
     int block_positions = 16;
     int sequences = 1;
-    int longest = 64;                ///< positions a sequence may get
-    std::uint32_t seed = 1;          ///< of the order of blocks
-    std::vector<std::int32_t> cuts;  ///< first layers of the stages behind the first
+    int longest = 64;                  ///< positions a sequence may get
+    std::uint32_t seed = 1;            ///< of the order of blocks
+    const Format* quantize = nullptr;  ///< what float matrices are converted to
+    std::vector<std::int32_t> cuts;    ///< first layers of the stages behind the first
   };
   /// One sequence's part of a step.
   struct Chunk {

@@ -1,0 +1,256 @@
+#include "sirocco/formats/folder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/formats/folder_files.hpp"
+#include "sirocco/formats/json_metadata.hpp"
+#include "sirocco/formats/safetensors.hpp"
+
+namespace sirocco {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kConfig = "config.json";
+constexpr std::string_view kWeights = "model.safetensors";
+constexpr std::string_view kIndex = "model.safetensors.index.json";
+constexpr std::string_view kTemplatePath = "tokenizer.chat_template";
+constexpr std::size_t kLargestDescription = std::size_t{64} << 20;
+constexpr std::size_t kMostShards = 1024;
+constexpr std::size_t kNamedAtMost = 8;
+
+/// The JSON files that are metadata, and what of them is not: it is long, and the tokenizer reads
+/// it from the file.
+struct Described {
+  std::string_view file;
+  std::string_view prefix;
+  std::string_view without;
+};
+constexpr std::array kDescriptions = {
+    Described{kConfig, "config", ""},
+    Described{"generation_config.json", "generation_config", ""},
+    Described{"tokenizer_config.json", "tokenizer_config", "added_tokens_decoder"},
+};
+
+/// Weights in other formats, by what their names end in.
+struct ForeignWeights {
+  std::string_view ending;
+  std::string_view advice;
+};
+constexpr std::array kForeignWeights = {
+    ForeignWeights{".gguf", "name that file instead of its folder"},
+    ForeignWeights{"adapter_model.safetensors",
+                   "an adapter is no model of its own: merge it into its model"},
+    ForeignWeights{".safetensors", "rename it to model.safetensors if it is the whole model"},
+    ForeignWeights{".bin", "convert it to safetensors"},
+    ForeignWeights{".pth", "convert it to safetensors"},
+    ForeignWeights{".pt", "convert it to safetensors"},
+    ForeignWeights{".h5", "convert it to safetensors"},
+    ForeignWeights{".msgpack", "convert it to safetensors"},
+};
+
+/// A file of the folder that isn't what it should be, and what to do about it; empty without.
+std::string foreign_weights(const fs::path& folder) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder, error))
+    names.push_back(entry.path().filename().native());
+  std::ranges::sort(names);
+  for (const ForeignWeights& foreign : kForeignWeights) {
+    const auto found = std::ranges::find_if(
+        names, [&](const std::string& name) { return name.ends_with(foreign.ending); });
+    if (found != names.end())
+      return fmt::format(", but {}: {}", sirocco::quoted(*found), foreign.advice);
+  }
+  return "";
+}
+
+JsonValue parse_file(const FolderFiles& files, std::string_view name, std::string_view text) {
+  if (text.size() > kLargestDescription) {
+    throw FormatError("{}: has {} bytes, more than the {} MiB that a description may have",
+                      files.origin(name), text.size(), kLargestDescription >> 20);
+  }
+  JsonValue value = parse_json(text, files.origin(name));
+  if (value.as<JsonValue::Object>() == nullptr)
+    throw FormatError("{}: is no JSON object", files.origin(name));
+  return value;
+}
+
+/// The template in tokenizer_config.json: a string, or one of several, of which the default one.
+std::string_view configured_template(const JsonValue& config) {
+  const JsonValue* const member = config.member("chat_template");
+  if (member == nullptr) return {};
+  if (const auto* text = member->as<std::string>()) return *text;
+  const auto* const several = member->as<JsonValue::Array>();
+  if (several == nullptr) return {};
+  for (const JsonValue& each : *several) {
+    const JsonValue* const name = each.member("name");
+    const JsonValue* const text = each.member("template");
+    if (name == nullptr || text == nullptr || text->as<std::string>() == nullptr) continue;
+    if (const auto* n = name->as<std::string>(); n != nullptr && *n == "default")
+      return *text->as<std::string>();
+  }
+  return {};
+}
+
+/// The chat template: of a file of its own before that of tokenizer_config.json.
+void add_template(const FolderFiles& files, const JsonValue* tokenizer_config,
+                  JsonMetadata& metadata) {
+  if (const auto text = files.find("chat_template.jinja"))
+    return metadata.add(kTemplatePath, *text);
+  constexpr std::string_view kJson = "chat_template.json";
+  if (const auto text = files.find(kJson)) {
+    const JsonValue document = parse_file(files, kJson, *text);
+    if (const std::string_view found = configured_template(document); !found.empty())
+      return metadata.add(kTemplatePath, found);
+  }
+  if (tokenizer_config == nullptr) return;
+  if (const std::string_view found = configured_template(*tokenizer_config); !found.empty())
+    metadata.add(kTemplatePath, found);
+}
+
+JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder) {
+  JsonMetadata metadata(printable(folder));
+  JsonValue tokenizer_config;
+  for (const Described& description : kDescriptions) {
+    const auto text = files.find(description.file);
+    if (!text) continue;
+    JsonValue document = parse_file(files, description.file, *text);
+    auto& members = std::get<JsonValue::Object>(document.value);
+    std::erase_if(members, [&](const JsonValue::Member& member) {
+      return member.name == description.without;
+    });
+    if (description.prefix == "tokenizer_config") {
+      tokenizer_config = document;
+      // It has a path of its own, wherever it comes from.
+      std::erase_if(members, [](const JsonValue::Member& m) { return m.name == "chat_template"; });
+    }
+    metadata.add(description.prefix, document);
+  }
+  add_template(files, &tokenizer_config, metadata);
+  metadata.finish();
+  return metadata;
+}
+
+/// Where the index says that each tensor is: pairs of tensor and shard, in the order of the
+/// tensors.
+std::vector<std::pair<std::string, std::string>> read_index(const FolderFiles& files,
+                                                            std::string_view text) {
+  const std::string origin = files.origin(kIndex);
+  const JsonValue index = parse_file(files, kIndex, text);
+  const JsonValue* const map = index.member("weight_map");
+  const auto* const members = map == nullptr ? nullptr : map->as<JsonValue::Object>();
+  if (members == nullptr || members->empty()) {
+    throw FormatError(
+        "{}: no 'weight_map' that says which file holds which tensor; the file is "
+        "damaged: fetch it again",
+        origin);
+  }
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const JsonValue::Member& member : *members) {
+    const auto* const shard = member.value.as<std::string>();
+    if (shard == nullptr || !shard->ends_with(".safetensors") ||
+        shard->find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
+      throw FormatError(
+          "{}: tensor {} is said to be in {}, which is no .safetensors file of this "
+          "folder",
+          origin, sirocco::quoted(member.name),
+          shard == nullptr ? "something that is no string" : sirocco::quoted(*shard));
+    }
+    out.emplace_back(member.name, *shard);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const fs::path& folder,
+                                                std::string_view text) {
+  const std::string origin = files.origin(kIndex);
+  const auto places = read_index(files, text);
+  std::vector<std::string> names;
+  for (const auto& place : places) names.push_back(place.second);
+  std::ranges::sort(names);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (names.size() > kMostShards)
+    throw FormatError("{}: names {} files, allowed are {}", origin, names.size(), kMostShards);
+  std::vector<std::string> missing;
+  for (const std::string& name : names) {
+    std::error_code error;
+    if (!fs::exists(folder / name, error)) missing.push_back(sirocco::quoted(name));
+  }
+  if (!missing.empty()) {
+    const std::size_t more = missing.size() - std::min(missing.size(), kNamedAtMost);
+    missing.resize(missing.size() - more);
+    throw NotFound("{}: {} of the {} files that it names are missing: {}{}; fetch them too", origin,
+                   missing.size() + more, names.size(), fmt::join(missing, ", "),
+                   more == 0 ? "" : fmt::format(" and {} more", more));
+  }
+
+  std::vector<MappedFile> shards;
+  std::vector<SafetensorsEntry> entries;
+  std::size_t placed = 0;
+  for (const std::string& name : names) {
+    shards.emplace_back(folder / name);
+    for (SafetensorsEntry& entry :
+         parse_safetensors(shards.back().bytes(), printable(shards.back().path()))) {
+      const auto at = std::ranges::lower_bound(places, entry.name, {},
+                                               [](const auto& place) { return place.first; });
+      if (at == places.end() || at->first != entry.name || at->second != name) {
+        throw FormatError(
+            "{}: holds tensor {}, which the index says is {}; index and files don't belong "
+            "together: fetch them again",
+            printable(shards.back().path()), sirocco::quoted(entry.name),
+            at == places.end() || at->first != entry.name
+                ? "nowhere"
+                : fmt::format("in {}", sirocco::quoted(at->second)));
+      }
+      ++placed;
+      entries.push_back(std::move(entry));
+    }
+  }
+  if (placed != places.size()) {
+    const auto lacking = std::ranges::find_if(places, [&](const auto& place) {
+      return std::ranges::find(entries, place.first, &SafetensorsEntry::name) == entries.end();
+    });
+    throw FormatError(
+        "{}: {} of its {} tensors aren't where it says, {} in {} among them; index and files don't "
+        "belong together: fetch them again",
+        origin, places.size() - placed, places.size(), sirocco::quoted(lacking->first),
+        sirocco::quoted(lacking->second));
+  }
+  return make_safetensors_weights(std::move(entries), std::move(shards), printable(folder));
+}
+
+std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const fs::path& folder) {
+  if (const auto text = files.find(kIndex)) return open_shards(files, folder, *text);
+  std::error_code error;
+  if (!fs::exists(folder / kWeights, error)) {
+    throw NotFound("{}: no weights: neither {} nor {} is here{}", printable(folder), kWeights,
+                   kIndex, foreign_weights(folder));
+  }
+  std::vector<MappedFile> opened;
+  opened.emplace_back(folder / kWeights);
+  const std::string origin = printable(opened.back().path());
+  auto entries = parse_safetensors(opened.back().bytes(), origin);
+  return make_safetensors_weights(std::move(entries), std::move(opened), origin);
+}
+
+}  // namespace
+
+Checkpoint open_folder(const fs::path& folder) {
+  auto files = std::make_shared<const FolderFiles>(folder);
+  if (!files->find(kConfig)) {
+    throw NotFound("{}: no {} is here, so it is no folder of a Hugging Face model{}",
+                   printable(folder), kConfig, foreign_weights(folder));
+  }
+  auto metadata = std::make_shared<const JsonMetadata>(read_descriptions(*files, folder));
+  auto weights = open_weights(*files, folder);
+  return {std::move(metadata), std::move(weights), std::move(files)};
+}
+
+}  // namespace sirocco

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace sirocco {
+
+/// A JSON document as it is written: members in their order, integers apart from other numbers.
+class JsonValue {
+ public:
+  struct Member;
+  using Array = std::vector<JsonValue>;
+  using Object = std::vector<Member>;
+  using Value =
+      std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object>;
+
+  JsonValue() = default;
+  explicit JsonValue(Value v) : value(std::move(v)) {}
+
+  /// The alternative of that type, or null.
+  template <class T>
+  const T* as() const {
+    return std::get_if<T>(&value);
+  }
+  /// The member of an object, or null.
+  const JsonValue* member(std::string_view name) const;
+
+  Value value;
+};
+
+struct JsonValue::Member {
+  std::string name;
+  JsonValue value;
+};
+
+/// What one document may hold; the largest real ones take a tenth.
+struct JsonLimits {
+  std::size_t depth = 64;
+  std::size_t memory = std::size_t{256} << 20;  ///< bytes that the values take
+};
+
+/// Parses a whole document (RFC 8259, UTF-8). `origin` names it in messages. Throws FormatError for
+/// what isn't JSON, for a name that occurs twice in an object, for integers beyond 64 bits and for
+/// documents beyond the limits.
+JsonValue parse_json(std::string_view text, std::string_view origin, const JsonLimits& limits = {});
+
+}  // namespace sirocco

@@ -1,0 +1,183 @@
+#include "sirocco/formats/safetensors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/formats/name_order.hpp"
+#include "sirocco/formats/scaled_float8.hpp"
+
+namespace sirocco {
+namespace {
+
+/// Element types that are a format of ours as they lie there.
+struct PlainType {
+  std::string_view dtype;
+  FormatId format;
+};
+constexpr std::array kPlainTypes = {
+    PlainType{"F32", FormatId::kF32},
+    PlainType{"F16", FormatId::kF16},
+    PlainType{"BF16", FormatId::kBF16},
+};
+constexpr std::string_view kFloat8 = "F8_E4M3";
+/// What a name ends in to hold the scales of the tensor whose name is before it, or the scale of
+/// that tensor's inputs, which stay in float here.
+constexpr std::array<std::string_view, 2> kScaleEndings = {"_scale_inv", "_scale"};
+constexpr std::string_view kWeightEnding = "weight";
+constexpr std::string_view kInputScaleEnding = "input_scale";
+
+/// Buffers of integers and truth values that frameworks save and no model needs.
+constexpr std::array<std::string_view, 5> kBufferEndings = {
+    "position_ids", "token_type_ids", "attn.bias", "attn.masked_bias", "attention.bias"};
+
+bool is_buffer(const SafetensorsEntry& entry) {
+  const bool is_float = entry.dtype.starts_with("F") || entry.dtype.starts_with("BF");
+  return !is_float && std::ranges::any_of(kBufferEndings, [&](std::string_view ending) {
+    return entry.name == ending || entry.name.ends_with(fmt::format(".{}", ending));
+  });
+}
+
+/// Up to four extents; those beyond are joined with the fourth. A scalar is a vector of one.
+Shape to_shape(const SafetensorsEntry& entry, std::string_view origin) {
+  std::array<std::int64_t, Shape::kMaxRank> extents{1, 1, 1, 1};
+  const std::size_t rank = std::min<std::size_t>(entry.shape.size(), Shape::kMaxRank);
+  for (std::size_t axis = 0; axis < entry.shape.size(); ++axis) {
+    if (entry.shape[axis] == 0)
+      throw UnsupportedError("{}: tensor {} is empty", origin, sirocco::quoted(entry.name));
+    extents[std::min(axis, extents.size() - 1)] *= entry.shape[axis];
+  }
+  switch (rank) {
+    case 2:
+      return {extents[0], extents[1]};
+    case 3:
+      return {extents[0], extents[1], extents[2]};
+    case 4:
+      return {extents[0], extents[1], extents[2], extents[3]};
+    default:
+      return {extents[0]};
+  }
+}
+
+std::string readable_types() {
+  std::string list;
+  for (const PlainType& type : kPlainTypes) list += fmt::format("{}, ", type.dtype);
+  return list + std::string(kFloat8);
+}
+
+class SafetensorsWeights final : public WeightSource {
+ public:
+  SafetensorsWeights(std::vector<SafetensorsEntry> entries, std::vector<MappedFile> files,
+                     std::string origin)
+      : origin_(std::move(origin)), files_(std::move(files)), entries_(std::move(entries)) {
+    std::vector<std::string_view> all;
+    for (const SafetensorsEntry& entry : entries_) all.push_back(entry.name);
+    const auto order = unique_order(all, "tensor name", origin_);
+    const auto entry_of = [&](std::string_view name) {
+      const std::uint32_t* const at = find_index(order, all, name);
+      return at == nullptr ? nullptr : &entries_[*at];
+    };
+    for (const SafetensorsEntry& entry : entries_) {
+      if (!is_buffer(entry) && !belongs_to_float8(entry.name, entry_of)) add(entry, entry_of);
+    }
+    for (const StoredTensor& tensor : tensors_) names_.push_back(tensor.name);
+    order_ = unique_order(names_, "tensor name", origin_);
+  }
+
+  std::span<const StoredTensor> tensors() const override { return tensors_; }
+  const StoredTensor* find(std::string_view name) const override {
+    const std::uint32_t* const index = find_index(order_, names_, name);
+    return index == nullptr ? nullptr : &tensors_[*index];
+  }
+  void release(const StoredTensor& tensor) const override {
+    std::span<const std::byte> bytes = tensor.bytes;
+    if (tensor.made != nullptr) {
+      const auto found =
+          std::ranges::find(made_, tensor.made, [](auto& m) { return m.rows.get(); });
+      if (found == made_.end()) return;
+      // One byte an element.
+      bytes = found->bytes.subspan(static_cast<std::size_t>(tensor.first_row * tensor.columns()),
+                                   static_cast<std::size_t>(tensor.shape.elements()));
+    }
+    const auto holds = [&](const MappedFile& file) {
+      const auto all = file.bytes();
+      return std::less_equal<>()(all.data(), bytes.data()) &&
+             std::less<>()(bytes.data(), all.data() + all.size());
+    };
+    const auto file = std::ranges::find_if(files_, holds);
+    if (file != files_.end()) file->release(bytes);
+  }
+  std::string_view origin() const override { return origin_; }
+
+ private:
+  using EntryOf = std::function<const SafetensorsEntry*(std::string_view)>;
+  struct Made {
+    std::unique_ptr<const ScaledFloat8> rows;
+    std::span<const std::byte> bytes;
+  };
+
+  /// The entry with the scales of `name`, or null.
+  static const SafetensorsEntry* scales_of(std::string_view name, const EntryOf& entry_of) {
+    for (const std::string_view ending : kScaleEndings) {
+      if (const auto* scale = entry_of(fmt::format("{}{}", name, ending))) return scale;
+    }
+    return nullptr;
+  }
+
+  /// Whether `name` holds scales of some F8_E4M3 tensor, of its elements or of its inputs.
+  static bool belongs_to_float8(std::string_view name, const EntryOf& entry_of) {
+    const auto is_float8 = [&](std::string_view of) {
+      const SafetensorsEntry* const entry = entry_of(of);
+      return entry != nullptr && entry->dtype == kFloat8;
+    };
+    for (const std::string_view ending : kScaleEndings) {
+      if (!name.ends_with(ending)) continue;
+      const std::string_view of = name.substr(0, name.size() - ending.size());
+      if (is_float8(of) && scales_of(of, entry_of)->name == name) return true;
+    }
+    if (!name.ends_with(kInputScaleEnding)) return false;
+    const std::string_view stem = name.substr(0, name.size() - kInputScaleEnding.size());
+    return is_float8(fmt::format("{}{}", stem, kWeightEnding));
+  }
+
+  void add(const SafetensorsEntry& entry, const EntryOf& entry_of) {
+    const auto* const plain = std::ranges::find(kPlainTypes, entry.dtype, &PlainType::dtype);
+    if (plain == kPlainTypes.end() && entry.dtype != kFloat8) {
+      throw UnsupportedError(
+          "{}: tensor {} is of element type {}, which sirocco can't read; it reads {}: use a "
+          "checkpoint in one of these",
+          origin_, sirocco::quoted(entry.name), entry.dtype, readable_types());
+    }
+    const Shape shape = to_shape(entry, origin_);
+    if (plain != kPlainTypes.end()) {
+      tensors_.push_back({entry.name, find_format(plain->format), shape, entry.bytes});
+      return;
+    }
+    made_.push_back(
+        {std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of), origin_),
+         entry.bytes});
+    tensors_.push_back(
+        {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
+  }
+
+  std::string origin_;
+  std::vector<MappedFile> files_;
+  std::vector<SafetensorsEntry> entries_;
+  std::vector<Made> made_;
+  std::vector<StoredTensor> tensors_;
+  std::vector<std::string_view> names_;
+  std::vector<std::uint32_t> order_;
+};
+
+}  // namespace
+
+std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
+                                                             std::vector<MappedFile> files,
+                                                             std::string origin) {
+  return std::make_shared<const SafetensorsWeights>(std::move(entries), std::move(files),
+                                                    std::move(origin));
+}
+
+}  // namespace sirocco

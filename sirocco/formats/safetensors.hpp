@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/platform/mapped_file.hpp"
+#include "sirocco/tensor/shape.hpp"
+#include "sirocco/tensor/weight_source.hpp"
+
+/// safetensors (https://github.com/huggingface/safetensors#format): eight bytes of length, a JSON
+/// header of that length, and the tensors' bytes one behind another, without holes.
+///
+/// A file is validated whole before anything is handed out; from then on no byte of it can make an
+/// access leave its bounds. Tensors arrive under their own names: F32, F16 and BF16 as they lie
+/// there; F8_E4M3 with its scales (NAME_scale_inv or NAME_scale: one for all, one a row, or one a
+/// square of 128) as BF16, value times scale rounded once, made as it is read; the scales
+/// themselves and the buffers that frameworks save without need (position_ids and the like) are
+/// left out.
+///
+/// Errors: FormatError for what the format doesn't allow, UnsupportedError for other element types.
+namespace sirocco {
+
+/// A tensor as the header describes it.
+struct SafetensorsEntry {
+  std::string name;
+  std::string dtype;
+  std::vector<std::int64_t> shape;
+  std::span<const std::byte> bytes;
+};
+
+/// The header of a whole file in memory, validated; entries in the order of their bytes, which
+/// point into the file. `origin` names it in messages.
+std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> file,
+                                                std::string_view origin);
+
+/// The tensors of entries, whose names differ. `files` holds what they point into.
+std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
+                                                             std::vector<MappedFile> files,
+                                                             std::string origin);
+
+}  // namespace sirocco

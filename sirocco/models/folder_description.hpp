@@ -1,0 +1,80 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/models/folder_schema.hpp"
+#include "sirocco/tensor/metadata.hpp"
+
+namespace sirocco {
+
+/// A folder's config.json on its way to the keys that models read: what the folder says, and what
+/// has been set. Numbers are rounded to F32, as GGUF holds them. A model of several parts is
+/// described by its text part ("text_config"), and by the whole where that says nothing.
+class FolderDescription final : public Metadata {
+ public:
+  /// Borrows `folder`. `schema` may be null while it is looked for.
+  FolderDescription(const Metadata& folder, const FolderSchema* schema);
+
+  // What the folder says, by the names in config.json ("rope_scaling.factor").
+
+  /// The whole path of a member: the text part's when that has it.
+  std::string config_path(std::string_view name) const;
+  /// Whether it is a model of several parts.
+  bool has_parts() const { return folder_.find("config.text_config.model_type") != nullptr; }
+  bool says(std::string_view name) const { return folder_.find(config_path(name)) != nullptr; }
+  template <class T>
+  std::optional<T> said(std::string_view name) const {
+    return folder_.get<T>(config_path(name));
+  }
+  template <class T>
+  const T* said_array(std::string_view name) const {
+    return folder_.get_array<T>(config_path(name));
+  }
+  /// A number that must be there.
+  double number(std::string_view name) const;
+
+  // What models are told, by the keys below the architecture.
+
+  void set(std::string_view key, MetadataValue value);
+  void unset(std::string_view key);
+  bool is_set(std::string_view key) const { return find(path(key)) != nullptr; }
+  /// A positive integer that has been set.
+  std::int64_t integer(std::string_view key) const;
+  std::string path(std::string_view key) const;
+
+  /// Vectors that take the place of tensors of the folder's ("rope_freqs.weight").
+  std::map<std::string, std::vector<float>, std::less<>> vectors;
+
+  const MetadataValue* find(std::string_view path) const override;
+  std::vector<std::string_view> paths() const override;
+  std::string_view origin() const override { return folder_.origin(); }
+
+ private:
+  friend FolderDescription describe_folder(const Metadata& folder, const FolderSchema& schema);
+
+  const Metadata& folder_;
+  const FolderSchema* schema_;
+  std::string_view architecture_;
+  std::map<std::string, MetadataValue, std::less<>> values_;
+};
+
+/// Reads config.json by the schema's rows. Throws FormatError and UnsupportedError naming the
+/// member.
+FolderDescription describe_folder(const Metadata& folder, const FolderSchema& schema);
+
+/// Where rotary encoding is described, and what holds where the folder leaves it out.
+struct RotaryDefaults {
+  std::string_view group = {};  ///< the kind of layers, where kinds differ ("full_attention")
+  double base = 10000.0;        ///< of the frequencies
+  double part = 1.0;            ///< of a head that is rotated
+};
+
+/// Sets the keys of rotary encoding from "rope_parameters", or "rope_theta" and "rope_scaling".
+/// Throws UnsupportedError for a scaling that isn't known.
+void set_rotary(FolderDescription& d, const RotaryDefaults& defaults = {});
+
+}  // namespace sirocco

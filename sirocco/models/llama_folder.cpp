@@ -1,0 +1,47 @@
+#include "sirocco/models/folder_description.hpp"
+#include "sirocco/models/llama.hpp"
+
+namespace sirocco {
+namespace {
+
+constexpr std::array kKeys =
+    joined(kDecoderKeys, std::array{ConfigKey{"attention.sliding_window", "sliding_window"}});
+constexpr std::array kTensors =
+    joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kGatedMlpTensors);
+constexpr std::array kMixtralKeys =
+    joined(kKeys, std::array{ConfigKey{"expert_count", "num_local_experts"},
+                             ConfigKey{"expert_used_count", "num_experts_per_tok"}});
+constexpr std::array kMixtralTensors =
+    joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kFusedExpertTensors,
+           std::array{
+               TensorRule{"layers.#.mlp.gate", "blk.#.ffn_gate_inp"},
+               TensorRule{"layers.#.block_sparse_moe.gate", "blk.#.ffn_gate_inp"},
+               TensorRule{"layers.#.block_sparse_moe.experts.@.w1", "blk.#.ffn_gate_exps"},
+               TensorRule{"layers.#.block_sparse_moe.experts.@.w3", "blk.#.ffn_up_exps"},
+               TensorRule{"layers.#.block_sparse_moe.experts.@.w2", "blk.#.ffn_down_exps"},
+           });
+constexpr std::array<std::string_view, 2> kTypes = {"llama", "mistral"};
+constexpr std::array<std::string_view, 1> kMixtralTypes = {"mixtral"};
+constexpr std::array<std::string_view, 2> kMixtralClasses = {"MixtralForCausalLM", "MixtralModel"};
+constexpr std::array<std::string_view, 4> kClasses = {"LlamaForCausalLM", "LlamaModel",
+                                                      "MistralForCausalLM", "MistralModel"};
+
+}  // namespace
+
+constexpr FolderSchema kLlamaFolder = {.architecture = "llama",
+                                       .model_types = kTypes,
+                                       .classes = kClasses,
+                                       .keys = kKeys,
+                                       .rules = kSiluRules,
+                                       .tensors = kTensors,
+                                       .finish = [](FolderDescription& d) { set_rotary(d); }};
+constexpr FolderSchema kMixtralFolder = {
+    .architecture = "llama",
+    .model_types = kMixtralTypes,
+    .classes = kMixtralClasses,
+    .keys = kMixtralKeys,
+    .rules = kSiluRules,
+    .tensors = kMixtralTensors,
+    .finish = [](FolderDescription& d) { set_rotary(d, {.base = 1000000.0}); }};
+
+}  // namespace sirocco
