@@ -17,6 +17,7 @@ import argparse
 import dataclasses
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -153,12 +154,15 @@ def llama_rope_factors(config: transformers.LlamaConfig) -> dict[str, Array]:
     rotary = config.rope_parameters
     if rotary["rope_type"] != "llama3":
         return {}
-    wavelength = 2 * math.pi * rotary["rope_theta"] ** (np.arange(0, config.head_dim, 2) / config.head_dim)
-    turns = rotary["original_max_position_embeddings"] / wavelength
+    # In float32 throughout, as llama.cpp's converter has it.
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32) / config.head_dim
+    wavelength = 2 * math.pi / (1.0 / rotary["rope_theta"] ** exponents)
+    positions = rotary["original_max_position_embeddings"]
     low, high, factor = rotary["low_freq_factor"], rotary["high_freq_factor"], rotary["factor"]
-    smooth = (turns - low) / (high - low)
-    factors = np.where(turns > high, 1, np.where(turns < low, factor, 1 / ((1 - smooth) / factor + smooth)))
-    return {"rope_freqs.weight": factors.astype(np.float32)}
+    smooth = (positions / wavelength - low) / (high - low)
+    factors = torch.where(wavelength < positions / high, 1.0,
+                          torch.where(wavelength > positions / low, factor, 1 / ((1 - smooth) / factor + smooth)))
+    return {"rope_freqs.weight": factors.numpy()}
 
 
 def write_mistral_keys(writer: gguf.GGUFWriter, config: transformers.MistralConfig) -> None:
@@ -375,6 +379,9 @@ class Tiny:
     stored: Format = Format.F32
     # The same weights in other formats, matrices whose rows are no whole blocks in F16.
     also: tuple[Format, ...] = ()
+    # Whether the model is saved as a Hugging Face folder too, and the size of its files.
+    folder: bool = True
+    shard_size: str = "1GB"
     # What the matrices of the layers are multiplied with, so that the layers outweigh the embedding.
     gain: float = 1.0
 
@@ -403,7 +410,11 @@ MODELS = {
     "llama-gqa": Tiny(
         "llama", "three KV heads for six query heads of 40, tied head; E is not D/H",
         shape(2, 48, 6, 3, 40, 80, 160) | dict(tie_word_embeddings=True, rope_parameters={
-            "rope_type": "default", "rope_theta": 10000.0})),
+            "rope_type": "default", "rope_theta": 10000.0}), shard_size="100KB"),
+    "llama-bf16": Tiny(
+        "llama", "every parameter in BF16, norms and biases too",
+        shape(1, 48, 3, 1, 20, 56, 101) | dict(tie_word_embeddings=False, attention_bias=True, rope_parameters={
+            "rope_type": "default", "rope_theta": 10000.0}), stored=Format.BF16),
     "llama-odd": Tiny(
         "llama", "one KV head, no size a multiple of 16, untied head",
         shape(2, 72, 2, 1, 64, 136, 259) | dict(tie_word_embeddings=False, rope_parameters={
@@ -485,7 +496,7 @@ MODELS = {
                                                sliding_window=24, rope_parameters={
             "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
             "truncate": False, "original_max_position_embeddings": 256}),
-        also=(Format.MXFP4,)),
+        also=(Format.MXFP4,), folder=False),
     "deepseek2": Tiny(
         "deepseek2", "latent queries too, experts in three groups of which two count, shared experts, a dense first "
         "layer, YaRN with mscale, odd widths everywhere",
@@ -541,6 +552,10 @@ MODELS = {
         "gemma3", "62 layers, the one size whose attention scale is (D/H)^-0.5 and not E^-0.5; F16; the default local base",
         shape(62, 16, 2, 1, 16, 16, 64) | dict(query_pre_attn_scalar=8, sliding_window=12,
                                                rope_parameters=gemma3_rotary(10000.0)), stored=Format.F16),
+    "gemma3-bf16": Tiny(
+        "gemma3", "every parameter in BF16: norms become 1 + w in float32",
+        shape(3, 32, 2, 1, 20, 48, 103) | dict(query_pre_attn_scalar=20, sliding_window=12,
+                                               rope_parameters=gemma3_rotary(10000.0)), stored=Format.BF16),
     "gemma2": Tiny(
         "gemma2", "local and global layers in turn, window of 12, caps on attention scores and on the final logits",
         shape(4, 32, 4, 2, 24, 64, 160) | dict(query_pre_attn_scalar=24, sliding_window=12, rope_parameters={
@@ -555,6 +570,10 @@ def weights_of(model: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
     """Parameters, and what is learned in another way."""
     buffers = [(name, buffer) for name, buffer in model.named_buffers() if name.endswith("e_score_correction_bias")]
     return list(model.named_parameters()) + buffers
+
+
+def halved(tiny: Tiny, parameter: torch.nn.Parameter) -> bool:
+    return tiny.stored == Format.F16 and parameter.ndim == 2
 
 
 def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
@@ -574,8 +593,8 @@ def fill(model: torch.nn.Module, tiny: Tiny, seed: int) -> None:
             values = normal / math.sqrt(parameter.shape[1 if transposed else -1])
             if tiny.gain != 1 and gguf_name(name, model.config).startswith("blk."):
                 values = tiny.gain * values
-        values = values.astype(np.float16 if tiny.stored == Format.F16 and parameter.ndim == 2 else np.float32)
-        parameter.data = torch.from_numpy(values.astype(np.float32))
+        values = torch.from_numpy(values.astype(np.float16 if halved(tiny, parameter) else np.float32))
+        parameter.data = (values.bfloat16() if tiny.stored == Format.BF16 else values).float()
 
 
 @torch.no_grad()
@@ -647,6 +666,17 @@ def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format
     writer.close()
 
 
+def save_folder(folder: Path, tiny: Tiny, model: torch.nn.Module) -> None:
+    """The model as a Hugging Face folder; its parameters are left in the types that are stored."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    if tiny.stored == Format.BF16:
+        model.bfloat16()
+    for parameter in model.parameters():
+        parameter.data = parameter.data.half() if halved(tiny, parameter) else parameter.data
+    model.save_pretrained(folder, max_shard_size=tiny.shard_size)
+
+
 def largest_relative(reference: Array, other: Array) -> float:
     return compare_logits.compare(reference, other)["max_relative"]
 
@@ -702,6 +732,9 @@ def make(name: str, tiny: Tiny, out: Path) -> None:
                          "transformers": transformers.__version__, "gguf": gguf_version()},
         },
     }
+    if tiny.folder:
+        save_folder(out / name, tiny, model)
+        record["folder"] = name
     (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"{name:14} seed {seed:3}  margin {record['min_margin']:.3f}  references differ by {agreement:.1e}  "
           f"largest logit {record['max_abs_logit']:.2f}  {file.stat().st_size / 1024:.0f} KiB")

@@ -511,8 +511,7 @@ TEST_F(GgufFiles, OneOfOneIsWhole) {
 }
 
 TEST_F(GgufFiles, SaysWhatAFileIsInstead) {
-  EXPECT_THAT(message<UnsupportedError>(folder_),
-              AllOf(HasSubstr("is a folder"), HasSubstr("Hugging Face"), HasSubstr(".gguf")));
+  EXPECT_THAT(message<NotFound>(folder_), HasSubstr("no folder of a Hugging Face model"));
   EXPECT_THAT(message<NotFound>(folder_ / "none.gguf"), HasSubstr("no such file"));
   EXPECT_THAT(message<FormatError>(write("empty.gguf", "")), HasSubstr("is empty"));
   EXPECT_THAT(message<FormatError>(write("magic.gguf", "GGUF")), HasSubstr("cut short"));

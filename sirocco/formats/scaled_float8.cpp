@@ -62,7 +62,8 @@ ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntr
   std::vector<std::int64_t> shape = scale->shape;
   if (rank >= 2 && shape.size() == 1 && shape[0] != 1 && shape[0] == tensor.shape[rank - 2])
     shape.push_back(1);
-  const bool fits = rank >= 2 && rank <= Shape::kMaxRank && shape.size() <= rank;
+  const bool fits = rank >= 2 && rank <= Shape::kMaxRank && shape.size() <= rank &&
+                    (shape.size() != 1 || shape[0] == 1);
   if (fits) shape.insert(shape.begin(), rank - shape.size(), 1);
   std::int64_t stride = 1;
   for (std::size_t axis = rank; fits && axis-- > 0;) {

@@ -1,0 +1,209 @@
+#include "sirocco/formats/folder.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/formats/json_value.hpp"
+#include "sirocco/formats/safetensors_test_file.hpp"
+
+namespace sirocco {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class Folder : public testing::Test {
+ public:
+  Folder() : root_(fs::path(testing::TempDir()) / fmt::format("sirocco_folder_{}", getpid())) {
+    fs::create_directories(path());
+  }
+  ~Folder() override { fs::remove_all(root_); }
+
+  fs::path path() const { return root_ / "model"; }
+  Folder& write(const std::string& name, std::string_view text) {
+    fs::create_directories((path() / name).parent_path());
+    std::ofstream(path() / name, std::ios::binary) << text;
+    return *this;
+  }
+  static std::string weights(std::string_view name) {
+    return SafetensorsTestFile().tensor<float>(name, "F32", "[1]", {2}).bytes();
+  }
+  template <class E>
+  std::string message() const {
+    try {
+      open_checkpoint(path());
+    } catch (const E& e) {
+      return e.what();
+    } catch (const Error& e) {
+      return std::string("another kind: ") + e.what();
+    }
+    return "opened";
+  }
+
+  fs::path root_;
+};
+
+TEST_F(Folder, MetadataAreTheMembersOfItsFiles) {
+  write("config.json", R"({"model_type": "x", "hidden_size": 64, "theta": 1e4, "none": null,
+      "nested": {"flag": true, "list": [1, 2.5], "words": ["a", "b"], "empty": []},
+      "mixed": [1, {"k": "v"}, [true]]})");
+  write("generation_config.json", R"({"eos_token_id": [1, 2], "temperature": 0.5})");
+  write("tokenizer_config.json",
+        R"({"add_bos_token": false, "added_tokens_decoder": {"0": {"content": "x"}},
+            "chat_template": [{"name": "tool", "template": "T"}, {"name": "default", "template": "D"}]})");
+  write("model.safetensors", weights("w"));
+  const Checkpoint checkpoint = open_checkpoint(path());
+  const Metadata& m = *checkpoint.metadata;
+  EXPECT_EQ(m.get<std::string_view>("config.model_type"), "x");
+  EXPECT_EQ(m.get<std::int64_t>("config.hidden_size"), 64);
+  EXPECT_EQ(m.get<double>("config.theta"), 10000.0);
+  EXPECT_EQ(m.find("config.none"), nullptr);
+  EXPECT_EQ(m.get<bool>("config.nested.flag"), true);
+  EXPECT_THAT(*m.get_array<std::vector<double>>("config.nested.list"), ElementsAre(1.0, 2.5));
+  EXPECT_THAT(*m.get_array<std::vector<std::string_view>>("config.nested.words"),
+              ElementsAre("a", "b"));
+  EXPECT_EQ(m.find("config.nested.empty"), nullptr);
+  EXPECT_EQ(m.get<std::int64_t>("config.mixed.0"), 1);
+  EXPECT_EQ(m.get<std::string_view>("config.mixed.1.k"), "v");
+  EXPECT_THAT(*m.get_array<std::vector<std::int64_t>>("generation_config.eos_token_id"),
+              ElementsAre(1, 2));
+  EXPECT_EQ(m.get<bool>("tokenizer_config.add_bos_token"), false);
+  EXPECT_EQ(m.find("tokenizer_config.added_tokens_decoder.0.content"), nullptr);
+  EXPECT_EQ(m.get<std::string_view>("tokenizer.chat_template"), "D");
+  EXPECT_EQ(checkpoint.weights->tensors().size(), 1u);
+  EXPECT_THAT(std::string(m.origin()), HasSubstr("model"));
+}
+
+TEST_F(Folder, TheTemplateOfItsOwnFileComesFirst) {
+  write("config.json", "{}").write("model.safetensors", weights("w"));
+  EXPECT_EQ(open_checkpoint(path()).metadata->find("tokenizer.chat_template"), nullptr);
+  const auto found = [&] {
+    return std::string(
+        *open_checkpoint(path()).metadata->get<std::string_view>("tokenizer.chat_template"));
+  };
+  write("tokenizer_config.json", R"({"chat_template": "config"})");
+  EXPECT_EQ(found(), "config");
+  write("chat_template.json", R"({"chat_template": "json"})");
+  EXPECT_EQ(found(), "json");
+  write("chat_template.jinja", "jinja");
+  EXPECT_EQ(found(), "jinja");
+}
+
+TEST_F(Folder, CompanionsAreItsFilesOnly) {
+  write("config.json", "{}").write("model.safetensors", weights("w"));
+  write("tokenizer.json", "[]").write("1_Pooling/config.json", "{\"p\": 1}").write("empty", "");
+  std::ofstream(root_ / "outside") << "secret";
+  const Checkpoint checkpoint = open_checkpoint(path());
+  ASSERT_NE(checkpoint.files, nullptr);
+  const CompanionFiles& files = *checkpoint.files;
+  EXPECT_EQ(files.find("tokenizer.json"), "[]");
+  EXPECT_EQ(files.find("1_Pooling/config.json"), "{\"p\": 1}");
+  EXPECT_EQ(files.find("empty"), "");
+  EXPECT_EQ(files.find("vocab.txt"), std::nullopt);
+  EXPECT_EQ(files.find("1_Pooling"), std::nullopt);
+  EXPECT_THROW(files.find("../outside"), InvalidArgument);
+  EXPECT_THROW(files.find("1_Pooling/../../outside"), InvalidArgument);
+  EXPECT_THROW(files.find("/etc/passwd"), InvalidArgument);
+  EXPECT_THROW(files.find(""), InvalidArgument);
+  EXPECT_THROW(files.find(std::string_view("tokenizer.json\0x", 16)), InvalidArgument);
+  EXPECT_THAT(files.origin("tokenizer.json"), HasSubstr("model/tokenizer.json"));
+}
+
+TEST_F(Folder, WhatIsMissingIsNamed) {
+  EXPECT_THAT(message<NotFound>(), HasSubstr("no config.json is here"));
+  write("a.gguf", "x");
+  EXPECT_THAT(message<NotFound>(), HasSubstr("but 'a.gguf': name that file instead"));
+  write("config.json", "{}");
+  fs::remove(path() / "a.gguf");
+  EXPECT_THAT(message<NotFound>(), HasSubstr("neither model.safetensors nor"));
+  write("pytorch_model.bin", "x");
+  EXPECT_THAT(message<NotFound>(), HasSubstr("'pytorch_model.bin': convert it to safetensors"));
+  write("adapter_model.safetensors", "x");
+  EXPECT_THAT(message<NotFound>(), HasSubstr("merge it"));
+}
+
+TEST_F(Folder, DescriptionsMustBeObjects) {
+  write("model.safetensors", weights("w"));
+  for (const auto& [text, what] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"", "no JSON"},
+           {"[]", "no JSON object"},
+           {"{\"a\": 1, \"a\": 2}", "'a' occurs twice"},
+           {"{\"a.b\": 1, \"a\": {\"b\": 2}}", "'config.a.b' occurs twice"},
+           {"{\"a\": 9999999999999999999}", "beyond 63 bits"},
+           {"{\"a\": NaN}", "no JSON"},
+           {"{\"a\": 1e999}", "no JSON"}}) {
+    write("config.json", text);
+    EXPECT_THAT(message<FormatError>(), HasSubstr(what)) << text;
+  }
+  std::string deep;
+  for (int i = 0; i < 100; ++i) deep += "{\"a\":";
+  write("config.json", deep);
+  EXPECT_THAT(message<FormatError>(), HasSubstr("nested deeper than 64"));
+  write("config.json", "{}").write("generation_config.json", "[1]");
+  EXPECT_THAT(message<FormatError>(),
+              AllOf(HasSubstr("generation_config.json"), HasSubstr("no JSON object")));
+}
+
+class Shards : public Folder {
+ protected:
+  Shards() {
+    write("config.json", "{}");
+    write("a.safetensors", weights("x")).write("b.safetensors", weights("y"));
+  }
+  std::string with(std::string_view map) {
+    write("model.safetensors.index.json", fmt::format("{{\"weight_map\": {}}}", map));
+    return message<FormatError>();
+  }
+};
+
+TEST_F(Shards, AreJoinedByTheIndex) {
+  EXPECT_EQ(with(R"({"x": "a.safetensors", "y": "b.safetensors"})"), "opened");
+  const Checkpoint checkpoint = open_checkpoint(path());
+  EXPECT_EQ(checkpoint.weights->tensors().size(), 2u);
+  for (const StoredTensor& tensor : checkpoint.weights->tensors())
+    checkpoint.weights->release(tensor);
+  EXPECT_NE(checkpoint.weights->find("y"), nullptr);
+}
+
+TEST_F(Shards, AnIndexThatDoesntFitIsRefused) {
+  EXPECT_THAT(with("{}"), HasSubstr("no 'weight_map'"));
+  EXPECT_THAT(with("[]"), HasSubstr("no 'weight_map'"));
+  EXPECT_THAT(with(R"({"x": 1})"), HasSubstr("something that is no string"));
+  EXPECT_THAT(with(R"({"x": "../a.safetensors"})"), HasSubstr("no .safetensors file of this"));
+  EXPECT_THAT(with(R"({"x": "/a.safetensors"})"), HasSubstr("no .safetensors file of this"));
+  EXPECT_THAT(with(R"({"x": "a.bin"})"), HasSubstr("no .safetensors file of this"));
+  EXPECT_THAT(with(R"({"x": "a.safetensors"})"), "opened");
+  EXPECT_THAT(with(R"({"x": "a.safetensors", "z": "a.safetensors"})"),
+              HasSubstr("1 of its 2 tensors aren't where it says, 'z' in 'a.safetensors'"));
+  EXPECT_THAT(with(R"({"x": "b.safetensors", "y": "a.safetensors"})"),
+              HasSubstr("holds tensor 'x', which the index says is in 'b.safetensors'"));
+  EXPECT_THAT(with(R"({"z": "a.safetensors"})"), HasSubstr("is nowhere"));
+  with(R"({"x": "a.safetensors", "y": "c.safetensors", "z": "d.safetensors"})");
+  EXPECT_THAT(message<NotFound>(),
+              HasSubstr("2 of the 3 files that it names are missing: 'c.safetensors'"));
+}
+
+TEST_F(Shards, ATensorInTwoOfThemIsRefused) {
+  write("b.safetensors", weights("x"));
+  EXPECT_THAT(with(R"({"x": "a.safetensors", "y": "b.safetensors"})"), HasSubstr("'x'"));
+}
+
+TEST_F(Folder, ASafetensorsFileIsNoModelByItself) {
+  write("model.safetensors", weights("w"));
+  try {
+    open_checkpoint(path() / "model.safetensors");
+    FAIL();
+  } catch (const UnsupportedError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("name the folder"));
+  }
+}
+
+}  // namespace
+}  // namespace sirocco
