@@ -5,7 +5,7 @@ Writes tests/golden/tokenizer_json/ (see README there): the files, trained and p
 that every component and flag occurs, and hashes of what they give. Needs the packages tokenizers and
 sentencepiece; the C++ tests need neither. Deterministic.
 
-    tools/make_tokenizer_json_golden.py --out tests/golden/tokenizer_json
+    tools/make_tokenizer_json_golden.py --out tests/golden/tokenizer_json --seeds tests/fuzz/corpus/tokenizer_json
 """
 
 import argparse
@@ -14,6 +14,7 @@ import io
 import json
 import pathlib
 import random
+import re
 import struct
 import sys
 
@@ -398,10 +399,44 @@ def record_bert(golden, name, state, strings):
                 [0 if "\u2581".encode() in s else hash_ids(ids) for s, ids in zip(strings, encoded)])
 
 
+# ---------------------------------------------------------------------------- seeds of the fuzzer
+
+
+def shrunk(state):
+    """The same file with a vocabulary of a dozen tokens; None where a charsmap makes it long all the same."""
+    tokens = ["<unk>", "a", "b", "ab", "\u2581", "\u0120", "##b", "\u00e9", "\u00c3", "1", "b</w>", "<0x41>"]
+    model = dict(state["model"])
+    if model["type"] == "Unigram":
+        model["vocab"] = [[t, -float(i)] for i, t in enumerate(tokens)]
+    else:
+        model["vocab"] = {t: i for i, t in enumerate(tokens)}
+        if model["type"] == "WordPiece" or model.get("unk_token"):
+            model["unk_token"] = "<unk>"
+        if model["type"] == "BPE":
+            model["merges"] = [["a", "##b" if model.get("continuing_subword_prefix") else "b"]]
+    small = {**state, "model": model, "added_tokens": fresh({t: i for i, t in enumerate(tokens)}, [
+        {**t, "content": t["content"] if t["content"] != "<unk>" else "<unk2>"} for t in state["added_tokens"]])}
+    text = json.dumps(small, ensure_ascii=False)
+    text = re.sub(r'"ids": \[\d+\]', '"ids": [1]', text)
+    text = re.sub(r'("(?:cls|sep)": \["[^"]*", )\d+', r"\g<1>1", text)
+    return text if len(text) < 6000 else None
+
+
+def write_seeds(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, state in variants():
+        text = shrunk(json.loads(json.dumps(state)))
+        if text is not None:
+            (folder / name).write_bytes(text.encode() + "\0<s>Ab ab1 \u00e9[INST]\u2581 b</s>".encode() + b"\xff")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--seeds", type=pathlib.Path, help="where the fuzzer's first inputs go")
     args = parser.parse_args()
+    if args.seeds:
+        write_seeds(args.seeds)
     args.out.mkdir(parents=True, exist_ok=True)
     strings = make_strings()[:STRINGS]
     golden = Golden(args.out)

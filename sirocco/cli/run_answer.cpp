@@ -58,18 +58,20 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
   std::vector<TextSegment> segments;
   for (const PromptSegment& segment : prompt.segments())
     segments.push_back({segment.text, segment.trusted});
-  return run(std::move(segments), settings, std::move(on_text), interrupts);
+  return run(std::move(segments), true, settings, std::move(on_text), interrupts);
 }
 
 Completion Answerer::complete(std::string_view text, const RunSettings& settings, OnText on_text,
                               const InterruptGuard* interrupts) {
-  return run({{text, parse_special_}}, settings, std::move(on_text), interrupts);
+  return run({{text, parse_special_}}, false, settings, std::move(on_text), interrupts);
 }
 
-Completion Answerer::run(std::vector<TextSegment> segments, const RunSettings& settings,
-                         OnText on_text, const InterruptGuard* interrupts) {
+Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
+                         const RunSettings& settings, OnText on_text,
+                         const InterruptGuard* interrupts) {
   TextRequest request;
   request.segments = std::move(segments);
+  request.own_text = own_text;
   request.sampling = settings.sampling;
   request.sampling.seed = settings.seed ? *settings.seed : random_seed();
   request.max_tokens = settings.max_tokens;

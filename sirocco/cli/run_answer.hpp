@@ -49,8 +49,8 @@ class Answerer {
   std::int64_t used_context() const { return used_context_; }
 
  private:
-  Completion run(std::vector<TextSegment> segments, const RunSettings& settings, OnText on_text,
-                 const InterruptGuard* interrupts);
+  Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
+                 OnText on_text, const InterruptGuard* interrupts);
 
   const LoadedModel& model_;
   std::optional<ChatFormat> format_;

@@ -8,9 +8,8 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
-#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/engine/text_source.hpp"
 #include "sirocco/text/chat_format.hpp"
-#include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
 namespace {
@@ -26,8 +25,7 @@ struct Options {
 
 ChatFormat chat_format(const Options& options) {
   if (!options.file.empty()) return ChatFormat(ChatTemplate(read_file(options.file)), {});
-  const Checkpoint checkpoint = open_checkpoint(resolve_model(options.model));
-  return make_chat_format(*checkpoint.metadata, make_tokenizer(*checkpoint.metadata));
+  return open_chat_format(resolve_model(options.model));
 }
 
 void render(const Options& options) {

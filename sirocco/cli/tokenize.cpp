@@ -9,7 +9,7 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
-#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/engine/text_source.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
@@ -28,8 +28,7 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 void tokenize(const Options& options) {
-  const Checkpoint checkpoint = open_checkpoint(resolve_model(options.model));
-  const Tokenizer tokenizer = make_tokenizer(*checkpoint.metadata);
+  const Tokenizer tokenizer = open_tokenizer(resolve_model(options.model));
   const std::string text = options.words.empty() ? read_standard_input() : joined(options.words);
   const std::vector<TokenId> tokens =
       tokenizer.tokenize(text, {.parse_special = options.special, .add_special = options.special});
@@ -52,8 +51,7 @@ void tokenize(const Options& options) {
 }
 
 void detokenize(const Options& options) {
-  const Checkpoint checkpoint = open_checkpoint(resolve_model(options.model));
-  const Tokenizer tokenizer = make_tokenizer(*checkpoint.metadata);
+  const Tokenizer tokenizer = open_tokenizer(resolve_model(options.model));
   const std::string text = options.words.empty() ? read_standard_input() : joined(options.words);
   write_output(tokenizer.detokenize(parse_token_ids(text), {.show_control = options.special}));
 }
@@ -63,7 +61,7 @@ void detokenize(const Options& options) {
 void declare_tokenize(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-m,--model", options->model,
-                 "model file or name; any file that holds a vocabulary will do");
+                 "model file, folder or name; any that holds a vocabulary will do");
   auto* ids = app.add_flag("--ids", options->ids, "print the ids only, separated by spaces");
   app.add_flag("--json", options->json, "print the ids as a JSON array")->excludes(ids);
   app.add_flag("--special", options->special,
@@ -75,7 +73,7 @@ void declare_tokenize(CLI::App& app) {
 void declare_detokenize(CLI::App& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-m,--model", options->model,
-                 "model file or name; any file that holds a vocabulary will do");
+                 "model file, folder or name; any that holds a vocabulary will do");
   app.add_flag("--special", options->special, "show control tokens as text");
   app.add_option("ids", options->words,
                  "token ids, separated by spaces or commas; standard input without");

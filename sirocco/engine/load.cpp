@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "sirocco/engine/text_source.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
 
@@ -51,7 +52,7 @@ double LoadedModel::load_seconds() const { return state_->load_seconds; }
 
 const Tokenizer& LoadedModel::tokenizer() const {
   std::call_once(state_->tokenizer_made,
-                 [&] { state_->tokenizer.emplace(make_tokenizer(*state_->checkpoint.metadata)); });
+                 [&] { state_->tokenizer.emplace(make_tokenizer(state_->checkpoint)); });
   return *state_->tokenizer;
 }
 

@@ -8,8 +8,8 @@ namespace sirocco {
 /// Tokens to text to whoever listens. Only the driving thread uses it until the request ended.
 class TextHandle::Sink final : public TokenSink {
  public:
-  Sink(const Tokenizer& tokenizer, StopMatcher matcher, OnText on_text)
-      : detokenizer_(tokenizer, {.show_control = false, .at_start = false}),
+  Sink(const Tokenizer& tokenizer, bool own_text, StopMatcher matcher, OnText on_text)
+      : detokenizer_(tokenizer, {.show_control = false, .at_start = own_text}),
         matcher_(std::move(matcher)),
         on_text_(std::move(on_text)) {}
 
@@ -80,7 +80,7 @@ TextHandle LanguageSession::submit(TextRequest request) {
   tokens.sampling = std::move(request.sampling);
   tokens.max_tokens = request.max_tokens;
   if (!request.ignore_end) tokens.end_tokens = tokenizer_.special().end_of_generation;
-  auto sink = std::make_shared<TextHandle::Sink>(tokenizer_, std::move(matcher),
+  auto sink = std::make_shared<TextHandle::Sink>(tokenizer_, request.own_text, std::move(matcher),
                                                  std::move(request.on_text));
   tokens.sink = sink;
   return TextHandle(engine_.submit(pipeline_, std::move(tokens)), std::move(sink));

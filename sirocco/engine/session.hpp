@@ -28,7 +28,10 @@ struct TextRequest {
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;  ///< stop strings
   bool ignore_end = false;        ///< go on behind the model's end of generation
-  OnText on_text;                 ///< may be empty
+  /// The answer is a text of its own, as a turn of a conversation is, and not the continuation of
+  /// the prompt's: a space that the vocabulary puts before a text's first word is no part of it.
+  bool own_text = false;
+  OnText on_text;  ///< may be empty
 };
 
 /// An answer.

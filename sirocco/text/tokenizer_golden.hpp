@@ -13,6 +13,7 @@
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/pretokenizer.hpp"
 #include "sirocco/text/tokenizer.hpp"
+#include "sirocco/text/tokenizer_files.hpp"
 #include "sirocco/text/tokenizer_fixture.hpp"
 
 namespace sirocco {
@@ -51,6 +52,36 @@ inline std::vector<GoldenCase> golden_cases(const std::string& folder = golden_f
     cases.push_back(next);
   }
   return cases;
+}
+
+/// The content of a file of tests/golden/tokenizer_json, where "@NAME" stands for that of another.
+inline std::string golden_json(const std::string& file) {
+  const std::string folder = golden_folder("tokenizer_json");
+  std::string json = read_file(folder + file);
+  for (std::size_t at = json.find("\"@"); at != std::string::npos; at = json.find("\"@", at)) {
+    const std::size_t end = json.find('"', at + 1);
+    const std::string name = json.substr(at + 2, end - at - 2);
+    if (name.find('.') == std::string::npos) {  // a text of the tokenizer's own
+      ++at;
+      continue;
+    }
+    const std::string content = read_file(folder + name);
+    json.replace(at, end + 1 - at, content);
+    at += content.size();
+  }
+  return json;
+}
+
+/// The tokenizer of a file of that folder (.json, or .vocab with the keys of a GGUF).
+inline Tokenizer golden_tokenizer(const std::string& file) {
+  if (file.ends_with(".vocab")) {
+    return make_tokenizer(FixtureMetadata::load(golden_folder("tokenizer_json") + file));
+  }
+  const std::string json = golden_json(file);
+  TokenizerFiles files;
+  files.origin = file;
+  files.tokenizer = json;
+  return make_tokenizer(files);
 }
 
 /// FNV-1a, as in the script that made the expectations.

@@ -10,13 +10,8 @@
 namespace sirocco {
 namespace {
 
-const std::string& folder() {
-  static const std::string name = golden_folder("tokenizer_json");
-  return name;
-}
-
 const std::vector<GoldenCase>& cases() {
-  static const std::vector<GoldenCase> all = golden_cases(folder());
+  static const std::vector<GoldenCase> all = golden_cases(golden_folder("tokenizer_json"));
   return all;
 }
 
@@ -25,37 +20,11 @@ const std::vector<std::string>& strings() {
   return all;
 }
 
-// "@NAME" in one of these files stands for the content of that file.
-std::string composed(const std::string& path) {
-  std::string json = read_file(path);
-  for (std::size_t at = json.find("\"@"); at != std::string::npos; at = json.find("\"@", at)) {
-    const std::size_t end = json.find('"', at + 1);
-    const std::string name = json.substr(at + 2, end - at - 2);
-    if (name.find('.') == std::string::npos) {  // a text of the tokenizer's own
-      ++at;
-      continue;
-    }
-    const std::string content = read_file(folder() + name);
-    json.replace(at, end + 1 - at, content);
-    at += content.size();
-  }
-  return json;
-}
-
-Tokenizer tokenizer_of(const std::string& name) {
-  if (name.ends_with(".vocab")) return make_tokenizer(FixtureMetadata::load(folder() + name));
-  const std::string json = composed(folder() + name);
-  TokenizerFiles files;
-  files.origin = name;
-  files.tokenizer = json;
-  return make_tokenizer(files);
-}
-
 class JsonGolden : public testing::TestWithParam<std::size_t> {};
 
 TEST_P(JsonGolden, AgreesWithTheReference) {
   const GoldenCase& golden = cases()[GetParam()];
-  expect_golden(golden, tokenizer_of(golden.vocab), strings());
+  expect_golden(golden, golden_tokenizer(golden.vocab), strings());
 }
 
 std::string case_name(const testing::TestParamInfo<std::size_t>& info) {
@@ -76,7 +45,7 @@ TEST(JsonGoldenFiles, HoldEveryComponent) {
   std::set<std::string> names;
   for (const GoldenCase& golden : cases()) names.insert(golden.vocab);
   for (const std::string& name : names) {
-    if (name.ends_with(".json")) all += composed(folder() + name);
+    if (name.ends_with(".json")) all += golden_json(name);
   }
   for (const char* component : {"BertNormalizer",
                                 "NFC",

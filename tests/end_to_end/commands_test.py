@@ -203,6 +203,31 @@ class Tokens(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, sirocco("tokenize", "-m", MODEL, "--json", QUESTION).stdout)
 
+    def test_folder_without_weights(self):
+        folder = HOME / "folder"
+        folder.mkdir()
+        marks = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+        (folder / "tokenizer.json").write_text(json.dumps({
+            "version": "1.0", "normalizer": marks, "added_tokens": [{"id": 5, "content": "<s>", "special": True}],
+            "post_processor": {"type": "BertProcessing", "cls": ["<s>", 5], "sep": ["</s>", 6]},
+            "decoder": {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+            "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "\u2581": 2, "ab": 3, "<s>": 5, "</s>": 6}, "merges": ["a b"]}}))
+        (folder / "tokenizer_config.json").write_text(json.dumps({
+            "bos_token": "<s>", "eos_token": {"content": "</s>"}, "chat_template": "{{ bos_token }}{{ messages[0].content }}"}))
+        for model in (folder, folder / "tokenizer.json"):
+            done = sirocco("tokenize", "-m", model, "--json", "--special", "ab <s>a")
+            self.assertEqual((done.stdout, done.stderr), (b"[5, 3, 2, 5, 0, 6]\n", b""))
+            self.assertEqual(sirocco("tokenize", "-m", model, "--ids", "ab <s>").stdout, b"3 2\n")
+            self.assertEqual(sirocco("detokenize", "-m", model, "3 2 0 6").stdout, b"ab a")
+        messages = HOME / "messages.json"
+        messages.write_text('[{"role": "user", "content": "a b"}]')
+        done = sirocco("template", "-m", folder, "--messages", messages)
+        self.assertEqual((done.stdout, done.stderr), (b"<s>a b", b""))
+        (folder / "tokenizer.json").write_text('{"model": {"type": "WordLevel"}}')
+        done = sirocco("tokenize", "-m", folder, "a")
+        self.assertEqual((done.returncode, done.stdout), (1, b""))
+        self.assertIn(b"'WordLevel' isn't supported", done.stderr)
+
     def test_ids_out_of_range(self):
         for ids in ("99999999", "x", "-1", "1,,z"):
             done = sirocco("detokenize", "-m", MODEL, stdin=ids.encode())

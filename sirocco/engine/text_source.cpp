@@ -1,0 +1,52 @@
+#include "sirocco/engine/text_source.hpp"
+
+#include <string>
+#include <string_view>
+
+#include "sirocco/formats/folder_files.hpp"
+#include "sirocco/platform/mapped_file.hpp"
+#include "sirocco/text/tokenizer_files.hpp"
+
+namespace sirocco {
+namespace {
+
+/// The folder whose files describe a tokenizer, when `path` is one or its tokenizer.json; or
+/// nothing: an empty path.
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return path;
+  if (path.filename() != "tokenizer.json") return {};
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+}
+
+}  // namespace
+
+Tokenizer make_tokenizer(const Checkpoint& checkpoint) {
+  return checkpoint.files ? make_tokenizer(*checkpoint.files)
+                          : make_tokenizer(*checkpoint.metadata);
+}
+
+Tokenizer open_tokenizer(const std::filesystem::path& path) {
+  if (const auto folder = folder_of(path); !folder.empty()) {
+    return make_tokenizer(FolderFiles(folder));
+  }
+  if (path.extension() == ".json") {
+    const MappedFile file(path);
+    TokenizerFiles alone;
+    alone.origin = path.string();
+    alone.tokenizer = {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
+    return make_tokenizer(alone);
+  }
+  return make_tokenizer(open_checkpoint(path));
+}
+
+ChatFormat open_chat_format(const std::filesystem::path& path) {
+  if (const auto folder = folder_of(path); !folder.empty()) {
+    const FolderFiles files(folder);
+    return make_chat_format(files, make_tokenizer(files));
+  }
+  const Checkpoint checkpoint = open_checkpoint(path);
+  return make_chat_format(*checkpoint.metadata, make_tokenizer(checkpoint));
+}
+
+}  // namespace sirocco
