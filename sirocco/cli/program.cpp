@@ -36,6 +36,8 @@ std::span<const Command> commands() { return kCommands; }
 int run_program(int argc, char** argv) {
   // A reader that has gone away is an error of writing, not the end of the program.
   std::signal(SIGPIPE, SIG_IGN);
+  // So is a file that may not grow further.
+  std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app("Runs language models from GGUF files on this machine.", "sirocco");
   app.require_subcommand(1);
   app.set_version_flag("--version", "sirocco " SIROCCO_VERSION);

@@ -176,6 +176,13 @@ class Failures(unittest.TestCase):
         self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
         self.assertIn(b"standard output", done.stderr)
 
+    def test_no_partial_file(self):
+        folder = HOME / "limited"
+        folder.mkdir()
+        self.fails("logits", "-m", MODEL, "--tokens", "1,2", "--out", folder / "out.npy", largest_file=1024,
+                   says=b"out.npy")
+        self.assertEqual(list(folder.iterdir()), [])
+
 
 class Tokens(unittest.TestCase):
     # The vocabulary lacks the bytes that no text contains, so nothing but text comes back whole.

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,10 @@ HOME = pathlib.Path(_home.name)
 ENVIRONMENT = {**os.environ, "SIROCCO_HOME": str(HOME), "TERM": "xterm"}
 
 
-def sirocco(*arguments, stdin=b"", stdout=subprocess.PIPE):
-    """Runs the program to its end, nothing of it on a terminal."""
+def sirocco(*arguments, stdin=b"", stdout=subprocess.PIPE, largest_file=resource.RLIM_INFINITY):
+    """Runs the program to its end, nothing of it on a terminal. No file may grow beyond largest_file bytes."""
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
     return subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
-                          env=ENVIRONMENT, timeout=600, check=False)
+                          env=ENVIRONMENT, timeout=600, check=False, preexec_fn=limit)
