@@ -24,6 +24,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 from gguf import GGMLQuantizationType as Format
@@ -492,7 +493,7 @@ MODELS = {
             "truncate": False, "original_max_position_embeddings": 128})),
     "gpt-oss-wide": Tiny(
         "gpt-oss", "whole blocks of 32, experts in MXFP4",
-        shape(2, 64, 4, 1, 16, 96, 144) | dict(tie_word_embeddings=False, num_local_experts=8, num_experts_per_tok=4,
+        shape(2, 64, 4, 1, 16, 64, 144) | dict(tie_word_embeddings=False, num_local_experts=5, num_experts_per_tok=3,
                                                sliding_window=24, rope_parameters={
             "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
             "truncate": False, "original_max_position_embeddings": 256}),
@@ -530,14 +531,14 @@ MODELS = {
             intermediate_size=96, first_k_dense_replace=1, n_routed_experts=4, num_experts_per_tok=2,
             n_shared_experts=1, moe_intermediate_size=32, q_lora_rank=32, kv_lora_rank=32, qk_nope_head_dim=32,
             qk_rope_head_dim=16, v_head_dim=32, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
-        also=(Format.BF16, Format.Q8_0)),
+        also=(Format.BF16, Format.Q8_0), folder=False),
     "deepseek2-old-wide": Tiny(
         "deepseek2-old", "the same with keys and values in one matrix; Q8_0",
         latent_shape(2, 64, 2, 150) | dict(
             intermediate_size=96, first_k_dense_replace=1, n_routed_experts=4, num_experts_per_tok=2,
             n_shared_experts=1, moe_intermediate_size=32, q_lora_rank=None, kv_lora_rank=32, qk_nope_head_dim=32,
             qk_rope_head_dim=16, v_head_dim=32, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
-        also=(Format.Q8_0,)),
+        also=(Format.Q8_0,), folder=False),
     "gemma3": Tiny(
         "gemma3", "five local layers, a global one and a local one; window of 12, two rotary bases, linear scaling of "
         "the global one, QK-norm, E is not D/H",
@@ -658,7 +659,7 @@ def write_gguf(path: Path, name: str, tiny: Tiny, model: torch.nn.Module, format
         plain = values.ndim == 1 or tensor_name.endswith(".bias") or "ffn_gate_inp" in tensor_name
         chosen = Format.F32 if plain else format if values.shape[-1] % block == 0 else Format.F16
         if chosen == Format.MXFP4 and "_exps" not in tensor_name:
-            chosen = Format.Q8_0  # it is made for experts
+            chosen = Format.F32  # it is made for experts
         writer.add_tensor(tensor_name, gguf.quants.quantize(values, chosen), raw_dtype=chosen)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -675,6 +676,28 @@ def save_folder(folder: Path, tiny: Tiny, model: torch.nn.Module) -> None:
     for parameter in model.parameters():
         parameter.data = parameter.data.half() if halved(tiny, parameter) else parameter.data
     model.save_pretrained(folder, max_shard_size=tiny.shard_size)
+
+
+def save_packed_folder(folder: Path, model: torch.nn.Module) -> None:
+    """The model with its experts in MXFP4, as blocks and scales."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    model.config.save_pretrained(folder)
+    config = json.loads((folder / "config.json").read_text()) | {"architectures": [type(model).__name__]}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        if parameter.ndim != 3:
+            tensors[name] = parameter.data.contiguous()
+            continue
+        rows = np.ascontiguousarray(parameter.data.numpy().swapaxes(1, 2))
+        packed = gguf.quants.quantize(rows, Format.MXFP4).reshape(*rows.shape[:2], -1, 17)
+        scales, halves = packed[..., 0], packed[..., 1:]
+        elements = np.concatenate([halves & 15, halves >> 4], -1)
+        blocks = elements[..., ::2] | elements[..., 1::2] << 4
+        tensors[name + "_blocks"] = torch.from_numpy(np.ascontiguousarray(blocks))
+        tensors[name + "_scales"] = torch.from_numpy(np.ascontiguousarray(scales))
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
 def largest_relative(reference: Array, other: Array) -> float:
@@ -710,6 +733,9 @@ def make(name: str, tiny: Tiny, out: Path) -> None:
             np.save(out / f"{variant.stem}-int8.npy", rounded)
             record["logits_int8"] = f"{variant.stem}-int8.npy"
             record["int8_cost"] = {key: round(cost[key], 6) for key in ("mean_kl", "top1", "max_relative")}
+        if format == Format.MXFP4:
+            save_packed_folder(variant.with_suffix(""), model)
+            record["folder"] = variant.stem
         variants.append(record)
 
     record = {

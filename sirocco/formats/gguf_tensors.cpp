@@ -24,7 +24,6 @@ constexpr std::array kForeignTypes = {
     ForeignType{23, "iq4_xs"}, ForeignType{24, "i8"},      ForeignType{25, "i16"},
     ForeignType{26, "i32"},    ForeignType{27, "i64"},     ForeignType{28, "f64"},
     ForeignType{29, "iq1_m"},  ForeignType{34, "tq1_0"},   ForeignType{35, "tq2_0"},
-    ForeignType{39, "mxfp4"},
 };
 
 std::string known_formats() {

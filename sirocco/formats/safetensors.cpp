@@ -7,7 +7,9 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/name_order.hpp"
+#include "sirocco/formats/packed_mxfp4.hpp"
 #include "sirocco/formats/scaled_float8.hpp"
+#include "sirocco/quant/mx_quants.hpp"
 
 namespace sirocco {
 namespace {
@@ -23,6 +25,9 @@ constexpr std::array kPlainTypes = {
     PlainType{"BF16", FormatId::kBF16},
 };
 constexpr std::string_view kFloat8 = "F8_E4M3";
+/// What two tensors of bytes that are one in MXFP4 end in.
+constexpr std::string_view kBlocksEnding = "_blocks";
+constexpr std::string_view kScalesEnding = "_scales";
 /// What a name ends in to hold the scales of the tensor whose name is before it, or the scale of
 /// that tensor's inputs, which stay in float here.
 constexpr std::array<std::string_view, 2> kScaleEndings = {"_scale_inv", "_scale"};
@@ -80,7 +85,13 @@ class SafetensorsWeights final : public WeightSource {
       return at == nullptr ? nullptr : &entries_[*at];
     };
     for (const SafetensorsEntry& entry : entries_) {
-      if (!is_buffer(entry) && !belongs_to_float8(entry.name, entry_of)) add(entry, entry_of);
+      if (is_buffer(entry) || belongs_to_float8(entry.name, entry_of) ||
+          belongs_to_blocks(entry.name, entry_of))
+        continue;
+      if (const SafetensorsEntry* const scales = scales_of_blocks(entry, entry_of))
+        add_blocks(entry, *scales);
+      else
+        add(entry, entry_of);
     }
     for (const StoredTensor& tensor : tensors_) names_.push_back(tensor.name);
     order_ = unique_order(names_, "tensor name", origin_);
@@ -97,9 +108,8 @@ class SafetensorsWeights final : public WeightSource {
       const auto found =
           std::ranges::find(made_, tensor.made, [](auto& m) { return m.rows.get(); });
       if (found == made_.end()) return;
-      // One byte an element.
-      bytes = found->bytes.subspan(static_cast<std::size_t>(tensor.first_row * tensor.columns()),
-                                   static_cast<std::size_t>(tensor.shape.elements()));
+      bytes = found->bytes.subspan(static_cast<std::size_t>(tensor.first_row) * found->row_bytes,
+                                   static_cast<std::size_t>(tensor.rows()) * found->row_bytes);
     }
     const auto holds = [&](const MappedFile& file) {
       const auto all = file.bytes();
@@ -114,9 +124,43 @@ class SafetensorsWeights final : public WeightSource {
  private:
   using EntryOf = std::function<const SafetensorsEntry*(std::string_view)>;
   struct Made {
-    std::unique_ptr<const ScaledFloat8> rows;
+    std::unique_ptr<const MadeRows> rows;
     std::span<const std::byte> bytes;
+    std::size_t row_bytes;  // of `bytes`
   };
+
+  /// The scales that make `blocks` a tensor in MXFP4, or null.
+  static const SafetensorsEntry* scales_of_blocks(const SafetensorsEntry& blocks,
+                                                  const EntryOf& entry_of) {
+    const std::string_view name = blocks.name;
+    if (blocks.dtype != "U8" || !name.ends_with(kBlocksEnding)) return nullptr;
+    const std::string_view stem = name.substr(0, name.size() - kBlocksEnding.size());
+    return entry_of(fmt::format("{}{}", stem, kScalesEnding));
+  }
+
+  static bool belongs_to_blocks(std::string_view name, const EntryOf& entry_of) {
+    if (!name.ends_with(kScalesEnding)) return false;
+    const std::string_view stem = name.substr(0, name.size() - kScalesEnding.size());
+    const SafetensorsEntry* const blocks = entry_of(fmt::format("{}{}", stem, kBlocksEnding));
+    return blocks != nullptr && scales_of_blocks(*blocks, entry_of) != nullptr;
+  }
+
+  void add_blocks(const SafetensorsEntry& blocks, const SafetensorsEntry& scales) {
+    auto rows = std::make_unique<const PackedMxFp4>(blocks, scales, origin_);
+    const std::string_view name =
+        std::string_view(blocks.name).substr(0, blocks.name.size() - kBlocksEnding.size());
+    SafetensorsEntry whole{std::string(name), {}, scales.shape, {}};
+    whole.shape.back() *= MxFp4Block::kElements;
+    if (whole.shape.size() > Shape::kMaxRank) {
+      throw UnsupportedError("{}: tensor {} has {} axes; sirocco reads up to {}", origin_,
+                             sirocco::quoted(name), whole.shape.size(), Shape::kMaxRank);
+    }
+    const Shape shape = to_shape(whole, origin_);
+    const auto row_bytes =
+        static_cast<std::size_t>(scales.shape.back()) * (MxFp4Block::kElements / 2);
+    made_.push_back({std::move(rows), blocks.bytes, row_bytes});
+    tensors_.push_back({name, find_format(FormatId::kMXFP4), shape, {}, made_.back().rows.get()});
+  }
 
   /// The entry with the scales of `name`, or null.
   static const SafetensorsEntry* scales_of(std::string_view name, const EntryOf& entry_of) {
@@ -157,7 +201,7 @@ class SafetensorsWeights final : public WeightSource {
     }
     made_.push_back(
         {std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of), origin_),
-         entry.bytes});
+         entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])});
     tensors_.push_back(
         {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
   }

@@ -17,9 +17,9 @@
 /// A file is validated whole before anything is handed out; from then on no byte of it can make an
 /// access leave its bounds. Tensors arrive under their own names: F32, F16 and BF16 as they lie
 /// there; F8_E4M3 with its scales (NAME_scale_inv or NAME_scale: one for all, one a row, or one a
-/// square of 128) as BF16, value times scale rounded once, made as it is read; the scales
-/// themselves and the buffers that frameworks save without need (position_ids and the like) are
-/// left out.
+/// square of 128) as BF16, value times scale rounded once, made as it is read; NAME_blocks and
+/// NAME_scales of bytes as NAME in MXFP4; the scales themselves and the buffers that frameworks
+/// save without need (position_ids and the like) are left out.
 ///
 /// Errors: FormatError for what the format doesn't allow, UnsupportedError for other element types.
 namespace sirocco {

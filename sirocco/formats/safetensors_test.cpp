@@ -49,7 +49,7 @@ std::vector<float> values_of(const StoredTensor& tensor) {
   std::vector<std::byte> encoded(tensor.size_bytes());
   tensor.read_rows(0, tensor.rows(), encoded.data());
   std::vector<float> out(static_cast<std::size_t>(tensor.shape.elements()));
-  tensor.format->decode(encoded.data(), out.size(), out.data());
+  tensor.format->decode(encoded.data(), out.size() / tensor.format->block_elements, out.data());
   return out;
 }
 
@@ -248,6 +248,44 @@ TEST(Float8, ScalesAreForAllForARowOrForASquare) {
     for (std::size_t column = 0; column < 300; ++column) {
       ASSERT_EQ(squares[row * 300 + column], static_cast<float>(1 + row / 128 * 3 + column / 128));
     }
+  }
+}
+
+TEST(MxFp4, BlocksAndScalesAreOneTensor) {
+  // Elements 0 and 1 stand in one byte; a scale of 128 is 1 for twice the value.
+  std::vector<std::uint8_t> blocks(2 * 2 * 16, 0);
+  blocks[0] = 0x21;   // row 0: 0.5, 1
+  blocks[15] = 0xF7;  // … its first block's last two: 6, -6
+  blocks[16] = 0x03;  // element 32: 1.5, of scale 4
+  blocks[48] = 0x09;  // row 1, element 32: -0.5
+  SafetensorsTestFile file;
+  file.tensor<std::uint8_t>("w_blocks", "U8", "[2,2,16]", blocks)
+      .tensor<std::uint8_t>("w_scales", "U8", "[2,2]", {127, 129, 127, 126});
+  const Opened opened = open(file.bytes());
+  ASSERT_EQ(opened.weights->tensors().size(), 1u);
+  const StoredTensor& tensor = *opened.weights->find("w");
+  EXPECT_EQ(tensor.format->id, FormatId::kMXFP4);
+  EXPECT_EQ(tensor.shape, (Shape{2, 64}));
+  const std::vector<float> values = values_of(tensor);
+  std::vector<float> expected(128);
+  expected[0] = 0.5f;
+  expected[1] = 1.0f;
+  expected[30] = 6.0f;
+  expected[31] = -6.0f;
+  expected[32] = 6.0f;
+  expected[64 + 32] = -0.25f;
+  EXPECT_EQ(values, expected);
+  opened.weights->release(tensor);
+}
+
+TEST(MxFp4, BlocksThatDoNotFitTheirScalesAreRefused) {
+  for (const auto& [blocks, scales] : std::vector<std::pair<std::string, std::string>>{
+           {"[2,1,16]", "[1,2]"}, {"[1,4,8]", "[1,4]"}, {"[2,16]", "[2]"}}) {
+    SafetensorsTestFile file;
+    file.tensor<std::uint8_t>("w_blocks", "U8", blocks, std::vector<std::uint8_t>(32))
+        .tensor<std::uint8_t>("w_scales", "U8", scales,
+                              std::vector<std::uint8_t>(scales == "[1,4]" ? 4 : 2));
+    EXPECT_THROW(open(file.bytes()), FormatError) << blocks;
   }
 }
 

@@ -150,7 +150,9 @@ void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
                          .original_context = static_cast<float>(reader.dimension_or(
                              "rope.scaling.original_context_length", c.info.context_length)),
                          .fast = reader.positive_or("rope.scaling.yarn_beta_fast", 32.0f),
-                         .slow = reader.positive_or("rope.scaling.yarn_beta_slow", 1.0f)};
+                         .slow = reader.positive_or("rope.scaling.yarn_beta_slow", 1.0f),
+                         .truncate = reader.metadata().get_or<bool>(
+                             reader.path("rope.scaling.yarn_truncate"), true)};
     c.rotary_magnitude = reader.positive_or("rope.scaling.attn_factor", 1.0f);
     const float multiplier = reader.cap_or_none("rope.scaling.yarn_log_multiplier");
     if (multiplier == 0.0f) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/latent_attention.hpp"
@@ -15,6 +16,8 @@ using DeepSeekBlock = TransformerBlock<RmsNorm, LatentAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, LatentAttention, Mlp>;
 extern template class TransformerBlock<RmsNorm, LatentAttention, MoE>;
 
+extern const FolderSchema kDeepSeek2Folder;
+extern const FolderSchema kDeepSeek3Folder;
 std::unique_ptr<ModelBuilder> make_deepseek2_builder(const Metadata& metadata,
                                                      const WeightSource& weights, Backend& backend,
                                                      LoadProgress progress);

@@ -95,7 +95,6 @@ void set_yarn(FolderDescription& d, const RotaryPlaces& places) {
     std::string_view canonical;
   };
   constexpr std::array kRows = {
-      Row{"attention_factor", "rope.scaling.attn_factor"},
       Row{"beta_fast", "rope.scaling.yarn_beta_fast"},
       Row{"beta_slow", "rope.scaling.yarn_beta_slow"},
   };
@@ -106,9 +105,23 @@ void set_yarn(FolderDescription& d, const RotaryPlaces& places) {
   for (const Row& row : kRows) {
     if (places.has(row.name)) d.set(row.canonical, places.number(row.name));
   }
+  const std::string truncate = places.find("truncate");
+  if (const auto whole_pairs = truncate.empty() ? std::nullopt : d.said<bool>(truncate))
+    d.set("rope.scaling.yarn_truncate", *whole_pairs);
   // As llama.cpp's converter has it: the factor of ln(scale) in the attention's magnitude.
-  if (places.has("mscale_all_dim"))
-    d.set("rope.scaling.yarn_log_multiplier", 0.1 * places.number("mscale_all_dim"));
+  const double all = places.number_or("mscale_all_dim", 0.0);
+  if (all != 0.0) d.set("rope.scaling.yarn_log_multiplier", 0.1 * all);
+  // What is left for cosines and sines, over what it is without being said.
+  const auto magnitude = [&](double m) {
+    const double factor = places.number("factor");
+    return factor <= 1.0 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
+  };
+  const double mscale = places.number_or("mscale", 0.0);
+  const double usual =
+      all != 0.0 && mscale != 0.0 ? magnitude(mscale) / magnitude(all) : magnitude(1.0);
+  const double said = places.number_or("attention_factor", usual);
+  const double unsaid = all != 0.0 ? 1.0 : magnitude(1.0);
+  if (said != unsaid) d.set("rope.scaling.attn_factor", said / unsaid);
 }
 
 }  // namespace

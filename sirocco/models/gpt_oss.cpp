@@ -11,7 +11,7 @@ constexpr std::int32_t kGlobalEvery = 2;  // layers 1, 3, …
 DecoderConfig read_config(const ConfigReader& reader, const WeightSource& weights) {
   (void)reader.dimension("expert_count");  // there is no dense one
   DecoderConfig config = read_decoder_config(reader, weights, &kRouter);
-  if (config.yarn) config.yarn->truncate = false;
+  if (config.yarn && !reader.has("rope.scaling.yarn_truncate")) config.yarn->truncate = false;
   return config;
 }
 

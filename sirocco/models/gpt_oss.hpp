@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/moe.hpp"
@@ -14,6 +15,7 @@ using GptOssGlobalBlock = TransformerBlock<RmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
 
+extern const FolderSchema kGptOssFolder;
 std::unique_ptr<ModelBuilder> make_gpt_oss_builder(const Metadata& metadata,
                                                    const WeightSource& weights, Backend& backend,
                                                    LoadProgress progress);

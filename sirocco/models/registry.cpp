@@ -34,10 +34,10 @@ constexpr std::array kFamilies = {
     Family{"qwen3moe", make_qwen3_builder, {&kQwen3MoeFolder}},
     Family{"gpt2", make_gpt2_builder, {&kGpt2Folder}},
     Family{"phi2", make_phi2_builder, {&kPhi2Folder}},
-    Family{"gpt-oss", make_gpt_oss_builder},
+    Family{"gpt-oss", make_gpt_oss_builder, {&kGptOssFolder}},
     Family{"bert", make_bert_builder},
     Family{"gemma-embedding", make_embedding_gemma_builder},
-    Family{"deepseek2", make_deepseek2_builder},
+    Family{"deepseek2", make_deepseek2_builder, {&kDeepSeek2Folder, &kDeepSeek3Folder}},
 };
 
 constexpr auto kNames = [] {

@@ -96,6 +96,24 @@ class Scratch {
   fs::path path_;
 };
 
+/// Golden models a variant of which is saved as a folder too.
+TEST(PackedExperts, GiveTheBitsOfTheGguf) {
+  int compared = 0;
+  for (const auto& entry : fs::directory_iterator(kModels)) {
+    if (entry.path().extension() != ".json") continue;
+    const std::string name = entry.path().stem();
+    const Json described = description(name);
+    for (const auto& variant : described["variants"]) {
+      if (!variant.contains("folder")) continue;
+      SCOPED_TRACE(variant["folder"].get<std::string>());
+      expect_same_bits(logits(kModels / variant["folder"].get<std::string>(), name),
+                       logits(kModels / variant["file"].get<std::string>(), name));
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 0);
+}
+
 class Folder : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Folder, GivesTheBitsOfTheGguf) {
