@@ -14,12 +14,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import gguf
 import numpy as np
+import safetensors.numpy
 import torch
 import transformers
 
@@ -38,6 +40,7 @@ class Encoder:
     pooling: gguf.PoolingType
     projections: tuple[int, ...] = ()  # outputs of the matrices behind pooling
     also: tuple[Format, ...] = ()
+    folder: bool = True  # whether it is saved as a Hugging Face folder too
 
 
 def write_bert_keys(writer: gguf.GGUFWriter, config: transformers.BertConfig) -> None:
@@ -94,7 +97,7 @@ MODELS = {
     "bert-wide": Encoder(
         "whole blocks of 32, one token type, the first row; BF16 and Q8_0", "bert",
         dict(num_hidden_layers=2, hidden_size=64, num_attention_heads=4, intermediate_size=96, vocab_size=131,
-             max_position_embeddings=80, type_vocab_size=1), gguf.PoolingType.CLS, also=(Format.BF16, Format.Q8_0)),
+             max_position_embeddings=80, type_vocab_size=1), gguf.PoolingType.CLS, also=(Format.BF16, Format.Q8_0), folder=False),
     "gemma-embedding": Encoder(
         "rows that see both sides, local layers through a window of 12 around them, two projections behind the mean",
         "gemma-embedding",
@@ -106,7 +109,7 @@ MODELS = {
     "qwen3-last": Encoder(
         "a decoder whose last row is the embedding", "qwen3",
         make_golden.shape(2, 48, 6, 3, 24, 80, 167) | dict(rope_parameters={
-            "rope_type": "default", "rope_theta": 1000000.0}), gguf.PoolingType.LAST),
+            "rope_type": "default", "rope_theta": 1000000.0}), gguf.PoolingType.LAST, folder=False),
 }
 
 
@@ -159,6 +162,33 @@ def run(model: torch.nn.Module, sequences: list[list[int]]) -> list[Array]:
             .last_hidden_state[0].numpy() for s in sequences]
 
 
+def save_folder(folder: Path, encoder: Encoder, model: torch.nn.Module, projections: list[Array]) -> None:
+    """The model as a Hugging Face folder, with what sentence-transformers puts beside it."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    model.save_pretrained(folder)
+    # Some classes change what they are given, and would change it again.
+    config = json.loads((folder / "config.json").read_text())
+    config |= {key: value for key, value in encoder.config.items() if key in config and key != "rope_parameters"}
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+               {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"}]
+    for i, values in enumerate(projections, 2):
+        dense = folder / f"{i}_Dense"
+        dense.mkdir()
+        safetensors.numpy.save_file({"linear.weight": values}, dense / "model.safetensors")
+        (dense / "config.json").write_text(json.dumps({
+            "in_features": values.shape[1], "out_features": values.shape[0], "bias": False,
+            "activation_function": "torch.nn.modules.linear.Identity"}, indent=1) + "\n")
+        modules.append({"idx": i, "name": str(i), "path": dense.name, "type": "sentence_transformers.models.Dense"})
+    (folder / "1_Pooling").mkdir()
+    pooling = {"word_embedding_dimension": model.config.hidden_size} | {
+        f"pooling_mode_{mode}": encoder.pooling.name == kind
+        for mode, kind in (("cls_token", "CLS"), ("mean_tokens", "MEAN"), ("lasttoken", "LAST"))}
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling, indent=1) + "\n")
+    (folder / "modules.json").write_text(json.dumps(modules, indent=1) + "\n")
+
+
 def make(name: str, encoder: Encoder, out: Path) -> None:
     family = FAMILIES[encoder.family]
     config = family.config(**encoder.config, attn_implementation="eager", pad_token_id=0)
@@ -175,10 +205,14 @@ def make(name: str, encoder: Encoder, out: Path) -> None:
     tensors = {names[p]: family.convert(names[p], v.detach().numpy(), config) for p, v in model.named_parameters()}
     tensors |= {f"dense_{i + 2}.weight": values for i, values in enumerate(projections)}
     write_gguf(out / f"{name}.gguf", name, encoder, tensors, config, Format.F32)
+    if encoder.folder:
+        save_folder(out / name, encoder, model, projections)
     hidden = run(model, sequences)
     np.save(out / f"{name}.npy", np.concatenate(hidden))
     record = {"name": name, "shows": encoder.shows, "file": f"{name}.gguf", "hidden": f"{name}.npy",
               "pooling": encoder.pooling.name.lower(), "sequences": sequences}
+    if encoder.folder:
+        record["folder"] = name
     if projections:
         rows = np.stack([pooled(h, encoder.pooling) for h in hidden])
         for projection in projections:

@@ -419,7 +419,7 @@ MODELS = {
     "llama-odd": Tiny(
         "llama", "one KV head, no size a multiple of 16, untied head",
         shape(2, 72, 2, 1, 64, 136, 259) | dict(tie_word_embeddings=False, rope_parameters={
-            "rope_type": "default", "rope_theta": 500000.0})),
+            "rope_type": "default", "rope_theta": 500000.0}), folder=False),
     "llama-bias": Tiny(
         "llama", "biases in attention and MLP, linear rotary scaling, heads of 80, untied head",
         shape(2, 32, 2, 1, 80, 56, 131) | dict(tie_word_embeddings=False, attention_bias=True, mlp_bias=True,
@@ -452,7 +452,7 @@ MODELS = {
         "mixtral", "two of five experts a token, three KV heads, tied head",
         shape(2, 44, 6, 3, 10, 52, 149) | dict(tie_word_embeddings=True, num_local_experts=5, num_experts_per_tok=2,
                                                rope_parameters={"rope_type": "default", "rope_theta": 10000.0}),
-        also=(Format.BF16,)),
+        also=(Format.BF16,), folder=False),
     "mixtral-wide": Tiny(
         "mixtral", "whole blocks of 32; Q8_0 and Q4_0",
         shape(2, 64, 4, 1, 16, 96, 150) | dict(tie_word_embeddings=False, num_local_experts=4, num_experts_per_tok=2,
@@ -468,7 +468,7 @@ MODELS = {
         shape(2, 64, 4, 2, 16, 60, 145) | dict(tie_word_embeddings=True, num_experts=6, num_experts_per_tok=2,
                                                moe_intermediate_size=32, norm_topk_prob=False, rope_parameters={
             "rope_type": "default", "rope_theta": 10000.0}),
-        also=(Format.Q8_0,)),
+        also=(Format.Q8_0,), folder=False),
     "gpt2": Tiny(
         "gpt2", "learned positions, fused projections stored as Conv1D, tied head; D of 60, three heads of 20",
         dict(n_layer=3, n_embd=60, n_head=3, n_inner=136, n_positions=96, vocab_size=157, tie_word_embeddings=True),
@@ -483,7 +483,7 @@ MODELS = {
         dict(num_hidden_layers=2, hidden_size=64, num_attention_heads=2, num_key_value_heads=1, intermediate_size=96,
              vocab_size=149, max_position_embeddings=256, tie_word_embeddings=False, rope_parameters={
                  "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}),
-        also=(Format.Q8_0, Format.Q4_1), gain=2.0),
+        also=(Format.Q8_0, Format.Q4_1), gain=2.0, folder=False),
     "gpt-oss": Tiny(
         "gpt-oss", "sinks, biases everywhere, clamped experts, a window of 17 on every other layer, YaRN without "
         "truncation, three KV heads",
@@ -552,7 +552,7 @@ MODELS = {
     "gemma3-deep": Tiny(
         "gemma3", "62 layers, the one size whose attention scale is (D/H)^-0.5 and not E^-0.5; F16; the default local base",
         shape(62, 16, 2, 1, 16, 16, 64) | dict(query_pre_attn_scalar=8, sliding_window=12,
-                                               rope_parameters=gemma3_rotary(10000.0)), stored=Format.F16),
+                                               rope_parameters=gemma3_rotary(10000.0)), stored=Format.F16, folder=False),
     "gemma3-bf16": Tiny(
         "gemma3", "every parameter in BF16: norms become 1 + w in float32",
         shape(3, 32, 2, 1, 20, 48, 103) | dict(query_pre_attn_scalar=20, sliding_window=12,

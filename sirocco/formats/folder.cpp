@@ -168,6 +168,32 @@ std::vector<std::pair<std::string, std::string>> read_index(const FolderFiles& f
   return out;
 }
 
+/// The projections that sentence-transformers puts behind a model, each in a folder N_Dense of its
+/// own: their tensors are "modules.N.linear.weight" and so on.
+void add_modules(const FolderFiles& files, const fs::path& folder,
+                 std::vector<SafetensorsEntry>& entries, std::vector<MappedFile>& opened) {
+  constexpr std::string_view kModules = "modules.json";
+  constexpr std::string_view kEnding = "_Dense";
+  const auto text = files.find(kModules);
+  if (!text) return;
+  const JsonValue modules = parse_json(*text, files.origin(kModules));
+  const auto* const list = modules.as<JsonValue::Array>();
+  if (list == nullptr) throw FormatError("{}: is no JSON array", files.origin(kModules));
+  for (const JsonValue& module : *list) {
+    const JsonValue* const path = module.member("path");
+    const auto* const name = path == nullptr ? nullptr : path->as<std::string>();
+    if (name == nullptr || !name->ends_with(kEnding)) continue;
+    const std::string number = name->substr(0, name->size() - kEnding.size());
+    if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos) continue;
+    opened.emplace_back(folder / *name / kWeights);
+    const std::string origin = printable(opened.back().path());
+    for (SafetensorsEntry& entry : parse_safetensors(opened.back().bytes(), origin)) {
+      entry.name = fmt::format("modules.{}.{}", number, entry.name);
+      entries.push_back(std::move(entry));
+    }
+  }
+}
+
 std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const fs::path& folder,
                                                 std::string_view text) {
   const std::string origin = files.origin(kIndex);
@@ -223,6 +249,7 @@ std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const 
         origin, places.size() - placed, places.size(), sirocco::quoted(lacking->first),
         sirocco::quoted(lacking->second));
   }
+  add_modules(files, folder, entries, shards);
   return make_safetensors_weights(std::move(entries), std::move(shards), printable(folder));
 }
 
@@ -237,6 +264,7 @@ std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const
   opened.emplace_back(folder / kWeights);
   const std::string origin = printable(opened.back().path());
   auto entries = parse_safetensors(opened.back().bytes(), origin);
+  add_modules(files, folder, entries, opened);
   return make_safetensors_weights(std::move(entries), std::move(opened), origin);
 }
 

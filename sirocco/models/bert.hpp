@@ -1,5 +1,6 @@
 #pragma once
 
+#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
@@ -11,6 +12,7 @@ namespace sirocco {
 using BertBlock = TransformerBlock<LayerNorm, BidirectionalAttention, Mlp, PostLn>;
 extern template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp, PostLn>;
 
+extern const FolderSchema kBertFolder;
 std::unique_ptr<ModelBuilder> make_bert_builder(const Metadata& metadata,
                                                 const WeightSource& weights, Backend& backend,
                                                 LoadProgress progress);

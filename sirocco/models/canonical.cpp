@@ -111,11 +111,27 @@ class CanonicalWeights {
  private:
   static constexpr std::string_view kHead = "output.weight";
 
+  bool is_ignored_by_schema(std::string_view name) const {
+    return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
+      return name.starts_with(prefix) &&
+             std::ranges::any_of(schema_.ignored, [&](std::string_view part) {
+               return name.substr(prefix.size()).starts_with(part);
+             });
+    });
+  }
+
   bool is_ignored(std::string_view name) const {
     const auto in_front = [&](std::string_view part) { return name.starts_with(part); };
     const auto behind = [&](std::string_view part) { return name.ends_with(part); };
-    return std::ranges::any_of(kBuffers, behind) ||
+    return std::ranges::any_of(kBuffers, behind) || is_ignored_by_schema(name) ||
            (description_.has_parts() && std::ranges::any_of(kOtherParts, in_front));
+  }
+
+  /// Layers behind the last that guess further tokens, which aren't run.
+  bool is_extra_layer(const Pattern& pattern) const {
+    const auto extra = description_.said<std::int64_t>("num_nextn_predict_layers").value_or(0);
+    return pattern.text.starts_with("layers.#.") && pattern.numbers[0] >= layers_ &&
+           pattern.numbers[0] - layers_ < extra;
   }
 
   /// Adds all that the rules make of `tensor`; false when no rule knows it.
@@ -123,6 +139,7 @@ class CanonicalWeights {
     for (const std::string_view prefix : kPrefixes) {
       if (!tensor.name.starts_with(prefix)) continue;
       const Pattern pattern = pattern_of(tensor.name.substr(prefix.size()));
+      if (is_extra_layer(pattern)) return true;
       bool known = false;
       for (const TensorRule& rule : schema_.tensors) {
         const std::string canonical = canonical_pattern(rule, pattern.text);
@@ -139,7 +156,7 @@ class CanonicalWeights {
            const std::vector<std::int32_t>& numbers, const StoredTensor& tensor) {
     std::string name(canonical);
     if (const std::size_t mark = name.find('#'); mark != std::string::npos) {
-      if (numbers[0] >= layers_) {
+      if (name.starts_with("blk.") && numbers[0] >= layers_) {
         throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}",
                           source_.origin(), quoted(tensor.name), numbers[0],
                           quoted(description_.path("block_count")), layers_);

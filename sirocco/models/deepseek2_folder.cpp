@@ -60,8 +60,8 @@ constexpr std::array<std::string_view, 2> kV3Classes = {"DeepseekV3ForCausalLM",
 
 void finish(FolderDescription& d) {
   // Heads have a part that doesn't rotate and one that does.
-  const double head = d.number("qk_nope_head_dim") + d.number("qk_rope_head_dim");
-  d.set("attention.key_length", static_cast<std::int64_t>(head));
+  d.set("attention.key_length",
+        d.whole_number("qk_nope_head_dim") + d.whole_number("qk_rope_head_dim"));
   set_rotary(d);
 }
 

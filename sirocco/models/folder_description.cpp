@@ -62,6 +62,16 @@ double FolderDescription::number(std::string_view name) const {
   return value;
 }
 
+std::int64_t FolderDescription::whole_number(std::string_view name) const {
+  constexpr double kMost = 1 << 30;
+  const double value = number(name);
+  if (!(value >= 1.0 && value <= kMost)) {
+    throw FormatError("{}: {} is {}; expected 1 to {}", origin(),
+                      sirocco::quoted(config_path(name)), value, kMost);
+  }
+  return static_cast<std::int64_t>(value);
+}
+
 std::string FolderDescription::path(std::string_view key) const {
   return fmt::format("{}.{}", architecture_, key);
 }

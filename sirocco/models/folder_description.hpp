@@ -36,6 +36,8 @@ class FolderDescription final : public Metadata {
   }
   /// A number that must be there.
   double number(std::string_view name) const;
+  /// The same, as a count of 1 to 2^30.
+  std::int64_t whole_number(std::string_view name) const;
 
   // What models are told, by the keys below the architecture.
 

@@ -51,8 +51,9 @@ struct FolderSchema {
   std::span<const std::string_view> model_types;  ///< config.json's model_type
   std::span<const std::string_view> classes;      ///< what its architectures may name
   std::span<const ConfigKey> keys;
-  std::span<const ConfigRule> rules;
+  std::span<const ConfigRule> rules = {};
   std::span<const TensorRule> tensors;
+  std::span<const std::string_view> ignored = {};  ///< beginnings of names that aren't run
   bool tied = false;  ///< whether embedding and head are one where the folder doesn't say
   RotaryRows rotary_rows = RotaryRows::kHalfSplit;
   /// Whether it is this architecture, where several share a model type.

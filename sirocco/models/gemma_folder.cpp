@@ -31,7 +31,6 @@ constexpr std::array kGemma3Keys = joined(
 constexpr std::array kRules = {
     ConfigRule{"hidden_activation", {"gelu_pytorch_tanh"}},
     ConfigRule{"attention_bias", {"false"}},
-    ConfigRule{"use_bidirectional_attention", {"false"}},
 };
 constexpr std::array kTensors = joined(
     kAttentionTensors, kGatedMlpTensors,
@@ -49,6 +48,11 @@ constexpr std::array kTensors = joined(
         TensorRule{"layers.#.self_attn.k_norm", "blk.#.attn_k_norm", {.one_plus = true}},
     });
 
+// Projections behind the pooling, which sentence-transformers keeps in folders of their own.
+constexpr std::array kEmbeddingTensors =
+    joined(kTensors, std::array{TensorRule{"modules.#.linear", "dense_#"}});
+constexpr std::array<std::string_view, 1> kEmbeddingTypes = {"gemma3_text"};
+constexpr std::array<std::string_view, 1> kEmbeddingClasses = {"Gemma3TextModel"};
 constexpr std::array<std::string_view, 1> kGemma2Types = {"gemma2"};
 constexpr std::array<std::string_view, 2> kGemma2Classes = {"Gemma2ForCausalLM", "Gemma2Model"};
 constexpr std::array<std::string_view, 2> kGemma3Types = {"gemma3_text", "gemma3"};
@@ -108,6 +112,10 @@ void finish_gemma3(FolderDescription& d) {
   if (d.says(kLocalBase)) d.set("rope.freq_base_swa", d.number(kLocalBase));
 }
 
+bool sees_both_sides(const FolderDescription& d) {
+  return d.said<bool>("use_bidirectional_attention").value_or(false);
+}
+
 }  // namespace
 
 constexpr FolderSchema kGemma2Folder = {.architecture = "gemma2",
@@ -118,13 +126,24 @@ constexpr FolderSchema kGemma2Folder = {.architecture = "gemma2",
                                         .tensors = kTensors,
                                         .tied = true,
                                         .finish = finish_gemma2};
-constexpr FolderSchema kGemma3Folder = {.architecture = "gemma3",
-                                        .model_types = kGemma3Types,
-                                        .classes = kGemma3Classes,
-                                        .keys = kGemma3Keys,
-                                        .rules = kRules,
-                                        .tensors = kTensors,
-                                        .tied = true,
-                                        .finish = finish_gemma3};
+constexpr FolderSchema kGemma3Folder = {
+    .architecture = "gemma3",
+    .model_types = kGemma3Types,
+    .classes = kGemma3Classes,
+    .keys = kGemma3Keys,
+    .rules = kRules,
+    .tensors = kTensors,
+    .tied = true,
+    .applies = [](const FolderDescription& d) { return !sees_both_sides(d); },
+    .finish = finish_gemma3};
+constexpr FolderSchema kEmbeddingGemmaFolder = {.architecture = "gemma-embedding",
+                                                .model_types = kEmbeddingTypes,
+                                                .classes = kEmbeddingClasses,
+                                                .keys = kGemma3Keys,
+                                                .rules = kRules,
+                                                .tensors = kEmbeddingTensors,
+                                                .tied = true,
+                                                .applies = sees_both_sides,
+                                                .finish = finish_gemma3};
 
 }  // namespace sirocco

@@ -35,8 +35,8 @@ constexpr std::array kFamilies = {
     Family{"gpt2", make_gpt2_builder, {&kGpt2Folder}},
     Family{"phi2", make_phi2_builder, {&kPhi2Folder}},
     Family{"gpt-oss", make_gpt_oss_builder, {&kGptOssFolder}},
-    Family{"bert", make_bert_builder},
-    Family{"gemma-embedding", make_embedding_gemma_builder},
+    Family{"bert", make_bert_builder, {&kBertFolder}},
+    Family{"gemma-embedding", make_embedding_gemma_builder, {&kEmbeddingGemmaFolder}},
     Family{"deepseek2", make_deepseek2_builder, {&kDeepSeek2Folder, &kDeepSeek3Folder}},
 };
 

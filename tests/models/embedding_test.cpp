@@ -11,6 +11,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/canonical.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
@@ -45,7 +46,8 @@ class Embedder {
                     Isa isa = Isa::kRef, int threads = 1)
       : threads_(threads), backend_(make_cpu_backend(isa, threads_)) {
     const Checkpoint checkpoint = open_checkpoint(file);
-    const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend_);
+    const auto canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
+    const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_);
     pipeline_ = make_embedding_pipeline(*builder, *backend_, std::move(options));
   }
   EmbeddingPipeline* operator->() { return pipeline_.get(); }
@@ -117,6 +119,21 @@ bool same_bits(const Vectors& a, const Vectors& b) {
 }
 
 class Embedding : public ::testing::TestWithParam<std::string> {};
+
+class FolderEmbedding : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(FolderEmbedding, GivesTheBitsOfTheGguf) {
+  const nlohmann::json d = description(GetParam());
+  const Sequences sequences = sequences_of(d);
+  const auto with = [&](const char* form) {
+    const auto options = plain(Pooling::kMean);
+    return Embedder(kFolder / d[form].get<std::string>(), options)->embed(sequences);
+  };
+  EXPECT_TRUE(same_bits(with("folder"), with("file")));
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, FolderEmbedding, ::testing::Values("bert", "gemma-embedding"),
+                         [](const auto& each) { return each.param.substr(0, 4) + "_folder"; });
 
 TEST_P(Embedding, RowsPooledAreThoseOfTransformers) {
   const nlohmann::json d = description(GetParam());

@@ -1,0 +1,328 @@
+#include "sirocco/models/canonical.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <deque>
+#include <map>
+#include <numeric>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/models/folder_description.hpp"
+
+namespace sirocco {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using Texts = std::vector<std::string_view>;
+
+class FakeFolder final : public Metadata {
+ public:
+  std::map<std::string, MetadataValue, std::less<>> values;
+  const MetadataValue* find(std::string_view path) const override {
+    const auto at = values.find(path);
+    return at == values.end() ? nullptr : &at->second;
+  }
+  std::vector<std::string_view> paths() const override { return {}; }
+  std::string_view origin() const override { return "folder"; }
+};
+
+class FakeWeights final : public WeightSource {
+ public:
+  /// A tensor of 0, 1, 2, … from `first` on.
+  void add(std::string_view name, const Shape& shape, float first = 0.0f) {
+    auto& kept = values_.emplace_back(static_cast<std::size_t>(shape.elements()));
+    std::iota(kept.begin(), kept.end(), first);
+    all.push_back({name, find_format(FormatId::kF32), shape, std::as_bytes(std::span(kept))});
+  }
+  std::vector<StoredTensor> all;
+  mutable std::vector<std::string> released;
+  std::span<const StoredTensor> tensors() const override { return all; }
+  const StoredTensor* find(std::string_view) const override { return nullptr; }
+  void release(const StoredTensor& tensor) const override { released.emplace_back(tensor.name); }
+  std::string_view origin() const override { return "folder"; }
+
+ private:
+  std::deque<std::vector<float>> values_;
+};
+
+constexpr std::array kKeys = {ConfigKey{"block_count", "layers"}, ConfigKey{"width", "d", "dim"},
+                              ConfigKey{"epsilon", "eps", {}, 1e-6}, ConfigKey{"heads", "h", {}, 4},
+                              ConfigKey{"vocab_size", "vocab_size"}};
+constexpr std::array kRules = {ConfigRule{"act", {"silu", "swish"}}, ConfigRule{"flag", {"false"}},
+                               ConfigRule{"list", {"none"}}};
+constexpr std::array kTensors = {
+    TensorRule{"embed", "token_embd"},
+    TensorRule{"lm_head", "output"},
+    TensorRule{"layers.#.norm", "blk.#.norm", {.one_plus = true}},
+    TensorRule{"layers.#.conv", "blk.#.conv", {.transposed = true}},
+    TensorRule{"layers.#.fused", "blk.#.first", {.parts = 2}},
+    TensorRule{"layers.#.fused", "blk.#.second", {.part = 1, .parts = 2}},
+    TensorRule{"layers.#.turns",
+               "blk.#.even.weight",
+               {.transposed = true, .parts = 2, .interleaved = true}},
+    TensorRule{
+        "layers.#.turns_bias", "blk.#.odd.bias", {.part = 1, .parts = 2, .interleaved = true}},
+    TensorRule{"layers.#.experts.@.up", "blk.#.up_exps"},
+};
+constexpr std::array<std::string_view, 1> kTypes = {"toy"};
+constexpr std::array<std::string_view, 1> kClasses = {"ToyForCausalLM"};
+constexpr FolderSchema kToy = {.architecture = "toy",
+                               .model_types = kTypes,
+                               .classes = kClasses,
+                               .keys = kKeys,
+                               .rules = kRules,
+                               .tensors = kTensors};
+
+class Canonical : public testing::Test {
+ protected:
+  Canonical() {
+    folder->values = {{"config.model_type", std::string_view("toy")},
+                      {"config.layers", std::int64_t{2}}};
+  }
+  CanonicalCheckpoint made() const { return canonical_checkpoint(folder, weights, kToy); }
+  std::vector<float> values_of(std::string_view name) const {
+    const CanonicalCheckpoint checkpoint = made();
+    const StoredTensor* const tensor = checkpoint.weights->find(name);
+    if (tensor == nullptr) return {};
+    std::vector<float> out(static_cast<std::size_t>(tensor->shape.elements()));
+    tensor->read_rows(0, tensor->rows(), reinterpret_cast<std::byte*>(out.data()));
+    return out;
+  }
+  Shape shape_of(std::string_view name) const { return made().weights->find(name)->shape; }
+  template <class E>
+  std::string message() const {
+    try {
+      made();
+    } catch (const E& e) {
+      return e.what();
+    }
+    return "nothing of that kind was thrown";
+  }
+
+  std::shared_ptr<FakeFolder> folder = std::make_shared<FakeFolder>();
+  std::shared_ptr<FakeWeights> weights = std::make_shared<FakeWeights>();
+};
+
+TEST_F(Canonical, KeysAreRenamedRoundedAndFilledIn) {
+  folder->values["config.dim"] = 0.1;
+  folder->values["config.text_config.h"] = std::int64_t{7};
+  folder->values["config.h"] = std::int64_t{8};
+  const auto metadata = made().metadata;
+  EXPECT_EQ(metadata->get<std::string_view>("general.architecture"), "toy");
+  EXPECT_EQ(metadata->get<std::int64_t>("toy.block_count"), 2);
+  EXPECT_EQ(metadata->get<double>("toy.width"), static_cast<double>(0.1f));
+  EXPECT_EQ(metadata->get<double>("toy.epsilon"), static_cast<double>(1e-6f));
+  EXPECT_EQ(metadata->get<std::int64_t>("toy.heads"), 7);
+  EXPECT_EQ(metadata->find("toy.vocab_size"), nullptr);
+}
+
+TEST_F(Canonical, RulesNameTheMember) {
+  folder->values["config.act"] = std::string_view("relu");
+  EXPECT_THAT(message<UnsupportedError>(),
+              HasSubstr("'config.act' is 'relu', but only 'silu' or 'swish' is supported"));
+  folder->values["config.act"] = std::string_view("swish");
+  folder->values["config.flag"] = true;
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'config.flag' is 'true'"));
+  folder->values["config.flag"] = false;
+  folder->values["config.list"] = std::vector<std::int64_t>{1};
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'config.list' is a list"));
+}
+
+TEST_F(Canonical, ClassesAreOnesThatTheFamilyHas) {
+  folder->values["config.architectures"] = Texts{"ToyForTokenClassification"};
+  EXPECT_THAT(message<UnsupportedError>(),
+              HasSubstr("'ToyForTokenClassification', which isn't supported; of model type toy "
+                        "known are ToyForCausalLM"));
+}
+
+TEST_F(Canonical, ModelTypesThatNobodyHasListTheKnownAndTheNearest) {
+  folder->values["config.model_type"] = std::string_view("gemma4_text");
+  try {
+    canonical_checkpoint(folder, weights);
+    FAIL();
+  } catch (const UnsupportedError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("model type 'gemma4_text' isn't supported; known are llama"));
+    EXPECT_THAT(e.what(), HasSubstr("nearest name is gemma3_text"));
+  }
+}
+
+TEST_F(Canonical, WhatSpeaksThatLanguageStaysAsItIs) {
+  folder->values["general.architecture"] = std::string_view("llama");
+  EXPECT_EQ(canonical_checkpoint(folder, weights).weights, weights);
+}
+
+TEST_F(Canonical, TensorsAreArranged) {
+  weights->add("model.layers.1.norm.weight", {3});
+  weights->add("layers.0.conv.weight", {2, 3});
+  weights->add("layers.0.conv.bias", {3});
+  weights->add("layers.0.fused.weight", {4, 2});
+  weights->add("layers.0.fused.bias", {4});
+  weights->add("layers.0.turns", {2, 2, 4});
+  weights->add("layers.0.turns_bias", {2, 4});
+  weights->add("layers.0.experts.1.up.weight", {2, 2}, 10.0f);
+  weights->add("layers.0.experts.0.up.weight", {2, 2});
+  weights->add("rotary_emb.inv_freq", {4});
+  EXPECT_THAT(values_of("blk.1.norm.weight"), ElementsAre(1, 2, 3));
+  EXPECT_THAT(values_of("blk.0.conv.weight"), ElementsAre(0, 3, 1, 4, 2, 5));
+  EXPECT_EQ(shape_of("blk.0.conv.weight"), Shape({3, 2}));
+  EXPECT_THAT(values_of("blk.0.conv.bias"), ElementsAre(0, 1, 2));
+  EXPECT_THAT(values_of("blk.0.first.weight"), ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(values_of("blk.0.second.weight"), ElementsAre(4, 5, 6, 7));
+  EXPECT_THAT(values_of("blk.0.second.bias"), ElementsAre(2, 3));
+  // [E, inputs, outputs] = [2, 2, 4]: outputs 0 and 2 of each expert.
+  EXPECT_EQ(shape_of("blk.0.even.weight"), Shape({2, 2, 2}));
+  EXPECT_THAT(values_of("blk.0.even.weight"), ElementsAre(0, 4, 2, 6, 8, 12, 10, 14));
+  EXPECT_EQ(shape_of("blk.0.odd.bias"), Shape({2, 2}));
+  EXPECT_THAT(values_of("blk.0.odd.bias"), ElementsAre(1, 3, 5, 7));
+  EXPECT_EQ(shape_of("blk.0.up_exps.weight"), Shape({2, 2, 2}));
+  EXPECT_THAT(values_of("blk.0.up_exps.weight"), ElementsAre(0, 1, 2, 3, 10, 11, 12, 13));
+  EXPECT_EQ(made().weights->rotary_rows(), RotaryRows::kHalfSplit);
+}
+
+TEST_F(Canonical, WhatIsMadeReleasesWhatItIsMadeOf) {
+  weights->add("layers.0.experts.0.up.weight", {32, 32});
+  weights->add("layers.0.experts.1.up.weight", {32, 32});
+  const auto quantized = quantized_weights(made().weights, *find_format(FormatId::kQ8_0));
+  const StoredTensor* const stack = quantized->find("blk.0.up_exps.weight");
+  ASSERT_NE(stack, nullptr);
+  EXPECT_EQ(stack->format->id, FormatId::kQ8_0);
+  quantized->release(stack->member(1));
+  EXPECT_THAT(weights->released, ElementsAre("layers.0.experts.1.up.weight"));
+}
+
+TEST_F(Canonical, QuantizationLeavesWhatItMust) {
+  weights->add("embed.weight", {3, 32});
+  weights->add("layers.0.conv.weight", {32, 5});
+  weights->add("layers.0.fused.weight", {4, 33});
+  weights->add("layers.0.fused.bias", {4});
+  weights->add("layers.0.norm.weight", {32});
+  const auto quantized = quantized_weights(made().weights, *find_format(FormatId::kQ4_0));
+  const auto format = [&](std::string_view name) { return quantized->find(name)->format->name; };
+  EXPECT_EQ(format("token_embd.weight"), "q8_0");
+  EXPECT_EQ(format("blk.0.conv.weight"), "q4_0");
+  EXPECT_EQ(format("blk.0.first.weight"), "f32");
+  EXPECT_EQ(format("blk.0.first.bias"), "f32");
+  EXPECT_EQ(format("blk.0.norm.weight"), "f32");
+}
+
+TEST_F(Canonical, AHeadThatIsTheTableIsNotThereTwice) {
+  weights->add("model.embed.weight", {3, 2});
+  weights->add("lm_head.weight", {3, 2});
+  EXPECT_NE(made().weights->find("output.weight"), nullptr);
+  folder->values["config.tie_word_embeddings"] = true;
+  EXPECT_EQ(made().weights->find("output.weight"), nullptr);
+  folder->values["config.tie_word_embeddings"] = false;
+  folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
+  EXPECT_NE(made().weights->find("output.weight"), nullptr);
+  weights->all.pop_back();
+  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+}
+
+TEST_F(Canonical, TensorsThatDontFitAreRefused) {
+  weights->add("layers.2.norm.weight", {3});
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("is of layer 2, but 'toy.block_count' says that there are 2"));
+  weights->all.clear();
+  weights->add("layers.0.other.weight", {3});
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'layers.0.other.weight' isn't known"));
+  weights->all.clear();
+  weights->add("layers.00.norm.weight", {3});
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("isn't known"));
+  weights->all.clear();
+  weights->add("layers.0.fused.weight", {3, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("isn't 2 equal parts"));
+  weights->all.clear();
+  weights->add("layers.0.experts.1.up.weight", {2, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("number 0 is missing"));
+  weights->add("layers.0.experts.0.up.weight", {2, 3});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("differ: [2, 3] of f32 and [2, 2] of f32"));
+  weights->all.clear();
+  weights->add("model.embed.weight", {3, 2});
+  weights->add("embed.weight", {3, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("two tensors stand for 'token_embd.weight'"));
+  weights->all.pop_back();
+  folder->values["config.vocab_size"] = std::int64_t{4};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("has 3 rows, but 'config.vocab_size' says 4"));
+}
+
+class FolderRotary : public testing::Test {
+ protected:
+  FolderRotary() {
+    folder.values = {{"config.layers", std::int64_t{2}}};
+    description.set("embedding_length", std::int64_t{256});
+    description.set("attention.head_count", std::int64_t{4});
+    description.set("context_length", std::int64_t{4096});
+  }
+  FakeFolder folder;
+  FolderDescription description{folder, &kToy};
+};
+
+TEST_F(FolderRotary, NothingSaidIsTheDefault) {
+  set_rotary(description);
+  EXPECT_EQ(description.get<double>("toy.rope.freq_base"), 10000.0);
+  EXPECT_FALSE(description.is_set("rope.scaling.type"));
+  EXPECT_FALSE(description.is_set("rope.dimension_count"));
+}
+
+TEST_F(FolderRotary, HalfAHeadMayTurn) {
+  folder.values["config.partial_rotary_factor"] = 0.5;
+  set_rotary(description);
+  EXPECT_EQ(description.integer("rope.dimension_count"), 32);
+  folder.values["config.partial_rotary_factor"] = 1e300;
+  description.unset("rope.dimension_count");
+  EXPECT_THROW(set_rotary(description), FormatError);
+}
+
+TEST_F(FolderRotary, YarnKeepsWhatTheFolderSays) {
+  folder.values["config.rope_scaling.type"] = std::string_view("yarn");
+  folder.values["config.rope_scaling.factor"] = std::int64_t{40};
+  folder.values["config.rope_scaling.mscale"] = 0.707;
+  folder.values["config.rope_scaling.mscale_all_dim"] = 0.707;
+  folder.values["config.rope_scaling.beta_fast"] = std::int64_t{32};
+  set_rotary(description);
+  EXPECT_EQ(description.get<std::string_view>("toy.rope.scaling.type"), "yarn");
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.factor"), 40.0);
+  EXPECT_EQ(description.integer("rope.scaling.original_context_length"), 4096);
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.yarn_log_multiplier"),
+            static_cast<double>(static_cast<float>(0.1 * 0.707)));
+  EXPECT_FALSE(description.is_set("rope.scaling.attn_factor"));
+}
+
+TEST_F(FolderRotary, OtherScalingsAreNamed) {
+  folder.values["config.rope_scaling.rope_type"] = std::string_view("longrope");
+  try {
+    set_rotary(description);
+    FAIL();
+  } catch (const UnsupportedError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("'longrope' isn't supported; known are 'default'"));
+  }
+}
+
+/// The table of Llama 3.2 1B's GGUF, as the converter's own arithmetic in torch gives it.
+TEST_F(FolderRotary, Llama3sFactorsAreThoseOfTheConverter) {
+  folder.values["config.rope_theta"] = 500000.0;
+  folder.values["config.rope_scaling.rope_type"] = std::string_view("llama3");
+  folder.values["config.rope_scaling.factor"] = 32.0;
+  folder.values["config.rope_scaling.low_freq_factor"] = 1.0;
+  folder.values["config.rope_scaling.high_freq_factor"] = 4.0;
+  folder.values["config.rope_scaling.original_max_position_embeddings"] = std::int64_t{8192};
+  set_rotary(description);
+  const std::vector<float>& factors = description.vectors.at("rope_freqs.weight");
+  ASSERT_EQ(factors.size(), 32u);
+  std::vector<std::uint32_t> bits;
+  for (const float factor : factors) bits.push_back(std::bit_cast<std::uint32_t>(factor));
+  EXPECT_THAT(bits,
+              ElementsAre(0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000,
+                          0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000,
+                          0x3f800000, 0x3f800000, 0x3f800000, 0x3fd35ec2, 0x4052b46f, 0x411aaaee,
+                          0x42000000, 0x42000000, 0x42000000, 0x42000000, 0x42000000, 0x42000000,
+                          0x42000000, 0x42000000, 0x42000000, 0x42000000, 0x42000000, 0x42000000,
+                          0x42000000, 0x42000000));
+}
+
+}  // namespace
+}  // namespace sirocco
