@@ -66,7 +66,9 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   out["formats"] = formats;
   out["vocabulary"] = [&]() -> std::size_t {
     const auto* tokens = metadata.get_array<std::vector<std::string_view>>("tokenizer.ggml.tokens");
-    return tokens == nullptr ? 0 : tokens->size();
+    if (tokens != nullptr) return tokens->size();
+    const StoredTensor* const table = canonical.weights->find("token_embd.weight");
+    return table == nullptr ? 0 : static_cast<std::size_t>(table->shape[0]);
   }();
   out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
   Json& described = out["metadata"] = Json::object();

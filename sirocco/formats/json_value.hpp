@@ -18,8 +18,13 @@ class JsonValue {
   using Value =
       std::variant<std::nullptr_t, bool, std::int64_t, double, std::string, Array, Object>;
 
-  JsonValue() = default;
-  explicit JsonValue(Value v) : value(std::move(v)) {}
+  JsonValue();
+  explicit JsonValue(Value v);
+  JsonValue(const JsonValue&);
+  JsonValue(JsonValue&&) noexcept;
+  JsonValue& operator=(const JsonValue&);
+  JsonValue& operator=(JsonValue&&) noexcept;
+  ~JsonValue();
 
   /// The alternative of that type, or null.
   template <class T>
@@ -36,6 +41,15 @@ struct JsonValue::Member {
   std::string name;
   JsonValue value;
 };
+
+// Here, where a member is complete.
+inline JsonValue::JsonValue() = default;
+inline JsonValue::JsonValue(Value v) : value(std::move(v)) {}
+inline JsonValue::JsonValue(const JsonValue&) = default;
+inline JsonValue::JsonValue(JsonValue&&) noexcept = default;
+inline JsonValue& JsonValue::operator=(const JsonValue&) = default;
+inline JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
+inline JsonValue::~JsonValue() = default;
 
 /// What one document may hold; the largest real ones take a tenth.
 struct JsonLimits {
