@@ -45,7 +45,7 @@ MetadataValue rounded(const MetadataValue& value) {
 }  // namespace
 
 FolderDescription::FolderDescription(const Metadata& folder, const FolderSchema* schema)
-    : folder_(folder), schema_(schema), architecture_(schema ? schema->architecture : "") {}
+    : folder_(folder), architecture_(schema ? schema->architecture : "") {}
 
 std::string FolderDescription::config_path(std::string_view name) const {
   std::string nested = fmt::format("config.text_config.{}", name);

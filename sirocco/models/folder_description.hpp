@@ -59,7 +59,6 @@ class FolderDescription final : public Metadata {
   friend FolderDescription describe_folder(const Metadata& folder, const FolderSchema& schema);
 
   const Metadata& folder_;
-  const FolderSchema* schema_;
   std::string_view architecture_;
   std::map<std::string, MetadataValue, std::less<>> values_;
 };
