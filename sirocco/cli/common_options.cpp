@@ -32,6 +32,11 @@ const Format& parse_quantization(const std::string& name) {
   return *format;
 }
 
+/// The command's own thread computes too.
+void bind_this_thread(const OpenOptions& options) {
+  if (options.device) bind_thread(pthread_self(), options.device->cpus.front());
+}
+
 /// A bar on standard error, redrawn when it grows and wiped when it is full.
 LoadProgress progress_bar() {
   return [drawn = -1](std::uint64_t done, std::uint64_t total) mutable {
@@ -88,9 +93,16 @@ LoadedModel load_model(const CommonOptions& options) {
 }
 
 LoadedModel load_model(const CommonOptions& options, LoadOptions load) {
-  // The command's own thread computes too.
-  if (load.device) bind_thread(pthread_self(), load.device->cpus.front());
+  bind_this_thread(load);
   return load_language_model(resolve_model(options.model), std::move(load));
+}
+
+TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOptions pipeline) {
+  LoadOptions load = load_options(options);
+  bind_this_thread(load);
+  pipeline.context = load.pipeline.context;
+  pipeline.kv_dtype = load.pipeline.kv_dtype;
+  return load_text_embedder(resolve_model(options.model), std::move(load), std::move(pipeline));
 }
 
 }  // namespace sirocco

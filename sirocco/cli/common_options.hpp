@@ -5,6 +5,7 @@
 #include <string>
 
 #include "sirocco/engine/load.hpp"
+#include "sirocco/engine/text_embedder.hpp"
 
 namespace CLI {
 class App;
@@ -35,5 +36,7 @@ LoadOptions load_options(const CommonOptions& options);
 LoadedModel load_model(const CommonOptions& options);
 /// The same with load options of the command's own.
 LoadedModel load_model(const CommonOptions& options, LoadOptions load);
+/// As an embedding model; `pipeline` gets the context and the cache's type that were asked for.
+TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOptions pipeline);
 
 }  // namespace sirocco

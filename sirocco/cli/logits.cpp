@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <bit>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,6 +7,7 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
+#include "sirocco/cli/npy.hpp"
 #include "sirocco/platform/atomic_file.hpp"
 
 namespace sirocco {
@@ -22,21 +20,6 @@ struct Options {
   std::vector<int> chunks;
   std::string out;
 };
-
-/// The header of a float32 array [rows, columns] in C order (NumPy's format, version 1.0), padded
-/// to 64 bytes.
-std::string npy_header(std::size_t rows, std::int64_t columns) {
-  static_assert(std::endian::native == std::endian::little);
-  constexpr std::size_t kPrefix = 10;
-  std::string text =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
-  text.append(63 - (kPrefix + text.size()) % 64, ' ');
-  text += '\n';
-  std::string out = "\x93NUMPY";
-  out +=
-      {'\x01', '\x00', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
-  return out + text;
-}
 
 void logits(const Options& o) {
   const LoadedModel model = load_model(*o.common);

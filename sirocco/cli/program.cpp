@@ -21,6 +21,7 @@ constexpr std::array kCommands = {
     Command{"template", "Render a chat template", declare_template},
     Command{"logits", "Write the scores of a prompt's positions", declare_logits},
     Command{"perplexity", "Measure how well a model predicts a text", declare_perplexity},
+    Command{"embed", "Turn texts into vectors", declare_embed},
 };
 
 int report(const char* message, int status) {

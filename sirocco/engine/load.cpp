@@ -3,14 +3,8 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <mutex>
-#include <span>
 #include <string>
 #include <utility>
-
-#include "sirocco/engine/text_source.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/models/canonical.hpp"
 
 namespace sirocco {
 namespace {
@@ -26,15 +20,11 @@ std::uint64_t usual_cache_budget() {
 }  // namespace
 
 struct LoadedModel::State {
-  Checkpoint checkpoint;
-  Isa isa{};
-  // In this order: each stands on the ones before it.
-  std::unique_ptr<ThreadGroup> threads;
-  std::unique_ptr<Backend> backend;
+  State(const std::filesystem::path& path, const LoadOptions& options)
+      : opened(path, options, options.pipeline.ledger) {}
+  OpenedModel opened;
   std::shared_ptr<LanguagePipeline> pipeline;
   double load_seconds = 0;
-  std::once_flag tokenizer_made;
-  std::optional<Tokenizer> tokenizer;
 };
 
 LoadedModel::LoadedModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -44,17 +34,12 @@ LoadedModel::~LoadedModel() = default;
 
 LanguagePipeline& LoadedModel::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<LanguagePipeline> LoadedModel::shared_pipeline() const { return state_->pipeline; }
-const Metadata& LoadedModel::metadata() const { return *state_->checkpoint.metadata; }
-Backend& LoadedModel::backend() const { return *state_->backend; }
-int LoadedModel::threads() const { return state_->threads->size(); }
-Isa LoadedModel::isa() const { return state_->isa; }
+const Metadata& LoadedModel::metadata() const { return state_->opened.metadata(); }
+Backend& LoadedModel::backend() const { return state_->opened.backend(); }
+int LoadedModel::threads() const { return state_->opened.threads(); }
+Isa LoadedModel::isa() const { return state_->opened.isa(); }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
-
-const Tokenizer& LoadedModel::tokenizer() const {
-  std::call_once(state_->tokenizer_made,
-                 [&] { state_->tokenizer.emplace(make_tokenizer(state_->checkpoint)); });
-  return *state_->tokenizer;
-}
+const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 
 std::optional<std::string_view> LoadedModel::chat_template() const {
   return metadata().get<std::string_view>("tokenizer.chat_template");
@@ -63,28 +48,14 @@ std::optional<std::string_view> LoadedModel::chat_template() const {
 LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions options) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  auto state = std::make_unique<LoadedModel::State>();
-  state->checkpoint = open_checkpoint(path);
-  state->isa = options.isa.value_or(best_isa(CpuFeatures::detect()));
-  const Device device =
-      options.device.has_value() ? *options.device : DeviceTopology::detect().whole();
-  const int threads = options.threads == 0 ? device.default_threads : options.threads;
-  // Only a device that was asked for keeps its threads from the other cores.
-  state->threads = std::make_unique<ThreadGroup>(threads, options.device.has_value()
-                                                              ? std::span<const int>(device.cpus)
-                                                              : std::span<const int>());
-  state->backend = make_cpu_backend(state->isa, *state->threads, options.pipeline.ledger);
+  auto state = std::make_unique<LoadedModel::State>(path, options);
   if (options.pipeline.cache_budget == UINT64_MAX) {
     options.pipeline.cache_budget = usual_cache_budget();
   }
-  CanonicalCheckpoint canonical =
-      canonical_checkpoint(state->checkpoint.metadata, state->checkpoint.weights);
-  if (options.quantize != nullptr)
-    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
-  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *state->backend,
-                                          std::move(options.progress));
-  state->pipeline =
-      make_language_pipeline(*builder, *state->backend, std::move(options.pipeline), options.cuts);
+  state->opened.load(options, [&](ModelBuilder& builder) {
+    state->pipeline = make_language_pipeline(builder, state->opened.backend(),
+                                             std::move(options.pipeline), options.cuts);
+  });
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return LoadedModel(std::move(state));
 }

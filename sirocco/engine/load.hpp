@@ -6,25 +6,12 @@
 #include <string_view>
 #include <vector>
 
-#include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/engine/opened_model.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
-#include "sirocco/platform/isa.hpp"
-#include "sirocco/platform/thread_group.hpp"
-#include "sirocco/platform/topology.hpp"
-#include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
 
-struct LoadOptions {
-  int threads = 0;         ///< 0: one a core of the device
-  std::optional<Isa> isa;  ///< without: the best that this CPU runs
-  /// The cores to run on; without, all that the process may use. Helper threads are bound to them;
-  /// the thread that drives the engine is the caller's to bind.
-  std::optional<Device> device;
-  LoadProgress progress;
-  /// Matrices that the checkpoint holds as floats are converted to this as they are loaded.
-  const Format* quantize = nullptr;
+struct LoadOptions : OpenOptions {
   std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
   /// Context, cache, hooks and ledger. A context of 0 becomes the model's own, or what fits the
   /// memory that is left, whichever is less.

@@ -31,6 +31,8 @@ constexpr std::array kTensors = {
     TensorRule{"encoder.layer.#.intermediate.dense", "blk.#.ffn_up"},
     TensorRule{"encoder.layer.#.output.dense", "blk.#.ffn_down"},
     TensorRule{"encoder.layer.#.output.LayerNorm", "blk.#.layer_output_norm"},
+    // What sentence-transformers may put behind the pooling.
+    TensorRule{"modules.#.linear", "dense_#"},
 };
 // What stands behind the rows: a head for sentences or masked tokens, which isn't run.
 constexpr std::array<std::string_view, 2> kIgnored = {"pooler.", "cls."};

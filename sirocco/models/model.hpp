@@ -18,6 +18,8 @@ namespace sirocco {
 
 /// How the rows of a sequence become its one embedding: their mean, the first, or the last.
 enum class Pooling : std::uint8_t { kMean, kFirst, kLast };
+/// "mean", "cls" or "last"; throws InvalidArgument for another name.
+Pooling parse_pooling(std::string_view name);
 
 /// What a pipeline, an engine or a person wants to know of a model that is not in its weights.
 struct ModelInfo {
@@ -77,5 +79,15 @@ Role load_parts(ModelBuilder& builder, LayerRange range) {
 
 /// Names of the architectures that can be run, in the order of the registry.
 std::span<const std::string_view> known_architectures();
+
+/// What people want to know of an architecture that can be run: docs/supported-models.md is made of
+/// it.
+struct SupportedModel {
+  std::string_view architecture;              ///< of GGUF files
+  std::string_view models;                    ///< the names that people know: "Qwen3"
+  std::string_view source;                    ///< its pair of files in sirocco/models: "qwen3"
+  std::vector<std::string_view> model_types;  ///< of Hugging Face folders; empty: GGUF only
+};
+std::vector<SupportedModel> supported_models();
 
 }  // namespace sirocco

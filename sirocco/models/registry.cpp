@@ -19,6 +19,8 @@ namespace {
 
 struct Family {
   std::string_view architecture;
+  std::string_view models;  ///< the names that people know
+  std::string_view source;  ///< its pair of files
   std::unique_ptr<ModelBuilder> (*make_builder)(const Metadata&, const WeightSource&, Backend&,
                                                 LoadProgress);
   /// Its Hugging Face folders, one schema or several.
@@ -26,18 +28,34 @@ struct Family {
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama", make_llama_builder, {&kLlamaFolder, &kMixtralFolder}},
-    Family{"gemma2", make_gemma2_builder, {&kGemma2Folder}},
-    Family{"gemma3", make_gemma3_builder, {&kGemma3Folder}},
-    Family{"qwen2", make_qwen3_builder, {&kQwen2Folder}},
-    Family{"qwen3", make_qwen3_builder, {&kQwen3Folder}},
-    Family{"qwen3moe", make_qwen3_builder, {&kQwen3MoeFolder}},
-    Family{"gpt2", make_gpt2_builder, {&kGpt2Folder}},
-    Family{"phi2", make_phi2_builder, {&kPhi2Folder}},
-    Family{"gpt-oss", make_gpt_oss_builder, {&kGptOssFolder}},
-    Family{"bert", make_bert_builder, {&kBertFolder}},
-    Family{"gemma-embedding", make_embedding_gemma_builder, {&kEmbeddingGemmaFolder}},
-    Family{"deepseek2", make_deepseek2_builder, {&kDeepSeek2Folder, &kDeepSeek3Folder}},
+    Family{"llama",
+           "Llama 1 to 3, Mistral, Mixtral, SmolLM",
+           "llama",
+           make_llama_builder,
+           {&kLlamaFolder, &kMixtralFolder}},
+    Family{"gemma2", "Gemma 2", "gemma", make_gemma2_builder, {&kGemma2Folder}},
+    Family{"gemma3", "Gemma 3 (text)", "gemma", make_gemma3_builder, {&kGemma3Folder}},
+    Family{"qwen2", "Qwen2, Qwen2.5", "qwen3", make_qwen3_builder, {&kQwen2Folder}},
+    Family{"qwen3", "Qwen3, Qwen3-Embedding", "qwen3", make_qwen3_builder, {&kQwen3Folder}},
+    Family{"qwen3moe", "Qwen3-MoE", "qwen3", make_qwen3_builder, {&kQwen3MoeFolder}},
+    Family{"gpt2", "GPT-2", "gpt2", make_gpt2_builder, {&kGpt2Folder}},
+    Family{"phi2", "Phi-1, Phi-1.5, Phi-2", "phi2", make_phi2_builder, {&kPhi2Folder}},
+    Family{"gpt-oss", "gpt-oss", "gpt_oss", make_gpt_oss_builder, {&kGptOssFolder}},
+    Family{"bert",
+           "BERT, and encoders made of it (MiniLM, BGE, …)",
+           "bert",
+           make_bert_builder,
+           {&kBertFolder}},
+    Family{"gemma-embedding",
+           "EmbeddingGemma",
+           "gemma",
+           make_embedding_gemma_builder,
+           {&kEmbeddingGemmaFolder}},
+    Family{"deepseek2",
+           "DeepSeek-V2, DeepSeek-V3",
+           "deepseek2",
+           make_deepseek2_builder,
+           {&kDeepSeek2Folder, &kDeepSeek3Folder}},
 };
 
 constexpr auto kNames = [] {
@@ -49,6 +67,19 @@ constexpr auto kNames = [] {
 }  // namespace
 
 std::span<const std::string_view> known_architectures() { return kNames; }
+
+std::vector<SupportedModel> supported_models() {
+  std::vector<SupportedModel> out;
+  for (const Family& family : kFamilies) {
+    out.push_back({family.architecture, family.models, family.source, {}});
+    for (const FolderSchema* schema : family.folders) {
+      if (schema == nullptr) continue;
+      for (const std::string_view type : schema->model_types)
+        out.back().model_types.push_back(type);
+    }
+  }
+  return out;
+}
 
 std::vector<const FolderSchema*> folder_schemas() {
   std::vector<const FolderSchema*> out;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/engine/text_embedder.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
@@ -245,6 +246,19 @@ std::string message(F f) {
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+// Modules, projections and all: the bits of the GGUF file, which says the same in its own words.
+TEST_P(Embedding, OfFoldersAreThoseOfFiles) {
+  const nlohmann::json d = description(GetParam());
+  if (!d.contains("folder")) return;
+  const Sequences sequences = sequences_of(d);
+  const Vectors expected = Embedder(kFolder / d["file"].get<std::string>())->embed(sequences);
+  const TextEmbedder folder = load_text_embedder(kFolder / d["folder"].get<std::string>(),
+                                                 {.threads = 1, .isa = Isa::kRef});
+  EXPECT_TRUE(same_bits(folder.pipeline().embed(sequences), expected));
+  EXPECT_EQ(folder.most_tokens(), 64);
+  EXPECT_EQ(folder.prompts().at("query"), "task: search result | query: ");
 }
 
 TEST(EmbeddingPipeline, IsDrivenStepByStepLikeOthers) {

@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/npy.hpp"
+#include "sirocco/platform/atomic_file.hpp"
+
+namespace sirocco {
+namespace {
+
+struct Options {
+  std::shared_ptr<CommonOptions> common;
+  std::vector<std::string> texts;
+  std::string out;
+  std::optional<std::string> prompt;
+  std::int64_t dimensions = 0;
+  std::string pooling;
+  bool no_normalize = false;
+};
+
+std::vector<std::string> lines_of(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    out.emplace_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+void embed(const Options& o) {
+  EmbeddingPipelineOptions options;
+  options.dimensions = o.dimensions;
+  options.normalize = !o.no_normalize;
+  if (!o.pooling.empty()) options.pooling = parse_pooling(o.pooling);
+  TextEmbedder model = load_embedder(*o.common, std::move(options));
+
+  const std::vector<std::string> texts =
+      o.texts.empty() ? lines_of(read_standard_input()) : o.texts;
+  if (texts.empty())
+    throw InvalidArgument("there is no text: neither an argument nor a line of standard input");
+  std::vector<std::vector<TokenId>> sequences;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    TextEmbedder::Tokenized text = model.tokenize(texts[i], o.prompt);
+    if (text.left_out > 0 && !o.common->quiet) {
+      fmt::print(stderr, "text {}: {} tokens fit; the last {} are left out\n", i + 1,
+                 model.most_tokens(), text.left_out);
+    }
+    sequences.push_back(std::move(text.tokens));
+  }
+  const std::vector<std::vector<float>> embeddings = model.pipeline().embed(sequences);
+
+  if (o.out.empty()) {
+    std::string json;
+    for (std::size_t i = 0; i < embeddings.size(); ++i) {
+      fmt::format_to(std::back_inserter(json), "{}[{}]{}", i == 0 ? "[" : " ",
+                     fmt::join(embeddings[i], ", "), i + 1 < embeddings.size() ? ",\n" : "]\n");
+    }
+    write_output(json);
+    return;
+  }
+  AtomicFile file(o.out);
+  file.write(npy_header(embeddings.size(), model.pipeline().width()));
+  for (const std::vector<float>& embedding : embeddings)
+    file.write(std::as_bytes(std::span(embedding)));
+  file.commit();
+}
+
+}  // namespace
+
+void declare_embed(CLI::App& app) {
+  const auto options = std::make_shared<Options>();
+  options->common = add_common_options(app);
+  app.add_option("--out", options->out,
+                 "file to write: float32 [N, D], .npy; JSON on standard output without");
+  app.add_option("--prompt-name", options->prompt,
+                 "which of the model's prompts is put before each text; its default without");
+  app.add_option("--dimensions", options->dimensions, "leading elements to keep; all without")
+      ->check(CLI::Range(1, 1 << 24));
+  app.add_option("--pooling", options->pooling,
+                 "how rows become one vector: mean, cls or last; as the model says without");
+  app.add_flag("--no-normalize", options->no_normalize, "leave the lengths of the vectors");
+  app.add_option("text", options->texts, "the texts; the lines of standard input without");
+  app.callback([options] { embed(*options); });
+}
+
+}  // namespace sirocco

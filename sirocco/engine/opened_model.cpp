@@ -1,0 +1,38 @@
+#include "sirocco/engine/opened_model.hpp"
+
+#include <span>
+#include <utility>
+
+#include "sirocco/engine/text_source.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/canonical.hpp"
+
+namespace sirocco {
+
+OpenedModel::OpenedModel(const std::filesystem::path& path, const OpenOptions& options,
+                         ByteLedger* ledger)
+    : checkpoint_(open_checkpoint(path)),
+      isa_(options.isa.value_or(best_isa(CpuFeatures::detect()))) {
+  const Device device = options.device ? *options.device : DeviceTopology::detect().whole();
+  // Only a device that was asked for keeps its threads from the other cores.
+  threads_ = std::make_unique<ThreadGroup>(
+      options.threads == 0 ? device.default_threads : options.threads,
+      options.device ? std::span<const int>(device.cpus) : std::span<const int>());
+  backend_ = make_cpu_backend(isa_, *threads_, ledger);
+}
+
+void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
+  CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
+  if (options.quantize != nullptr)
+    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
+  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_,
+                                          std::move(options.progress));
+  use(*builder);
+}
+
+const Tokenizer& OpenedModel::tokenizer() const {
+  std::call_once(tokenizer_made_, [&] { tokenizer_.emplace(make_tokenizer(checkpoint_)); });
+  return *tokenizer_;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/engine/opened_model.hpp"
+#include "sirocco/formats/sentence_modules.hpp"
+#include "sirocco/pipeline/embedding_pipeline.hpp"
+
+namespace sirocco {
+
+/// A model that turns texts into vectors, ready to run, with everything that it stands on: its
+/// pooling, projections and prompts are those of the checkpoint, where it has any (GGUF's
+/// pooling_type, or sentence-transformers' modules.json). Move-only.
+class TextEmbedder {
+ public:
+  TextEmbedder(TextEmbedder&&) noexcept;
+  TextEmbedder& operator=(TextEmbedder&&) noexcept;
+  ~TextEmbedder();
+
+  const ModelInfo& info() const { return pipeline().info(); }
+  EmbeddingPipeline& pipeline() const;
+  /// Shared with an engine. The model must still outlive the engine's use of it.
+  std::shared_ptr<EmbeddingPipeline> shared_pipeline() const;
+  const Tokenizer& tokenizer() const;
+  /// By name; empty where the checkpoint has none.
+  const std::map<std::string, std::string, std::less<>>& prompts() const;
+  /// Tokens of a text, prompt included, that count at most.
+  std::int64_t most_tokens() const;
+
+  struct Tokenized {
+    std::vector<TokenId> tokens;  ///< with what the model adds around a text
+    std::size_t left_out = 0;     ///< tokens at the end of the text that don't count
+  };
+  /// `prompt` is the name of one of the model's; without one, its default. Throws InvalidArgument,
+  /// which lists the names, for another.
+  Tokenized tokenize(std::string_view text,
+                     std::optional<std::string_view> prompt = std::nullopt) const;
+
+  /// [N][width]
+  std::vector<std::vector<float>> embed(std::span<const std::string> texts,
+                                        std::optional<std::string_view> prompt = std::nullopt);
+
+ private:
+  friend TextEmbedder load_text_embedder(const std::filesystem::path&, OpenOptions,
+                                         EmbeddingPipelineOptions);
+  struct State;
+  explicit TextEmbedder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Opens a checkpoint and loads it as an embedding model. Throws what opening, the architecture,
+/// the files beside the checkpoint, the options and the memory say.
+TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions open = {},
+                                EmbeddingPipelineOptions options = {});
+
+}  // namespace sirocco
