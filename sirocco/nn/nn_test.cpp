@@ -3,12 +3,14 @@
 #include <cstring>
 #include <random>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/latent_attention.hpp"
 #include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/norms.hpp"
 #include "sirocco/nn/rotary.hpp"
+#include "sirocco/nn/wiring.hpp"
 
 namespace sirocco {
 namespace {
@@ -207,6 +209,43 @@ TEST_F(Ingredients, LatentAttentionChecksItsDimensionsOnce) {
             (CacheGeometry{.kv_heads = 1, .key_dim = 14, .value_dim = 10, .value_first = 4}));
   // Sixteen positions of 14 halves: the latent part stands there once.
   EXPECT_EQ(CacheLayout(LayerIndex(0), {need}).block_bytes(0, DType::kF16, 16), 16u * 14 * 2);
+}
+
+// A sequence whose rows see later ones is never continued, so nothing of it can be paged.
+template <class A>
+concept CanPage = requires(A a) { std::move(a).with_paged_attn({}); };
+static_assert(CanPage<CausalAttention> && CanPage<SlidingWindowAttention>);
+static_assert(!CanPage<BidirectionalAttention>);
+
+TEST_F(Ingredients, UngatedFeedForwardsCheckTheirDimensionsOnce) {
+  EXPECT_NO_THROW(Mlp(GateActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 40)));
+  EXPECT_THROW(Mlp(GateActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 39)),
+               InvalidArgument);
+}
+
+TEST_F(Ingredients, ParallelAddsWhatBothMakeOfTheSameRows) {
+  const StepRows rows{{{SequenceId(1), Position(0), 5}}, {}};
+  TransformContext context(*backend_, memory_, rows, {});
+  const LayerNorm norm(random_vector(24), random_vector(24), 1e-5f);
+  const CausalAttention mixer({.heads = 4, .kv_heads = 2, .head_dim = 8}, random_linear(32, 24),
+                              random_linear(16, 24), random_linear(16, 24), random_linear(24, 32));
+  const Mlp mlp(GateActivation::kGeluErf, random_linear(40, 24), random_linear(24, 40));
+  const WeightVector values = random_vector(5 * 24);
+  const auto upload = [&] {
+    return backend_->upload(context.held(), backend_->read(values.tensor()), {5, 24});
+  };
+  const Tensor expected = upload();
+  const Activations n = norm.forward(expected, context);
+  const Tensor mixed = mixer.mix(n, LayerIndex(0), context);
+  const Tensor fed = mlp.forward(n, context);
+  backend_->add(expected, mixed);
+  backend_->add(expected, fed);
+  const Tensor shared = upload();
+  Parallel::Of<LayerNorm>(norm).run(shared, mixer, mlp, LayerIndex(0), context);
+  EXPECT_EQ(std::memcmp(shared.as<float>(), expected.as<float>(), 5 * 24 * 4), 0);
+  const Tensor apart = upload();
+  Parallel::Of<LayerNorm>(norm, norm).run(apart, mixer, mlp, LayerIndex(0), context);
+  EXPECT_EQ(std::memcmp(apart.as<float>(), expected.as<float>(), 5 * 24 * 4), 0);
 }
 
 TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {
