@@ -154,6 +154,9 @@ LineEditor::~LineEditor() = default;
 LineEditor::Input LineEditor::read(const std::string& prompt) {
   state_->prompt = prompt;
   state_->interrupts.forget();
+  // libedit shows the prompt before it takes the terminal over. Keys typed between the two would go
+  // by the terminal's own rules, and a Ctrl-D among them would be lost.
+  el_set(state_->edit, EL_PREP_TERM, 1);
   int count = 0;
   const wchar_t* typed = el_wgets(state_->edit, &count);
   if (state_->interrupts.pressed()) {

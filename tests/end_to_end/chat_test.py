@@ -17,7 +17,7 @@ import unittest
 from program import ENVIRONMENT, HOME, MODEL, PROGRAM
 
 PROMPT = b">>> "
-LONG_ENOUGH = 300  # seconds until a test gives up
+LONG_ENOUGH = 120  # seconds until a test gives up
 
 
 class Terminal:
@@ -52,6 +52,8 @@ class Terminal:
         deadline = time.monotonic() + LONG_ENOUGH
         while self._read(deadline):
             pass
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"the program never ended; seen: {self.seen!r}")
         self.status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
         return self.status
 
@@ -160,6 +162,14 @@ class Chat(unittest.TestCase):
             self.addCleanup(again.close)
             again.read_until(PROMPT)
             again.type(command + "\n")
+            self.assertEqual(again.wait(), 0)
+
+    def test_keys_right_behind_the_prompt_are_not_lost(self):
+        for _ in range(20):
+            again = Terminal("run", "-m", MODEL)
+            self.addCleanup(again.close)
+            again.read_until(PROMPT)
+            again.type("\x04")
             self.assertEqual(again.wait(), 0)
 
     def test_history_is_kept_and_private(self):
