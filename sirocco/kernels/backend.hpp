@@ -80,6 +80,27 @@ struct StackTarget {
   Tensor out;   ///< f32 rows of N
 };
 
+enum class GateActivation : std::uint8_t {
+  kSilu,
+  kGeluTanh,
+  kGeluErf,
+  kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
+};
+
+/// Two products of one input that are joined at once, so that neither is kept:
+/// activation(input · gateᵀ (+ bias)) with (input · upᵀ (+ bias)).
+template <class Weight>
+struct GatedPair {
+  const Weight* gate;
+  Tensor gate_bias;  ///< f32 [N], for a stack [E, N], or empty
+  const Weight* up;
+  Tensor up_bias;
+  GateActivation activation;
+  Activations out;  ///< [T, N] in the forms that are wanted
+};
+using GatedTarget = GatedPair<WeightMatrix>;
+using GatedStackTarget = GatedPair<WeightStack>;
+
 /// What makes the scores of experts out of a router's logits, and weights out of scores.
 enum class RouterScoring : std::uint8_t {
   kSoftmax,          ///< over all experts
@@ -106,13 +127,6 @@ struct ExpertRows {
   Tensor places;   ///< i32 [T, k]: the grouped row of each slot
   Tensor tokens;   ///< i32 [T · k]: the token of each grouped row
   Tensor begin;    ///< i32 [E + 1]: expert e has the grouped rows [begin[e], begin[e + 1])
-};
-
-enum class GateActivation : std::uint8_t {
-  kSilu,
-  kGeluTanh,
-  kGeluErf,
-  kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
 };
 
 /// The rows of a step, as tensors of the backend. S sequences stand one after another; sequence s
@@ -221,6 +235,9 @@ class Backend {
   /// The products of a group. Every target reads `input.q8` or `input.f32`, as its weight wants.
   virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
 
+  /// `linear` of both, then `gate`, to the bit.
+  virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
+
   /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
   /// or empty, is added to the scores that choose, not to the weights. E is at most
   /// RouterSpec::kMostExperts.
@@ -231,6 +248,10 @@ class Backend {
   /// bias[e]). `begin` is that of ExpertRows.
   virtual void expert_linear(const Activations& input, const Tensor& begin,
                              std::span<const StackTarget> targets) = 0;
+
+  /// `expert_linear` of both, then `gate`, to the bit.
+  virtual void gated_expert_linear(const Activations& input, const Tensor& begin,
+                                   const GatedStackTarget& target) = 0;
 
   /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
   /// [T, D].

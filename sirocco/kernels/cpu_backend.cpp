@@ -9,8 +9,10 @@
 #include "sirocco/kernels/attention_runner.hpp"
 #include "sirocco/kernels/expert_routing.hpp"
 #include "sirocco/kernels/kernel_table.hpp"
+#include "sirocco/kernels/linear_runner.hpp"
 #include "sirocco/kernels/packed_matrix.hpp"
 #include "sirocco/kernels/q8.hpp"
+#include "sirocco/kernels/row_sink.hpp"
 #include "sirocco/platform/float_environment.hpp"
 #include "sirocco/platform/memory.hpp"
 
@@ -20,11 +22,6 @@ namespace {
 // Below this many elements of a cheap op, one thread is done before others would have begun.
 constexpr std::int64_t kWorthForking = 8192;
 constexpr std::int64_t kColumnStep = 512;  // of ops that work within a row; whole q8 blocks
-// The activations of a product are walked once a panel, so as many tokens as stay in a core's own
-// cache go together.
-constexpr std::size_t kTokenBytes = std::size_t{384} << 10;
-constexpr std::int64_t kTokenStep = 48;                      // a common multiple of the tiles
-constexpr std::size_t kStreamBytes = std::size_t{64} << 10;  // of weights, taken in one step
 
 const CpuKernels& kernels_for(Isa isa) {
   switch (isa) {
@@ -45,72 +42,14 @@ const CpuKernels& kernels_for(Isa isa) {
   return ref_kernels();
 }
 
-RowSink sink(const Activations& out) {
-  RowSink rows{};
-  if (out.f32) {
-    rows.f32 = out.f32.as<float>();
-    rows.f32_stride = out.f32.columns();
-  }
-  if (out.q8) {
-    rows.q8 = reinterpret_cast<std::byte*>(out.q8.as<std::uint8_t>());
-    rows.q8_stride = static_cast<std::size_t>(out.q8.columns());
-  }
-  return rows;
-}
-
-/// Products that wait to be run: one matrix by a range of tokens each, their panels numbered
-/// through.
-class LinearSegments {
- public:
-  struct Segment {
-    LinearTask task;
-    LinearKernel kernel;
-    std::int64_t token_begin;
-    std::int64_t token_end;
-  };
-
-  void begin() {
-    segments_.clear();
-    ends_.clear();
-    largest_panel_ = 1;
-  }
-  void add(const Segment& segment, std::int64_t panels) {
-    ends_.push_back(this->panels() + panels);
-    segments_.push_back(segment);
-    largest_panel_ = std::max(largest_panel_, segment.task.panel_stride);
-  }
-  std::int64_t panels() const { return ends_.empty() ? 0 : ends_.back(); }
-  std::size_t largest_panel() const { return largest_panel_; }
-
-  /// The panels [begin, end) of all.
-  void run(std::int64_t begin, std::int64_t end) const {
-    auto i = static_cast<std::size_t>(std::upper_bound(ends_.begin(), ends_.end(), begin) -
-                                      ends_.begin());
-    for (; begin < end; ++i) {
-      const Segment& segment = segments_[i];
-      const std::int64_t first = i == 0 ? 0 : ends_[i - 1];
-      const std::int64_t here = std::min(end, ends_[i]);
-      segment.kernel(segment.task, begin - first, here - first, segment.token_begin,
-                     segment.token_end);
-      begin = here;
-    }
-  }
-
- private:
-  std::vector<Segment> segments_;
-  std::vector<std::int64_t> ends_;  // by segment, the number of panels up to its last
-  std::size_t largest_panel_ = 1;
-};
-
-std::byte* bytes_of(const Tensor& x) {
-  return x.dtype() == DType::kU8 ? reinterpret_cast<std::byte*>(x.as<std::uint8_t>())
-                                 : reinterpret_cast<std::byte*>(x.as<float>());
-}
-
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& kernels, ThreadGroup& threads, ByteLedger* ledger)
-      : kernels_(kernels), threads_(threads), ledger_(ledger), attention_(kernels, threads) {}
+      : kernels_(kernels),
+        threads_(threads),
+        ledger_(ledger),
+        attention_(kernels, threads),
+        linear_(kernels, threads) {}
 
   std::string_view name() const override { return kernels_.name; }
 
@@ -189,7 +128,7 @@ class CpuBackend final : public Backend {
 
   void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
                 const Activations& out) override {
-    const RmsNormTask task{x.as<float>(), weight.as<float>(), x.columns(), epsilon, sink(out)};
+    const RmsNormTask task{x.as<float>(), weight.as<float>(), x.columns(), epsilon, row_sink(out)};
     for_rows(x.rows(), x.columns(), 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.rms_norm(task, begin, end); });
   }
@@ -197,38 +136,24 @@ class CpuBackend final : public Backend {
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
                   const Activations& out) override {
     const LayerNormTask task{x.as<float>(), weight.as<float>(), bias.as<float>(), x.columns(),
-                             epsilon,       sink(out)};
+                             epsilon,       row_sink(out)};
     for_rows(x.rows(), x.columns(), 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.layer_norm(task, begin, end); });
   }
 
   void quantize(const Tensor& x, const Tensor& q8) override {
-    const QuantizeTask task{x.as<float>(), x.columns(), sink({.f32 = {}, .q8 = q8})};
+    const QuantizeTask task{x.as<float>(), x.columns(), row_sink({.f32 = {}, .q8 = q8})};
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
       kernels_.quantize(task, row, begin, end);
     });
   }
 
   void linear(const Activations& input, std::span<const LinearTarget> targets) override {
-    segments_.begin();
-    std::int64_t tokens = 0;
-    std::size_t largest_row = 1;
-    for (const LinearTarget& target : targets) {
-      const Tensor& rows = input_of(input, target.weight->wants_q8());
-      tokens = rows.rows();
-      largest_row = std::max(largest_row, row_stride(rows));
-    }
-    for_token_chunks(0, tokens, largest_row, [&](std::int64_t begin, std::int64_t end) {
-      for (const LinearTarget& target : targets) {
-        const auto& weight = static_cast<const PackedMatrix&>(*target.weight);
-        const Tensor& rows = input_of(input, weight.wants_q8());
-        add_segment(weight.panels(),
-                    linear_task(weight.panels(), 0, weight.rows(), weight.columns(), rows,
-                                target.bias, target.out),
-                    begin, end);
-      }
-    });
-    run_segments();
+    linear_.linear(input, targets);
+  }
+
+  void gated_linear(const Activations& input, const GatedTarget& target) override {
+    linear_.gated_linear(input, target);
   }
 
   void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
@@ -264,48 +189,17 @@ class CpuBackend final : public Backend {
 
   void expert_linear(const Activations& input, const Tensor& begin,
                      std::span<const StackTarget> targets) override {
-    segments_.begin();
-    const auto* first = begin.as<std::int32_t>();
-    std::size_t largest_row = 1;
-    for (const StackTarget& target : targets)
-      largest_row = std::max(largest_row, row_stride(input_of(input, target.weight->wants_q8())));
-    for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
-      for_token_chunks(
-          first[e], first[e + 1], largest_row, [&](std::int64_t from, std::int64_t to) {
-            for (const StackTarget& target : targets) {
-              const auto& weight = static_cast<const PackedStack&>(*target.weight);
-              const Tensor& rows = input_of(input, weight.wants_q8());
-              const Tensor bias = target.bias ? target.bias.slice_rows(e, 1) : Tensor();
-              add_segment(weight.panels(),
-                          linear_task(weight.panels(), e, weight.rows(), weight.columns(), rows,
-                                      bias, target.out),
-                          from, to);
-            }
-          });
-    }
-    run_segments();
+    linear_.expert_linear(input, begin, targets);
+  }
+
+  void gated_expert_linear(const Activations& input, const Tensor& begin,
+                           const GatedStackTarget& target) override {
+    linear_.gated_expert_linear(input, begin, target);
   }
 
   void head_linear(const Activations& input, const StackTarget& target,
                    std::int64_t first_column) override {
-    segments_.begin();
-    const auto& weight = static_cast<const PackedStack&>(*target.weight);
-    const Tensor& rows = input_of(input, weight.wants_q8());
-    const std::int64_t heads = weight.matrices();
-    const std::int64_t tokens = rows.rows() / heads;
-    for_token_chunks(0, tokens, row_stride(rows), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t h = 0; h < heads; ++h) {
-        LinearTask task =
-            linear_task(weight.panels(), h, weight.rows(), weight.columns(), rows,
-                        target.bias ? target.bias.slice_rows(h, 1) : Tensor(), target.out);
-        task.input += static_cast<std::size_t>(h) * task.input_stride;
-        task.input_stride *= static_cast<std::size_t>(heads);
-        task.out += h * task.out_stride + first_column;
-        task.out_stride *= heads;
-        add_segment(weight.panels(), task, begin, end);
-      }
-    });
-    run_segments();
+    linear_.head_linear(input, target, first_column);
   }
 
   void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count, const Tensor& out,
@@ -333,7 +227,7 @@ class CpuBackend final : public Backend {
 
   void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
             const Activations& out) override {
-    const GateTask task{gate.as<float>(), up.as<float>(), gate.columns(), sink(out)};
+    const GateTask task{gate.as<float>(), up.as<float>(), gate.columns(), row_sink(out)};
     const auto kernel = kernels_.gate[static_cast<std::size_t>(activation)];
     for_columns(gate.rows(), gate.columns(),
                 [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
@@ -342,7 +236,7 @@ class CpuBackend final : public Backend {
   }
 
   void activate(GateActivation activation, const Tensor& x, const Activations& out) override {
-    const ActivateTask task{x.as<float>(), x.columns(), sink(out)};
+    const ActivateTask task{x.as<float>(), x.columns(), row_sink(out)};
     const auto kernel = kernels_.activate[static_cast<std::size_t>(activation)];
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
       kernel(task, row, begin, end);
@@ -406,61 +300,6 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  static const Tensor& input_of(const Activations& input, bool q8) {
-    const Tensor& rows = q8 ? input.q8 : input.f32;
-    SIROCCO_CHECK(rows);
-    return rows;
-  }
-
-  static std::size_t row_stride(const Tensor& rows) {
-    return static_cast<std::size_t>(rows.columns()) * dtype_bytes(rows.dtype());
-  }
-
-  /// body(begin, end) over as many tokens at a time as go together.
-  template <class Body>
-  static void for_token_chunks(std::int64_t begin, std::int64_t end, std::size_t row_size,
-                               Body body) {
-    const std::int64_t chunk =
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(kTokenBytes / row_size) / kTokenStep) *
-        kTokenStep;
-    for (; begin < end; begin += chunk) body(begin, std::min(end, begin + chunk));
-  }
-
-  static LinearTask linear_task(const Panels& panels, std::int64_t matrix, std::int64_t rows,
-                                std::int64_t columns, const Tensor& input, const Tensor& bias,
-                                const Tensor& out) {
-    return {
-        .panels = panels.data(matrix),
-        .panel_stride = panels.stride(),
-        .rows = rows,
-        .columns = columns,
-        .input = bytes_of(input),
-        .input_stride = row_stride(input),
-        .bias = bias ? bias.as<float>() : nullptr,
-        .out = out.as<float>(),
-        .out_stride = out.columns(),
-    };
-  }
-
-  void add_segment(const Panels& panels, const LinearTask& task, std::int64_t token_begin,
-                   std::int64_t token_end) {
-    segments_.add(
-        {task, kernels_.linear[static_cast<std::size_t>(panels.format())], token_begin, token_end},
-        panels.count());
-  }
-
-  /// Shares the panels of all segments among the threads.
-  void run_segments() {
-    const std::int64_t count = segments_.panels();
-    const std::int64_t most = count / (std::int64_t{8} * threads_.size());
-    const std::int64_t grain = std::clamp<std::int64_t>(
-        static_cast<std::int64_t>(kStreamBytes / segments_.largest_panel()), 1,
-        std::max<std::int64_t>(1, most));
-    threads_.for_ranges(count, grain, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
-      segments_.run(begin, end);
-    });
-  }
-
   static Tensor upload_as(Arena& arena, DType dtype, std::span<const std::byte> bytes,
                           const Shape& shape) {
     const Tensor tensor = arena.tensor(dtype, shape);
@@ -515,7 +354,7 @@ class CpuBackend final : public Backend {
   ThreadGroup& threads_;
   ByteLedger* ledger_;
   AttentionRunner attention_;
-  LinearSegments segments_;
+  LinearRunner linear_;
 };
 
 }  // namespace

@@ -277,6 +277,50 @@ TEST_P(Stack, ProductsAreThoseOfItsMatrices) {
   }
 }
 
+TEST_P(Stack, GatedIsTheProductsAndThenTheGate) {
+  const Format& format = *GetParam();
+  Random random(26);
+  const std::int64_t columns = format.block_elements == 1 ? 37 : 256;
+  const std::int64_t rows = 53;
+  std::vector<StoredMatrix> matrices;
+  std::vector<StoredTensor> gates, ups;
+  for (int e = 0; e < 10; ++e) matrices.emplace_back(format, rows, columns, random);
+  for (std::size_t e = 0; e < 5; ++e) {
+    gates.push_back(matrices[e].stored());
+    ups.push_back(matrices[e + 5].stored());
+  }
+  std::vector<std::int32_t> begin = {0, 3, 3, 4, 70, 91};
+  const std::int64_t count = begin.back();
+  std::vector<float> input = random_floats(random, count * columns);
+  std::vector<float> gate_bias = random_floats(random, 5 * rows);
+  std::vector<float> up_bias = random_floats(random, 5 * rows);
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa, 3);
+    const auto gate = backend->pack_stack(gates);
+    const auto up = backend->pack_stack(ups);
+    Q8Rows q8(*backend, count, columns);
+    const Activations x{tensor_of(input, {count, columns}), q8.tensor()};
+    backend->quantize(x.f32, x.q8);
+    std::vector<float> expected(static_cast<std::size_t>(count * rows));
+    std::vector<float> ups_out(expected.size()), out(expected.size());
+    backend->expert_linear(x, tensor_of(begin, {6}),
+                           std::array{StackTarget{gate.get(), tensor_of(gate_bias, {5, rows}),
+                                                  tensor_of(expected, {count, rows})},
+                                      StackTarget{up.get(), tensor_of(up_bias, {5, rows}),
+                                                  tensor_of(ups_out, {count, rows})}});
+    backend->gate(GateActivation::kClampedSwish, tensor_of(expected, {count, rows}),
+                  tensor_of(ups_out, {count, rows}), {tensor_of(expected, {count, rows}), {}});
+    backend->gated_expert_linear(x, tensor_of(begin, {6}),
+                                 {gate.get(),
+                                  tensor_of(gate_bias, {5, rows}),
+                                  up.get(),
+                                  tensor_of(up_bias, {5, rows}),
+                                  GateActivation::kClampedSwish,
+                                  {tensor_of(out, {count, rows}), {}}});
+    ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa);
+  }
+}
+
 TEST_P(Stack, HeadsHaveAMatrixEach) {
   const Format& format = *GetParam();
   Random random(25);

@@ -283,6 +283,56 @@ TEST(LinearGroup, EqualsItsProductsOneByOne) {
   }
 }
 
+// Gate and up of two formats, joined at once, in the forms that are asked for.
+TEST_P(Linear, GatedIsTheProductsAndThenTheGate) {
+  const Format& gate_format = *GetParam();
+  const Format& up_format = *find_format(FormatId::kQ8_0);
+  Random random(8);
+  const std::int64_t columns = 256;
+  for (const std::int64_t rows : {7, 32, 45, 64, 81}) {
+    const StoredMatrix gate_matrix(gate_format, rows, columns, random);
+    const StoredMatrix up_matrix(up_format, rows, columns, random);
+    std::vector<float> gate_bias = random_floats(random, rows);
+    std::vector<float> up_bias;
+    for (const Isa isa : runnable_tiers()) {
+      for (const std::int64_t tokens : {1, 6, 49, 500}) {
+        if (tokens > 49 && (isa == Isa::kRef || rows != 81)) continue;
+        std::vector<float> input = random_floats(random, tokens * columns);
+        TestBackend backend(isa, 3);
+        std::vector<float> gate = product(*backend, gate_matrix, input, gate_bias);
+        std::vector<float> up = product(*backend, up_matrix, input, up_bias);
+        std::vector<float> expected(gate.size(), NAN);
+        Q8Rows expected_q8(*backend, tokens, rows);
+        backend->gate(GateActivation::kGeluTanh, tensor_of(gate, {tokens, rows}),
+                      tensor_of(up, {tokens, rows}),
+                      {tensor_of(expected, {tokens, rows}), expected_q8.tensor()});
+
+        Q8Rows q8(*backend, tokens, columns);
+        const Activations x{tensor_of(input, {tokens, columns}), q8.tensor()};
+        backend->quantize(x.f32, x.q8);
+        const auto gate_weight = backend->pack(gate_matrix.stored());
+        const auto up_weight = backend->pack(up_matrix.stored());
+        for (const bool with_f32 : {false, true}) {
+          std::vector<float> out(gate.size(), NAN);
+          Q8Rows out_q8(*backend, tokens, rows);
+          backend->gated_linear(
+              x, {gate_weight.get(),
+                  tensor_of(gate_bias, {rows}),
+                  up_weight.get(),
+                  {},
+                  GateActivation::kGeluTanh,
+                  {with_f32 ? tensor_of(out, {tokens, rows}) : Tensor(), out_q8.tensor()}});
+          ASSERT_EQ(out_q8.bytes(), expected_q8.bytes())
+              << isa_name(isa) << ", [" << rows << "], " << tokens << " tokens";
+          if (with_f32) {
+            ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa) << ", " << rows;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(PackedWeights, AreChargedToTheLedgerAsLongAsTheyLive) {
   ThreadGroup threads(1);
   ByteLedger ledger(std::uint64_t{1} << 20);

@@ -24,21 +24,19 @@ Mlp::Mlp(GateActivation activation, Linear up, Linear down)
 }
 
 Tensor Mlp::forward(const Activations& x, TransformContext& context) const {
-  // What is activated makes room for the result, unless that is quantized.
-  const auto inner_of = [&](const Tensor& activated) -> Activations {
-    if (!down_.wants_q8()) return {.f32 = activated, .q8 = {}};
-    return make_activations(context.scratch(), context.ops(), activated.rows(), down_.inputs(),
-                            {.q8 = true});
-  };
+  Backend& ops = context.ops();
   if (gate_) {
-    const auto [gate, up] = project<2>(x, {&*gate_, &up_}, context);
-    const Activations inner = inner_of(gate);
-    context.ops().gate(activation_, gate, up, inner);
+    const Activations inner =
+        make_activations(context.scratch(), ops, rows_of(x), down_.inputs(), forms_for(down_));
+    ops.gated_linear(with_forms(x, input_forms(), context), gated(activation_, *gate_, up_, inner));
     return down_.forward(inner, context);
   }
   const Tensor up = up_.forward(x, context);
-  const Activations inner = inner_of(up);
-  context.ops().activate(activation_, up, inner);
+  // What is activated makes room for the result, unless that is quantized.
+  Activations inner{.f32 = up, .q8 = {}};
+  if (down_.wants_q8())
+    inner = make_activations(context.scratch(), ops, up.rows(), down_.inputs(), forms_for(down_));
+  ops.activate(activation_, up, inner);
   return down_.forward(inner, context);
 }
 

@@ -21,8 +21,21 @@ StackLinear::StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector
   }
 }
 
-StackTarget StackLinear::target(const Tensor& out) const {
-  return {weight_.get(), bias_ ? bias_.tensor().reshaped({matrices(), outputs()}) : Tensor(), out};
+Tensor StackLinear::bias() const {
+  return bias_ ? bias_.tensor().reshaped({matrices(), outputs()}) : Tensor();
+}
+
+StackTarget StackLinear::target(const Tensor& out) const { return {weight_.get(), bias(), out}; }
+
+GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
+                  const Activations& out) {
+  return {gate.weight_.get(), gate.bias_.tensor(), up.weight_.get(),
+          up.bias_.tensor(),  activation,          out};
+}
+
+GatedStackTarget gated(GateActivation activation, const StackLinear& gate, const StackLinear& up,
+                       const Activations& out) {
+  return {gate.weight_.get(), gate.bias(), up.weight_.get(), up.bias(), activation, out};
 }
 
 Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,

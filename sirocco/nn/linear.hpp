@@ -20,6 +20,8 @@ class Linear {
   bool wants_q8() const { return weight_->wants_q8(); }
 
   LinearTarget target(const Tensor& out) const { return {weight_.get(), bias_.tensor(), out}; }
+  friend GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
+                           const Activations& out);
 
   /// The product, f32 [T, N] in the context's scratch memory.
   Tensor forward(const Activations& x, TransformContext& context) const;
@@ -44,11 +46,21 @@ class StackLinear {
   bool wants_q8() const { return weight_->wants_q8(); }
 
   StackTarget target(const Tensor& out) const;
+  friend GatedStackTarget gated(GateActivation activation, const StackLinear& gate,
+                                const StackLinear& up, const Activations& out);
 
  private:
+  Tensor bias() const;
+
   std::shared_ptr<const WeightStack> weight_;
   WeightVector bias_;
 };
+
+/// A gate and what it is joined with, as one product.
+GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
+                  const Activations& out);
+GatedStackTarget gated(GateActivation activation, const StackLinear& gate, const StackLinear& up,
+                       const Activations& out);
 
 /// Which forms of its input a consumer reads.
 struct ActivationForms {

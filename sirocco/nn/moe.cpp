@@ -100,16 +100,8 @@ Tensor MoE::forward(const Activations& x, TransformContext& context) const {
   const ExpertRows rows = route(x, context);
   const std::int64_t pairs = rows.tokens.rows();
   const Activations input = gathered(x, rows.tokens, forms_for(gate_) | forms_for(up_), context);
-  const Tensor gate = scratch.tensor(DType::kF32, {pairs, gate_.outputs()});
-  const Tensor up = scratch.tensor(DType::kF32, {pairs, up_.outputs()});
-  ops.expert_linear(input, rows.begin, std::array{gate_.target(gate), up_.target(up)});
-
-  Activations inner;
-  if (down_.wants_q8())
-    inner = make_activations(scratch, ops, pairs, down_.inputs(), {.q8 = true});
-  else
-    inner.f32 = gate;
-  ops.gate(config_.activation, gate, up, inner);
+  const Activations inner = make_activations(scratch, ops, pairs, down_.inputs(), forms_for(down_));
+  ops.gated_expert_linear(input, rows.begin, gated(config_.activation, gate_, up_, inner));
   const Tensor down = scratch.tensor(DType::kF32, {pairs, down_.outputs()});
   ops.expert_linear(inner, rows.begin, std::array{down_.target(down)});
   ops.combine_experts(down, rows, out);

@@ -9,7 +9,8 @@ INLINE Bytes64 unpack(const std::byte* quants) {
     return bytes;
   } else {
     const Bytes64 both = load_bytes(quants + 64 * (kGroup / 2));
-    const Bytes64 low = shift_bits < kGroup % 2 == 0 ? 0 : -4 > (both)&all_bytes(0x0F);
+    constexpr int kShift = kGroup % 2 == 0 ? 0 : -4;
+    const Bytes64 low = shift_bits<kShift>(both) & all_bytes(0x0F);
     if constexpr (kBits == 5) {
       const Bytes64 high = shift_bits<4 - kGroup>(load_bytes(quants + 256));
       return low | (high & all_bytes(0x10));
@@ -171,6 +172,12 @@ INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_
     const std::byte* header = super + kTraits.super_header_bytes;
     const std::int64_t here = blocks < kTraits.blocks_per_super ? blocks : kTraits.blocks_per_super;
     for (std::int64_t i = 0; i < here; ++i) {
+      // While a panel is computed with, the next one comes in; one token alone waits for memory
+      // anyway.
+      if constexpr (kTokens > 1) {
+        for (int line = 0; line < kTraits.block_bytes(); line += 64)
+          __builtin_prefetch(header + task.panel_stride + line);
+      }
       add_block<kFormat>(super, header, x, acc);
       header += kTraits.block_bytes();
       x.first += sizeof(Q8Block);
