@@ -17,13 +17,12 @@ struct ForeignType {
   std::string_view name;
 };
 constexpr std::array kForeignTypes = {
-    ForeignType{9, "q8_1"},    ForeignType{10, "q2_k"},    ForeignType{11, "q3_k"},
-    ForeignType{13, "q5_k"},   ForeignType{15, "q8_k"},    ForeignType{16, "iq2_xxs"},
+    ForeignType{9, "q8_1"},    ForeignType{15, "q8_k"},    ForeignType{16, "iq2_xxs"},
     ForeignType{17, "iq2_xs"}, ForeignType{18, "iq3_xxs"}, ForeignType{19, "iq1_s"},
-    ForeignType{20, "iq4_nl"}, ForeignType{21, "iq3_s"},   ForeignType{22, "iq2_s"},
-    ForeignType{23, "iq4_xs"}, ForeignType{24, "i8"},      ForeignType{25, "i16"},
-    ForeignType{26, "i32"},    ForeignType{27, "i64"},     ForeignType{28, "f64"},
-    ForeignType{29, "iq1_m"},  ForeignType{34, "tq1_0"},   ForeignType{35, "tq2_0"},
+    ForeignType{21, "iq3_s"},  ForeignType{22, "iq2_s"},   ForeignType{24, "i8"},
+    ForeignType{25, "i16"},    ForeignType{26, "i32"},     ForeignType{27, "i64"},
+    ForeignType{28, "f64"},    ForeignType{29, "iq1_m"},   ForeignType{34, "tq1_0"},
+    ForeignType{35, "tq2_0"},
 };
 
 std::string known_formats() {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sirocco/quant/panel.hpp"
+
 /// What an instruction-set tier provides: range functions over plain arguments. They know neither
 /// threads nor tensors; CpuBackend splits the work and calls them. None of them throws or
 /// allocates, and none calls into a library. This header is compiled into the tiers' objects: it
@@ -160,7 +162,7 @@ constexpr std::int64_t attention_turned_floats(const CacheSlice& cache) {
   return cache.value_first < 0 ? 0 : std::int64_t{64} * ((cache.value_dim + 15) / 16 * 16);
 }
 
-inline constexpr int kPanelFormats = 11;
+inline constexpr int kPanelFormats = static_cast<int>(kPanelTraits.size());
 inline constexpr int kGateActivations = 4;
 
 struct CpuKernels {

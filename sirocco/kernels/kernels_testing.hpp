@@ -66,6 +66,26 @@ template <class T>
   return ::testing::AssertionSuccess();
 }
 
+/// Where the f16 scales of a format's blocks stand, of those that aren't encoded here.
+inline std::vector<std::size_t> scale_offsets(const Format& format) {
+  switch (format.id) {
+    case FormatId::kQ2_K:
+      return {80, 82};
+    case FormatId::kQ3_K:
+      return {108};
+    case FormatId::kQ4_K:
+    case FormatId::kQ5_K:
+      return {0, 2};
+    case FormatId::kQ6_K:
+      return {208};
+    case FormatId::kIQ4_NL:
+    case FormatId::kIQ4_XS:
+      return {0};
+    default:
+      return {};
+  }
+}
+
 /// The stored bytes of a random matrix; formats without an encoder get random bits and scales of a
 /// sensible size.
 class StoredMatrix {
@@ -82,19 +102,12 @@ class StoredMatrix {
     std::uniform_int_distribution<int> byte(0, 255);
     for (std::byte& b : bytes_) b = static_cast<std::byte>(byte(random));
     std::uniform_real_distribution<float> scale(-0.01f, 0.01f);
-    const auto set_scale = [&](std::byte* at) {
-      const std::uint16_t bits = f32_to_f16(scale(random));
-      std::memcpy(at, &bits, sizeof bits);
-    };
     for (std::size_t b = 0; b < blocks; ++b) {
       std::byte* block = bytes_.data() + b * format.block_bytes;
-      if (format.id == FormatId::kMXFP4) {
-        block[0] = static_cast<std::byte>(117 + byte(random) % 6);
-      } else if (format.id == FormatId::kQ4_K) {
-        set_scale(block);
-        set_scale(block + 2);
-      } else {
-        set_scale(block + format.block_bytes - 2);  // Q6_K
+      if (format.id == FormatId::kMXFP4) block[0] = static_cast<std::byte>(117 + byte(random) % 6);
+      for (const std::size_t at : scale_offsets(format)) {
+        const std::uint16_t bits = f32_to_f16(scale(random));
+        std::memcpy(block + at, &bits, sizeof bits);
       }
     }
   }

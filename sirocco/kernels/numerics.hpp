@@ -46,12 +46,14 @@
 ///
 /// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0. For
 ///   integer panels, block by block of 32, with a and a_s the block's quants and scale, `sum` of
-///   its quants, and isum = Σ (q - bias)·a, exact:
-///     Scale     acc = fma(float(isum), d·a_s, acc); kT4Scale with the table's values for q - bias
+///   its quants, and isum = Σ v·a, exact, over v = q - bias or a table's value; 0 and 1 are the
+///   halves of a block. By PanelScaling:
+///     Scale, PowerOfTwo  acc = fma(float(isum), d·a_s, acc), with 2^(e - 128) for d
 ///     ScaleMin  … and then acc = fma(m, a_s·float(sum), acc)
-///     U4Super   acc = fma(float(isum), (d·float(s))·a_s, acc);
-///               acc = fma(-(dmin·float(t)), a_s·float(sum), acc)
-///     U6Super   isum = s0·isum0 + s1·isum1, exact; acc = fma(float(isum), d·a_s, acc)
+///     Super     acc = fma(float(isum), (d·float(s))·a_s, acc)
+///     SuperMin  … and then acc = fma(-(dmin·float(t)), a_s·float(sum), acc)
+///     SuperHalves  isum = s0·isum0 + s1·isum1, exact; acc = fma(float(isum), d·a_s, acc)
+///     SuperHalvesMin  … and then acc = fma(float(t0·sum0 + t1·sum1), -dmin·a_s, acc)
 ///   In the end acc + bias where there is one.
 ///
 /// routing: of the scores (with their bias added, where there is one) the largest is chosen first,

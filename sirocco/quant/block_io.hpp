@@ -54,15 +54,52 @@ class PanelRows {
 // Four quants at a time, a byte each: k = 4g … 4g+3 of one row is a 32-bit word everywhere here.
 inline constexpr std::uint32_t kLowNibbles = 0x0F0F0F0Fu;
 inline constexpr std::uint32_t kLowPairs = 0x03030303u;
+inline constexpr std::uint32_t kLowBits = 0x01010101u;
 inline constexpr std::size_t kWordBytes = 4 * kPanelRows;
 
-/// Writes 32 four-bit quants of row `row`, given as eight words of one quant a byte, upper nibbles
-/// clear, into a block's 256 bytes of nibbles (panel.hpp, "u4").
-inline void store_nibbles(std::byte* quants, std::size_t row,
-                          const std::array<std::uint32_t, 8>& words) noexcept {
+/// 32 quants of one row, one a byte.
+using QuantWords = std::array<std::uint32_t, 8>;
+
+/// The quants of 16 bytes that hold k and k + 16 in their lower and their upper nibbles.
+inline QuantWords split_nibbles(const std::uint8_t* qs) noexcept {
+  const auto both = load<std::array<std::uint32_t, 4>>(qs);
+  QuantWords words;
+  for (std::size_t g = 0; g < 4; ++g) {
+    words[g] = both[g] & kLowNibbles;
+    words[g + 4] = both[g] >> 4 & kLowNibbles;
+  }
+  return words;
+}
+
+/// Bits `shift` and up of 32 bytes, as many as `mask` has in a byte.
+inline QuantWords take_bits(const std::uint8_t* bytes, std::size_t shift,
+                            std::uint32_t mask) noexcept {
+  auto words = load<QuantWords>(bytes);
+  for (std::uint32_t& word : words) word = word >> shift & mask;
+  return words;
+}
+
+/// Writes 32 four-bit quants of row `row`, upper nibbles clear, into a block's 256 bytes of nibbles
+/// (panel.hpp, "u4").
+inline void store_nibbles(std::byte* quants, std::size_t row, const QuantWords& words) noexcept {
   for (std::size_t w = 0; w < 4; ++w) {
     store(quants + w * kWordBytes + 4 * row, words[2 * w] | words[2 * w + 1] << 4);
   }
+}
+
+/// The same for two bits of each quant in 128 bytes (panel.hpp, "u2", the end of "u6").
+inline void store_pairs(std::byte* quants, std::size_t row, const QuantWords& words) noexcept {
+  for (std::size_t w = 0; w < 2; ++w) {
+    store(quants + w * kWordBytes + 4 * row,
+          words[4 * w] | words[4 * w + 1] << 2 | words[4 * w + 2] << 4 | words[4 * w + 3] << 6);
+  }
+}
+
+/// The same for one bit of each quant in 64 bytes (panel.hpp, the end of "u3" and "u5").
+inline void store_bits(std::byte* quants, std::size_t row, const QuantWords& words) noexcept {
+  std::uint32_t bits = 0;
+  for (std::size_t g = 0; g < 8; ++g) bits |= words[g] << g;
+  store(quants + 4 * row, bits);
 }
 
 }  // namespace sirocco::blocks

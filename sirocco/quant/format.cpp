@@ -4,6 +4,7 @@
 #include <array>
 
 #include "sirocco/quant/float_formats.hpp"
+#include "sirocco/quant/iq_quants.hpp"
 #include "sirocco/quant/k_quants.hpp"
 #include "sirocco/quant/legacy_quants.hpp"
 #include "sirocco/quant/mx_quants.hpp"
@@ -26,9 +27,10 @@ constexpr Format row_of() {
 }
 
 constexpr std::array kFormats = {
-    row_of<F32Block>(),  row_of<F16Block>(),  row_of<Q4_0Block>(),  row_of<Q4_1Block>(),
-    row_of<Q5_0Block>(), row_of<Q5_1Block>(), row_of<Q8_0Block>(),  row_of<Q4KBlock>(),
-    row_of<Q6KBlock>(),  row_of<Bf16Block>(), row_of<MxFp4Block>(),
+    row_of<F32Block>(),   row_of<F16Block>(),   row_of<Q4_0Block>(), row_of<Q4_1Block>(),
+    row_of<Q5_0Block>(),  row_of<Q5_1Block>(),  row_of<Q8_0Block>(), row_of<Q2KBlock>(),
+    row_of<Q3KBlock>(),   row_of<Q4KBlock>(),   row_of<Q5KBlock>(),  row_of<Q6KBlock>(),
+    row_of<Iq4NlBlock>(), row_of<Iq4XsBlock>(), row_of<Bf16Block>(), row_of<MxFp4Block>(),
 };
 static_assert(std::ranges::is_sorted(kFormats, {}, &Format::id));
 

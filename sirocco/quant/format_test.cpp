@@ -226,29 +226,68 @@ TEST(Panel, LayoutIsWhatTheHeaderSays) {
   }
 }
 
+/// A panel of 16 rows of one block, of zeros but for `byte` at `at` in row 3.
+Bytes packed_byte(FormatId id, std::size_t at, unsigned byte) {
+  const Format& format = *find_format(id);
+  Bytes rows(std::size_t{16} * format.block_bytes);
+  rows[std::size_t{3} * format.block_bytes + at] = static_cast<std::byte>(byte);
+  Bytes panel(panel_bytes(format.panel, format.block_elements));
+  format.pack(rows.data(), format.block_bytes, 16, format.block_elements, panel.data());
+  return panel;
+}
+
+/// Zeros but for `byte` at `at`.
+Bytes one_byte(std::size_t size, std::size_t at, unsigned byte) {
+  Bytes bytes(size);
+  bytes[at] = static_cast<std::byte>(byte);
+  return bytes;
+}
+
 TEST(Panel, UpperBitsLieWhereTheHeaderSays) {
   // Only the upper bits of one quant are set, in row 3.
   for (std::size_t k = 0; k < 32; ++k) {
-    Bytes q5(16 * 22);
-    q5[3 * 22 + 2 + k / 8] = static_cast<std::byte>(1u << k % 8);
-    Bytes u5(panel_bytes(PanelFormat::kU5Scale, 32));
-    find_format(FormatId::kQ5_0)->pack(q5.data(), 22, 16, 32, u5.data());
-    Bytes expected5(u5.size());
-    expected5[32 + 256 + 4 * 3 + k % 4] = static_cast<std::byte>(1u << k / 4);
-    EXPECT_EQ(u5, expected5) << k;
-
+    const std::size_t place = 4 * 3 + k % 4;
+    const std::size_t group = k / 4;
+    EXPECT_EQ(packed_byte(FormatId::kQ5_0, 2 + k / 8, 1u << k % 8),
+              one_byte(32 + 320, 32 + 256 + place, 1u << group))
+        << k;
     for (std::size_t b = 0; b < 8; ++b) {
-      Bytes q6(16 * 210);
-      q6[3 * 210 + 128 + 32 * (b / 4) + k] = static_cast<std::byte>(2u << 2 * (b % 4));
-      Bytes u6(panel_bytes(PanelFormat::kU6Super, 256));
-      find_format(FormatId::kQ6_K)->pack(q6.data(), 210, 16, 256, u6.data());
-      Bytes expected6(u6.size());
-      const std::size_t block = 32 + b * (32 + 384);
-      expected6[block + 32 + 256 + 64 * (k / 16) + 4 * 3 + k % 4] =
-          static_cast<std::byte>(2u << 2 * (k / 4 % 4));
-      EXPECT_EQ(u6, expected6) << k << ' ' << b;
+      const auto pair = 2u << 2 * (group % 4);
+      EXPECT_EQ(packed_byte(FormatId::kQ6_K, 128 + 32 * (b / 4) + k, 2u << 2 * (b % 4)),
+                one_byte(32 + 8 * 416, 32 + b * 416 + 32 + 256 + 64 * (k / 16) + place, pair))
+          << k << ' ' << b;
+      EXPECT_EQ(packed_byte(FormatId::kQ5_K, 16 + k, 1u << b),
+                one_byte(64 + 8 * 352, 64 + b * 352 + 32 + 256 + place, 1u << group))
+          << k << ' ' << b;
+      EXPECT_EQ(packed_byte(FormatId::kQ2_K, 16 + 32 * (b / 4) + k, 2u << 2 * (b % 4)),
+                one_byte(64 + 8 * 160, 64 + b * 160 + 32 + 64 * (k / 16) + place, pair))
+          << k << ' ' << b;
+      // The scales of zero bytes are -32 here.
+      Bytes u3 = packed_byte(FormatId::kQ3_K, k, 1u << b);
+      for (std::size_t block = 0; block < 8; ++block) {
+        for (std::size_t i = 0; i < 32; ++i) {
+          std::byte& scale = u3[32 + block * 224 + i];
+          EXPECT_EQ(scale, std::byte{0xE0});
+          scale = std::byte{0};
+        }
+      }
+      EXPECT_EQ(u3, one_byte(32 + 8 * 224, 32 + b * 224 + 32 + 128 + place, 1u << group))
+          << k << ' ' << b;
     }
   }
+}
+
+TEST(Panel, ScalesLieWhereTheHeaderSays) {
+  for (std::size_t b = 0; b < 8; ++b) {
+    const std::size_t u2 = 64 + b * 160;
+    EXPECT_EQ(packed_byte(FormatId::kQ2_K, 2 * b + 1, 0x5A), one_byte(64 + 8 * 160, u2 + 19, 0x5A));
+    EXPECT_EQ(packed_byte(FormatId::kQ5_K, 4 + b % 4, 0x2A),
+              one_byte(64 + 8 * 352, 64 + b % 4 * 352 + 3, 0x2A));
+    const Bytes nl4 = packed_byte(FormatId::kIQ4_XS, 4 + b / 2, 0x5u << 4 * (b % 2));
+    EXPECT_EQ(nl4[32 + b * 272 + 3], std::byte{256 + 5 - 32});
+  }
+  EXPECT_EQ(packed_byte(FormatId::kQ2_K, 83, 7), one_byte(64 + 8 * 160, 32 + 7, 7));
+  EXPECT_EQ(packed_byte(FormatId::kIQ4_NL, 1, 7), one_byte(32 + 256, 7, 7));
 }
 
 }  // namespace

@@ -6,29 +6,33 @@
 namespace sirocco {
 namespace {
 
+using blocks::kLowBits;
 using blocks::kLowNibbles;
 using blocks::kLowPairs;
 using blocks::kWordBytes;
 using blocks::load;
 using blocks::PanelRows;
 using blocks::store;
+using blocks::take_bits;
 
 constexpr std::size_t kWidth = 256;
 
-static_assert(sizeof(Q4KBlock) == 144 && sizeof(Q6KBlock) == 210);
+static_assert(sizeof(Q2KBlock) == 84 && sizeof(Q3KBlock) == 110 && sizeof(Q4KBlock) == 144 &&
+              sizeof(Q5KBlock) == 176 && sizeof(Q6KBlock) == 210);
 
-struct Q4KScales {
+/// The scales and minimums of q4_k and q5_k.
+struct ScalesAndMins {
   std::array<std::uint8_t, 8> s;
   std::array<std::uint8_t, 8> t;
 };
 
-Q4KScales unpack_scales(const std::array<std::uint8_t, 12>& packed) {
+ScalesAndMins unpack_scales(const std::array<std::uint8_t, 12>& packed) {
   const auto a = load<std::uint32_t>(packed.data());
   const auto b = load<std::uint32_t>(packed.data() + 4);
   const auto c = load<std::uint32_t>(packed.data() + 8);
   constexpr std::uint32_t kSixBits = 0x3F3F3F3Fu;
   constexpr std::uint32_t kUpperPair = 0x30303030u;
-  Q4KScales scales;
+  ScalesAndMins scales;
   store(scales.s.data(), a & kSixBits);
   store(scales.s.data() + 4, (c & kLowNibbles) | (a >> 2 & kUpperPair));
   store(scales.t.data(), b & kSixBits);
@@ -36,53 +40,154 @@ Q4KScales unpack_scales(const std::array<std::uint8_t, 12>& packed) {
   return scales;
 }
 
-}  // namespace
+std::array<std::int8_t, 16> unpack_scales(const Q3KBlock& block) {
+  std::array<std::int8_t, 16> scales;
+  for (std::size_t b = 0; b < 16; ++b) {
+    const int low = block.scales[b % 8] >> (4 * (b / 8)) & 0x0F;
+    const int high = block.scales[8 + b % 4] >> (2 * (b / 4)) & 0x03;
+    scales[b] = static_cast<std::int8_t>((low | high << 4) - 32);
+  }
+  return scales;
+}
 
-void Q4KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+template <class Block>
+constexpr bool kHasFifthBit = requires(const Block& block) { block.qh; };
+
+/// q4_k and q5_k.
+template <class Block>
+void decode_with_mins(const std::byte* encoded, std::size_t blocks, float* out) {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
-    const auto block = load<Q4KBlock>(encoded + i * sizeof(Q4KBlock));
-    const Q4KScales scales = unpack_scales(block.scales);
+    const auto block = load<Block>(encoded + i * sizeof(Block));
+    const ScalesAndMins scales = unpack_scales(block.scales);
     const float d = f16_to_f32(block.d);
     const float dmin = f16_to_f32(block.dmin);
     for (std::size_t b = 0; b < 8; ++b) {
       const float scale = d * static_cast<float>(scales.s[b]);
       const float offset = dmin * static_cast<float>(scales.t[b]);
       const std::uint8_t* const qs = block.qs.data() + 32 * (b / 2);
-      const unsigned shift = 4 * (b % 2);
       for (std::size_t k = 0; k < 32; ++k) {
-        out[32 * b + k] = scale * static_cast<float>((qs[k] >> shift) & 0x0F) - offset;
+        int q = qs[k] >> (4 * (b % 2)) & 0x0F;
+        if constexpr (kHasFifthBit<Block>) q |= (block.qh[k] >> b & 1) << 4;
+        out[32 * b + k] = scale * static_cast<float>(q) - offset;
       }
     }
   }
 }
 
-void Q4KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
-  const PanelRows<Q4KBlock> source(rows_begin, row_bytes, rows);
+template <class Block>
+void pack_with_mins(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                    std::int64_t columns, std::byte* panel) {
+  constexpr const PanelTraits& kTraits = panel_traits(Block::kPanel);
+  const PanelRows<Block> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<Q4KBlock>(source.at(r, i));
-      const Q4KScales scales = unpack_scales(block.scales);
+      const auto block = load<Block>(source.at(r, i));
+      const ScalesAndMins scales = unpack_scales(block.scales);
       store(panel + 2 * r, block.d);
       store(panel + 2 * kPanelRows + 2 * r, block.dmin);
       std::byte* to = panel + kTraits.super_header_bytes;
-      for (std::size_t c = 0; c < 4; ++c) {
-        auto words = load<std::array<std::uint32_t, 8>>(block.qs.data() + 32 * c);
-        for (std::size_t half = 0; half < 2; ++half, to += kTraits.block_bytes()) {
-          store(to + r, scales.s[2 * c + half]);
-          store(to + kPanelRows + r, scales.t[2 * c + half]);
-          std::array<std::uint32_t, 8> nibbles;
-          for (std::size_t g = 0; g < 8; ++g) {
-            nibbles[g] = words[g] & kLowNibbles;
-            words[g] >>= 4;
-          }
-          blocks::store_nibbles(to + kTraits.block_header_bytes, r, nibbles);
+      for (std::size_t b = 0; b < 8; ++b, to += kTraits.block_bytes()) {
+        store(to + r, scales.s[b]);
+        store(to + kPanelRows + r, scales.t[b]);
+        std::byte* const quants = to + kTraits.block_header_bytes;
+        blocks::store_nibbles(quants, r,
+                              take_bits(block.qs.data() + 32 * (b / 2), 4 * (b % 2), kLowNibbles));
+        if constexpr (kHasFifthBit<Block>) {
+          blocks::store_bits(quants + 4 * kWordBytes, r, take_bits(block.qh.data(), b, kLowBits));
         }
       }
     }
   }
+}
+
+}  // namespace
+
+void Q2KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
+    const auto block = load<Q2KBlock>(encoded + i * sizeof(Q2KBlock));
+    const float d = f16_to_f32(block.d);
+    const float dmin = f16_to_f32(block.dmin);
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      const int both = block.scales[k / 16];
+      const int q = block.qs[32 * (k / 128) + k % 32] >> (2 * (k / 32 % 4)) & 0x03;
+      out[k] = d * static_cast<float>(both & 0x0F) * static_cast<float>(q) -
+               dmin * static_cast<float>(both >> 4);
+    }
+  }
+}
+
+void Q2KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                    std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  const PanelRows<Q2KBlock> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kWidth;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Q2KBlock>(source.at(r, i));
+      store(panel + 2 * r, block.d);
+      store(panel + 2 * kPanelRows + 2 * r, block.dmin);
+      std::byte* to = panel + kTraits.super_header_bytes;
+      for (std::size_t b = 0; b < 8; ++b, to += kTraits.block_bytes()) {
+        store(to + r, block.scales[2 * b]);
+        store(to + kPanelRows + r, block.scales[2 * b + 1]);
+        blocks::store_pairs(to + kTraits.block_header_bytes, r,
+                            take_bits(block.qs.data() + 32 * (b / 4), 2 * (b % 4), kLowPairs));
+      }
+    }
+  }
+}
+
+void Q3KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
+    const auto block = load<Q3KBlock>(encoded + i * sizeof(Q3KBlock));
+    const auto scales = unpack_scales(block);
+    const float d = f16_to_f32(block.d);
+    for (std::size_t k = 0; k < kWidth; ++k) {
+      const int low = block.qs[32 * (k / 128) + k % 32] >> (2 * (k / 32 % 4)) & 0x03;
+      const int high = block.hmask[k % 32] >> (k / 32) & 1;
+      out[k] = d * static_cast<float>(scales[k / 16]) * static_cast<float>((low | high << 2) - 4);
+    }
+  }
+}
+
+void Q3KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                    std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  const PanelRows<Q3KBlock> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kWidth;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Q3KBlock>(source.at(r, i));
+      const auto scales = unpack_scales(block);
+      store(panel + 2 * r, block.d);
+      std::byte* to = panel + kTraits.super_header_bytes;
+      for (std::size_t b = 0; b < 8; ++b, to += kTraits.block_bytes()) {
+        store(to + r, scales[2 * b]);
+        store(to + kPanelRows + r, scales[2 * b + 1]);
+        std::byte* const quants = to + kTraits.block_header_bytes;
+        blocks::store_pairs(quants, r,
+                            take_bits(block.qs.data() + 32 * (b / 4), 2 * (b % 4), kLowPairs));
+        blocks::store_bits(quants + 2 * kWordBytes, r, take_bits(block.hmask.data(), b, kLowBits));
+      }
+    }
+  }
+}
+
+void Q4KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_with_mins<Q4KBlock>(encoded, blocks, out);
+}
+void Q4KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                    std::int64_t columns, std::byte* panel) noexcept {
+  pack_with_mins<Q4KBlock>(rows_begin, row_bytes, rows, columns, panel);
+}
+
+void Q5KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  decode_with_mins<Q5KBlock>(encoded, blocks, out);
+}
+void Q5KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                    std::int64_t columns, std::byte* panel) noexcept {
+  pack_with_mins<Q5KBlock>(rows_begin, row_bytes, rows, columns, panel);
 }
 
 void Q6KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
@@ -109,7 +214,6 @@ void Q6KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
   constexpr const PanelTraits& kTraits = panel_traits(kPanel);
   const PanelRows<Q6KBlock> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
-  using Words = std::array<std::uint32_t, 8>;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
       const auto block = load<Q6KBlock>(source.at(r, i));
@@ -120,18 +224,12 @@ void Q6KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
         const std::size_t quarter = b % 4;
         store(to + r, block.scales[2 * b]);
         store(to + kPanelRows + r, block.scales[2 * b + 1]);
-        auto low = load<Words>(block.ql.data() + 64 * half + 32 * (quarter % 2));
-        const auto high = load<Words>(block.qh.data() + 32 * half);
-        for (std::uint32_t& word : low) word = word >> (4 * (quarter / 2)) & kLowNibbles;
         std::byte* const quants = to + kTraits.block_header_bytes;
-        blocks::store_nibbles(quants, r, low);
-        for (std::size_t w = 0; w < 2; ++w) {
-          std::uint32_t pairs = 0;
-          for (std::size_t g = 0; g < 4; ++g) {
-            pairs |= (high[4 * w + g] >> (2 * quarter) & kLowPairs) << (2 * g);
-          }
-          store(quants + (4 + w) * kWordBytes + 4 * r, pairs);
-        }
+        blocks::store_nibbles(quants, r,
+                              take_bits(block.ql.data() + 64 * half + 32 * (quarter % 2),
+                                        4 * (quarter / 2), kLowNibbles));
+        blocks::store_pairs(quants + 4 * kWordBytes, r,
+                            take_bits(block.qh.data() + 32 * half, 2 * quarter, kLowPairs));
       }
     }
   }

@@ -8,8 +8,51 @@
 #include "sirocco/quant/format.hpp"
 
 /// The K formats: super-blocks of 256 elements with quantized scales
-/// (https://github.com/ggml-org/ggml, `block_q4_K`, `block_q6_K`). Decoded only.
+/// (https://github.com/ggml-org/ggml, `block_q2_K` to `block_q6_K`). Decoded only.
 namespace sirocco {
+
+/// 84 bytes. 16 blocks of 16; an element of block b is `(d * s[b]) * q - (dmin * t[b])`, with s[b]
+/// and t[b] the lower and the upper nibble of `scales[b]`.
+///
+/// Seen as two halves h of four times 32 elements, the quant of element k (0 to 31) of quarter j (0
+/// to 3) is bits 2j and 2j + 1 of `qs[32 * h + k]`.
+struct Q2KBlock {
+  static constexpr FormatId kId = FormatId::kQ2_K;
+  static constexpr std::string_view kName = "q2_k";
+  static constexpr std::uint32_t kElements = 256;
+  static constexpr PanelFormat kPanel = PanelFormat::kU2Super;
+  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
+  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                   std::int64_t columns, std::byte* panel) noexcept;
+
+  std::array<std::uint8_t, 16> scales;
+  std::array<std::uint8_t, 64> qs;
+  std::uint16_t d;     ///< f16
+  std::uint16_t dmin;  ///< f16
+};
+
+/// 110 bytes. 16 blocks of 16; an element of block b is `(d * s[b]) * (q - 4)`.
+///
+/// s[b] is a number of six bits less 32: its lower four bits are the lower (b < 8) or the upper
+/// nibble of `scales[b % 8]`, its upper two are bits 2(b / 4) and 2(b / 4) + 1 of
+/// `scales[8 + b % 4]`.
+///
+/// The lower two bits of a quant lie in `qs` as those of q2_k; the upper one of element k (0 to 31)
+/// of quarter j of half h is bit 4h + j of `hmask[k]`.
+struct Q3KBlock {
+  static constexpr FormatId kId = FormatId::kQ3_K;
+  static constexpr std::string_view kName = "q3_k";
+  static constexpr std::uint32_t kElements = 256;
+  static constexpr PanelFormat kPanel = PanelFormat::kU3Super;
+  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
+  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                   std::int64_t columns, std::byte* panel) noexcept;
+
+  std::array<std::uint8_t, 32> hmask;
+  std::array<std::uint8_t, 64> qs;
+  std::array<std::uint8_t, 12> scales;
+  std::uint16_t d;  ///< f16
+};
 
 /// 144 bytes. Eight blocks of 32; an element of block b is `(d * s[b]) * q - (dmin * t[b])`.
 ///
@@ -31,6 +74,24 @@ struct Q4KBlock {
   std::uint16_t d;     ///< f16
   std::uint16_t dmin;  ///< f16
   std::array<std::uint8_t, 12> scales;
+  std::array<std::uint8_t, 128> qs;
+};
+
+/// 176 bytes. As q4_k, with a fifth bit to each quant: that of quant k of block b is bit b of
+/// `qh[k]`.
+struct Q5KBlock {
+  static constexpr FormatId kId = FormatId::kQ5_K;
+  static constexpr std::string_view kName = "q5_k";
+  static constexpr std::uint32_t kElements = 256;
+  static constexpr PanelFormat kPanel = PanelFormat::kU5Super;
+  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
+  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                   std::int64_t columns, std::byte* panel) noexcept;
+
+  std::uint16_t d;     ///< f16
+  std::uint16_t dmin;  ///< f16
+  std::array<std::uint8_t, 12> scales;
+  std::array<std::uint8_t, 32> qh;
   std::array<std::uint8_t, 128> qs;
 };
 

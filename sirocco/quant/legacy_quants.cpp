@@ -9,7 +9,6 @@
 namespace sirocco {
 namespace {
 
-using blocks::kLowNibbles;
 using blocks::kWordBytes;
 using blocks::load;
 using blocks::PanelRows;
@@ -166,11 +165,8 @@ void pack_nibbles(const std::byte* rows_begin, std::size_t row_bytes, int rows,
       const auto block = load<Block>(source.at(r, i));
       store(panel + 2 * r, block.d);
       if constexpr (kHasMin<Block>) store(panel + kMinOffset + 2 * r, block.m);
-      const auto s = load<std::array<std::uint32_t, 4>>(block.qs.data());
       blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
-                            {s[0] & kLowNibbles, s[1] & kLowNibbles, s[2] & kLowNibbles,
-                             s[3] & kLowNibbles, s[0] >> 4 & kLowNibbles, s[1] >> 4 & kLowNibbles,
-                             s[2] >> 4 & kLowNibbles, s[3] >> 4 & kLowNibbles});
+                            blocks::split_nibbles(block.qs.data()));
       if constexpr (kHasFifthBit<Block>) {
         store(panel + kFifthBitsOffset + 4 * r,
               transpose_fifth_bits(load<std::uint32_t>(block.qh.data())));

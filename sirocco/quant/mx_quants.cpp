@@ -5,7 +5,6 @@
 namespace sirocco {
 namespace {
 
-using blocks::kLowNibbles;
 using blocks::load;
 using blocks::PanelRows;
 using blocks::store;
@@ -36,11 +35,8 @@ void MxFp4Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
     for (std::size_t r = 0; r < kPanelRows; ++r) {
       const auto block = load<MxFp4Block>(source.at(r, i));
       store(panel + r, block.e);
-      const auto s = load<std::array<std::uint32_t, 4>>(block.qs.data());
       blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
-                            {s[0] & kLowNibbles, s[1] & kLowNibbles, s[2] & kLowNibbles,
-                             s[3] & kLowNibbles, s[0] >> 4 & kLowNibbles, s[1] >> 4 & kLowNibbles,
-                             s[2] >> 4 & kLowNibbles, s[3] >> 4 & kLowNibbles});
+                            blocks::split_nibbles(block.qs.data()));
     }
   }
 }

@@ -32,6 +32,9 @@ Quants unpack_row(const std::byte* quants, std::size_t row) {
       unsigned value = 0;
       if constexpr (kBits == 8) {
         value = byte(g, b);
+      } else if constexpr (kBits <= 3) {
+        value = byte(g / 4, b) >> (2 * (g % 4)) & 3u;
+        if constexpr (kBits == 3) value |= (byte(2, b) >> g & 1u) << 2;
       } else {
         value = byte(g / 2, b) >> (4 * (g % 2)) & 0x0Fu;
       }
@@ -48,77 +51,61 @@ float f16_at(const std::byte* array, std::size_t row) {
   return f16_to_f32(load<std::uint16_t>(array + 2 * row));
 }
 
-/// d * (q - bias), or d * q + m.
-template <PanelFormat kFormat>
-void decode_simple(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
-  constexpr const PanelTraits& kTraits = panel_traits(kFormat);
-  constexpr bool kHasMin = kTraits.block_header_bytes == 4 * kPanelRows;
-  for (std::size_t k = 0; k < columns; k += kPanelBlock, panel += kTraits.block_bytes()) {
-    const Quants q = unpack_row<kTraits.bits>(panel + kTraits.block_header_bytes, row);
-    const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
-    const float d = f16_at(panel, row);
-    if constexpr (kHasMin) {
-      const float m = f16_at(panel + 2 * kPanelRows, row);
-      for (std::size_t j = 0; j < width; ++j) out[k + j] = d * static_cast<float>(q[j]) + m;
-    } else {
-      for (std::size_t j = 0; j < width; ++j) {
-        out[k + j] = d * static_cast<float>(q[j] - kTraits.bias);
-      }
-    }
+float byte_at(const std::byte* array, std::size_t row) {
+  return static_cast<float>(std::to_integer<int>(array[row]));
+}
+
+/// What the values of a half of a block are multiplied with and what is then added.
+struct Scale {
+  float scale;
+  float offset = 0.0f;
+};
+
+template <PanelScaling kScaling>
+Scale scale_of(const std::byte* super, const std::byte* block, std::size_t row, std::size_t half) {
+  constexpr std::size_t kByteArray = kPanelRows;
+  constexpr std::size_t kF16Array = 2 * kPanelRows;
+  if constexpr (kScaling == PanelScaling::kScale) {
+    return {f16_at(block, row)};
+  } else if constexpr (kScaling == PanelScaling::kPowerOfTwo) {
+    return {half_power_of_two(std::to_integer<std::uint8_t>(block[row]))};
+  } else if constexpr (kScaling == PanelScaling::kScaleMin) {
+    return {f16_at(block, row), f16_at(block + kF16Array, row)};
+  } else if constexpr (kScaling == PanelScaling::kSuper) {
+    return {f16_at(super, row) * static_cast<float>(load<std::int8_t>(block + row))};
+  } else if constexpr (kScaling == PanelScaling::kSuperHalves) {
+    const auto s = load<std::int8_t>(block + kByteArray * half + row);
+    return {f16_at(super, row) * static_cast<float>(s)};
+  } else if constexpr (kScaling == PanelScaling::kSuperMin) {
+    return {f16_at(super, row) * byte_at(block, row),
+            -(f16_at(super + kF16Array, row) * byte_at(block + kByteArray, row))};
+  } else {
+    static_assert(kScaling == PanelScaling::kSuperHalvesMin);
+    const int both = std::to_integer<int>(block[kByteArray * half + row]);
+    return {f16_at(super, row) * static_cast<float>(both & 15),
+            -(f16_at(super + kF16Array, row) * static_cast<float>(both >> 4))};
   }
 }
 
-/// Calls body(super header, block header, first k) for each block of 32.
-template <PanelFormat kFormat, class Body>
-void for_blocks(const std::byte* panel, std::size_t columns, Body body) {
-  constexpr const PanelTraits& kTraits = panel_traits(kFormat);
+template <PanelFormat kFormat>
+void decode_integers(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
   for (std::size_t k = 0; k < columns; panel += kTraits.super_bytes()) {
     const std::byte* block = panel + kTraits.super_header_bytes;
     for (int b = 0; b < kTraits.blocks_per_super && k < columns; ++b, k += kPanelBlock) {
-      body(panel, block, k);
+      const Quants q = unpack_row<kTraits.bits>(block + kTraits.block_header_bytes, row);
+      const std::array<Scale, 2> scales = {scale_of<kTraits.scaling>(panel, block, row, 0),
+                                           scale_of<kTraits.scaling>(panel, block, row, 1)};
+      const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
+      for (std::size_t j = 0; j < width; ++j) {
+        const Scale& by = scales[j / 16];
+        const int v = kTraits.table != nullptr ? kTraits.table[q[j]] : q[j] - kTraits.bias;
+        out[k + j] = by.scale * static_cast<float>(v);
+        if constexpr (kTraits.has_minimum()) out[k + j] += by.offset;
+      }
       block += kTraits.block_bytes();
     }
   }
-}
-
-void decode_t4_scale(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
-  constexpr const PanelTraits& kTraits = panel_traits(PanelFormat::kT4Scale);
-  for (std::size_t k = 0; k < columns; k += kPanelBlock, panel += kTraits.block_bytes()) {
-    const Quants q = unpack_row<kTraits.bits>(panel + kTraits.block_header_bytes, row);
-    const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
-    const float d = half_power_of_two(std::to_integer<std::uint8_t>(panel[row]));
-    for (std::size_t j = 0; j < width; ++j) out[k + j] = d * static_cast<float>(kT4Values[q[j]]);
-  }
-}
-
-void decode_u4_super(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
-  constexpr const PanelTraits& kTraits = panel_traits(PanelFormat::kU4Super);
-  for_blocks<PanelFormat::kU4Super>(
-      panel, columns, [&](const std::byte* super, const std::byte* block, std::size_t k) {
-        const Quants q = unpack_row<kTraits.bits>(block + kTraits.block_header_bytes, row);
-        const float scale =
-            f16_at(super, row) * static_cast<float>(std::to_integer<int>(block[row]));
-        const float offset = f16_at(super + 2 * kPanelRows, row) *
-                             static_cast<float>(std::to_integer<int>(block[kPanelRows + row]));
-        const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
-        for (std::size_t j = 0; j < width; ++j) {
-          out[k + j] = scale * static_cast<float>(q[j]) - offset;
-        }
-      });
-}
-
-void decode_u6_super(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
-  constexpr const PanelTraits& kTraits = panel_traits(PanelFormat::kU6Super);
-  for_blocks<PanelFormat::kU6Super>(
-      panel, columns, [&](const std::byte* super, const std::byte* block, std::size_t k) {
-        const Quants q = unpack_row<kTraits.bits>(block + kTraits.block_header_bytes, row);
-        const float d = f16_at(super, row);
-        const std::size_t width = std::min<std::size_t>(kPanelBlock, columns - k);
-        for (std::size_t j = 0; j < width; ++j) {
-          const auto s = load<std::int8_t>(block + kPanelRows * (j / 16) + row);
-          out[k + j] = d * static_cast<float>(s) * static_cast<float>(q[j] - kTraits.bias);
-        }
-      });
 }
 
 template <class Element, class Convert>
@@ -136,22 +123,32 @@ void decode_panel_row(PanelFormat format, const std::byte* panel, int row, std::
   const auto r = static_cast<std::size_t>(row);
   const auto n = static_cast<std::size_t>(columns);
   switch (format) {
+    case PanelFormat::kU2Super:
+      return decode_integers<PanelFormat::kU2Super>(panel, r, n, out);
+    case PanelFormat::kU3Super:
+      return decode_integers<PanelFormat::kU3Super>(panel, r, n, out);
     case PanelFormat::kU4Scale:
-      return decode_simple<PanelFormat::kU4Scale>(panel, r, n, out);
+      return decode_integers<PanelFormat::kU4Scale>(panel, r, n, out);
     case PanelFormat::kU4ScaleMin:
-      return decode_simple<PanelFormat::kU4ScaleMin>(panel, r, n, out);
+      return decode_integers<PanelFormat::kU4ScaleMin>(panel, r, n, out);
     case PanelFormat::kU4Super:
-      return decode_u4_super(panel, r, n, out);
+      return decode_integers<PanelFormat::kU4Super>(panel, r, n, out);
     case PanelFormat::kU5Scale:
-      return decode_simple<PanelFormat::kU5Scale>(panel, r, n, out);
+      return decode_integers<PanelFormat::kU5Scale>(panel, r, n, out);
     case PanelFormat::kU5ScaleMin:
-      return decode_simple<PanelFormat::kU5ScaleMin>(panel, r, n, out);
+      return decode_integers<PanelFormat::kU5ScaleMin>(panel, r, n, out);
+    case PanelFormat::kU5Super:
+      return decode_integers<PanelFormat::kU5Super>(panel, r, n, out);
     case PanelFormat::kU6Super:
-      return decode_u6_super(panel, r, n, out);
+      return decode_integers<PanelFormat::kU6Super>(panel, r, n, out);
     case PanelFormat::kU8Scale:
-      return decode_simple<PanelFormat::kU8Scale>(panel, r, n, out);
+      return decode_integers<PanelFormat::kU8Scale>(panel, r, n, out);
     case PanelFormat::kT4Scale:
-      return decode_t4_scale(panel, r, n, out);
+      return decode_integers<PanelFormat::kT4Scale>(panel, r, n, out);
+    case PanelFormat::kNl4Scale:
+      return decode_integers<PanelFormat::kNl4Scale>(panel, r, n, out);
+    case PanelFormat::kNl4Super:
+      return decode_integers<PanelFormat::kNl4Super>(panel, r, n, out);
     case PanelFormat::kF16:
       return decode_floats<std::uint16_t>(panel, r, n, out, f16_to_f32);
     case PanelFormat::kBF16:

@@ -26,6 +26,10 @@ int quant_at(int bits, const std::byte* quants, std::int64_t row, std::int64_t k
   const std::int64_t group = k / 4;
   const std::int64_t i = 4 * row + k % 4;
   if (bits == 8) return byte_at(quants, 64 * group + i);
+  if (bits <= 3) {
+    const int low = byte_at(quants, 64 * (group / 4) + i) >> 2 * (group % 4) & 3;
+    return bits == 2 ? low : low | (byte_at(quants, 128 + i) >> group & 1) << 2;
+  }
   const int low = byte_at(quants, 64 * (group / 2) + i) >> (group % 2 == 0 ? 0 : 4) & 15;
   if (bits == 5) return low | (byte_at(quants, 256 + i) >> group & 1) << 4;
   if (bits == 6) {
@@ -33,11 +37,6 @@ int quant_at(int bits, const std::byte* quants, std::int64_t row, std::int64_t k
     return low | high << 4;
   }
   return low;
-}
-
-float scale_at(PanelFormat format, const std::byte* header, std::int64_t row) {
-  return format == PanelFormat::kT4Scale ? half_power_of_two(byte_at(header, row))
-                                         : f16_at(header, row);
 }
 
 /// What one block adds to the accumulator of one row.
@@ -49,29 +48,42 @@ float add_block(float acc, const std::byte* super, std::int64_t block_in_super, 
       super + kTraits.super_header_bytes + block_in_super * kTraits.block_bytes();
   const std::byte* quants = header + kTraits.block_header_bytes;
   std::array<std::int32_t, 2> dots{};
-  std::int32_t sum = 0;
+  std::array<std::int32_t, 2> sums{};
   for (std::int64_t k = 0; k < kPanelBlock; ++k) {
     const std::int32_t a = x.quants[k];
     const int q = quant_at(kTraits.bits, quants, row, k);
-    dots[static_cast<std::size_t>(k / 16)] +=
-        (kFormat == PanelFormat::kT4Scale ? kT4Values[q] : q - kTraits.bias) * a;
-    sum += a;
+    const auto half = static_cast<std::size_t>(k / 16);
+    dots[half] += (kTraits.table != nullptr ? kTraits.table[q] : q - kTraits.bias) * a;
+    sums[half] += a;
   }
   const float dot = static_cast<float>(dots[0] + dots[1]);
-  const float scaled_sum = x.scale * static_cast<float>(sum);
-  if constexpr (kFormat == PanelFormat::kU4Super) {
+  const float scaled_sum = x.scale * static_cast<float>(sums[0] + sums[1]);
+  const auto signed_at = [&](std::int64_t at) {
+    return std::int32_t{static_cast<std::int8_t>(byte_at(header, at))};
+  };
+  if constexpr (kTraits.scaling == PanelScaling::kSuper) {
+    const float d = f16_at(super, row) * static_cast<float>(signed_at(row));
+    return std::fma(dot, d * x.scale, acc);
+  } else if constexpr (kTraits.scaling == PanelScaling::kSuperMin) {
     const float d = f16_at(super, row) * static_cast<float>(byte_at(header, row));
     const float m = f16_at(super + 32, row) * static_cast<float>(byte_at(header, 16 + row));
     return std::fma(-m, scaled_sum, std::fma(dot, d * x.scale, acc));
-  } else if constexpr (kFormat == PanelFormat::kU6Super) {
-    const std::int32_t s0 = static_cast<std::int8_t>(byte_at(header, row));
-    const std::int32_t s1 = static_cast<std::int8_t>(byte_at(header, 16 + row));
-    const float scaled = static_cast<float>(s0 * dots[0] + s1 * dots[1]);
-    return std::fma(scaled, f16_at(super, row) * x.scale, acc);
+  } else if constexpr (kTraits.scaling == PanelScaling::kSuperHalves) {
+    const std::int32_t isum = signed_at(row) * dots[0] + signed_at(16 + row) * dots[1];
+    return std::fma(static_cast<float>(isum), f16_at(super, row) * x.scale, acc);
+  } else if constexpr (kTraits.scaling == PanelScaling::kSuperHalvesMin) {
+    const std::int32_t st0 = byte_at(header, row);
+    const std::int32_t st1 = byte_at(header, 16 + row);
+    const std::int32_t isum = (st0 & 15) * dots[0] + (st1 & 15) * dots[1];
+    const std::int32_t msum = (st0 >> 4) * sums[0] + (st1 >> 4) * sums[1];
+    acc = std::fma(static_cast<float>(isum), f16_at(super, row) * x.scale, acc);
+    return std::fma(static_cast<float>(msum), -f16_at(super + 32, row) * x.scale, acc);
   } else {
-    acc = std::fma(dot, scale_at(kFormat, header, row) * x.scale, acc);
-    if constexpr (kTraits.block_header_bytes == 64)
-      acc = std::fma(f16_at(header + 32, row), scaled_sum, acc);
+    const float d = kTraits.scaling == PanelScaling::kPowerOfTwo
+                        ? half_power_of_two(byte_at(header, row))
+                        : f16_at(header, row);
+    acc = std::fma(dot, d * x.scale, acc);
+    if constexpr (kTraits.has_minimum()) acc = std::fma(f16_at(header + 32, row), scaled_sum, acc);
     return acc;
   }
 }
@@ -126,6 +138,10 @@ void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel
   }
 }
 
+template void linear<PanelFormat::kU2Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU3Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU4Scale>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU4ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
@@ -136,12 +152,18 @@ template void linear<PanelFormat::kU5Scale>(const LinearTask&, std::int64_t, std
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU5ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
                                                std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kU5Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                            std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU6Super>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kU8Scale>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kT4Scale>(const LinearTask&, std::int64_t, std::int64_t,
                                             std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kNl4Scale>(const LinearTask&, std::int64_t, std::int64_t,
+                                             std::int64_t, std::int64_t) noexcept;
+template void linear<PanelFormat::kNl4Super>(const LinearTask&, std::int64_t, std::int64_t,
+                                             std::int64_t, std::int64_t) noexcept;
 template void linear<PanelFormat::kF16>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
                                         std::int64_t) noexcept;
 template void linear<PanelFormat::kBF16>(const LinearTask&, std::int64_t, std::int64_t,

@@ -75,11 +75,14 @@ INLINE void repeat(const Body& body) {
 
 constexpr CpuKernels kKernels = {
     .name = SIROCCO_STRING(SIROCCO_TIER),
-    .linear = {linear<PanelFormat::kU4Scale>, linear<PanelFormat::kU4ScaleMin>,
+    .linear = {linear<PanelFormat::kU2Super>, linear<PanelFormat::kU3Super>,
+               linear<PanelFormat::kU4Scale>, linear<PanelFormat::kU4ScaleMin>,
                linear<PanelFormat::kU4Super>, linear<PanelFormat::kU5Scale>,
-               linear<PanelFormat::kU5ScaleMin>, linear<PanelFormat::kU6Super>,
-               linear<PanelFormat::kU8Scale>, linear<PanelFormat::kT4Scale>,
-               linear<PanelFormat::kF16>, linear<PanelFormat::kBF16>, linear<PanelFormat::kF32>},
+               linear<PanelFormat::kU5ScaleMin>, linear<PanelFormat::kU5Super>,
+               linear<PanelFormat::kU6Super>, linear<PanelFormat::kU8Scale>,
+               linear<PanelFormat::kT4Scale>, linear<PanelFormat::kNl4Scale>,
+               linear<PanelFormat::kNl4Super>, linear<PanelFormat::kF16>,
+               linear<PanelFormat::kBF16>, linear<PanelFormat::kF32>},
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .quantize = quantize,

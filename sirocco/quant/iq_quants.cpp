@@ -1,0 +1,82 @@
+#include "sirocco/quant/iq_quants.hpp"
+
+#include "sirocco/quant/block_io.hpp"
+#include "sirocco/quant/float16.hpp"
+
+namespace sirocco {
+namespace {
+
+using blocks::load;
+using blocks::PanelRows;
+using blocks::store;
+
+static_assert(sizeof(Iq4NlBlock) == 18 && sizeof(Iq4XsBlock) == 136);
+
+/// 32 elements out of 16 bytes of quants.
+void decode_block(const std::uint8_t* qs, float scale, float* out) {
+  for (std::size_t k = 0; k < 16; ++k) {
+    out[k] = scale * static_cast<float>(kNl4Values[qs[k] & 0x0Fu]);
+    out[k + 16] = scale * static_cast<float>(kNl4Values[qs[k] >> 4]);
+  }
+}
+
+std::int8_t scale_of(const Iq4XsBlock& block, std::size_t b) {
+  const int low = block.scales_low[b / 2] >> (4 * (b % 2)) & 0x0F;
+  const int high = block.scales_high >> (2 * b) & 0x03;
+  return static_cast<std::int8_t>((low | high << 4) - 32);
+}
+
+}  // namespace
+
+void Iq4NlBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i, out += kElements) {
+    const auto block = load<Iq4NlBlock>(encoded + i * sizeof(Iq4NlBlock));
+    decode_block(block.qs.data(), f16_to_f32(block.d), out);
+  }
+}
+
+void Iq4NlBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                      std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  const PanelRows<Iq4NlBlock> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kElements;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Iq4NlBlock>(source.at(r, i));
+      store(panel + 2 * r, block.d);
+      blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
+                            blocks::split_nibbles(block.qs.data()));
+    }
+  }
+}
+
+void Iq4XsBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i) {
+    const auto block = load<Iq4XsBlock>(encoded + i * sizeof(Iq4XsBlock));
+    const float d = f16_to_f32(block.d);
+    for (std::size_t b = 0; b < 8; ++b, out += kPanelBlock) {
+      decode_block(block.qs.data() + 16 * b, d * static_cast<float>(scale_of(block, b)), out);
+    }
+  }
+}
+
+void Iq4XsBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
+                      std::int64_t columns, std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+  const PanelRows<Iq4XsBlock> source(rows_begin, row_bytes, rows);
+  const auto count = static_cast<std::size_t>(columns) / kElements;
+  for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
+    for (std::size_t r = 0; r < kPanelRows; ++r) {
+      const auto block = load<Iq4XsBlock>(source.at(r, i));
+      store(panel + 2 * r, block.d);
+      std::byte* to = panel + kTraits.super_header_bytes;
+      for (std::size_t b = 0; b < 8; ++b, to += kTraits.block_bytes()) {
+        store(to + r, scale_of(block, b));
+        blocks::store_nibbles(to + kTraits.block_header_bytes, r,
+                              blocks::split_nibbles(block.qs.data() + 16 * b));
+      }
+    }
+  }
+}
+
+}  // namespace sirocco
