@@ -258,7 +258,7 @@ INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_
       // anyway.
       if constexpr (kTokens > 1) {
         for (int line = 0; line < kTraits.block_bytes(); line += 64)
-          __builtin_prefetch(header + task.panel_stride + line);
+          __builtin_prefetch(header + task.panel_stride + line, 0, 2);
       }
       add_block<kFormat>(super, header, x, acc);
       header += kTraits.block_bytes();
