@@ -9,7 +9,8 @@
 #include <string>
 #include <tuple>
 
-#include "sirocco/platform/cpu_features.hpp"
+#include "sirocco/kernels/kernels_testing.hpp"
+#include "tests/models/random_llama.hpp"
 #include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {
@@ -37,11 +38,12 @@ std::vector<std::vector<std::int32_t>> random_prompts(std::mt19937& random,
 }
 
 /// Each sequence by itself, whole, in one step, by one thread.
-std::vector<Rows> alone(const fs::path& path, StepRunner::Options options,
+template <class Model>
+std::vector<Rows> alone(const Model& model, StepRunner::Options options,
                         const std::vector<std::vector<std::int32_t>>& prompts) {
   options.threads = 1;
   options.sequences = kSequences;
-  StepRunner runner(path, options);
+  StepRunner runner(model, options);
   std::vector<Rows> out;
   for (int s = 0; s < kSequences; ++s)
     out.push_back(runner.step({{s, prompts[static_cast<std::size_t>(s)]}}));
@@ -49,10 +51,11 @@ std::vector<Rows> alone(const fs::path& path, StepRunner::Options options,
 }
 
 /// The same sequences in random mixtures of random chunks.
-std::vector<Rows> mixed(const fs::path& path, const StepRunner::Options& options,
+template <class Model>
+std::vector<Rows> mixed(const Model& model, const StepRunner::Options& options,
                         const std::vector<std::vector<std::int32_t>>& prompts,
                         std::mt19937& random) {
-  StepRunner runner(path, options);
+  StepRunner runner(model, options);
   std::vector<Rows> out(kSequences);
   std::vector<std::size_t> done(kSequences, 0);
   for (;;) {
@@ -130,14 +133,6 @@ TEST_P(Contract, EveryTierGivesTheBitsOfTheScalarOne) {
   expect_same_bits(expected, alone(model(name), options, prompts));
 }
 
-std::vector<Isa> runnable_tiers() {
-  std::vector<Isa> out;
-  for (const IsaTraits& tier : isa_table()) {
-    if (CpuFeatures::detect().contains(tier.required)) out.push_back(tier.isa);
-  }
-  return out;
-}
-
 INSTANTIATE_TEST_SUITE_P(
     Models, Contract,
     ::testing::Combine(
@@ -149,13 +144,47 @@ INSTANTIATE_TEST_SUITE_P(
                           "gpt-oss-wide-mxfp4", "deepseek2", "deepseek2-old", "deepseek2-wide-q8_0",
                           "deepseek3", "deepseek2-old-wide-q8_0", "gemma2", "gemma3", "gemma3-q4_0",
                           "gemma3-q8_0", "gpt2", "phi2", "phi2-wide-q8_0", "phi2-wide-q4_1"),
-        ::testing::ValuesIn(runnable_tiers())),
+        ::testing::ValuesIn(kernels_testing::runnable_tiers())),
     [](const auto& each) {
       std::string text =
           std::get<0>(each.param) + "_" + std::string(isa_name(std::get<1>(each.param)));
       std::replace(text.begin(), text.end(), '-', '_');
       return text;
     });
+
+/// Every weight format by every tier, whether or not sirocco can encode it.
+class FormatContract : public ::testing::TestWithParam<const Format*> {};
+
+TEST_P(FormatContract, LogitsOfASequenceAreItsOwnInEveryTier) {
+  std::mt19937 random(13);
+  const Checkpoint model = random_llama(*GetParam(), random);
+  StepRunner::Options options;
+  options.sequences = kSequences;
+  options.longest = 8;
+  options.kv_dtype = DType::kF16;
+  auto prompts = random_prompts(random, StepRunner(model, options).info().vocabulary);
+  for (auto& prompt : prompts) prompt.resize(std::min<std::size_t>(prompt.size(), 8));
+  const std::vector<Rows> scalar = alone(model, options, prompts);
+  for (const Isa isa : kernels_testing::runnable_tiers()) {
+    options.isa = isa;
+    options.cuts.clear();
+    expect_same_bits(scalar, alone(model, options, prompts));
+    for (int threads = 1; threads <= 3; ++threads) {
+      SCOPED_TRACE(std::string(isa_name(isa)) + ", " + std::to_string(threads) + " threads");
+      options.threads = threads;
+      options.seed = static_cast<std::uint32_t>(random());
+      if (threads > 1) options.cuts = {1};
+      expect_same_bits(scalar, mixed(model, options, prompts, random));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FormatContract, ::testing::ValuesIn([] {
+                           std::vector<const Format*> all;
+                           for (const Format& format : formats()) all.push_back(&format);
+                           return all;
+                         }()),
+                         [](const auto& each) { return std::string(each.param->name); });
 
 }  // namespace
 }  // namespace sirocco::testing

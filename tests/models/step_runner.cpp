@@ -53,11 +53,13 @@ void allocate(const CacheLayout& layout, const StepRunner::Options& o, std::mt19
 }  // namespace
 
 StepRunner::StepRunner(const std::filesystem::path& model, const Options& options)
+    : StepRunner(open_checkpoint(model), options) {}
+
+StepRunner::StepRunner(const Checkpoint& checkpoint, const Options& options)
     : options_(options),
       threads_(options.threads),
       backend_(make_cpu_backend(options.isa, threads_)),
       lengths_(static_cast<std::size_t>(options.sequences), 0) {
-  const Checkpoint checkpoint = open_checkpoint(model);
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
   if (options.quantize != nullptr)
     canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);

@@ -37,6 +37,7 @@ class StepRunner {
   };
 
   StepRunner(const std::filesystem::path& model, const Options& options);
+  StepRunner(const Checkpoint& checkpoint, const Options& options);
   ~StepRunner();
 
   const ModelInfo& info() const;
