@@ -10,6 +10,7 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/terminal_text.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/models/canonical.hpp"
 
@@ -104,7 +105,7 @@ void info(const Options& options) {
       text = fmt::format("({} elements)", value["elements"].get<std::size_t>());
     out += fmt::format("  {:42} {}\n", key, text);
   }
-  write_output(out);
+  write_output(terminal_safe(out));
 }
 
 }  // namespace

@@ -1,13 +1,18 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/input.hpp"
 
 namespace sirocco {
 namespace {
@@ -24,10 +29,46 @@ constexpr std::array kCommands = {
     Command{"embed", "Turn texts into vectors", declare_embed},
 };
 
+/// CLI11 takes a value in brackets for a list, which it cuts at its commas, and "{}" for an empty
+/// one. Words that look like that travel behind a mark, which every option takes off again.
+constexpr char kMark = '\x01';
+
+std::vector<std::string> marked(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  for (std::string& word : words) {
+    if (word.starts_with('[') || word == "{}" || word.starts_with(kMark)) word.insert(0, 1, kMark);
+  }
+  return words;
+}
+
+void take_marks_off(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    option->transform(
+        [](std::string word) { return word.starts_with(kMark) ? word.substr(1) : word; });
+  }
+}
+
 int report(const char* message, int status) {
   std::fflush(stdout);
   std::fprintf(stderr, "sirocco: %s\n", message);
   return status;
+}
+
+/// Help, the version, or what a command line lacks.
+int answer_without_command(const CLI::App& app, const CLI::ParseError& e) {
+  std::ostringstream help;
+  std::ostringstream mistake;
+  const bool wrong = app.exit(e, help, mistake) != 0;
+  std::string message = mistake.str();
+  std::erase(message, kMark);
+  std::fputs(message.c_str(), stderr);
+  if (wrong) return 2;
+  try {
+    write_output(help.str());
+    return 0;
+  } catch (const Error& failure) {
+    return report(failure.what(), error_traits(failure.kind()).exit_code);
+  }
 }
 
 }  // namespace
@@ -46,14 +87,17 @@ int run_program(int argc, char** argv) {
     CLI::App* subcommand =
         app.add_subcommand(std::string(command.name), std::string(command.summary));
     command.declare(*subcommand);
+    take_marks_off(*subcommand);
   }
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words = marked(argc, argv);
+    std::ranges::reverse(words);  // the order in which the parser takes them
+    app.parse(std::move(words));
     if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
       return report("standard output can't be written", 1);
     return 0;
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
+    return answer_without_command(app, e);
   } catch (const Error& e) {
     return report(e.what(), error_traits(e.kind()).exit_code);
   } catch (const std::bad_alloc&) {

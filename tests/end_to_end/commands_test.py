@@ -176,6 +176,12 @@ class Failures(unittest.TestCase):
         self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
         self.assertIn(b"standard output", done.stderr)
 
+    def test_help_on_a_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            done = sirocco("run", "--help", stdout=full)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+
     def test_no_partial_file(self):
         folder = HOME / "limited"
         folder.mkdir()
@@ -235,6 +241,17 @@ class Tokens(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (1, b""))
         self.assertIn(b"'WordLevel' isn't supported", done.stderr)
 
+    def test_arguments_are_text_as_they_stand(self):
+        for text in ("[a,b]", "[a, b]", "[[aa,,bb]]", "[]", "{}", "%%", "\x01[a,b]", "-5"):
+            taken = sirocco("tokenize", "-m", MODEL, "--ids", text)
+            self.assertEqual((taken.returncode, taken.stderr), (0, b""))
+            self.assertEqual(taken.stdout, sirocco("tokenize", "-m", MODEL, "--ids", stdin=text.encode()).stdout, text)
+        done = sirocco("detokenize", "-m", MODEL, "[504,", "28]")
+        self.assertEqual(done.stdout, sirocco("detokenize", "-m", MODEL, stdin=b"504 28").stdout)
+        done = sirocco("info", MODEL, "[x]")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b" [x]\n", done.stderr)
+
     def test_ids_out_of_range(self):
         for ids in ("99999999", "x", "-1", "1,,z"):
             done = sirocco("detokenize", "-m", MODEL, stdin=ids.encode())
@@ -254,6 +271,18 @@ class Others(unittest.TestCase):
         described = json.loads(sirocco("info", MODEL, "--json").stdout)
         self.assertEqual(described["architecture"], "llama")
         self.assertTrue(described["chat_template"])
+
+    def test_info_steers_no_terminal(self):
+        def text(value):
+            return struct.pack("<Q", len(value)) + value
+
+        entries = ((b"general.architecture", b"a\x1b[31m"), (b"general.name", "\u009b2J\n".encode()), (b"k\x1bk", b"\xff"))
+        file = HOME / "steering.gguf"
+        file.write_bytes(struct.pack("<4sIQQ", b"GGUF", 3, 0, len(entries)) +
+                         b"".join(text(key) + struct.pack("<I", 8) + text(value) for key, value in entries))
+        shown = sirocco("info", file).stdout
+        self.assertIn(b"a[31m\n", shown)
+        self.assertFalse(set(shown.decode()) & {"\x1b", "\x9b"}, shown)
 
     def test_chunks_change_no_bit(self):
         whole, cut = HOME / "whole.npy", HOME / "cut.npy"
