@@ -7,6 +7,7 @@
 #include "sirocco/text/jinja_ast.hpp"
 #include "sirocco/text/jinja_fault.hpp"
 #include "sirocco/text/jinja_interpreter.hpp"
+#include "sirocco/text/jinja_operators.hpp"
 #include "sirocco/text/jinja_value.hpp"
 
 namespace sirocco {
@@ -25,15 +26,23 @@ std::tm system_clock() {
   return local;
 }
 
+const jinja::List& array(const Value& value, std::string_view what) {
+  const jinja::List* list = value.as_list();
+  if (list == nullptr)
+    throw InvalidArgument("{} is no JSON array, but of type {}", what, jinja::type_name(value));
+  return *list;
+}
+
 /// The messages with the roles of the interface marked as the template's own words.
 Value with_trusted_roles(const Value& messages) {
-  const jinja::List* list = messages.as_list();
-  if (list == nullptr) return messages;
   std::vector<Value> marked;
-  marked.reserve(list->items.size());
-  for (const Value& message : list->items) {
+  for (const Value& message : array(messages, "messages").items) {
     const jinja::Dict* fields = message.as_dict();
-    const Value* role = fields == nullptr ? nullptr : fields->find("role");
+    if (fields == nullptr) {
+      throw InvalidArgument("message {} is no JSON object, but of type {}", marked.size() + 1,
+                            jinja::type_name(message));
+    }
+    const Value* role = fields->find("role");
     const jinja::Str* name = role == nullptr ? nullptr : role->as_str();
     if (name == nullptr ||
         std::find(kRoles.begin(), kRoles.end(), name->text.view()) == kRoles.end()) {
@@ -99,7 +108,9 @@ RenderedPrompt ChatTemplate::render(const ChatContext& context) const {
   std::vector<std::pair<std::string, Value>> variables;
   variables.emplace_back("messages",
                          with_trusted_roles(Value::from_json(context.messages, "messages")));
-  variables.emplace_back("tools", optional(context.tools, "tools"));
+  const Value tools = optional(context.tools, "tools");
+  if (!tools.is_none()) array(tools, "tools");
+  variables.emplace_back("tools", tools);
   variables.emplace_back("documents", optional(context.documents, "documents"));
   variables.emplace_back("add_generation_prompt", Value::boolean(context.add_generation_prompt));
   for (const auto& [name, text] : context.special_tokens) {

@@ -150,6 +150,26 @@ TEST(ChatTemplateErrors, NameTheLineAndTheReason) {
 
 class ChatTemplateLimit : public ::testing::TestWithParam<const char*> {};
 
+TEST(ChatTemplateErrors, SayWhatIsNoArrayOfMessages) {
+  const auto error_for = [](std::string messages, std::optional<std::string> tools) -> std::string {
+    ChatContext context;
+    context.messages = std::move(messages);
+    context.tools = std::move(tools);
+    try {
+      ChatTemplate("").render(context);
+    } catch (const InvalidArgument& e) {
+      return e.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(error_for("[]", "null"), "");
+  EXPECT_EQ(error_for("[{}]", "[]"), "");
+  for (const char* messages : {"{\"messages\": []}", "null", "5", "\"x\""})
+    EXPECT_THAT(error_for(messages, {}), HasSubstr("messages is no JSON array")) << messages;
+  EXPECT_THAT(error_for("[{}, 1]", {}), HasSubstr("message 2 is no JSON object"));
+  EXPECT_THAT(error_for("[]", "{}"), HasSubstr("tools is no JSON array"));
+}
+
 TEST_P(ChatTemplateLimit, EndsInAnError) {
   constexpr ChatTemplateLimits kLimits{.max_memory = std::size_t{64} << 20,
                                        .max_output = std::size_t{4} << 20,
@@ -246,8 +266,8 @@ TEST(ChatTemplateRendering, UsesNamesWhatATemplateReads) {
 }
 
 TEST(ChatTemplateRendering, SegmentsCoverTheText) {
-  const RenderedPrompt prompt =
-      ChatTemplate("a{{ messages[0] }}b{{ '' }}c").render(with_messages(R"(["x"])"));
+  const RenderedPrompt prompt = ChatTemplate("a{{ messages[0].content }}b{{ '' }}c")
+                                    .render(with_messages(R"([{"content": "x"}])"));
   EXPECT_EQ(prompt.text, "axbc");
   EXPECT_THAT(prompt.trusted,
               ::testing::ElementsAre(RenderedPrompt::Range{0, 1}, RenderedPrompt::Range{2, 4}));
