@@ -315,6 +315,20 @@ std::optional<TokenId> read_unknown(const JsonNode& model, ModelKind kind,
   return id;
 }
 
+enum class Side : std::uint8_t { kFront, kBack };
+
+/// tokenizer_config.json has the last word on whether `token` stands at the end of `tokens` that
+/// faces away from the text: files are made whose post-processor doesn't know it.
+void apply_flag(const JsonNode& config, std::string_view flag, std::optional<TokenId> token,
+                std::vector<TokenId>& tokens, Side side) {
+  const auto said = config.find(flag);
+  if (!said || !token) return;
+  const auto at = side == Side::kFront ? tokens.begin() : tokens.end();
+  const bool there = !tokens.empty() && (side == Side::kFront ? *at : *(at - 1)) == *token;
+  if (said->flag() && !there) tokens.insert(at, *token);
+  if (!said->flag() && there) tokens.erase(side == Side::kFront ? at : at - 1);
+}
+
 }  // namespace
 
 Tokenizer make_tokenizer(const TokenizerFiles& files) {
@@ -426,7 +440,7 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 
-  TextNormalizer normalizer = read_normalizer(root.find("normalizer"));
+  TextNormalizer normalizer = read_normalizer(root.find("normalizer"), config);
   std::vector<AddedTokens::Token> raw;
   std::vector<AddedTokens::Token> normalized;
   TokenizeStats stats;
@@ -447,11 +461,12 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
     normalized.push_back(std::move(entry));
   }
 
-  const auto post_processor = root.find("post_processor");
-  Surroundings around = read_post_processor(post_processor, vocabulary);
-  if (!post_processor && config) {
-    if (config->flag_or("add_bos_token", false) && special.bos) around.before = {*special.bos};
-    if (config->flag_or("add_eos_token", false) && special.eos) around.after = {*special.eos};
+  Surroundings around = read_post_processor(root.find("post_processor"), vocabulary);
+  if (config) {
+    if (named.contains("bos_token"))
+      apply_flag(*config, "add_bos_token", special.bos, around.before, Side::kFront);
+    if (named.contains("eos_token"))
+      apply_flag(*config, "add_eos_token", special.eos, around.after, Side::kBack);
   }
   special.add_bos = special.bos && !around.before.empty() && around.before.front() == *special.bos;
   special.add_eos = special.eos && !around.after.empty() && around.after.back() == *special.eos;

@@ -116,13 +116,22 @@ NormalizerStep unicode_form(const JsonNode& /*node*/) {
   return UnicodeNormalizer{F};
 }
 
-NormalizerStep bert_normalizer(const JsonNode& node) {
+/// `config` may say otherwise, by members of its own.
+NormalizerStep bert_normalizer(const JsonNode& node, const JsonNode& config) {
   BertNormalizer bert;
   bert.clean_text = node.at("clean_text").flag();
-  bert.handle_chinese_chars = node.at("handle_chinese_chars").flag();
-  bert.lowercase = node.at("lowercase").flag();
-  bert.strip_accents = node.flag_or("strip_accents", bert.lowercase);
+  bert.handle_chinese_chars =
+      config.flag_or("tokenize_chinese_chars", node.at("handle_chinese_chars").flag());
+  bert.lowercase = config.flag_or("do_lower_case", node.at("lowercase").flag());
+  bert.strip_accents =
+      config.flag_or("strip_accents", node.flag_or("strip_accents", bert.lowercase));
   return bert;
+}
+
+/// Classes that take tokenizer.json as it is.
+bool is_generic_class(const JsonNode& config) {
+  const std::string_view name = config.text_or("tokenizer_class", "");
+  return name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
 }
 
 NormalizerStep replace_normalizer(const JsonNode& node) {
@@ -136,7 +145,8 @@ NormalizerStep precompiled_normalizer(const JsonNode& node) {
 }
 
 constexpr Kind<NormalizerStep> kNormalizers[] = {
-    {"BertNormalizer", bert_normalizer},
+    {"BertNormalizer",
+     [](const JsonNode& node) -> NormalizerStep { return bert_normalizer(node, node); }},
     {"NFC", unicode_form<UnicodeForm::kNfc>},
     {"NFD", unicode_form<UnicodeForm::kNfd>},
     {"NFKC", unicode_form<UnicodeForm::kNfkc>},
@@ -379,8 +389,13 @@ Surroundings post_processor(const JsonNode& node, const Vocabulary& vocabulary, 
 
 }  // namespace
 
-TextNormalizer read_normalizer(const std::optional<JsonNode>& node) {
+TextNormalizer read_normalizer(const std::optional<JsonNode>& node,
+                               const std::optional<JsonNode>& config) {
   std::vector<NormalizerStep> steps;
+  if (node && config && node->at("type").text() == "BertNormalizer" && !is_generic_class(*config)) {
+    steps.emplace_back(bert_normalizer(*node, *config));
+    return TextNormalizer(std::move(steps));
+  }
   if (node) read_components(*node, "normalizer", "normalizers", kNormalizers, steps);
   return TextNormalizer(std::move(steps));
 }

@@ -17,7 +17,10 @@ namespace sirocco {
 // there). Each throws FormatError for a component that is not what its kind allows, and
 // UnsupportedError, naming it, for a kind that this build doesn't know.
 
-TextNormalizer read_normalizer(const std::optional<JsonNode>& node);
+/// `config` is tokenizer_config.json: what it says of BERT's normalizer counts more than the
+/// component.
+TextNormalizer read_normalizer(const std::optional<JsonNode>& node,
+                               const std::optional<JsonNode>& config = std::nullopt);
 WordSplitter read_splitter(const std::optional<JsonNode>& node);
 DecoderChain read_decoder(const std::optional<JsonNode>& node, std::string_view origin);
 

@@ -228,6 +228,45 @@ TEST(TokenizerJson, PostProcessors) {
   EXPECT_EQ(tokenizer.tokenize("ab"), ids({3}));
 }
 
+TEST(TokenizerJson, TheConfigurationHasTheLastWordOnBosAndEos) {
+  const TokenizeOptions add{.add_special = true};
+  const auto tokens = [&](const std::string& processor, const std::string& flags) {
+    const std::string roles = R"({"bos_token": "<s>", "eos_token": "</s>")";
+    return parsed(file(kLetters, R"(, "post_processor": )" + processor), roles + flags + "}")
+        .tokenize("ab", add);
+  };
+  const std::string none = R"({"type": "ByteLevel"})";
+  const std::string both = R"({"type": "BertProcessing", "sep": ["</s>", 5], "cls": ["<s>", 4]})";
+  EXPECT_EQ(tokens(none, ""), ids({3}));
+  EXPECT_EQ(tokens(none, R"(, "add_bos_token": true)"), ids({4, 3}));
+  EXPECT_EQ(tokens(none, R"(, "add_bos_token": false, "add_eos_token": true)"), ids({3, 5}));
+  EXPECT_EQ(tokens(both, R"(, "add_bos_token": true)"), ids({4, 3, 5}));
+  EXPECT_EQ(tokens(both, R"(, "add_bos_token": false)"), ids({3, 5}));
+  EXPECT_EQ(tokens(both, R"(, "add_eos_token": false)"), ids({4, 3}));
+  EXPECT_EQ(parsed(file(kLetters, R"(, "post_processor": )" + both),
+                   R"({"cls_token": "<s>", "sep_token": "</s>", "add_bos_token": false})")
+                .tokenize("ab", add),
+            ids({4, 3, 5}));
+}
+
+TEST(TokenizerJson, TheConfigurationHasTheLastWordOnBertsNormalizer) {
+  const std::string model =
+      file(R"({"type": "BPE", "vocab": {"a": 0, "A": 1, "ä": 2, "中": 3, " ": 4}, "merges": []})",
+           R"(, "normalizer": {"type": "BertNormalizer", "clean_text": true, "lowercase": true,
+                "handle_chinese_chars": true, "strip_accents": null})");
+  const auto tokens = [&](const std::string& config) {
+    return parsed(model, config).tokenize("Aä中");
+  };
+  const std::vector<TokenId> as_the_file_says = ids({0, 0, 4, 3, 4});
+  EXPECT_EQ(tokens(""), as_the_file_says);
+  EXPECT_EQ(tokens(R"({"do_lower_case": true, "strip_accents": null})"), as_the_file_says);
+  EXPECT_EQ(tokens(R"({"do_lower_case": false})"), ids({1, 2, 4, 3, 4}));
+  EXPECT_EQ(tokens(R"({"strip_accents": false})"), ids({0, 2, 4, 3, 4}));
+  EXPECT_EQ(tokens(R"({"tokenize_chinese_chars": false})"), ids({0, 0, 3}));
+  EXPECT_EQ(tokens(R"({"do_lower_case": false, "tokenizer_class": "PreTrainedTokenizerFast"})"),
+            as_the_file_says);
+}
+
 TEST(TokenizerJson, TokensWithARoleAreControlTokens) {
   const std::string generation = R"({"eos_token_id": [5, 2, 99, -1]})";
   const Tokenizer tokenizer = parsed(file(kLetters), R"({"eos_token": "</s>"})", generation);
