@@ -27,7 +27,7 @@ struct Options {
   std::optional<std::string> prompt;
   std::int64_t dimensions = 0;
   std::string pooling;
-  bool no_normalize = false;
+  std::optional<bool> normalize;
 };
 
 std::vector<std::string> lines_of(std::string_view text) {
@@ -45,7 +45,7 @@ std::vector<std::string> lines_of(std::string_view text) {
 void embed(const Options& o) {
   EmbeddingPipelineOptions options;
   options.dimensions = o.dimensions;
-  options.normalize = !o.no_normalize;
+  options.normalize = o.normalize;
   if (!o.pooling.empty()) options.pooling = parse_pooling(o.pooling);
   TextEmbedder model = load_embedder(*o.common, std::move(options));
 
@@ -93,7 +93,8 @@ void declare_embed(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--pooling", options->pooling,
                  "how rows become one vector: mean, cls or last; as the model says without");
-  app.add_flag("--no-normalize", options->no_normalize, "leave the lengths of the vectors");
+  app.add_flag("--normalize,!--no-normalize", options->normalize,
+               "make the length of each vector 1, or leave it; as the model says without");
   app.add_option("text", options->texts, "the texts; the lines of standard input without");
   app.callback([options] { embed(*options); });
 }

@@ -82,6 +82,7 @@ TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions o
   if (checkpoint.files != nullptr) state->modules = read_sentence_modules(*checkpoint.files);
   if (!options.pooling && state->modules.pooling)
     options.pooling = parse_pooling(*state->modules.pooling);
+  if (!options.normalize) options.normalize = state->modules.normalize;
   state->opened.load(std::move(open), [&](ModelBuilder& builder) {
     Backend& backend = state->opened.backend();
     Head parts = load_parts<Head>(builder, builder.all_layers());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -82,22 +83,74 @@ std::string read_pooling(const CompanionFiles& files, const std::string& folder)
   return std::string(chosen.front()->pooling);
 }
 
+/// A member that must have this value where it is there and no null: what else it may ask for isn't
+/// done.
+struct FixedMember {
+  std::string_view name;
+  std::string_view value;  ///< text as it is; true and false as in JSON; "null": nothing
+};
+/// Between which results a module stands.
+constexpr std::array kBetweenEmbeddings = {
+    FixedMember{"module_input_name", "sentence_embedding"},
+    FixedMember{"module_output_name", "sentence_embedding"},
+};
+constexpr std::array kOfDense = {FixedMember{"use_residual", "false"}};
+constexpr std::array kOfTransformer = {
+    FixedMember{"do_lower_case", "false"},
+    FixedMember{"transformer_task", "feature-extraction"},
+    FixedMember{"module_output_name", "token_embeddings"},
+    FixedMember{"processing_kwargs", "null"},
+    FixedMember{"query_length", "null"},
+    FixedMember{"document_length", "null"},
+    FixedMember{"query_expansion", "null"},
+};
+constexpr std::array kOfModel = {FixedMember{"model_type", "SentenceTransformer"}};
+
+/// A value as FixedMember has it; an object without members says nothing.
+std::string_view spelled(const JsonValue& value) {
+  if (const auto* text = value.as<std::string>()) return *text;
+  if (const auto* flag = value.as<bool>()) return *flag ? "true" : "false";
+  const auto* const object = value.as<JsonValue::Object>();
+  const bool nothing = value.as<std::nullptr_t>() != nullptr || (object && object->empty());
+  return nothing ? "null" : "given";
+}
+
+void check_fixed(const JsonFile& file, std::span<const FixedMember> members) {
+  for (const FixedMember& fixed : members) {
+    const JsonValue* const member = file.root().member(fixed.name);
+    const std::string_view said = member == nullptr ? "null" : spelled(*member);
+    if (said == "null" || said == fixed.value) continue;
+    throw UnsupportedError("{}: member {} is {}, but only {} is supported", file.origin(),
+                           sirocco::quoted(fixed.name), sirocco::quoted(said), fixed.value);
+  }
+}
+
 /// Only what says that it does nothing else than multiply.
 void check_dense(const CompanionFiles& files, const std::string& folder) {
   const JsonFile file(files, folder + "/config.json");
   if (!file)
     throw FormatError("{}: modules.json names it, but there is no such file", file.origin());
+  check_fixed(file, kBetweenEmbeddings);
+  check_fixed(file, kOfDense);
   const auto* activation = file.get<std::string>(file.root(), "activation_function");
-  if (activation == nullptr) return;
-  if (activation->substr(activation->rfind('.') + 1) != "Identity") {
+  // Where nothing is said, sentence-transformers has a hyperbolic tangent.
+  const std::string_view name = activation == nullptr ? "Tanh" : std::string_view(*activation);
+  if (name.substr(name.rfind('.') + 1) != "Identity") {
     throw UnsupportedError("{}: a Dense module with the activation {}; supported is Identity",
-                           file.origin(), sirocco::quoted(*activation));
+                           file.origin(), sirocco::quoted(name));
   }
+}
+
+/// Older versions write no file for it.
+void check_normalize(const CompanionFiles& files, const std::string& folder) {
+  if (const JsonFile file(files, folder + "/config.json"); file)
+    check_fixed(file, kBetweenEmbeddings);
 }
 
 void read_prompts(const CompanionFiles& files, SentenceModules& out) {
   const JsonFile file(files, "config_sentence_transformers.json");
   if (!file) return;
+  check_fixed(file, kOfModel);
   if (const auto* prompts = file.get<JsonValue::Object>(file.root(), "prompts")) {
     for (const JsonValue::Member& prompt : *prompts) {
       const auto* text = prompt.value.as<std::string>();
@@ -116,6 +169,18 @@ void read_prompts(const CompanionFiles& files, SentenceModules& out) {
   out.default_prompt = *name;
 }
 
+/// The tokens of a text that count: as the module says, or else the tokenizer, which writes a
+/// number beyond all bounds for "no limit".
+std::int64_t read_max_tokens(const CompanionFiles& files, const JsonFile& module) {
+  if (module) {
+    if (const auto* most = module.get<std::int64_t>(module.root(), "max_seq_length")) return *most;
+  }
+  const JsonFile tokenizer(files, "tokenizer_config.json");
+  const JsonValue* const most = tokenizer ? tokenizer.root().member("model_max_length") : nullptr;
+  const auto* const number = most == nullptr ? nullptr : most->as<std::int64_t>();
+  return number == nullptr ? 0 : *number;
+}
+
 }  // namespace
 
 SentenceModules read_sentence_modules(const CompanionFiles& files) {
@@ -124,7 +189,7 @@ SentenceModules read_sentence_modules(const CompanionFiles& files) {
   if (!modules) return out;
   const auto* list = modules.root().as<JsonValue::Array>();
   if (list == nullptr) throw FormatError("{}: an array was expected", modules.origin());
-  bool normalized = false;
+  out.normalize = false;
   for (std::size_t i = 0; i < list->size(); ++i) {
     const JsonValue& module = (*list)[i];
     const auto* type = modules.get<std::string>(module, "type");
@@ -135,11 +200,12 @@ SentenceModules read_sentence_modules(const CompanionFiles& files) {
     if (kind == "Transformer" && i == 0 && path->empty()) continue;
     if (kind == "Pooling" && i == 1) {
       out.pooling = read_pooling(files, *path);
-    } else if (kind == "Dense" && i > 1 && !normalized) {
+    } else if (kind == "Dense" && i > 1 && !*out.normalize) {
       check_dense(files, *path);
       ++out.dense;
     } else if (kind == "Normalize" && i > 1) {
-      normalized = true;
+      check_normalize(files, *path);
+      out.normalize = true;
     } else {
       throw UnsupportedError(
           "{}: module {} is {} in {}; supported is a Transformer in the folder itself, then "
@@ -148,10 +214,9 @@ SentenceModules read_sentence_modules(const CompanionFiles& files) {
     }
   }
   read_prompts(files, out);
-  if (const JsonFile config(files, "sentence_bert_config.json"); config) {
-    if (const auto* most = config.get<std::int64_t>(config.root(), "max_seq_length"))
-      out.max_tokens = *most;
-  }
+  const JsonFile transformer(files, "sentence_bert_config.json");
+  if (transformer) check_fixed(transformer, kOfTransformer);
+  out.max_tokens = read_max_tokens(files, transformer);
   return out;
 }
 

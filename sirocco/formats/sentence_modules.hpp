@@ -11,10 +11,12 @@
 namespace sirocco {
 
 /// What a folder of sentence-transformers says of how its model makes embeddings: modules.json and
-/// the files that it names, and the prompts of config_sentence_transformers.json.
+/// the files that it names, the prompts of config_sentence_transformers.json, and how long a text
+/// may be, of sentence_bert_config.json or, as newer versions have it, of tokenizer_config.json.
 struct SentenceModules {
   std::optional<std::string> pooling;  ///< "mean", "cls" or "last"
   std::size_t dense = 0;               ///< projections behind it
+  std::optional<bool> normalize;       ///< whether embeddings get a length of 1
   /// Tokens of a text that count; the rest is left out. 0: what the context holds.
   std::int64_t max_tokens = 0;
   std::map<std::string, std::string, std::less<>> prompts;  ///< by name, put before a text

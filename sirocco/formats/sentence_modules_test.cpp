@@ -10,6 +10,7 @@
 namespace sirocco {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 class FakeFiles final : public CompanionFiles {
@@ -55,6 +56,7 @@ TEST(SentenceModules, AreReadFromTheFolder) {
   const SentenceModules m = read_sentence_modules(usual());
   EXPECT_EQ(m.pooling, "last");
   EXPECT_EQ(m.dense, 1u);
+  EXPECT_EQ(m.normalize, true);
   EXPECT_EQ(m.max_tokens, 256);
   EXPECT_EQ(m.prompts.at("query"), "q: ");
   EXPECT_EQ(m.default_prompt, "query");
@@ -63,9 +65,61 @@ TEST(SentenceModules, AreReadFromTheFolder) {
   EXPECT_EQ(read_sentence_modules(newer).pooling, "cls");
 }
 
+TEST(SentenceModules, VectorsKeepTheirLengthsWhereNothingNormalizesThem) {
+  FakeFiles f = usual();
+  f.files["modules.json"] = R"([{"path": "", "type": "a.Transformer"},
+                                {"path": "1_Pooling", "type": "a.Pooling"}])";
+  EXPECT_EQ(read_sentence_modules(f).normalize, false);
+}
+
+TEST(SentenceModules, TheTokenizerSaysHowLongATextMayBeWhereTheModuleDoesnt) {
+  FakeFiles f = usual();
+  f.files["tokenizer_config.json"] = R"({"model_max_length": 128})";
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 256);
+  f.files["sentence_bert_config.json"] = R"({"transformer_task": "feature-extraction"})";
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 128);
+  f.files.erase("sentence_bert_config.json");
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 128);
+  f.files["tokenizer_config.json"] = R"({"model_max_length": 1000000000000000019884624838656})";
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 0);
+}
+
+TEST(SentenceModules, MembersThatChangeWhatIsComputedAreRefused) {
+  struct Case {
+    const char* file;
+    const char* member;
+    const char* value;
+  };
+  constexpr Case kCases[] = {
+      {"sentence_bert_config.json", "do_lower_case", "true"},
+      {"sentence_bert_config.json", "transformer_task", "\"fill-mask\""},
+      {"sentence_bert_config.json", "module_output_name", "\"sentence_embedding\""},
+      {"sentence_bert_config.json", "processing_kwargs", R"({"text": {"max_length": 8}})"},
+      {"sentence_bert_config.json", "query_length", "8"},
+      {"sentence_bert_config.json", "document_length", "8"},
+      {"sentence_bert_config.json", "query_expansion", R"({"length": 8})"},
+      {"config_sentence_transformers.json", "model_type", "\"SparseEncoder\""},
+      {"2_Dense/config.json", "use_residual", "true"},
+      {"2_Dense/config.json", "module_input_name", "\"token_embeddings\""},
+      {"3_Normalize/config.json", "module_input_name", "\"token_embeddings\""},
+  };
+  for (const Case& c : kCases) {
+    const std::string text = std::string(R"({"activation_function": "torch.nn.Identity", ")") +
+                             c.member + "\": " + c.value + "}";
+    EXPECT_THAT(refusal<UnsupportedError>(c.file, text.c_str()),
+                AllOf(HasSubstr(c.file), HasSubstr(std::string("'") + c.member + "'")));
+  }
+  FakeFiles f = usual();
+  f.files["sentence_bert_config.json"] = R"({"do_lower_case": false, "processing_kwargs": {},
+      "query_length": null, "transformer_task": "feature-extraction",
+      "module_output_name": "token_embeddings", "unpad_inputs": null})";
+  EXPECT_NO_THROW(read_sentence_modules(f));
+}
+
 TEST(SentenceModules, AreEmptyWithoutThem) {
   const SentenceModules m = read_sentence_modules(FakeFiles());
   EXPECT_FALSE(m.pooling.has_value());
+  EXPECT_FALSE(m.normalize.has_value());
   EXPECT_EQ(m.dense, 0u);
   EXPECT_TRUE(m.prompts.empty());
 }
@@ -85,6 +139,7 @@ TEST(SentenceModules, WhatIsntSupportedIsNamed) {
   EXPECT_THAT(refusal<UnsupportedError>("2_Dense/config.json",
                                         R"({"activation_function": "torch.nn.Tanh"})"),
               HasSubstr("'torch.nn.Tanh'"));
+  EXPECT_THAT(refusal<UnsupportedError>("2_Dense/config.json", "{}"), HasSubstr("'Tanh'"));
   EXPECT_THAT(refusal<UnsupportedError>("modules.json", R"([{"path": "", "type": "a.CLIPModel"}])"),
               HasSubstr("'a.CLIPModel'"));
   EXPECT_THAT(

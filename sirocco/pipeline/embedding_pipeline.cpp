@@ -149,7 +149,7 @@ Tensor EmbeddingPipeline::pooled(const Hidden& hidden, TransformContext& context
 
 void EmbeddingPipeline::finish(std::vector<float>& embedding) const {
   embedding.resize(static_cast<std::size_t>(width_));
-  if (!options_.normalize) return;
+  if (!options_.normalize.value_or(true)) return;
   double squares = 0.0;
   for (const float value : embedding) squares += double{value} * value;
   if (squares == 0.0) return;

@@ -21,7 +21,8 @@ struct EmbeddingPipelineOptions {
   int max_sequences = 256;
   int largest_step = 8192;                        ///< rows of a step
   std::optional<Pooling> pooling = std::nullopt;  ///< without: as the checkpoint says
-  bool normalize = true;                          ///< to a length of 1
+  /// To a length of 1; without: as the checkpoint says, and if that doesn't, so it is.
+  std::optional<bool> normalize = std::nullopt;
   /// Leading elements that are kept, before they are normalized (Matryoshka embeddings, Kusupati
   /// et al. 2022); 0: all.
   std::int64_t dimensions = 0;
