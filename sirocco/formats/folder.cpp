@@ -195,7 +195,7 @@ void add_modules(const FolderFiles& files, const fs::path& folder,
 }
 
 std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const fs::path& folder,
-                                                std::string_view text) {
+                                                std::string_view text, ScaleBlock block) {
   const std::string origin = files.origin(kIndex);
   const auto places = read_index(files, text);
   std::vector<std::string> names;
@@ -250,11 +250,24 @@ std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const 
         sirocco::quoted(lacking->second));
   }
   add_modules(files, folder, entries, shards);
-  return make_safetensors_weights(std::move(entries), std::move(shards), printable(folder));
+  return make_safetensors_weights(std::move(entries), std::move(shards), printable(folder), block);
 }
 
-std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const fs::path& folder) {
-  if (const auto text = files.find(kIndex)) return open_shards(files, folder, *text);
+/// What config.json says of the scales of F8_E4M3 tensors.
+ScaleBlock read_scale_block(const Metadata& metadata) {
+  constexpr std::string_view kBlock = "config.quantization_config.weight_block_size";
+  const auto* const sides = metadata.get_array<std::vector<std::int64_t>>(kBlock);
+  if (sides == nullptr) return {};
+  if (sides->size() != 2 || std::ranges::min(*sides) < 1) {
+    throw FormatError("{}: {} is [{}]; expected rows and columns", metadata.origin(),
+                      quoted(kBlock), fmt::join(*sides, ", "));
+  }
+  return {(*sides)[0], (*sides)[1]};
+}
+
+std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const fs::path& folder,
+                                                 ScaleBlock block) {
+  if (const auto text = files.find(kIndex)) return open_shards(files, folder, *text, block);
   std::error_code error;
   if (!fs::exists(folder / kWeights, error)) {
     throw NotFound("{}: no weights: neither {} nor {} is here{}", printable(folder), kWeights,
@@ -265,7 +278,7 @@ std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const
   const std::string origin = printable(opened.back().path());
   auto entries = parse_safetensors(opened.back().bytes(), origin);
   add_modules(files, folder, entries, opened);
-  return make_safetensors_weights(std::move(entries), std::move(opened), origin);
+  return make_safetensors_weights(std::move(entries), std::move(opened), origin, block);
 }
 
 }  // namespace
@@ -277,7 +290,7 @@ Checkpoint open_folder(const fs::path& folder) {
                    printable(folder), kConfig, foreign_weights(folder));
   }
   auto metadata = std::make_shared<const JsonMetadata>(read_descriptions(*files, folder));
-  auto weights = open_weights(*files, folder);
+  auto weights = open_weights(*files, folder, read_scale_block(*metadata));
   return {std::move(metadata), std::move(weights), std::move(files)};
 }
 

@@ -50,6 +50,24 @@ class Folder : public testing::Test {
   fs::path root_;
 };
 
+TEST_F(Folder, ConfigSaysWhichBlocksOfFloat8HaveOneScale) {
+  const std::string file =
+      SafetensorsTestFile()
+          .tensor<std::uint8_t>("w.weight", "F8_E4M3", "[3,2]", {56, 56, 56, 56, 56, 56})
+          .tensor<float>("w.weight_scale_inv", "F32", "[2,1]", {3, 5})
+          .bytes();
+  write("model.safetensors", file);
+  write("config.json", R"({"quantization_config": {"weight_block_size": [2, 2]}})");
+  EXPECT_EQ(open_checkpoint(path()).weights->tensors().size(), 1u);
+  write("config.json", R"({"quantization_config": {"weight_block_size": [1, 2]}})");
+  EXPECT_THAT(message<FormatError>(), HasSubstr("one a block of 1 x 2"));
+  for (const char* sides : {"[2]", "[2, 0]", "[2, 2, 2]"}) {
+    write("config.json",
+          std::string(R"({"quantization_config": {"weight_block_size": )") + sides + "}}");
+    EXPECT_THAT(message<FormatError>(), HasSubstr("weight_block_size"));
+  }
+}
+
 TEST_F(Folder, MetadataAreTheMembersOfItsFiles) {
   write("config.json", R"({"model_type": "x", "hidden_size": 64, "theta": 1e4, "none": null,
       "nested": {"flag": true, "list": [1, 2.5], "words": ["a", "b"], "empty": []},

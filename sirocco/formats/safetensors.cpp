@@ -75,8 +75,11 @@ std::string readable_types() {
 class SafetensorsWeights final : public WeightSource {
  public:
   SafetensorsWeights(std::vector<SafetensorsEntry> entries, std::vector<MappedFile> files,
-                     std::string origin)
-      : origin_(std::move(origin)), files_(std::move(files)), entries_(std::move(entries)) {
+                     std::string origin, ScaleBlock block)
+      : origin_(std::move(origin)),
+        block_(block),
+        files_(std::move(files)),
+        entries_(std::move(entries)) {
     std::vector<std::string_view> all;
     for (const SafetensorsEntry& entry : entries_) all.push_back(entry.name);
     const auto order = unique_order(all, "tensor name", origin_);
@@ -199,14 +202,15 @@ class SafetensorsWeights final : public WeightSource {
       tensors_.push_back({entry.name, find_format(plain->format), shape, entry.bytes});
       return;
     }
-    made_.push_back(
-        {std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of), origin_),
-         entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])});
+    made_.push_back({std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of),
+                                                          origin_, block_),
+                     entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])});
     tensors_.push_back(
         {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
   }
 
   std::string origin_;
+  ScaleBlock block_;
   std::vector<MappedFile> files_;
   std::vector<SafetensorsEntry> entries_;
   std::vector<Made> made_;
@@ -219,9 +223,9 @@ class SafetensorsWeights final : public WeightSource {
 
 std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
                                                              std::vector<MappedFile> files,
-                                                             std::string origin) {
+                                                             std::string origin, ScaleBlock block) {
   return std::make_shared<const SafetensorsWeights>(std::move(entries), std::move(files),
-                                                    std::move(origin));
+                                                    std::move(origin), block);
 }
 
 }  // namespace sirocco

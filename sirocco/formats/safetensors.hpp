@@ -17,7 +17,7 @@
 /// A file is validated whole before anything is handed out; from then on no byte of it can make an
 /// access leave its bounds. Tensors arrive under their own names: F32, F16 and BF16 as they lie
 /// there; F8_E4M3 with its scales (NAME_scale_inv or NAME_scale: one for all, one a row, or one a
-/// square of 128) as BF16, value times scale rounded once, made as it is read; NAME_blocks and
+/// block) as BF16, value times scale rounded once, made as it is read; NAME_blocks and
 /// NAME_scales of bytes as NAME in MXFP4; the scales themselves and the buffers that frameworks
 /// save without need (position_ids and the like) are left out.
 ///
@@ -37,9 +37,16 @@ struct SafetensorsEntry {
 std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> file,
                                                 std::string_view origin);
 
+/// The part of an F8_E4M3 matrix that has one scale, where scales are fewer than rows.
+struct ScaleBlock {
+  std::int64_t rows = 128;
+  std::int64_t columns = 128;
+};
+
 /// The tensors of entries, whose names differ. `files` holds what they point into.
 std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
                                                              std::vector<MappedFile> files,
-                                                             std::string origin);
+                                                             std::string origin,
+                                                             ScaleBlock block = {});
 
 }  // namespace sirocco

@@ -24,11 +24,12 @@ struct Opened {
   std::unique_ptr<std::byte[]> block;
   std::shared_ptr<const WeightSource> weights;
 };
-Opened open(const std::string& bytes) {
+Opened open(const std::string& bytes, ScaleBlock scales = {}) {
   Opened opened{std::make_unique<std::byte[]>(bytes.size()), {}};
   std::memcpy(opened.block.get(), bytes.data(), bytes.size());
   opened.weights = make_safetensors_weights(
-      parse_safetensors({opened.block.get(), bytes.size()}, "m.safetensors"), {}, "m.safetensors");
+      parse_safetensors({opened.block.get(), bytes.size()}, "m.safetensors"), {}, "m.safetensors",
+      scales);
   return opened;
 }
 
@@ -223,12 +224,12 @@ TEST(Float8, EveryValueIsThatOfItsBits) {
 /// A matrix of ones and its scales.
 std::vector<float> scaled(std::string_view scale_name, std::string_view shape,
                           std::string_view scale_shape, std::size_t elements,
-                          const std::vector<float>& scales) {
+                          const std::vector<float>& scales, ScaleBlock block = {}) {
   SafetensorsTestFile file;
   file.tensor<std::uint8_t>("w.weight", "F8_E4M3", shape, std::vector<std::uint8_t>(elements, 0x38))
       .tensor<float>(scale_name, "F32", scale_shape, scales)
       .tensor<float>("w.input_scale", "F32", "[]", {7});
-  const Opened opened = open(file.bytes());
+  const Opened opened = open(file.bytes(), block);
   EXPECT_EQ(opened.weights->tensors().size(), 1u);
   const StoredTensor& tensor = opened.weights->tensors()[0];
   EXPECT_EQ(tensor.format->id, FormatId::kBF16);
@@ -236,7 +237,7 @@ std::vector<float> scaled(std::string_view scale_name, std::string_view shape,
   return values_of(tensor);
 }
 
-TEST(Float8, ScalesAreForAllForARowOrForASquare) {
+TEST(Float8, ScalesAreForAllForARowOrForABlock) {
   EXPECT_THAT(scaled("w.weight_scale", "[2,2]", "[]", 4, {3}), ElementsAre(3, 3, 3, 3));
   EXPECT_THAT(scaled("w.weight_scale", "[2,2]", "[1]", 4, {3}), ElementsAre(3, 3, 3, 3));
   EXPECT_THAT(scaled("w.weight_scale", "[2,3]", "[2,1]", 6, {3, 5}), ElementsAre(3, 3, 3, 5, 5, 5));
@@ -247,6 +248,14 @@ TEST(Float8, ScalesAreForAllForARowOrForASquare) {
   for (std::size_t row = 0; row < 130; ++row) {
     for (std::size_t column = 0; column < 300; ++column) {
       ASSERT_EQ(squares[row * 300 + column], static_cast<float>(1 + row / 128 * 3 + column / 128));
+    }
+  }
+  // As many blocks as squares of 128 would be, but others.
+  const std::vector<float> blocks =
+      scaled("w.weight_scale_inv", "[150,300]", "[2,3]", 45000, {1, 2, 3, 4, 5, 6}, {90, 110});
+  for (std::size_t row = 0; row < 150; ++row) {
+    for (std::size_t column = 0; column < 300; ++column) {
+      ASSERT_EQ(blocks[row * 300 + column], static_cast<float>(1 + row / 90 * 3 + column / 110));
     }
   }
 }

@@ -14,8 +14,6 @@
 namespace sirocco {
 namespace {
 
-constexpr std::int64_t kSquare = 128;
-
 constexpr auto kValues = [] {
   std::array<float, 256> values{};
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -37,7 +35,7 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 }  // namespace
 
 ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntry* scale,
-                           std::string_view origin)
+                           std::string_view origin, ScaleBlock block)
     : bytes_(tensor.bytes), columns_(1) {
   // As in Shape: what is beyond the fourth dimension is joined with it.
   constexpr std::size_t kLastAxis = Shape::kMaxRank - 1;
@@ -68,10 +66,11 @@ ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntr
   std::int64_t stride = 1;
   for (std::size_t axis = rank; fits && axis-- > 0;) {
     const std::int64_t extent = tensor.shape[axis];
-    const std::int64_t group = shape[axis] == 1                           ? extent
-                               : shape[axis] == extent                    ? 1
-                               : shape[axis] == ceil_div(extent, kSquare) ? kSquare
-                                                                          : 0;
+    const std::int64_t side = axis + 1 == rank ? block.columns : axis + 2 == rank ? block.rows : 1;
+    const std::int64_t group = shape[axis] == 1                        ? extent
+                               : shape[axis] == extent                 ? 1
+                               : shape[axis] == ceil_div(extent, side) ? side
+                                                                       : 0;
     if (group == 0) break;
     axes_.insert(axes_.begin(), {extent, group, shape[axis] == 1 ? 0 : stride});
     stride *= shape[axis];
@@ -79,9 +78,9 @@ ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntr
   if (axes_.size() != rank) {
     throw FormatError(
         "{}: the scales {} of shape {} don't fit tensor {} of shape {}; expected one for all, one "
-        "a row or one a square of {}",
+        "a row or one a block of {} x {}",
         origin, sirocco::quoted(scale->name), shape_text(scale->shape),
-        sirocco::quoted(tensor.name), shape_text(tensor.shape), kSquare);
+        sirocco::quoted(tensor.name), shape_text(tensor.shape), block.rows, block.columns);
   }
   scales_.resize(static_cast<std::size_t>(stride));
   format->decode(scale->bytes.data(), scales_.size(), scales_.data());

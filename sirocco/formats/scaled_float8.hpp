@@ -14,11 +14,11 @@ namespace sirocco {
 class ScaledFloat8 final : public MadeRows {
  public:
   /// Without a scale, every element counts as it is. Each extent of the scale is 1, the tensor's,
-  /// or its number of squares of 128; missing ones in front count as 1, and a vector of the last
-  /// but one extent has a scale a row. Throws FormatError for other shapes, UnsupportedError for
-  /// scales that are no F32, F16 or BF16.
+  /// or, of the last two, its number of blocks; missing ones in front count as 1, and a vector of
+  /// the last but one extent has a scale a row. Throws FormatError for other shapes,
+  /// UnsupportedError for scales that are no F32, F16 or BF16.
   ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntry* scale,
-               std::string_view origin);
+               std::string_view origin, ScaleBlock block = {});
 
   void read(std::int64_t row, std::int64_t column, std::int64_t count,
             std::byte* out) const noexcept override;
