@@ -31,6 +31,13 @@ constexpr std::array kTensors = {
     TensorRule{"encoder.layer.#.intermediate.dense", "blk.#.ffn_up"},
     TensorRule{"encoder.layer.#.output.dense", "blk.#.ffn_down"},
     TensorRule{"encoder.layer.#.output.LayerNorm", "blk.#.layer_output_norm"},
+    // What the first checkpoints, converted from TensorFlow, call weights and biases of norms.
+    TensorRule{"embeddings.LayerNorm.gamma", "token_embd_norm.weight"},
+    TensorRule{"embeddings.LayerNorm.beta", "token_embd_norm.bias"},
+    TensorRule{"encoder.layer.#.attention.output.LayerNorm.gamma", "blk.#.attn_output_norm.weight"},
+    TensorRule{"encoder.layer.#.attention.output.LayerNorm.beta", "blk.#.attn_output_norm.bias"},
+    TensorRule{"encoder.layer.#.output.LayerNorm.gamma", "blk.#.layer_output_norm.weight"},
+    TensorRule{"encoder.layer.#.output.LayerNorm.beta", "blk.#.layer_output_norm.bias"},
     // What sentence-transformers may put behind the pooling.
     TensorRule{"modules.#.linear", "dense_#"},
 };

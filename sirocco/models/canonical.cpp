@@ -110,6 +110,7 @@ class CanonicalWeights {
 
  private:
   static constexpr std::string_view kHead = "output.weight";
+  static constexpr std::string_view kTable = "token_embd.weight";
 
   bool is_ignored_by_schema(std::string_view name) const {
     return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
@@ -169,6 +170,7 @@ class CanonicalWeights {
     } else if (name == kHead) {
       head_ = arranged;
     } else {
+      if (name == kTable) table_ = arranged;
       derived_->add(std::move(name), arranged);
     }
   }
@@ -245,7 +247,22 @@ class CanonicalWeights {
                                        std::make_unique<const StackedRows>(std::move(all))));
   }
 
-  /// A head that is the token table is not there twice.
+  /// Row by row, as two tensors of the same kind are stored.
+  static bool same_values(const StoredTensor& a, const StoredTensor& b) {
+    if (a.format != b.format || a.shape != b.shape) return false;
+    const std::size_t size = row_bytes(*a.format, a.columns());
+    std::vector<std::byte> left(size);
+    std::vector<std::byte> right(size);
+    for (std::int64_t row = 0; row < a.rows(); ++row) {
+      a.read_rows(row, 1, left.data());
+      b.read_rows(row, 1, right.data());
+      if (left != right) return false;
+    }
+    return true;
+  }
+
+  /// A head that is the token table is not there twice. One with values of its own counts, whatever
+  /// is said: transformers ties only what a checkpoint leaves out.
   void add_head() {
     if (!head_) {
       if (says_untied_and_has_head()) {
@@ -256,7 +273,8 @@ class CanonicalWeights {
       }
       return;
     }
-    if (!description_.said<bool>("tie_word_embeddings").value_or(schema_.tied))
+    const bool tied = description_.said<bool>("tie_word_embeddings").value_or(schema_.tied);
+    if (!tied || !table_ || !same_values(*table_, *head_))
       derived_->add(std::string(kHead), *head_);
   }
 
@@ -285,6 +303,7 @@ class CanonicalWeights {
   std::shared_ptr<DerivedWeights> derived_;
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
   std::optional<StoredTensor> head_;
+  std::optional<StoredTensor> table_;
 };
 
 /// A description that keeps what its texts point into.

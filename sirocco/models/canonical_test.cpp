@@ -215,6 +215,11 @@ TEST_F(Canonical, AHeadThatIsTheTableIsNotThereTwice) {
   EXPECT_NE(made().weights->find("output.weight"), nullptr);
   folder->values["config.tie_word_embeddings"] = true;
   EXPECT_EQ(made().weights->find("output.weight"), nullptr);
+  const StoredTensor same = weights->all.back();
+  weights->all.pop_back();
+  weights->add("lm_head.weight", {3, 2}, 7.0f);
+  EXPECT_THAT(values_of("output.weight"), ElementsAre(7, 8, 9, 10, 11, 12));
+  weights->all.back() = same;
   folder->values["config.tie_word_embeddings"] = false;
   folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
   EXPECT_NE(made().weights->find("output.weight"), nullptr);
@@ -268,13 +273,19 @@ TEST_F(FolderRotary, NothingSaidIsTheDefault) {
   EXPECT_FALSE(description.is_set("rope.dimension_count"));
 }
 
-TEST_F(FolderRotary, HalfAHeadMayTurn) {
+TEST_F(FolderRotary, HalfAHeadMayTurnWhereTheFamilyHasThat) {
+  constexpr RotaryDefaults kPartial{.part = 0.25};
   folder.values["config.partial_rotary_factor"] = 0.5;
-  set_rotary(description);
+  set_rotary(description, kPartial);
   EXPECT_EQ(description.integer("rope.dimension_count"), 32);
   folder.values["config.partial_rotary_factor"] = 1e300;
   description.unset("rope.dimension_count");
-  EXPECT_THROW(set_rotary(description), FormatError);
+  EXPECT_THROW(set_rotary(description, kPartial), FormatError);
+  folder.values["config.partial_rotary_factor"] = 0.5;
+  EXPECT_THROW(set_rotary(description), UnsupportedError);
+  folder.values["config.partial_rotary_factor"] = 1.0;
+  set_rotary(description);
+  EXPECT_FALSE(description.is_set("rope.dimension_count"));
 }
 
 TEST_F(FolderRotary, YarnKeepsWhatTheFolderSays) {

@@ -36,7 +36,10 @@ constexpr std::array kV2Rules =
 constexpr std::array kV3Rules = joined(kRules, std::array{ConfigRule{"scoring_func", {"sigmoid"}},
                                                           ConfigRule{"topk_method", {"noaux_tc"}}});
 constexpr std::array kV3Keys =
-    joined(kKeys, std::array{ConfigKey{"expert_weights_norm", "norm_topk_prob"}});
+    joined(kKeys, std::array{ConfigKey{"expert_weights_norm", "norm_topk_prob"},
+                             ConfigKey{"expert_weights_scale", "routed_scaling_factor", {}, 2.5},
+                             ConfigKey{"expert_group_count", "n_group", {}, 8},
+                             ConfigKey{"expert_group_used_count", "topk_group", {}, 4}});
 constexpr std::array kTensors =
     joined(kDecoderTensors, kPreNormTensors, kGatedMlpTensors, kExpertTensors, kFusedExpertTensors,
            std::array{

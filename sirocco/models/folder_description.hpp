@@ -71,11 +71,12 @@ FolderDescription describe_folder(const Metadata& folder, const FolderSchema& sc
 struct RotaryDefaults {
   std::string_view group = {};  ///< the kind of layers, where kinds differ ("full_attention")
   double base = 10000.0;        ///< of the frequencies
-  double part = 1.0;            ///< of a head that is rotated
+  double part = 1.0;            ///< of a head that is rotated; 1: no other part will do
 };
 
 /// Sets the keys of rotary encoding from "rope_parameters", or "rope_theta" and "rope_scaling".
-/// Throws UnsupportedError for a scaling that isn't known.
+/// Throws UnsupportedError for a scaling that isn't known, and for heads that rotate in part where
+/// the family's don't.
 void set_rotary(FolderDescription& d, const RotaryDefaults& defaults = {});
 
 }  // namespace sirocco

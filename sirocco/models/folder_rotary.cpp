@@ -137,6 +137,10 @@ void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
     dims = d.integer("rope.dimension_count");
   } else if (const double part = places.number_or("partial_rotary_factor", defaults.part);
              part != 1.0) {
+    if (defaults.part == 1.0) {
+      throw UnsupportedError("{}: {} is {}, but heads of this architecture rotate as a whole",
+                             d.origin(), quoted(places.find("partial_rotary_factor")), part);
+    }
     dims = whole(d, "partial_rotary_factor", static_cast<double>(dims) * part);
     d.set("rope.dimension_count", dims);
   }

@@ -20,11 +20,11 @@ constexpr std::array kCommonKeys = {
     ConfigKey{"attention.layer_norm_rms_epsilon", "rms_norm_eps", {}, 1e-6},
     ConfigKey{"attention.sliding_window", "sliding_window", {}, 4096},
     ConfigKey{"final_logit_softcapping", "final_logit_softcapping"},
-    ConfigKey{"attn_logit_softcapping", "attn_logit_softcapping"},
     ConfigKey{"vocab_size", "vocab_size"},
 };
-constexpr std::array kGemma2Keys = joined(
-    kCommonKeys, std::array{ConfigKey{"context_length", "max_position_embeddings", {}, 8192}});
+constexpr std::array kGemma2Keys =
+    joined(kCommonKeys, std::array{ConfigKey{"context_length", "max_position_embeddings", {}, 8192},
+                                   ConfigKey{"attn_logit_softcapping", "attn_logit_softcapping"}});
 constexpr std::array kGemma3Keys = joined(
     kCommonKeys, std::array{ConfigKey{"context_length", "max_position_embeddings", {}, 131072},
                             ConfigKey{"rope.freq_base_swa", "rope_local_base_freq", {}, 10000}});
@@ -32,6 +32,11 @@ constexpr std::array kRules = {
     ConfigRule{"hidden_activation", {"gelu_pytorch_tanh"}},
     ConfigRule{"attention_bias", {"false"}},
 };
+constexpr std::array kGemma2Rules =
+    joined(kRules, std::array{ConfigRule{"use_bidirectional_attention", {"false"}}});
+constexpr std::array kGemma3Rules = joined(
+    kRules, std::array{ConfigRule{"attn_logit_softcapping", {"none"}},
+                       ConfigRule{"rope_parameters.sliding_attention.rope_type", {"default"}}});
 constexpr std::array kTensors = joined(
     kAttentionTensors, kGatedMlpTensors,
     std::array{
@@ -89,11 +94,10 @@ void set_windows(FolderDescription& d) {
 
 void finish(FolderDescription& d) {
   set_windows(d);
-  if (d.says("query_pre_attn_scalar")) {
-    // In the operations of the builder, which knows it of files that don't say it.
-    const auto scalar = static_cast<float>(d.number("query_pre_attn_scalar"));
-    d.set("attention.scale", static_cast<double>(1.0f / std::sqrt(scalar)));
-  }
+  // In the operations of the builder, which knows it of files that don't say it.
+  constexpr std::string_view kScalar = "query_pre_attn_scalar";
+  const float scalar = d.says(kScalar) ? static_cast<float>(d.number(kScalar)) : 256.0f;
+  d.set("attention.scale", static_cast<double>(1.0f / std::sqrt(scalar)));
 }
 
 void finish_gemma2(FolderDescription& d) {
@@ -122,7 +126,7 @@ constexpr FolderSchema kGemma2Folder = {.architecture = "gemma2",
                                         .model_types = kGemma2Types,
                                         .classes = kGemma2Classes,
                                         .keys = kGemma2Keys,
-                                        .rules = kRules,
+                                        .rules = kGemma2Rules,
                                         .tensors = kTensors,
                                         .tied = true,
                                         .finish = finish_gemma2};
@@ -131,7 +135,7 @@ constexpr FolderSchema kGemma3Folder = {
     .model_types = kGemma3Types,
     .classes = kGemma3Classes,
     .keys = kGemma3Keys,
-    .rules = kRules,
+    .rules = kGemma3Rules,
     .tensors = kTensors,
     .tied = true,
     .applies = [](const FolderDescription& d) { return !sees_both_sides(d); },
@@ -140,7 +144,7 @@ constexpr FolderSchema kEmbeddingGemmaFolder = {.architecture = "gemma-embedding
                                                 .model_types = kEmbeddingTypes,
                                                 .classes = kEmbeddingClasses,
                                                 .keys = kGemma3Keys,
-                                                .rules = kRules,
+                                                .rules = kGemma3Rules,
                                                 .tensors = kEmbeddingTensors,
                                                 .tied = true,
                                                 .applies = sees_both_sides,

@@ -21,7 +21,8 @@ extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 
-extern const FolderSchema kLlamaFolder;  ///< Mistral's too
+extern const FolderSchema kLlamaFolder;
+extern const FolderSchema kMistralFolder;
 extern const FolderSchema kMixtralFolder;
 std::unique_ptr<ModelBuilder> make_llama_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,

@@ -4,13 +4,14 @@
 namespace sirocco {
 namespace {
 
-constexpr std::array kKeys =
+// Llama's own files may speak of a window, which Llama doesn't look through.
+constexpr std::array kMistralKeys =
     joined(kDecoderKeys, std::array{ConfigKey{"attention.sliding_window", "sliding_window"}});
 constexpr std::array kTensors =
     joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kGatedMlpTensors);
 constexpr std::array kMixtralKeys =
-    joined(kKeys, std::array{ConfigKey{"expert_count", "num_local_experts"},
-                             ConfigKey{"expert_used_count", "num_experts_per_tok"}});
+    joined(kMistralKeys, std::array{ConfigKey{"expert_count", "num_local_experts"},
+                                    ConfigKey{"expert_used_count", "num_experts_per_tok"}});
 constexpr std::array kMixtralTensors =
     joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kFusedExpertTensors,
            std::array{
@@ -20,21 +21,29 @@ constexpr std::array kMixtralTensors =
                TensorRule{"layers.#.block_sparse_moe.experts.@.w3", "blk.#.ffn_up_exps"},
                TensorRule{"layers.#.block_sparse_moe.experts.@.w2", "blk.#.ffn_down_exps"},
            });
-constexpr std::array<std::string_view, 2> kTypes = {"llama", "mistral"};
+constexpr std::array<std::string_view, 1> kTypes = {"llama"};
+constexpr std::array<std::string_view, 1> kMistralTypes = {"mistral"};
 constexpr std::array<std::string_view, 1> kMixtralTypes = {"mixtral"};
 constexpr std::array<std::string_view, 2> kMixtralClasses = {"MixtralForCausalLM", "MixtralModel"};
-constexpr std::array<std::string_view, 4> kClasses = {"LlamaForCausalLM", "LlamaModel",
-                                                      "MistralForCausalLM", "MistralModel"};
+constexpr std::array<std::string_view, 2> kMistralClasses = {"MistralForCausalLM", "MistralModel"};
+constexpr std::array<std::string_view, 2> kClasses = {"LlamaForCausalLM", "LlamaModel"};
 
 }  // namespace
 
 constexpr FolderSchema kLlamaFolder = {.architecture = "llama",
                                        .model_types = kTypes,
                                        .classes = kClasses,
-                                       .keys = kKeys,
+                                       .keys = kDecoderKeys,
                                        .rules = kSiluRules,
                                        .tensors = kTensors,
                                        .finish = [](FolderDescription& d) { set_rotary(d); }};
+constexpr FolderSchema kMistralFolder = {.architecture = "llama",
+                                         .model_types = kMistralTypes,
+                                         .classes = kMistralClasses,
+                                         .keys = kMistralKeys,
+                                         .rules = kSiluRules,
+                                         .tensors = kTensors,
+                                         .finish = [](FolderDescription& d) { set_rotary(d); }};
 constexpr FolderSchema kMixtralFolder = {
     .architecture = "llama",
     .model_types = kMixtralTypes,

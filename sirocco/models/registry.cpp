@@ -24,7 +24,7 @@ struct Family {
   std::unique_ptr<ModelBuilder> (*make_builder)(const Metadata&, const WeightSource&, Backend&,
                                                 LoadProgress);
   /// Its Hugging Face folders, one schema or several.
-  std::array<const FolderSchema*, 2> folders = {};
+  std::array<const FolderSchema*, 3> folders = {};
 };
 
 constexpr std::array kFamilies = {
@@ -32,7 +32,7 @@ constexpr std::array kFamilies = {
            "Llama 1 to 3, Mistral, Mixtral, SmolLM",
            "llama",
            make_llama_builder,
-           {&kLlamaFolder, &kMixtralFolder}},
+           {&kLlamaFolder, &kMistralFolder, &kMixtralFolder}},
     Family{"gemma2", "Gemma 2", "gemma", make_gemma2_builder, {&kGemma2Folder}},
     Family{"gemma3", "Gemma 3 (text)", "gemma", make_gemma3_builder, {&kGemma3Folder}},
     Family{"qwen2", "Qwen2, Qwen2.5", "qwen3", make_qwen3_builder, {&kQwen2Folder}},

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/models/canonical.hpp"
 #include "tests/models/npy.hpp"
 #include "tests/models/step_runner.hpp"
@@ -89,7 +90,10 @@ class Scratch {
     std::ofstream(path_ / name, std::ios::binary) << text;
   }
   void link_weights_of(const std::string& name) const {
-    fs::create_symlink(kModels / name / "model.safetensors", path_ / "model.safetensors");
+    for (const auto& entry : fs::directory_iterator(kModels / name)) {
+      const fs::path file = entry.path().filename();
+      if (file.native().starts_with("model")) fs::create_symlink(entry.path(), path_ / file);
+    }
   }
 
  private:
@@ -243,6 +247,76 @@ INSTANTIATE_TEST_SUITE_P(Models, OldSpelling,
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
+
+/// A member of config.json with another value than the golden folder's.
+struct Changed {
+  std::string name;
+  std::string member;  ///< a JSON pointer
+  Json value;
+};
+
+Json changed_config(const Changed& changed) {
+  Json config = read_json(kModels / changed.name / "config.json");
+  config[Json::json_pointer(changed.member)] = changed.value;
+  return config;
+}
+
+/// What transformers computes otherwise with it, or can't compute, is refused and named.
+TEST(FolderMembers, ThatAskForAnotherComputationAreRefused) {
+  const Changed cases[] = {
+      {"llama-gqa", "/hidden_act", "gelu"},
+      {"llama-gqa", "/partial_rotary_factor", 0.5},
+      {"gemma2", "/use_bidirectional_attention", true},
+      {"gemma3", "/attn_logit_softcapping", 2.0},
+      {"gemma3", "/rope_parameters/sliding_attention/rope_type", "linear"},
+  };
+  for (const Changed& changed : cases) {
+    SCOPED_TRACE(changed.name + changed.member);
+    const Scratch folder;
+    folder.write("config.json", changed_config(changed).dump());
+    folder.link_weights_of(changed.name);
+    const std::string member = changed.member.substr(changed.member.rfind('/') + 1);
+    try {
+      logits(folder.path(), changed.name);
+      ADD_FAILURE() << "it was run";
+    } catch (const UnsupportedError& e) {
+      EXPECT_NE(std::string(e.what()).find(member), std::string::npos) << e.what();
+    }
+  }
+}
+
+/// What is the business of other families changes nothing, as in transformers.
+TEST(FolderMembers, OfOtherFamiliesChangeNothing) {
+  const Changed cases[] = {{"llama-rope3", "/sliding_window", 9}};
+  for (const Changed& changed : cases) {
+    SCOPED_TRACE(changed.name + changed.member);
+    const Scratch folder;
+    folder.write("config.json", changed_config(changed).dump());
+    folder.link_weights_of(changed.name);
+    expect_same_bits(logits(folder.path(), changed.name),
+                     logits(kModels / changed.name, changed.name));
+  }
+}
+
+/// A member that is left out means what the class of transformers has as its default.
+TEST(FolderMembers, LeftOutMeanTheDefault) {
+  const Changed defaults[] = {
+      {"gemma2", "/query_pre_attn_scalar", 256},
+      {"gemma3", "/query_pre_attn_scalar", 256},
+      {"deepseek3", "/routed_scaling_factor", 2.5},
+  };
+  for (const Changed& given : defaults) {
+    SCOPED_TRACE(given.name + given.member);
+    const Scratch folder;
+    folder.link_weights_of(given.name);
+    Json config = changed_config(given);
+    folder.write("config.json", config.dump());
+    const Rows expected = logits(folder.path(), given.name);
+    config.erase(given.member.substr(1));
+    folder.write("config.json", config.dump());
+    expect_same_bits(logits(folder.path(), given.name), expected);
+  }
+}
 
 /// The weights of a golden folder under other names, with one tensor of zeros more.
 std::string renamed_weights(const std::string& name,
