@@ -214,6 +214,7 @@ void register_all() {
               ->UseRealTime();
         };
         add("prefill512", 1, 512, 0);
+        add("prefill512/depth:4096", 1, 512, 4096);
         add("decode/depth:256", 1, 1, 256);
         add("decode/depth:4096", 1, 1, 4096);
         add("decode16/depth:256", 16, 1, 256);

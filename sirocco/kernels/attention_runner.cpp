@@ -92,20 +92,18 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
 }
 
 void AttentionRunner::run_whole_items(int dtype, std::int64_t state_floats) {
-  const std::int64_t turned_floats = attention_turned_floats(tasks_.front().cache);
-  const std::int64_t thread_floats = 2 * kAttentionRows * state_floats + turned_floats;
+  const std::int64_t thread_floats = 2 * kAttentionRows * state_floats;
   float* states = scratch(static_cast<std::size_t>(threads_.size() * thread_floats));
   threads_.for_ranges(std::ssize(items_), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
     float* sum = states + thread * thread_floats;
     float* next = sum + kAttentionRows * state_floats;
-    float* turned = next + kAttentionRows * state_floats;
     for (std::int64_t i = begin; i < end; ++i) {
       const Item& item = items_[static_cast<std::size_t>(i)];
       const AttentionTask& task = tasks_[static_cast<std::size_t>(item.sequence)];
       for (std::int32_t span = item.span_begin; span < item.span_end; ++span) {
         const bool first = span == item.span_begin;
         kernels_.attention_span[dtype](task, item.kv_head, item.row_begin, item.row_end, span,
-                                       first ? sum : next, turned);
+                                       first ? sum : next);
         if (!first)
           kernels_.attention_merge(sum, next, item.row_end - item.row_begin, task.cache.value_dim);
       }
@@ -118,12 +116,9 @@ void AttentionRunner::run_spans(int dtype, std::int64_t state_floats) {
   const Item& last = items_.back();
   const std::int64_t states_in_all =
       last.first_state + (last.row_end - last.row_begin) * (last.span_end - last.span_begin);
-  const std::int64_t turned_floats = attention_turned_floats(tasks_.front().cache);
-  float* states = scratch(
-      static_cast<std::size_t>(states_in_all * state_floats + threads_.size() * turned_floats));
-  float* turned = states + states_in_all * state_floats;
+  float* states = scratch(static_cast<std::size_t>(states_in_all * state_floats));
   threads_.for_ranges(
-      first_spans_.back(), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
+      first_spans_.back(), 1, [&](std::int64_t begin, std::int64_t end, int /*thread*/) {
         for (std::int64_t i = begin; i < end; ++i) {
           const auto after = std::upper_bound(first_spans_.begin(), first_spans_.end(), i);
           const std::int64_t number = after - first_spans_.begin() - 1;
@@ -133,8 +128,7 @@ void AttentionRunner::run_spans(int dtype, std::int64_t state_floats) {
           kernels_.attention_span[dtype](tasks_[static_cast<std::size_t>(item.sequence)],
                                          item.kv_head, item.row_begin, item.row_end,
                                          item.span_begin + static_cast<std::int32_t>(nth),
-                                         states + (item.first_state + nth * rows) * state_floats,
-                                         turned + thread * turned_floats);
+                                         states + (item.first_state + nth * rows) * state_floats);
         }
       });
   // A handful of rows: not worth another fork.

@@ -170,7 +170,7 @@ struct AttentionArgs {
   Tensor q;  ///< f32 [T, H, E]
   KvCacheView cache;
   MaskSpec mask;
-  float scale = 1.0f;      ///< of the dot products
+  float scale = 1.0f;      ///< of the dot products; positive
   float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
   Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
   Tensor out;              ///< f32 [T, H, value_dim]

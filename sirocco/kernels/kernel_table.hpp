@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sirocco/kernels/numerics.hpp"
 #include "sirocco/quant/panel.hpp"
 
 /// What an instruction-set tier provides: range functions over plain arguments. They know neither
@@ -147,19 +148,18 @@ constexpr std::int32_t visible_end(const AttentionTask& task, std::int32_t posit
   return task.window < task.length - position ? position + task.window : task.length;
 }
 
-/// Most flat rows in one call of `attention_span`.
-inline constexpr int kAttentionRows = 24;
+/// What scores are multiplied with to be exponents of two; with a soft cap, they are scaled before.
+constexpr float exponent_factor(const AttentionTask& task) {
+  return task.logit_cap != 0.0f ? numerics::kLog2E : task.scale * numerics::kLog2E;
+}
 
-/// The running state of one flat row: 16 lanes of l, then m in the first of 16 floats, then acc
+/// Most flat rows in one call of `attention_span`.
+inline constexpr int kAttentionRows = 48;
+
+/// The running state of one flat row: 16 lanes of l, then M in the first of 16 floats, then acc
 /// filled up to whole vectors. Aligned to 64 bytes.
 constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
   return 32 + (value_dim + 15) / 16 * 16;
-}
-
-/// What `attention_span` needs to turn a tile of values that are part of keys: rows of values,
-/// filled up to whole vectors. Aligned to 64 bytes.
-constexpr std::int64_t attention_turned_floats(const CacheSlice& cache) {
-  return cache.value_first < 0 ? 0 : std::int64_t{64} * ((cache.value_dim + 15) / 16 * 16);
 }
 
 inline constexpr int kPanelFormats = static_cast<int>(kPanelTraits.size());
@@ -197,10 +197,9 @@ struct CpuKernels {
   void (*write_cache[2])(const WriteCacheTask&, std::int64_t row_begin,
                          std::int64_t row_end) noexcept;
   /// The states of flat rows [row_begin, row_end) over span number `span`, from nothing, into
-  /// `states`. `turned` has room for attention_turned_floats.
+  /// `states`.
   void (*attention_span[2])(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
-                            std::int64_t row_end, std::int32_t span, float* states,
-                            float* turned) noexcept;
+                            std::int64_t row_end, std::int32_t span, float* states) noexcept;
   /// The state `later` merged into `into`, for `count` rows of states one after another.
   void (*attention_merge)(float* into, const float* later, std::int64_t count,
                           std::int64_t value_dim) noexcept;

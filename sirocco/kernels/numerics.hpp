@@ -15,6 +15,9 @@
 ///            integer (by adding and subtracting 1.5·2^23); f = fma(n, -ln2_lo, fma(n, -ln2_hi,
 ///            y)); p = kExp(f), here and below in Horner form by fma; e = fma(p, f·f, f) + 1;
 ///            result (e · 2^(n >> 1)) · 2^(n - (n >> 1)).
+///   exp2(x)  of x <= 0, less than 2^-100 is 2^-100: y = max(-100, x), n = y rounded to an integer
+///   as
+///            above, kExp2(y - n) · 2^n.
 ///   tanh(x)  a = |x|; below kTanhSplit: z = a·a, fma(kTanhSmall(z)·z, a, a); else
 ///            1 - 2 / (exp(a + a) + 1); the sign of x is put back.
 ///   erf(x)   a = |x|; below kErfSplit: fma(kErfSmall(a·a), a, a); else with a = min(a, 4):
@@ -64,15 +67,19 @@
 ///
 /// attention, for one query row and head, over the positions [lo, hi) that its mask shows:
 ///   Positions are cut at multiples of kSpanPositions into spans, these at multiples of
-///   kTilePositions into tiles. A tile or span without visible positions is left out. A span starts
-///   from m = -inf, 16 lanes l = 0, acc = 0, and takes its tiles in order:
-///     score_j = (fma over e in order of q[e]·K[j][e], from 0) · scale, soft-capped if asked for
-///     m' = max(m, the largest score); c = exp(m - m'); p_j = exp(score_j - m'), 0 where not
-///     visible l[i] = fma(l[i], c, ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48]) acc = acc·c, then
-///     for visible j in order acc[d] = fma(p_j, V[j][d], acc[d])
-///   Spans A, B are merged from left to right: m = max(mA, mB), a = exp(mA - m), b = exp(mB - m),
+///   kTilePositions into tiles. A tile or span without visible positions is left out. Weights are
+///   powers of two: factor = scale·kLog2E turns scores into exponents. A span starts from M = -inf,
+///   16 lanes l = 0, acc = 0, and takes its tiles in order:
+///     s_j = fma over e in order of q[e]·K[j][e], from 0; where scores are soft-capped, s_j becomes
+///     cap · tanh((s_j · scale) / cap) and factor = kLog2E
+///     M' = max(M, the largest s_j · factor); c = exp2(M - M'); p_j = exp2(fma(s_j, factor, -M')),
+///     0 where not visible
+///     l[i] = fma(l[i], c, ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48]); acc = acc·c, then for
+///     visible j in order acc[d] = fma(p_j, V[j][d], acc[d])
+///   Spans A, B are merged from left to right: M = max(MA, MB), a = exp2(MA - M), b = exp2(MB - M),
 ///     l = fma(lB, b, lA·a), acc = fma(accB, b, accA·a).   out = acc · (1 / tree(l)), or with a
-///     sink for the head acc · (1 / (tree(l) + exp(sink - m))).
+///     sink for the head, S = sink·kLog2E, N = max(M, S), w = exp2(M - N):
+///     out = acc · (w · (1 / fma(tree(l), w, exp2(S - N)))).
 namespace sirocco::numerics {
 
 inline constexpr int kLanes = 16;
@@ -91,6 +98,10 @@ inline constexpr float kLn2Low = -0x1.05c61p-29f;
 /// (exp(f) - 1 - f) / f² for |f| <= ln(2) / 2; relative to exp 3e-9.
 inline constexpr float kExp[] = {0x1p-1f, 0x1.55548ep-3f, 0x1.55545ep-5f, 0x1.123b56p-7f,
                                  0x1.6db428p-10f};
+inline constexpr float kExp2Lowest = -100.0f;
+/// 2^f for |f| <= 1/2, 1 at 0; relative error 6e-9. Made by tools/fit_exp2.py.
+inline constexpr float kExp2[] = {1.0f,           0x1.62e432p-1f,  0x1.ebfbe6p-3f, 0x1.c6ada6p-5f,
+                                  0x1.3b21c6p-7f, 0x1.5fc00ap-10f, 0x1.4bc7b4p-13f};
 inline constexpr float kTanhSplit = 0.6f;
 /// (tanh(x) - x) / x³ over x² <= 0.36.
 inline constexpr float kTanhSmall[] = {-0x1.55553ep-2f, 0x1.1109dcp-3f, -0x1.b89edap-5f,

@@ -43,6 +43,19 @@ TEST(Functions, ExpIsWithinTwoUnitsInTheLastPlace) {
   for_floats(-1e-9f, -110.0f, check);
 }
 
+TEST(Functions, PowersOfTwoAreWithinTwoUnitsInTheLastPlaceDownToTheirFloor) {
+  EXPECT_EQ(ref::exp2(0.0f), 1.0f);
+  EXPECT_EQ(ref::exp2(-0.0f), 1.0f);
+  EXPECT_EQ(ref::exp2(-100.0f), 0x1p-100f);
+  EXPECT_EQ(ref::exp2(-kInfinity), 0x1p-100f);
+  EXPECT_TRUE(std::isnan(ref::exp2(NAN)));
+  const auto check = [](float x) {
+    const double exact = std::exp2(double{x});
+    ASSERT_LE(std::abs(double{ref::exp2(x)} - exact), exact * 0x1p-22) << x;
+  };
+  for_floats(-1e-9f, -100.0f, check);
+}
+
 TEST(Functions, TanhAndErfAreAccurateNearZeroAndFarOut) {
   const auto check = [](float x) {
     ASSERT_NEAR(ref::tanh(x), std::tanh(double{x}), 3e-7 * std::abs(std::tanh(double{x}))) << x;

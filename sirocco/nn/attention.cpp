@@ -68,6 +68,8 @@ MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Lin
   }
   if (c.value_dim == 0) c.value_dim = c.head_dim;
   if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  if (!(c.scale > 0.0f))
+    throw InvalidArgument("attention: the scale of scores is {}, but must be positive", c.scale);
   require_size("the width of queries", q_.outputs(), std::int64_t{c.heads} * c.head_dim);
   require_size("the width of keys", k_.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
   require_size("the width of values", v_.outputs(), std::int64_t{c.kv_heads} * c.value_dim);

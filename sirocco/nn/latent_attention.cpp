@@ -35,6 +35,9 @@ LatentAttention::LatentAttention(const LatentConfig& config, Linear q, Linear la
         c.heads, c.rotary_dim, c.plain_dim, c.latent_dim, c.value_dim);
   }
   if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.rotary_dim + c.plain_dim));
+  if (!(c.scale > 0.0f))
+    throw InvalidArgument("latent attention: the scale of scores is {}, but must be positive",
+                          c.scale);
   require_size("the width of queries", q_.outputs(),
                std::int64_t{c.heads} * (c.rotary_dim + c.plain_dim));
   require_size("the width of latents", latent_.outputs(), c.rotary_dim + c.latent_dim);

@@ -64,9 +64,9 @@ ValueRow<Element> value_of(const CacheSlice& cache, std::int32_t head, std::int3
 }
 
 struct State {
-  explicit State(float* floats) : lanes(floats), largest(floats[16]), sums(floats + 32) {}
+  explicit State(float* floats) : lanes(floats), exponent(floats[16]), sums(floats + 32) {}
   float* lanes;
-  float& largest;
+  float& exponent;
   float* sums;
 };
 
@@ -75,25 +75,27 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
               std::int32_t end, State state) {
   const CacheSlice& cache = task.cache;
   const std::int32_t tile = begin / kTile * kTile;
+  const float factor = exponent_factor(task);
   std::array<float, kTile> scores;
-  float largest = state.largest;
+  float largest = kNothing;
   for (std::int32_t position = begin; position < end; ++position) {
     const Element* key = key_at<Element>(cache, kv_head, position);
-    float dot = 0.0f;
+    float score = 0.0f;
     for (std::int32_t e = 0; e < cache.key_dim; ++e)
-      dot = std::fma(q[e], to_float(key[std::int64_t{e} * kPanelRows]), dot);
-    float score = dot * task.scale;
-    if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
+      score = std::fma(q[e], to_float(key[std::int64_t{e} * kPanelRows]), score);
+    if (task.logit_cap != 0.0f)
+      score = task.logit_cap * tanh((score * task.scale) / task.logit_cap);
     scores[static_cast<std::size_t>(position - tile)] = score;
     largest = max(score, largest);
   }
 
+  const float exponent = max(largest * factor, state.exponent);
   std::array<float, kTile> p{};
   for (std::int32_t position = begin; position < end; ++position) {
     const auto j = static_cast<std::size_t>(position - tile);
-    p[j] = exp(scores[j] - largest);
+    p[j] = exp2(std::fma(scores[j], factor, -exponent));
   }
-  const float correction = exp(state.largest - largest);
+  const float correction = exp2(state.exponent - exponent);
   for (std::size_t i = 0; i < 16; ++i) {
     const float sum = ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48];
     state.lanes[i] = std::fma(state.lanes[i], correction, sum);
@@ -105,7 +107,7 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
     for (std::int32_t d = 0; d < cache.value_dim; ++d)
       state.sums[d] = std::fma(weight, to_float(value.first[d * value.step]), state.sums[d]);
   }
-  state.largest = largest;
+  state.exponent = exponent;
 }
 
 std::int64_t head_of(const AttentionTask& task, std::int32_t kv_head, std::int64_t row) {
@@ -136,13 +138,12 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
 
 template <class Element>
 void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
-                    std::int64_t row_end, std::int32_t span, float* states,
-                    float* /*turned*/) noexcept {
+                    std::int64_t row_end, std::int32_t span, float* states) noexcept {
   const std::int64_t stride = attention_state_floats(task.cache.value_dim);
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     State state(states + (row - row_begin) * stride);
     std::fill_n(state.lanes, stride, 0.0f);
-    state.largest = kNothing;
+    state.exponent = kNothing;
     const std::int64_t token = row / task.group;
     const auto position = static_cast<std::int32_t>(task.first_position + token);
     const std::int32_t low = std::max(0, position - task.window + 1);
@@ -171,8 +172,8 @@ void attention_merge(float* into, const float* later, std::int64_t count,
       std::copy_n(b, stride, a);
       continue;
     }
-    const float scale_a = exp(a[16] - largest);
-    const float scale_b = exp(b[16] - largest);
+    const float scale_a = exp2(a[16] - largest);
+    const float scale_b = exp2(b[16] - largest);
     for (std::int64_t i = 0; i < stride; ++i) a[i] = std::fma(b[i], scale_b, a[i] * scale_a);
     a[16] = largest;
   }
@@ -186,9 +187,14 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
     Lanes lanes;
     std::copy_n(state, lanes.size(), lanes.data());
     const std::int64_t head = head_of(task, kv_head, row);
-    float sum = tree(lanes);
-    if (task.sinks != nullptr) sum = sum + exp(task.sinks[head] - state[16]);
-    const float inverse = 1.0f / sum;
+    const float sum = tree(lanes);
+    float inverse = 1.0f / sum;
+    if (task.sinks != nullptr) {
+      const float sink = task.sinks[head] * numerics::kLog2E;
+      const float largest = max(state[16], sink);
+      const float weight = exp2(state[16] - largest);
+      inverse = weight * (1.0f / std::fma(sum, weight, exp2(sink - largest)));
+    }
     float* out = task.out + (row / task.group * task.heads + head) * task.cache.value_dim;
     for (std::int64_t d = 0; d < task.cache.value_dim; ++d) out[d] = state[32 + d] * inverse;
   }
@@ -198,8 +204,8 @@ template void write_cache<float>(const WriteCacheTask&, std::int64_t, std::int64
 template void write_cache<std::uint16_t>(const WriteCacheTask&, std::int64_t,
                                          std::int64_t) noexcept;
 template void attention_span<float>(const AttentionTask&, std::int32_t, std::int64_t, std::int64_t,
-                                    std::int32_t, float*, float*) noexcept;
+                                    std::int32_t, float*) noexcept;
 template void attention_span<std::uint16_t>(const AttentionTask&, std::int32_t, std::int64_t,
-                                            std::int64_t, std::int32_t, float*, float*) noexcept;
+                                            std::int64_t, std::int32_t, float*) noexcept;
 
 }  // namespace sirocco::ref

@@ -37,7 +37,7 @@ template <class Element>
 void write_cache(const WriteCacheTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 template <class Element>
 void attention_span(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
-                    std::int64_t row_end, std::int32_t span, float* states, float* turned) noexcept;
+                    std::int64_t row_end, std::int32_t span, float* states) noexcept;
 void attention_merge(float* into, const float* later, std::int64_t count,
                      std::int64_t value_dim) noexcept;
 void attention_finish(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,

@@ -47,6 +47,14 @@ inline float exp(float x) {
   return (e * power_of_two(half)) * power_of_two(n.integer - half);
 }
 
+inline float exp2(float x) {
+  using namespace numerics;
+  const float y = max(kExp2Lowest, x);
+  const Rounded n = round_small(y);
+  const auto bits = std::bit_cast<std::uint32_t>(horner(kExp2, y - n.value));
+  return std::bit_cast<float>(bits + (static_cast<std::uint32_t>(n.integer) << 23));
+}
+
 inline float tanh(float x) {
   using namespace numerics;
   const float a = std::fabs(x);

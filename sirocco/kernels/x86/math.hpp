@@ -34,6 +34,15 @@ INLINE F32x16 exp(F32x16 x) {
   return (e * power_of_two(half)) * power_of_two(n.integer - half);
 }
 
+INLINE F32x16 exp2(F32x16 x) {
+  using namespace numerics;
+  const F32x16 y = max(broadcast(kExp2Lowest), x);
+  const F32x16 shifted = y + broadcast(kRounder);
+  const F32x16 fraction = y - (shifted - broadcast(kRounder));
+  // Only the integer is left of the rounder's bits when they become an exponent.
+  return as_float(bits_of(horner<kExp2>(fraction)) + shift_left<23>(bits_of(shifted)));
+}
+
 INLINE F32x16 tanh(F32x16 x) {
   using namespace numerics;
   const F32x16 a = abs(x);

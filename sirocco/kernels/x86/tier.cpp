@@ -69,6 +69,9 @@ INLINE void repeat(const Body& body) {
 // The ops need all of the above:
 #include "sirocco/kernels/x86/rows.hpp"
 // rows.hpp has the partial loads and stores.
+#include "sirocco/kernels/x86/attention_cache.hpp"
+#include "sirocco/kernels/x86/attention_tile.hpp"
+// After its parts:
 #include "sirocco/kernels/x86/attention.hpp"
 #include "sirocco/kernels/x86/experts.hpp"
 #include "sirocco/kernels/x86/linear.hpp"
