@@ -57,6 +57,7 @@ def uniform(n: int) -> float:
     return ((n * n - 1) / 12) ** 0.5
 
 
+IQ4_SPREAD = float(np.sqrt(np.mean(np.square(gguf.quants.IQ4_NL.kvalues))))
 BLOCKS = {
     Format.Q4_0: Block((0,), spread=uniform(16)),
     Format.Q4_1: Block((0,), (2,), uniform(16), 7.5),
@@ -66,15 +67,23 @@ BLOCKS = {
     # The block's scale and minimum times six random bits each; the minimum takes the codes' mean away on average.
     Format.Q4_K: Block((0,), (2,), (1344 * uniform(16)**2 + 682 * 7.5**2)**0.5, 7.5, -1),
     Format.Q5_K: Block((0,), (2,), (1344 * uniform(32)**2 + 682 * 15.5**2)**0.5, 15.5, -1),
+    # The same with four random bits each, of 16 elements.
+    Format.Q2_K: Block((80,), (82,), (77.5 * uniform(4)**2 + 42.5 * 1.5**2)**0.5, 1.5, -1),
+    # Scales of six random bits, signed.
+    Format.Q3_K: Block((108,), spread=18.5 * uniform(8)),
     # Scales of eight random bits, signed, behind the codes; the block's own is last.
     Format.Q6_K: Block((208,), spread=74 * uniform(64)),
+    Format.IQ4_NL: Block((0,), spread=IQ4_SPREAD),
+    Format.IQ4_XS: Block((0,), spread=18.5 * IQ4_SPREAD),
 }
 FILE_TYPES = {
     Format.F32: gguf.LlamaFileType.ALL_F32,
+    Format.Q3_K: gguf.LlamaFileType.MOSTLY_Q3_K_M,
     Format.Q4_K: gguf.LlamaFileType.MOSTLY_Q4_K_M,
     Format.Q5_K: gguf.LlamaFileType.MOSTLY_Q5_K_M,
 } | {f: gguf.LlamaFileType[f"MOSTLY_{f.name}"]
-     for f in (Format.F16, Format.BF16, Format.Q4_0, Format.Q4_1, Format.Q5_0, Format.Q5_1, Format.Q8_0, Format.Q6_K)}
+     for f in (Format.F16, Format.BF16, Format.Q4_0, Format.Q4_1, Format.Q5_0, Format.Q5_1, Format.Q8_0, Format.Q2_K,
+               Format.Q6_K, Format.IQ4_NL, Format.IQ4_XS)}
 FLOATS = (Format.F32, Format.F16, Format.BF16)
 ROWS_AT_ONCE = 1 << 24  # values
 

@@ -151,7 +151,7 @@ inline constexpr std::array kPanelTraits = {
     integer_panel(PanelFormat::kU5Super, "u5_super", 5, 0, PanelScaling::kSuperMin),
     integer_panel(PanelFormat::kU6Super, "u6_super", 6, 32, PanelScaling::kSuperHalves),
     integer_panel(PanelFormat::kU8Scale, "u8_scale", 8, 128, PanelScaling::kScale),
-    integer_panel(PanelFormat::kT4Scale, "t4_scale", 4, 12, PanelScaling::kPowerOfTwo, kT4Values),
+    integer_panel(PanelFormat::kT4Scale, "t4_scale", 4, 16, PanelScaling::kPowerOfTwo, kT4Values),
     integer_panel(PanelFormat::kNl4Scale, "nl4_scale", 4, 128, PanelScaling::kScale, kNl4Values),
     integer_panel(PanelFormat::kNl4Super, "nl4_super", 4, 128, PanelScaling::kSuper, kNl4Values),
     PanelTraits{PanelFormat::kF16, "f16", 16, 0},

@@ -31,7 +31,7 @@ INLINE Bytes64 unpack(const std::byte* quants) {
 }
 
 /// The bits of room that sums of quants need. Those of 2 and 3 bits take as much as those of 5:
-/// sums of half a block must be whole. A table's values with the bias added are 0 to 24 or 1 to
+/// sums of half a block must be whole. A table's values with the bias added are 4 to 28 or 1 to
 /// 241.
 constexpr int dot_bits(const PanelTraits& traits) {
   if (traits.table != nullptr) return traits.bias == 128 ? 8 : 5;
@@ -101,8 +101,7 @@ INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kToke
     if constexpr (kBias != 0 && !kSignedQuants<kFormat>) {
       constexpr int kShift = kBias == 16 ? 1 : kBias == 128 ? 4 : 0;
       start = shift_left<kShift>(broadcast(x[t].minus_8_sum));
-      if constexpr (kBias == 12) start = start + shift_right<1>(start);
-      static_assert(8 << kShift == kBias || kBias == 12);
+      static_assert(8 << kShift == kBias);
     }
     dots[t] = Dot<kBits>::from(start);
   });
