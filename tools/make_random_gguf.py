@@ -4,8 +4,11 @@
     make_random_gguf.py OUT.gguf --preset llama-1b --format q4_k
     make_random_gguf.py OUT.gguf --layers 2 --width 512 --heads 8 --kv-heads 2 --ff 1536 --vocab 32000 --format q8_0
 
+    make_random_gguf.py OUT.gguf --preset llama-1b --format f16 --tokenizer     # for llama-quantize to make others of
+
 The blocks are random bytes with scales that give the weights the spread of an initialized model, so the logits are
-finite and a forward pass does the work that it does with a trained one. The architecture is llama; there is no tokenizer.
+finite and a forward pass does the work that it does with a trained one. The architecture is llama. There is a tokenizer
+only when it is asked for: byte-level BPE of the shape's vocabulary, with a merge for each token as trained ones have it.
 """
 
 from __future__ import annotations
@@ -112,7 +115,33 @@ def fallback(columns: int, format: Format) -> Format:
     raise AssertionError("F16 takes any number of columns")
 
 
-def write(path: Path, shape: Shape, format: Format, head: Format, context: int, seed: int) -> None:
+def byte_letters() -> list[str]:
+    """The visible letter that byte-level BPE writes for each byte: itself where it is one, else the next from U+0100."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = iter(range(0x100, 0x200))
+    return [chr(byte if byte in visible else next(others)) for byte in range(256)]
+
+
+def add_tokenizer(writer: gguf.GGUFWriter, vocabulary: int) -> None:
+    """All strings of one byte, then of two and so on, each made of a shorter token and a byte; two control tokens last."""
+    letters = byte_letters()
+    tokens, merges = list(letters), []
+    control = ["<|begin_of_text|>", "<|end_of_text|>"]
+    while len(tokens) < vocabulary - len(control):
+        parent, letter = tokens[len(merges) // 256], letters[len(merges) % 256]
+        merges.append(f"{parent} {letter}")
+        tokens.append(parent + letter)
+    types = [gguf.TokenType.NORMAL] * len(tokens) + [gguf.TokenType.CONTROL] * len(control)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("llama-bpe")
+    writer.add_token_list(tokens + control)
+    writer.add_token_types(types)
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(len(tokens))
+    writer.add_eos_token_id(len(tokens) + 1)
+
+
+def write(path: Path, shape: Shape, format: Format, head: Format, context: int, seed: int, tokenizer: bool) -> None:
     writer = gguf.GGUFWriter(path, "llama", use_temp_file=False)
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(f"random {path.stem}")
@@ -130,6 +159,8 @@ def write(path: Path, shape: Shape, format: Format, head: Format, context: int, 
     writer.add_vocab_size(shape.vocab)
     writer.add_file_type(FILE_TYPES[format])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+    if tokenizer:
+        add_tokenizer(writer, shape.vocab)
 
     q, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     layer = {"attn_q": (q, shape.width), "attn_k": (kv, shape.width), "attn_v": (kv, shape.width),
@@ -179,6 +210,7 @@ def main() -> int:
     parser.add_argument("--head-format", choices=names, help="of embedding and head (default: as --format)")
     parser.add_argument("--context", type=int, default=8192)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tokenizer", action="store_true", help="a vocabulary and merges, which other programs insist on")
     parser.add_argument("--untied", action="store_true", help="a head of its own")
     dimensions = [f.name for f in dataclasses.fields(Shape) if f.type == "int"]
     for name in dimensions:
@@ -188,7 +220,10 @@ def main() -> int:
     if args.untied:
         shape = dataclasses.replace(shape, tied=False)
     format = names[args.format]
-    write(args.out, shape, format, names[args.head_format] if args.head_format else format, args.context, args.seed)
+    if args.tokenizer and shape.vocab < 258:
+        parser.error("a tokenizer has at least 258 tokens: the bytes and two control tokens")
+    head = names[args.head_format] if args.head_format else format
+    write(args.out, shape, format, head, args.context, args.seed, args.tokenizer)
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")
     return 0
 
