@@ -28,7 +28,7 @@ function(sirocco_folder name)
     target_link_libraries(${name}_test PRIVATE sirocco_${name} sirocco_options GTest::gmock GTest::gtest_main
       ${ARG_TEST_LINK})
     target_compile_definitions(${name}_test PRIVATE SIROCCO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST
+    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
       PROPERTIES LABELS ${name} TIMEOUT 600)
   endif()
 endfunction()

@@ -170,7 +170,7 @@ void bench(const Options& o) {
   const std::filesystem::path path = resolve_model(o.common->model);
   const LoadedModel model = load_model(*o.common, load);
   const std::string format =
-      o.common->quantize.empty() ? main_format(*open_checkpoint(path).weights) : o.common->quantize;
+      o.common->quantize.empty() ? main_format(model.weights()) : o.common->quantize;
 
   std::vector<Measurement> results;
   const auto add = [&](bool is_prompt, int tokens, int sequences, int depth) {

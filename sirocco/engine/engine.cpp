@@ -137,14 +137,13 @@ struct Engine::State {
     job->shared->ended.notify_all();
   }
 
-  std::vector<Lane*> collect() {
-    std::vector<Lane*> all;
+  const std::vector<Lane*>& collect() {
+    collected_.clear();
     const std::lock_guard lock(mutex);
     for (auto& [to, job] : inbox) to->queued.push_back(std::move(job));
     inbox.clear();
-    all.reserve(lanes.size());
-    for (const auto& l : lanes) all.push_back(l.get());
-    return all;
+    for (const auto& l : lanes) collected_.push_back(l.get());
+    return collected_;
   }
 
   template <class Jobs>
@@ -215,17 +214,16 @@ struct Engine::State {
   }
 
   void step(Lane& at) {
-    std::vector<Runnable> runnable;
-    runnable.reserve(at.active.size());
+    runnable_.clear();
     for (const auto& job : at.active) {
       const Active& active = std::get<Active>(job->sequence.state());
-      runnable.push_back({job->sequence.id(), std::ssize(job->sequence.unread()),
-                          std::holds_alternative<Decoding>(active.phase)});
+      runnable_.push_back({job->sequence.id(), std::ssize(job->sequence.unread()),
+                           std::holds_alternative<Decoding>(active.phase)});
     }
-    const std::vector<StepShare> plan = at.scheduler.plan(runnable, at.costs);
+    const std::vector<StepShare>& plan = at.scheduler.plan(runnable_, at.costs);
 
-    StepBatch batch;
-    std::vector<Job*> jobs;
+    batch_.clear();
+    jobs_.clear();
     std::int64_t rows = 0;
     for (const StepShare& share : plan) {
       Job& job = **std::find_if(at.active.begin(), at.active.end(),
@@ -235,15 +233,15 @@ struct Engine::State {
       Wanted wanted = NoOutput{};
       if (count == unread.size())
         wanted = WantToken{&job.sequence.sampler(), job.sequence.tokens(), 0};
-      batch.push_back({share.id, unread.first(count), wanted});
-      jobs.push_back(&job);
+      batch_.push_back({share.id, unread.first(count), wanted});
+      jobs_.push_back(&job);
       rows += share.rows;
     }
 
     const Seconds begin = now();
-    StepResult result;
+    const StepResult* result = nullptr;
     try {
-      result = at.pipeline->step(std::move(batch));
+      result = &at.pipeline->step(batch_);
     } catch (const std::exception& e) {
       // Their caches may be half-way between two steps.
       for (const StepShare& share : plan) take_out(at, share.id, {FinishReason::kFailed, e.what()});
@@ -259,18 +257,18 @@ struct Engine::State {
     }
 
     for (std::size_t i = 0; i < plan.size(); ++i) {
-      Job& job = *jobs[i];
+      Job& job = *jobs_[i];
       const Active& active = std::get<Active>(job.sequence.state());
       if (std::holds_alternative<Prefilling>(active.phase)) job.sequence.read(plan[i].rows);
-      if (!result.items[i].token) continue;
-      if (const auto ending = deliver(job, *result.items[i].token)) {
+      if (!result->items[i].token) continue;
+      if (const auto ending = deliver(job, *result->items[i].token)) {
         take_out(at, plan[i].id, *ending);
       }
     }
   }
 
   bool step() {
-    const std::vector<Lane*> all = collect();
+    const std::vector<Lane*>& all = collect();
     bool any = false;
     Lane* next = nullptr;
     Seconds least_busy = -1;
@@ -294,6 +292,11 @@ struct Engine::State {
   }
 
  private:
+  // Of the step that runs, kept for their memory.
+  std::vector<Lane*> collected_;
+  std::vector<Runnable> runnable_;
+  StepBatch batch_;
+  std::vector<Job*> jobs_;
   Seconds floor_ = 0;  // the time used by whoever had used least at the last step
 };
 

@@ -36,7 +36,7 @@ class CountingPipeline final : public Pipeline {
     if (positions > 80) throw ResourceExhausted("{} positions of 80", positions);
   }
   void retire(SequenceId id) override { running.erase(id); }
-  Ticket submit(StepBatch batch) override {
+  Ticket submit(const StepBatch& batch) override {
     std::size_t rows = 0;
     result_ = {};
     for (const StepItem& item : batch) {
@@ -59,7 +59,7 @@ class CountingPipeline final : public Pipeline {
     if (clock_ != nullptr) *clock_ += 0.01 * cost;
     return Ticket(1);
   }
-  StepResult wait(Ticket) override { return std::move(result_); }
+  const StepResult& wait(Ticket) override { return result_; }
 
   std::map<SequenceId, std::size_t> running;
   int steps = 0;

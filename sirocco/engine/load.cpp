@@ -35,8 +35,12 @@ LoadedModel::~LoadedModel() = default;
 LanguagePipeline& LoadedModel::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<LanguagePipeline> LoadedModel::shared_pipeline() const { return state_->pipeline; }
 const Metadata& LoadedModel::metadata() const { return state_->opened.metadata(); }
+const WeightSource& LoadedModel::weights() const { return *state_->opened.checkpoint().weights; }
 Backend& LoadedModel::backend() const { return state_->opened.backend(); }
 int LoadedModel::threads() const { return state_->opened.threads(); }
+const std::shared_ptr<ThreadGroup>& LoadedModel::thread_group() const {
+  return state_->opened.thread_group();
+}
 Isa LoadedModel::isa() const { return state_->opened.isa(); }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }

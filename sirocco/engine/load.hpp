@@ -30,8 +30,11 @@ class LoadedModel {
   /// Shared with an engine. The model must still outlive the engine's use of it.
   std::shared_ptr<LanguagePipeline> shared_pipeline() const;
   const Metadata& metadata() const;
+  const WeightSource& weights() const;  ///< as the checkpoint stores them
   Backend& backend() const;
   int threads() const;
+  /// The threads that it runs on, for OpenOptions::shared_threads of another model.
+  const std::shared_ptr<ThreadGroup>& thread_group() const;
   Isa isa() const;
   double load_seconds() const;
 

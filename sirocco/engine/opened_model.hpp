@@ -19,7 +19,10 @@ namespace sirocco {
 
 /// How any kind of model is brought onto this machine.
 struct OpenOptions {
-  int threads = 0;                        ///< 0: one a core of the device
+  int threads = 0;  ///< 0: one a core of the device
+  /// Threads that another model runs on too, in place of its own. Models of one engine never
+  /// compute at the same time, so that one set serves them all.
+  std::shared_ptr<ThreadGroup> shared_threads = {};
   std::optional<Isa> isa = std::nullopt;  ///< without: the best that this CPU runs
   /// The cores to run on; without, all that the process may use. Helper threads are bound to them;
   /// the thread that drives the engine is the caller's to bind.
@@ -44,6 +47,7 @@ class OpenedModel {
   const Metadata& metadata() const { return *checkpoint_.metadata; }
   Backend& backend() const { return *backend_; }
   int threads() const { return threads_->size(); }
+  const std::shared_ptr<ThreadGroup>& thread_group() const { return threads_; }
   Isa isa() const { return isa_; }
 
   /// The model's tokenizer, made at the first call; thread-safe. Throws FormatError or
@@ -54,7 +58,7 @@ class OpenedModel {
   Checkpoint checkpoint_;
   Isa isa_;
   // In this order: each stands on the ones before it.
-  std::unique_ptr<ThreadGroup> threads_;
+  std::shared_ptr<ThreadGroup> threads_;
   std::unique_ptr<Backend> backend_;
   mutable std::once_flag tokenizer_made_;
   mutable std::optional<Tokenizer> tokenizer_;

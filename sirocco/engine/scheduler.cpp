@@ -63,36 +63,33 @@ std::uint64_t Scheduler::last_served(SequenceId id) const {
   return 0;
 }
 
-std::vector<StepShare> Scheduler::plan(std::span<const Runnable> runnable,
-                                       const StepCostModel& costs) {
-  struct Waiting {
-    Runnable what;
-    std::uint64_t served;
-  };
-  std::vector<Waiting> decoding;
-  std::vector<Waiting> prompts;
+const std::vector<StepShare>& Scheduler::plan(std::span<const Runnable> runnable,
+                                              const StepCostModel& costs) {
+  decoding_.clear();
+  prompts_.clear();
   std::int64_t prompt_rows = 0;
-  for (const Runnable& r : runnable) {
+  for (std::size_t i = 0; i < runnable.size(); ++i) {
+    const Runnable& r = runnable[i];
     SIROCCO_CHECK(r.unread > 0);
-    (r.decoding ? decoding : prompts).push_back({r, last_served(r.id)});
+    (r.decoding ? decoding_ : prompts_).push_back({r, last_served(r.id), i});
     if (!r.decoding) prompt_rows += r.unread;
   }
   const auto longest_waiting = [](const Waiting& a, const Waiting& b) {
-    return a.served < b.served;  // stable: then in the order of arrival
+    return a.served != b.served ? a.served < b.served : a.arrival < b.arrival;
   };
-  std::stable_sort(decoding.begin(), decoding.end(), longest_waiting);
-  std::stable_sort(prompts.begin(), prompts.end(), longest_waiting);
+  std::sort(decoding_.begin(), decoding_.end(), longest_waiting);
+  std::sort(prompts_.begin(), prompts_.end(), longest_waiting);
 
   // Prompts keep their least part even when the decoding sequences alone would fill the step; and
   // where a step is no larger than that, the two take turns.
   const std::int64_t step = limits_.step_rows;
   std::int64_t least = std::min<std::int64_t>(limits_.least_prompt_rows, prompt_rows);
-  if (!decoding.empty() && least >= step) {
-    const bool prompts_first = prompts.front().served < decoding.front().served;
+  if (!decoding_.empty() && least >= step) {
+    const bool prompts_first = prompts_.front().served < decoding_.front().served;
     least = prompts_first ? step : step - 1;
   }
-  const auto decode_rows = std::min<std::int64_t>(std::ssize(decoding), step - least);
-  decoding.resize(static_cast<std::size_t>(decode_rows));
+  const auto decode_rows = std::min<std::int64_t>(std::ssize(decoding_), step - least);
+  decoding_.resize(static_cast<std::size_t>(decode_rows));
   std::int64_t budget = step - decode_rows;
   if (decode_rows > 0) {
     const std::int64_t bounded =
@@ -101,36 +98,37 @@ std::vector<StepShare> Scheduler::plan(std::span<const Runnable> runnable,
   }
 
   // An even share each, the shortest first so that what they leave is shared by the others.
-  if (std::ssize(prompts) > budget) prompts.resize(static_cast<std::size_t>(budget));
-  std::vector<std::size_t> by_length(prompts.size());
-  for (std::size_t i = 0; i < by_length.size(); ++i) by_length[i] = i;
-  std::stable_sort(by_length.begin(), by_length.end(), [&](std::size_t a, std::size_t b) {
-    return prompts[a].what.unread < prompts[b].what.unread;
+  if (std::ssize(prompts_) > budget) prompts_.resize(static_cast<std::size_t>(budget));
+  by_length_.resize(prompts_.size());
+  for (std::size_t i = 0; i < by_length_.size(); ++i) by_length_[i] = i;
+  std::sort(by_length_.begin(), by_length_.end(), [&](std::size_t a, std::size_t b) {
+    const std::int64_t unread_a = prompts_[a].what.unread;
+    const std::int64_t unread_b = prompts_[b].what.unread;
+    return unread_a != unread_b ? unread_a < unread_b : a < b;
   });
-  std::vector<std::int64_t> shares(prompts.size());
-  auto left = std::ssize(prompts);
-  for (const std::size_t i : by_length) {
-    shares[i] = std::min(prompts[i].what.unread, budget / left);
-    budget -= shares[i];
+  shares_.resize(prompts_.size());
+  auto left = std::ssize(prompts_);
+  for (const std::size_t i : by_length_) {
+    shares_[i] = std::min(prompts_[i].what.unread, budget / left);
+    budget -= shares_[i];
     --left;
   }
 
   ++step_;
-  std::vector<StepShare> plan;
-  plan.reserve(decoding.size() + prompts.size());
-  for (const Waiting& w : decoding) plan.push_back({w.what.id, 1});
-  for (std::size_t i = 0; i < prompts.size(); ++i) plan.push_back({prompts[i].what.id, shares[i]});
+  plan_.clear();
+  for (const Waiting& w : decoding_) plan_.push_back({w.what.id, 1});
+  for (std::size_t i = 0; i < prompts_.size(); ++i)
+    plan_.push_back({prompts_[i].what.id, shares_[i]});
 
   // Those that are gone are forgotten.
-  std::vector<Served> served;
-  served.reserve(runnable.size());
+  served_now_.clear();
   for (const Runnable& r : runnable) {
-    const bool now = std::any_of(plan.begin(), plan.end(),
+    const bool now = std::any_of(plan_.begin(), plan_.end(),
                                  [&](const StepShare& share) { return share.id == r.id; });
-    served.push_back({r.id, now ? step_ : last_served(r.id)});
+    served_now_.push_back({r.id, now ? step_ : last_served(r.id)});
   }
-  served_ = std::move(served);
-  return plan;
+  std::swap(served_, served_now_);
+  return plan_;
 }
 
 }  // namespace sirocco

@@ -63,20 +63,33 @@ class Scheduler {
   explicit Scheduler(const SchedulerLimits& limits);
 
   const SchedulerLimits& limits() const { return limits_; }
-  /// The shares of the next step, those of decoding sequences first. Not empty unless `runnable`
-  /// is.
-  std::vector<StepShare> plan(std::span<const Runnable> runnable, const StepCostModel& costs);
+  /// The shares of the next step, those of decoding sequences first; valid until the next plan. Not
+  /// empty unless `runnable` is.
+  const std::vector<StepShare>& plan(std::span<const Runnable> runnable,
+                                     const StepCostModel& costs);
 
  private:
   struct Served {
     SequenceId id;
     std::uint64_t step;
   };
+  struct Waiting {
+    Runnable what;
+    std::uint64_t served;
+    std::size_t arrival;
+  };
   std::uint64_t last_served(SequenceId id) const;
 
   SchedulerLimits limits_;
   std::vector<Served> served_;  // of the sequences of the last plan
   std::uint64_t step_ = 0;
+  // Of the plan that is made, kept for their memory.
+  std::vector<Waiting> decoding_;
+  std::vector<Waiting> prompts_;
+  std::vector<std::size_t> by_length_;
+  std::vector<std::int64_t> shares_;
+  std::vector<StepShare> plan_;
+  std::vector<Served> served_now_;
 };
 
 }  // namespace sirocco

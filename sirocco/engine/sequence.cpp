@@ -49,6 +49,7 @@ std::span<const TokenId> Sequence::unread() const {
 void Sequence::admit(Seconds now) {
   const auto* queued = std::get_if<Queued>(&state_);
   SIROCCO_CHECK(queued != nullptr);
+  tokens_.reserve(prompt_size_ + static_cast<std::size_t>(limit_));
   state_ = Active{Prefilling{.since = now, .done = 0, .queued_s = now - queued->since}};
 }
 

@@ -189,14 +189,17 @@ class Backend {
   virtual std::string_view name() const = 0;
 
   /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
-  /// which stored row it is (how rotary rows are un-permuted, and parts taken). Throws
-  /// ResourceExhausted.
-  virtual std::shared_ptr<const WeightMatrix> pack(
-      const StoredTensor& stored, std::span<const std::int32_t> source_rows = {}) = 0;
+  /// which stored row it is (how rotary rows are un-permuted, and parts taken). `source`, when
+  /// given, is told of large parts as soon as they have been read (WeightSource::release), so that
+  /// a large tensor isn't in memory twice. Throws ResourceExhausted.
+  virtual std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
+                                                   std::span<const std::int32_t> source_rows = {},
+                                                   const WeightSource* source = nullptr) = 0;
 
   /// The same for matrices of one format and shape [N, K], which become a stack in their order.
   virtual std::shared_ptr<const WeightStack> pack_stack(
-      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {}) = 0;
+      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
+      const WeightSource* source = nullptr) = 0;
 
   /// Bytes of a row of `columns` quantized activations.
   virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;

@@ -14,7 +14,7 @@
 #include "sirocco/kernels/q8.hpp"
 #include "sirocco/kernels/row_sink.hpp"
 #include "sirocco/platform/float_environment.hpp"
-#include "sirocco/platform/memory.hpp"
+#include "sirocco/platform/memory_pool.hpp"
 
 namespace sirocco {
 namespace {
@@ -54,13 +54,15 @@ class CpuBackend final : public Backend {
   std::string_view name() const override { return kernels_.name; }
 
   std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
-                                           std::span<const std::int32_t> source_rows) override {
-    return std::make_shared<PackedMatrix>(stored, source_rows, threads_, ledger_);
+                                           std::span<const std::int32_t> source_rows,
+                                           const WeightSource* source) override {
+    return std::make_shared<PackedMatrix>(stored, source_rows, packing(source));
   }
 
-  std::shared_ptr<const WeightStack> pack_stack(
-      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows) override {
-    return std::make_shared<PackedStack>(matrices, source_rows, threads_, ledger_);
+  std::shared_ptr<const WeightStack> pack_stack(std::span<const StoredTensor> matrices,
+                                                std::span<const std::int32_t> source_rows,
+                                                const WeightSource* source) override {
+    return std::make_shared<PackedStack>(matrices, source_rows, packing(source));
   }
 
   std::size_t q8_row_bytes(std::int64_t columns) const override {
@@ -300,6 +302,8 @@ class CpuBackend final : public Backend {
   }
 
  private:
+  Packing packing(const WeightSource* source) { return {threads_, panels_, ledger_, source}; }
+
   static Tensor upload_as(Arena& arena, DType dtype, std::span<const std::byte> bytes,
                           const Shape& shape) {
     const Tensor tensor = arena.tensor(dtype, shape);
@@ -353,6 +357,7 @@ class CpuBackend final : public Backend {
   const CpuKernels& kernels_;
   ThreadGroup& threads_;
   ByteLedger* ledger_;
+  MemoryPool panels_;
   AttentionRunner attention_;
   LinearRunner linear_;
 };

@@ -8,19 +8,26 @@
 #include "sirocco/base/checked.hpp"
 #include "sirocco/kernels/backend.hpp"
 #include "sirocco/platform/byte_ledger.hpp"
-#include "sirocco/platform/memory.hpp"
+#include "sirocco/platform/memory_pool.hpp"
 #include "sirocco/platform/thread_group.hpp"
 
 namespace sirocco {
+
+/// What packing works with.
+struct Packing {
+  ThreadGroup& threads;
+  MemoryPool& memory;
+  ByteLedger* ledger;          ///< when given, charged as long as the panels live
+  const WeightSource* source;  ///< when given, told of large parts that have been read
+};
 
 /// Matrices of one format and shape as panels of 16 rows, one after another; each matrix begins
 /// with a panel of its own.
 class Panels {
  public:
-  /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. `ledger`, when given, is
-  /// charged as long as they live. Throws ResourceExhausted.
+  /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. Throws ResourceExhausted.
   Panels(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
-         ThreadGroup& threads, ByteLedger* ledger);
+         const Packing& packing);
 
   PanelFormat format() const { return format_; }
   std::size_t bytes() const { return memory_.size(); }
@@ -35,18 +42,18 @@ class Panels {
   std::size_t stride_;
   std::int64_t count_;
   ByteLedger::Reservation charged_;
-  Memory memory_;
+  PooledMemory memory_;
 };
 
 /// A weight matrix of the CPU backend.
 class PackedMatrix final : public WeightMatrix {
  public:
   PackedMatrix(const StoredTensor& stored, std::span<const std::int32_t> source_rows,
-               ThreadGroup& threads, ByteLedger* ledger)
+               const Packing& packing)
       : WeightMatrix(*stored.format,
                      source_rows.empty() ? stored.shape[0] : std::ssize(source_rows),
                      stored.shape.rank() == 1 ? 1 : stored.shape.elements() / stored.shape[0]),
-        panels_({&stored, 1}, source_rows, threads, ledger) {}
+        panels_({&stored, 1}, source_rows, packing) {}
 
   std::size_t bytes() const override { return panels_.bytes(); }
   const Panels& panels() const { return panels_; }
@@ -59,11 +66,11 @@ class PackedMatrix final : public WeightMatrix {
 class PackedStack final : public WeightStack {
  public:
   PackedStack(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
-              ThreadGroup& threads, ByteLedger* ledger)
+              const Packing& packing)
       : WeightStack(*matrices.front().format, std::ssize(matrices),
                     source_rows.empty() ? matrices.front().shape[0] : std::ssize(source_rows),
                     matrices.front().shape[1]),
-        panels_(matrices, source_rows, threads, ledger) {}
+        panels_(matrices, source_rows, packing) {}
 
   std::size_t bytes() const override { return panels_.bytes(); }
   const Panels& panels() const { return panels_; }

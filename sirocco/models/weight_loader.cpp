@@ -91,7 +91,7 @@ std::shared_ptr<const WeightMatrix> WeightLoader::matrix(std::string_view name,
                                                          std::int64_t outputs,
                                                          std::int64_t inputs) {
   const StoredTensor& stored = require(name, {outputs, inputs});
-  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored);
+  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, {}, &weights_);
   consumed(stored);
   return packed;
 }
@@ -113,7 +113,7 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
                             FunctionRef<std::vector<std::int32_t>()> source_rows) {
   const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});
   const std::vector<std::int32_t> sources = source_rows();
-  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, sources);
+  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, sources, &weights_);
   consumed(stored);
   const std::string bias_name = fmt::format("{}.bias", stem);
   if (!has(bias_name)) return Linear(std::move(packed));
@@ -148,7 +148,7 @@ StackLinear WeightLoader::experts(std::string_view stem, std::int64_t experts, s
     sources.push_back(&all);
     for (std::int64_t e = 0; e < experts; ++e) matrices.push_back(all.member(e));
   }
-  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices);
+  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices, {}, &weights_);
   for (const StoredTensor* source : sources) consumed(*source);
   const std::string bias = fmt::format("{}_exps.bias", stem);
   if (!has(bias)) return StackLinear(std::move(packed));
@@ -160,7 +160,7 @@ StackLinear WeightLoader::stack(std::string_view name, std::int64_t count, std::
   const StoredTensor& all = require(name, {count, outputs, inputs});
   std::vector<StoredTensor> matrices;
   for (std::int64_t i = 0; i < count; ++i) matrices.push_back(all.member(i));
-  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices);
+  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices, {}, &weights_);
   consumed(all);
   return StackLinear(std::move(packed));
 }

@@ -14,10 +14,10 @@ std::int64_t StepRows::rows() const {
 TransformContext::TransformContext(Backend& backend, StepMemory& memory, const StepRows& rows,
                                    const CacheViews& caches)
     : backend_(backend), memory_(memory), rows_(rows), caches_(caches) {
-  std::vector<std::int32_t> positions;
-  std::vector<std::int32_t> row_begin = {0};
-  positions.reserve(static_cast<std::size_t>(rows.rows()));
-  row_begin.reserve(rows.sequences.size() + 1);
+  std::vector<std::int32_t>& positions = memory.positions_;
+  std::vector<std::int32_t>& row_begin = memory.row_begin_;
+  positions.clear();
+  row_begin.assign(1, 0);
   for (const SequenceRows& s : rows.sequences) {
     SIROCCO_CHECK(s.rows > 0);
     for (int i = 0; i < s.rows; ++i) positions.push_back(s.first.value() + i);
@@ -28,9 +28,10 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
   row_begin_ = backend.upload(memory.held, row_begin, {sequences + 1});
   outputs_ =
       backend.upload(memory.held, rows.outputs, {static_cast<std::int64_t>(rows.outputs.size())});
-  block_tables_.reserve(caches.groups.size());
+  memory.block_tables_.clear();
+  memory.rotary_tables_.clear();
   for (const CacheGroupView& group : caches.groups) {
-    block_tables_.push_back(
+    memory.block_tables_.push_back(
         backend.upload(memory.held, group.block_table, {sequences, group.blocks_a_sequence}));
   }
 }
@@ -47,16 +48,16 @@ KvCacheView TransformContext::cache(LayerIndex layer) const {
   if (where.group < 0) return {};
   const auto group = static_cast<std::size_t>(where.group);
   return caches_.layout->view(where, caches_.dtype, caches_.block_positions,
-                              caches_.groups[group].pool, block_tables_[group]);
+                              caches_.groups[group].pool, memory_.block_tables_[group]);
 }
 
 Tensor TransformContext::rotary_table(const Rotary& rotary) {
-  for (const auto& [known, table] : rotary_tables_) {
+  for (const auto& [known, table] : memory_.rotary_tables_) {
     if (known == &rotary) return table;
   }
   const Tensor table = memory_.held.tensor(DType::kF32, {rows(), rotary.dims()});
   backend_.rotary_table(positions_, rotary.frequencies(), rotary.magnitude(), table);
-  rotary_tables_.emplace_back(&rotary, table);
+  memory_.rotary_tables_.emplace_back(&rotary, table);
   return table;
 }
 

@@ -60,6 +60,13 @@ struct CacheViews {
 struct StepMemory {
   Arena held;     ///< lives for the step: hidden states, rotary tables, row numbers
   Arena scratch;  ///< lives for a scope in a layer
+
+ private:
+  friend class TransformContext;
+  std::vector<std::int32_t> positions_;
+  std::vector<std::int32_t> row_begin_;
+  std::vector<Tensor> block_tables_;
+  std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
 };
 
 /// Everything mutable that a stateless model needs for one step: the backend (with its threads),
@@ -99,8 +106,6 @@ class TransformContext {
   Tensor positions_;
   Tensor row_begin_;
   Tensor outputs_;
-  std::vector<Tensor> block_tables_;
-  std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
   int leases_ = 0;
 };
 

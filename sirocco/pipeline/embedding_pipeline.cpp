@@ -196,7 +196,7 @@ std::vector<std::vector<float>> EmbeddingPipeline::run_step(
   return out;
 }
 
-Ticket EmbeddingPipeline::submit(StepBatch batch) {
+Ticket EmbeddingPipeline::submit(const StepBatch& batch) {
   check(batch);
   const auto begin = Clock::now();
   std::vector<std::span<const TokenId>> sequences;
@@ -206,19 +206,11 @@ Ticket EmbeddingPipeline::submit(StepBatch batch) {
     ids.push_back(item.sequence);
   }
   std::vector<std::vector<float>> embeddings = run_step(sequences, ids);
-  StepResult result;
+  StepResult& result = results_.begin(batch);
   for (std::size_t i = 0; i < batch.size(); ++i)
-    result.items.push_back({ids[i], std::nullopt, {}, std::move(embeddings[i])});
+    result.items[i].embedding = std::move(embeddings[i]);
   result.seconds = seconds_since(begin);
-  const Ticket ticket(next_ticket_++);
-  results_.emplace(ticket, std::move(result));
-  return ticket;
-}
-
-StepResult EmbeddingPipeline::wait(Ticket ticket) {
-  auto node = results_.extract(ticket);
-  if (node.empty()) throw InvalidArgument("there is no step {} to wait for", ticket.value());
-  return std::move(node.mapped());
+  return results_.finish();
 }
 
 std::vector<std::vector<float>> EmbeddingPipeline::embed(

@@ -11,6 +11,7 @@
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 #include "sirocco/pipeline/stage.hpp"
+#include "sirocco/pipeline/step_results.hpp"
 
 namespace sirocco {
 
@@ -51,8 +52,8 @@ class EmbeddingPipeline final : public Pipeline {
   bool admit(SequenceId sequence, std::int64_t positions) override;
   void check_admissible(std::int64_t positions) const override;
   void retire(SequenceId sequence) override;
-  Ticket submit(StepBatch batch) override;
-  StepResult wait(Ticket ticket) override;
+  Ticket submit(const StepBatch& batch) override;
+  const StepResult& wait(Ticket ticket) override { return results_.wait(ticket); }
 
   /// Elements of an embedding.
   std::int64_t width() const { return width_; }
@@ -80,13 +81,12 @@ class EmbeddingPipeline final : public Pipeline {
   std::int64_t width_;
   std::shared_ptr<CachePools> pools_;  // of one step; without groups for a bidirectional model
   std::map<SequenceId, std::int64_t> admitted_;  // and how many positions
-  std::map<Ticket, StepResult> results_;
+  StepResults results_;
   // Of the step that runs, kept for their memory.
   StepMemory memory_;
   StepCaches step_caches_;
   StepRows rows_;
   std::vector<TokenId> tokens_;
-  std::uint64_t next_ticket_ = 1;
 };
 
 /// Loads what such a pipeline holds of a model; throws what loading throws besides.

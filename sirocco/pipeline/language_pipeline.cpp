@@ -161,13 +161,12 @@ bool LanguagePipeline::fork(SequenceId from, SequenceId to, std::int64_t positio
   return true;
 }
 
-void LanguagePipeline::check(const StepBatch& batch) const {
+void LanguagePipeline::check(const StepBatch& batch) {
   if (batch.empty()) throw InvalidArgument("a step needs at least one sequence");
   std::size_t rows = 0;
-  std::vector<SequenceId> ids;
-  ids.reserve(batch.size());
+  ids_.clear();
   for (const StepItem& item : batch) {
-    ids.push_back(item.sequence);
+    ids_.push_back(item.sequence);
     const auto found = sequences_.find(item.sequence);
     if (found == sequences_.end()) {
       throw InvalidArgument("there is no sequence {}", item.sequence.value());
@@ -192,8 +191,8 @@ void LanguagePipeline::check(const StepBatch& batch) const {
     throw InvalidArgument("a step of {} rows is more than the {} that it may have", rows,
                           options_.largest_step);
   }
-  std::sort(ids.begin(), ids.end());
-  if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
+  std::sort(ids_.begin(), ids_.end());
+  if (std::adjacent_find(ids_.begin(), ids_.end()) != ids_.end()) {
     throw InvalidArgument("a sequence is in the same step twice");
   }
 }
@@ -266,12 +265,10 @@ void LanguagePipeline::run_step(const StepBatch& batch, Show show) {
   for (const StepItem& item : batch) sequences_.at(item.sequence).end_step();
 }
 
-Ticket LanguagePipeline::submit(StepBatch batch) {
+Ticket LanguagePipeline::submit(const StepBatch& batch) {
   check(batch);
   const auto begin = Clock::now();
-  StepResult result;
-  result.items.resize(batch.size());
-  for (std::size_t i = 0; i < batch.size(); ++i) result.items[i].sequence = batch[i].sequence;
+  StepResult& result = results_.begin(batch);
   run_step(batch, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
     StepItemResult& out = result.items[i];
     if (const auto* want = std::get_if<WantToken>(&batch[i].wanted)) {
@@ -283,15 +280,7 @@ Ticket LanguagePipeline::submit(StepBatch batch) {
     }
   });
   result.seconds = seconds_since(begin);
-  const Ticket ticket(next_ticket_++);
-  results_.emplace(ticket, std::move(result));
-  return ticket;
-}
-
-StepResult LanguagePipeline::wait(Ticket ticket) {
-  auto node = results_.extract(ticket);
-  if (node.empty()) throw InvalidArgument("there is no step {} to wait for", ticket.value());
-  return std::move(node.mapped());
+  return results_.finish();
 }
 
 void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const int> chunks,

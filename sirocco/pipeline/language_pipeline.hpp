@@ -11,6 +11,7 @@
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 #include "sirocco/pipeline/stage.hpp"
+#include "sirocco/pipeline/step_results.hpp"
 
 namespace sirocco {
 
@@ -51,8 +52,8 @@ class LanguagePipeline final : public Pipeline {
   bool admit(SequenceId sequence, std::int64_t positions) override;
   void check_admissible(std::int64_t positions) const override;
   void retire(SequenceId sequence) override;
-  Ticket submit(StepBatch batch) override;
-  StepResult wait(Ticket ticket) override;
+  Ticket submit(const StepBatch& batch) override;
+  const StepResult& wait(Ticket ticket) override { return results_.wait(ticket); }
 
   /// Told of each wanted row: which token of the input it belongs to, and its logits [V], valid
   /// during the call.
@@ -79,7 +80,7 @@ class LanguagePipeline final : public Pipeline {
   using Show = FunctionRef<void(std::size_t item, std::int64_t row, std::span<const float>)>;
 
   void finish_construction();
-  void check(const StepBatch& batch) const;
+  void check(const StepBatch& batch);
   void run_step(const StepBatch& batch, Show show);
   void show_logits(const Logits& logits, Backend& backend, Show show) const;
 
@@ -89,15 +90,15 @@ class LanguagePipeline final : public Pipeline {
   std::vector<std::unique_ptr<StageState>> states_;  // one a stage
   std::shared_ptr<CachePools> pools_;
   std::unordered_map<SequenceId, SequenceCache> sequences_;
-  std::unordered_map<Ticket, StepResult> results_;
+  StepResults results_;
   SamplerScratch sampling_;
   // Of the step that runs, kept for their memory.
   StepRows rows_;
+  std::vector<SequenceId> ids_;
   std::vector<TokenId> tokens_;
   std::vector<const SequenceCache*> caches_;
   std::vector<std::pair<std::size_t, std::int64_t>> wanted_;  // an output row: its item and row
   SentHidden sent_;
-  std::uint64_t next_ticket_ = 1;
 };
 
 /// Layers after which a model is cut: {10, 20} makes three stages of a model of 30. Empty: one

@@ -95,11 +95,11 @@ class Pipeline {
   /// Begins a step. On one CPU device it has finished on return. Throws InvalidArgument for a
   /// token outside the vocabulary, an unknown sequence, too many rows or what a pipeline of this
   /// kind doesn't give; nothing has begun then.
-  virtual Ticket submit(StepBatch batch) = 0;
-  /// The result of a submitted step, once.
-  virtual StepResult wait(Ticket ticket) = 0;
+  virtual Ticket submit(const StepBatch& batch) = 0;
+  /// The result of a submitted step, once; valid until the next submission.
+  virtual const StepResult& wait(Ticket ticket) = 0;
 
-  StepResult step(StepBatch batch) { return wait(submit(std::move(batch))); }
+  const StepResult& step(const StepBatch& batch) { return wait(submit(batch)); }
 };
 
 }  // namespace sirocco

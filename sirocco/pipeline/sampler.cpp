@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/logit_scan.hpp"
 #include "sirocco/pipeline/random.hpp"
 
 namespace sirocco {
@@ -15,6 +16,7 @@ namespace {
 
 using Candidate = SamplerScratch::Candidate;
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
+constexpr double kLeastFloat = std::numeric_limits<float>::lowest();
 
 constexpr std::array<double, 14> kInverseFactorials = [] {
   std::array<double, 14> out{};
@@ -55,57 +57,64 @@ double log_of(double x) {
   return static_cast<double>(e) * 0x1.62e42fefa39efp-1 + 2.0 * s * sum;
 }
 
-// No NaN, no +infinity: what arithmetic can go on with.
-float tame(float logit) {
-  if (logit != logit) return kLowest;
-  return std::min(logit, std::numeric_limits<float>::max());
-}
+/// A vocabulary's logits with what is known of them.
+struct LogitView {
+  std::span<const float> logits;
+  std::span<const float> maxima;  // of blocks
+  HighestLogit highest;
+};
 
 bool more_probable(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-struct Best {
-  float logit = kLowest;
-  std::int32_t id = 0;
-};
-
-Best best_of(std::span<const float> logits) {
-  Best best;
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    // False for NaN; the first of equals stays.
-    if (logits[i] > best.logit) best = {logits[i], static_cast<std::int32_t>(i)};
-  }
-  best.logit = tame(best.logit);
-  return best;
+/// Those of at least `least`, in the order of ids.
+void keep_from(float least, const LogitView& all, std::vector<Candidate>& out) {
+  out.clear();
+  const float above_lowest = std::max(least, std::numeric_limits<float>::lowest());
+  for_logits_from(above_lowest, all.logits, all.maxima, [&](std::int32_t id, float logit) {
+    out.push_back({logit, id, 0.0});
+  });
 }
 
-// The k most probable, in order. k is small beside the vocabulary: one pass, with a heap whose top
-// is the least of them.
-void keep_top(std::span<const float> logits, std::size_t k, std::vector<Candidate>& out) {
+/// The k most probable, in order.
+void keep_top(const LogitView& all, std::size_t k, std::vector<Candidate>& out) {
   out.clear();
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const Candidate c{tame(logits[i]), static_cast<std::int32_t>(i), 0.0};
-    if (out.size() < k) {
-      if (c.logit == kLowest) continue;
-      out.push_back(c);
-      std::push_heap(out.begin(), out.end(), more_probable);
-    } else if (c.logit > out.front().logit) {
-      std::pop_heap(out.begin(), out.end(), more_probable);
-      out.back() = c;
-      std::push_heap(out.begin(), out.end(), more_probable);
+  // Beyond that a heap, whose top is the least of them, is slower than a partial sort of all.
+  constexpr std::size_t kHeapLimit = 1024;
+  if (k > kHeapLimit) {
+    keep_from(kLowest, all, out);
+    if (k < out.size()) {
+      const auto end = out.begin() + static_cast<std::ptrdiff_t>(k);
+      std::nth_element(out.begin(), end, out.end(), more_probable);
+      out.resize(k);
+      std::sort(out.begin(), out.end(), more_probable);
+    }
+    return;
+  }
+  for (std::size_t block = 0; block < all.maxima.size(); ++block) {
+    const std::size_t begin = block * kLogitBlock;
+    const float least = out.size() < k ? kLowest : out.front().logit;
+    if (!(all.maxima[block] > least)) continue;
+    for (std::size_t i = begin; i < std::min(all.logits.size(), begin + kLogitBlock); ++i) {
+      const Candidate c{tame(all.logits[i]), static_cast<std::int32_t>(i), 0.0};
+      if (out.size() < k) {
+        if (c.logit == kLowest) continue;
+        out.push_back(c);
+        std::push_heap(out.begin(), out.end(), more_probable);
+      } else if (c.logit > out.front().logit) {
+        std::pop_heap(out.begin(), out.end(), more_probable);
+        out.back() = c;
+        std::push_heap(out.begin(), out.end(), more_probable);
+      }
     }
   }
   std::sort_heap(out.begin(), out.end(), more_probable);
 }
 
-void keep_all(std::span<const float> logits, std::vector<Candidate>& out) {
-  out.clear();
-  out.reserve(logits.size());
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    const float logit = tame(logits[i]);
-    if (logit != kLowest) out.push_back({logit, static_cast<std::int32_t>(i), 0.0});
-  }
+/// Those that weigh at least `least` of the most probable, which weighs 1.
+void keep_heavy(std::vector<Candidate>& candidates, double least) {
+  if (least > 0.0) std::erase_if(candidates, [&](const Candidate& c) { return c.weight < least; });
 }
 
 double total_weight(const std::vector<Candidate>& candidates) {
@@ -114,48 +123,107 @@ double total_weight(const std::vector<Candidate>& candidates) {
   return total;
 }
 
-// The first candidates, in `order`, that together hold the fraction `mass` of all weight. Sorts
-// only as far as it must.
-template <class Order>
-void keep_mass(std::vector<Candidate>& candidates, double mass, Order order) {
-  const double wanted = mass * total_weight(candidates);
+/// e^((logit - highest) / temperature) of each.
+void weigh(const LogitView& all, double inverse_temperature, std::vector<Candidate>& candidates) {
+  const auto highest = static_cast<double>(all.highest.logit);
+  for (Candidate& c : candidates)
+    c.weight = exp_of((static_cast<double>(c.logit) - highest) * inverse_temperature);
+}
+
+/// Of the candidates, which keep their order, those with the lowest keys that together weigh
+/// `wanted`; of equal keys the lower ids. Only those around the last one kept are sorted.
+template <class Key>
+void keep_mass(double wanted, Key key, SamplerScratch& scratch) {
+  std::vector<Candidate>& candidates = scratch.candidates;
+  double lowest = std::numeric_limits<double>::infinity();
+  double highest = -lowest;
+  for (const Candidate& c : candidates) {
+    lowest = std::min(lowest, key(c));
+    highest = std::max(highest, key(c));
+  }
+  constexpr std::size_t kBins = 1024;
+  const double scale = highest > lowest ? double{kBins} / (highest - lowest) : 0.0;
+  const auto bin_of = [&](const Candidate& c) {
+    return std::min(kBins - 1, static_cast<std::size_t>((key(c) - lowest) * scale));
+  };
+  std::array<double, kBins> weights{};
+  for (const Candidate& c : candidates) weights[bin_of(c)] += c.weight;
   double held = 0.0;
-  std::size_t sorted = 0;
-  for (std::size_t chunk = 64; sorted < candidates.size(); chunk *= 4) {
-    const std::size_t end = std::min(candidates.size(), sorted + chunk);
-    const auto begin = candidates.begin() + static_cast<std::ptrdiff_t>(sorted);
-    const auto middle = candidates.begin() + static_cast<std::ptrdiff_t>(end);
-    if (middle != candidates.end()) std::nth_element(begin, middle, candidates.end(), order);
-    std::sort(begin, middle, order);
-    for (; sorted < end; ++sorted) {
-      held += candidates[sorted].weight;
-      if (held >= wanted) {
-        candidates.resize(sorted + 1);
-        return;
-      }
-    }
+  std::size_t last_bin = 0;
+  for (; last_bin + 1 < kBins && held + weights[last_bin] < wanted; ++last_bin)
+    held += weights[last_bin];
+
+  const auto before = [&](const Candidate& a, const Candidate& b) {
+    const double key_a = key(a);
+    const double key_b = key(b);
+    return key_a != key_b ? key_a < key_b : a.id < b.id;
+  };
+  std::vector<Candidate>& edge = scratch.edge;
+  edge.clear();
+  for (const Candidate& c : candidates)
+    if (bin_of(c) == last_bin) edge.push_back(c);
+  std::sort(edge.begin(), edge.end(), before);
+  for (std::size_t i = 0; i < edge.size(); ++i) {
+    held += edge[i].weight;
+    if (held < wanted) continue;
+    std::erase_if(candidates, [&](const Candidate& c) {
+      const std::size_t bin = bin_of(c);
+      return bin > last_bin || (bin == last_bin && before(edge[i], c));
+    });
+    return;
   }
 }
 
-// How far a token's surprise lies from the expected one; the smallest are the most typical.
-void keep_typical(std::vector<Candidate>& candidates, double mass) {
+/// More probable ones first.
+double by_probability(const Candidate& c) { return -static_cast<double>(c.logit); }
+
+/// Those of at least `least`, with the weights of weigh_all.
+void keep_weighed(float least, const LogitView& all, SamplerScratch& scratch) {
+  keep_from(least, all, scratch.candidates);
+  for (Candidate& c : scratch.candidates)
+    c.weight = static_cast<double>(scratch.weights[static_cast<std::size_t>(c.id)]);
+}
+
+/// The most probable of all tokens that together weigh the fraction `mass`.
+void keep_nucleus(const LogitView& all, double inverse_temperature, double mass,
+                  SamplerScratch& scratch) {
+  const double wanted = mass * weigh_all(all.logits, all.highest.logit, inverse_temperature,
+                                         scratch.weights, scratch.sums);
+  // Most nuclei lie a little below the highest: deeper, until what is there weighs enough. Weights
+  // below e^-87 are 0.
+  for (double depth = 4.0;; depth *= 2.0) {
+    const double least = static_cast<double>(all.highest.logit) - depth / inverse_temperature;
+    keep_weighed(static_cast<float>(std::max(least, kLeastFloat)), all, scratch);
+    if (total_weight(scratch.candidates) >= wanted || depth > 87.0) break;
+  }
+  keep_mass(wanted, by_probability, scratch);
+}
+
+/// Those at least `share` times as probable as the most probable.
+void keep_likely(const LogitView& all, double inverse_temperature, double share,
+                 SamplerScratch& scratch) {
+  const auto highest = static_cast<double>(all.highest.logit);
+  // A little too many first: the weights decide.
+  const double near = highest + log_of(share) / inverse_temperature;
+  const double least = near - 1e-5 * (1.0 + (near < 0.0 ? -near : near));
+  keep_from(static_cast<float>(std::max(least, kLeastFloat)), all, scratch.candidates);
+  weigh(all, inverse_temperature, scratch.candidates);
+  keep_heavy(scratch.candidates, share);
+}
+
+/// Those whose surprise, -ln p, lies closest to the expected one. The sum of all weights cancels
+/// out: what is left is how far a logit lies from the mean one.
+void keep_typical(double mass, SamplerScratch& scratch) {
+  std::vector<Candidate>& candidates = scratch.candidates;
   std::erase_if(candidates, [](const Candidate& c) { return c.weight == 0.0; });
   const double total = total_weight(candidates);
-  double entropy = 0.0;
-  for (const Candidate& c : candidates) {
-    const double p = c.weight / total;
-    if (p >= std::numeric_limits<double>::min()) entropy -= p * log_of(p);
-  }
+  double mean = 0.0;
+  for (const Candidate& c : candidates) mean += c.weight / total * static_cast<double>(c.logit);
   const auto distance = [&](const Candidate& c) {
-    const double p = std::max(c.weight / total, std::numeric_limits<double>::min());
-    const double d = -log_of(p) - entropy;
+    const double d = static_cast<double>(c.logit) - mean;
     return d < 0.0 ? -d : d;
   };
-  keep_mass(candidates, mass, [&](const Candidate& a, const Candidate& b) {
-    const double da = distance(a);
-    const double db = distance(b);
-    return da != db ? da < db : a.id < b.id;
-  });
+  keep_mass(mass * total, distance, scratch);
 }
 
 TokenId draw(const std::vector<Candidate>& candidates, double u) {
@@ -244,39 +312,36 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
     adjust(own, scratch);
     logits = scratch.logits;
   }
-  const Best best = best_of(logits);
-  if (params_.temperature == 0.0f || params_.top_k == 1 || best.logit == kLowest) {
-    return TokenId(best.id);
-  }
+  const HighestLogit highest = find_highest(logits, scratch.maxima);
+  if (params_.temperature == 0.0f || params_.top_k == 1 || highest.logit == kLowest)
+    return TokenId(highest.id);
 
+  const LogitView all{logits, scratch.maxima, highest};
+  const double inverse = 1.0 / static_cast<double>(params_.temperature);
+  const double u = uniform(params_.seed, position, choice);
+  const double mass = params_.top_p;
+  const double share = params_.min_p;
   std::vector<Candidate>& candidates = scratch.candidates;
   const auto k = static_cast<std::size_t>(params_.top_k);
-  // Beyond that a heap is slower than a partial sort of everything.
-  constexpr std::size_t kHeapLimit = 1024;
-  if (k > 0 && k <= kHeapLimit && k < logits.size()) {
-    keep_top(logits, k, candidates);
+  if (k > 0 && k < logits.size()) {
+    keep_top(all, k, candidates);
+    weigh(all, inverse, candidates);
+    if (mass < 1.0) keep_mass(mass * total_weight(candidates), by_probability, scratch);
+    keep_heavy(candidates, share);
+  } else if (mass < 1.0) {
+    keep_nucleus(all, inverse, mass, scratch);
+    keep_heavy(candidates, share);
+  } else if (share > 0.0) {
+    keep_likely(all, inverse, share, scratch);
+  } else if (params_.typical_p < 1.0f) {
+    weigh_all(logits, highest.logit, inverse, scratch.weights, scratch.sums);
+    keep_weighed(kLowest, all, scratch);
   } else {
-    keep_all(logits, candidates);
-    if (k > 0 && k < candidates.size()) {
-      const auto end = candidates.begin() + static_cast<std::ptrdiff_t>(k);
-      std::nth_element(candidates.begin(), end, candidates.end(), more_probable);
-      candidates.resize(k);
-      std::sort(candidates.begin(), candidates.end(), more_probable);
-    }
+    const double total = weigh_all(logits, highest.logit, inverse, scratch.weights, scratch.sums);
+    return TokenId(pick_weighted(u, total, scratch.weights, scratch.sums));
   }
-  const double inverse = 1.0 / static_cast<double>(params_.temperature);
-  const auto highest = static_cast<double>(best.logit);
-  for (Candidate& c : candidates) {
-    c.weight = exp_of((static_cast<double>(c.logit) - highest) * inverse);
-  }
-  if (params_.top_p < 1.0f) keep_mass(candidates, params_.top_p, more_probable);
-  if (params_.min_p > 0.0f) {
-    // The most probable weighs 1.
-    const double least = params_.min_p;
-    std::erase_if(candidates, [&](const Candidate& c) { return c.weight < least; });
-  }
-  if (params_.typical_p < 1.0f) keep_typical(candidates, params_.typical_p);
-  return draw(candidates, uniform(params_.seed, position, choice));
+  if (params_.typical_p < 1.0f) keep_typical(params_.typical_p, scratch);
+  return draw(candidates, u);
 }
 
 }  // namespace sirocco

@@ -46,9 +46,13 @@ struct SamplerScratch {
     std::int32_t id;
     double weight;
   };
-  std::vector<float> logits;
-  std::vector<Candidate> candidates;
+  std::vector<float> logits;  // as biases and penalties leave them
   std::vector<std::int32_t> seen;
+  std::vector<float> maxima;   // of blocks of logits
+  std::vector<float> weights;  // of all tokens
+  std::vector<double> sums;    // of blocks of weights
+  std::vector<Candidate> candidates;
+  std::vector<Candidate> edge;  // those among which a cut lies
 };
 
 /// Chooses tokens. The choice is a function of (logits, parameters, the sequence's own tokens,

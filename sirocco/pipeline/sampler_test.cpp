@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/pipeline/random.hpp"
@@ -133,6 +134,80 @@ TEST(Sampler, LargeTopKEqualsSorting) {
     for (const auto& [id, n] : counts(p, logits, 50)) {
       RC_ASSERT(std::binary_search(order.begin(), order.end(), id));
     }
+  }));
+}
+
+// The definition, by sorting: which tokens the filters leave, in the order of ids, with weights.
+std::map<std::int32_t, double> allowed(const SamplingParams& p, const std::vector<float>& logits) {
+  struct Token {
+    std::int32_t id;
+    double weight;
+    double key;
+  };
+  const double highest = *std::max_element(logits.begin(), logits.end());
+  std::vector<Token> tokens;
+  for (std::size_t i = 0; i < logits.size(); ++i) {
+    const double below = (double{logits[i]} - highest) / double{p.temperature};
+    tokens.push_back({static_cast<std::int32_t>(i), std::exp(below), -below});
+  }
+  const auto keep = [&](double mass) {
+    std::stable_sort(tokens.begin(), tokens.end(),
+                     [](const Token& a, const Token& b) { return a.key < b.key; });
+    double total = 0.0;
+    for (const Token& t : tokens) total += t.weight;
+    double held = 0.0;
+    for (std::size_t i = 0; i < tokens.size() && mass < 1.0; ++i) {
+      held += tokens[i].weight;
+      if (held >= mass * total) tokens.resize(i + 1);
+    }
+  };
+  keep(1.0);
+  if (p.top_k > 0 && std::cmp_less(p.top_k, tokens.size()))
+    tokens.resize(static_cast<std::size_t>(p.top_k));
+  keep(double{p.top_p});
+  std::erase_if(tokens, [&](const Token& t) { return t.weight < double{p.min_p}; });
+  double total = 0.0;
+  for (const Token& t : tokens) total += t.weight;
+  double entropy = 0.0;
+  for (const Token& t : tokens) entropy -= t.weight / total * std::log(t.weight / total);
+  for (Token& t : tokens) t.key = std::abs(-std::log(t.weight / total) - entropy);
+  std::sort(tokens.begin(), tokens.end(),
+            [](const Token& a, const Token& b) { return a.id < b.id; });
+  if (p.typical_p < 1.0f) keep(double{p.typical_p});
+  std::map<std::int32_t, double> out;
+  for (const Token& t : tokens) out[t.id] = t.weight;
+  return out;
+}
+
+TEST(Sampler, ChainsEqualTheirDefinition) {
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) {
+    // Multiples of 1/8 within ±6, so that weights and ties are those of the definition.
+    std::vector<float> logits(800);
+    for (std::size_t i = 0; i < logits.size(); ++i)
+      logits[i] = std::floor(static_cast<float>(uniform(seed, i, 1) * 96)) / 8 - 6;
+    SamplingParams p;
+    p.temperature = *rc::gen::element(0.25f, 1.0f, 8.0f);
+    p.top_k = *rc::gen::element(0, 0, 50, 500);
+    p.top_p = *rc::gen::element(1.0f, 0.3f, 0.9f);
+    p.min_p = *rc::gen::element(0.0f, 0.03f);
+    p.typical_p = *rc::gen::element(1.0f, 0.7f);
+    const auto expected = allowed(p, logits);
+    double total = 0.0;
+    for (const auto& [id, weight] : expected) total += weight;
+    // Every token with a chance of 3 % or more comes at 1000 positions, and no other does; a cut
+    // between equal weights may fall one token earlier or later.
+    const auto got = counts(p, logits, 1000);
+    int strangers = 0;
+    for (const auto& [id, n] : got) strangers += !expected.contains(id);
+    RC_ASSERT(strangers <= 2);
+    for (const auto& [id, weight] : expected) RC_ASSERT(weight / total <= 0.03 || got.contains(id));
+    // The sums of the weights on either side of a token in the middle are those of the definition.
+    const std::int32_t middle = 400;
+    double before = 0.0;
+    for (const auto& [id, weight] : expected) before += id < middle ? weight : 0.0;
+    int drawn = 0;
+    for (const auto& [id, n] : got) drawn += id < middle ? n : 0;
+    RC_ASSERT(std::abs(drawn / 1000.0 - before / total) < 0.08);
   }));
 }
 

@@ -147,8 +147,13 @@ std::optional<SequenceCache> SequenceCache::make(std::shared_ptr<CachePools> poo
     auto reservation = group.pool->try_reserve(cache.pools_->blocks_for(group, positions));
     if (!reservation) return std::nullopt;
     cache.groups_.push_back({std::move(*reservation), {}, 0});
+    cache.groups_.back().blocks.reserve(cache.most_blocks());
   }
   return cache;
+}
+
+std::size_t SequenceCache::most_blocks() const {
+  return static_cast<std::size_t>(ceil_div<std::int64_t>(limit_, pools_->options_.block_positions));
 }
 
 Position SequenceCache::extend(int positions) {
@@ -244,6 +249,7 @@ std::optional<SequenceCache> SequenceCache::fork(std::int64_t positions) const {
                                                static_cast<std::int32_t>(full));
     if (!reservation) return std::nullopt;
     copy.groups_.push_back({std::move(*reservation), {}, 0});
+    copy.groups_.back().blocks.reserve(copy.most_blocks());
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     GroupLease& to = copy.groups_[g];
@@ -270,8 +276,14 @@ const CacheViews& StepCaches::views(CachePools& pools, int stage,
     CacheGroupView& view = views_.groups[static_cast<std::size_t>(group.group)];
     view.pool = group.pool->data();
     std::size_t width = 1;
-    for (const SequenceCache* s : sequences) width = std::max(width, s->groups_[g].blocks.size());
+    std::size_t most = 1;
+    for (const SequenceCache* s : sequences) {
+      width = std::max(width, s->groups_[g].blocks.size());
+      most = std::max(most, s->most_blocks());
+    }
     view.blocks_a_sequence = static_cast<int>(width);
+    // All that these sequences will ever need, so that no later step allocates.
+    view.block_table.reserve(most * sequences.size());
     view.block_table.assign(width * sequences.size(), -1);
     for (std::size_t s = 0; s < sequences.size(); ++s) {
       const SequenceCache::GroupLease& lease = sequences[s]->groups_[g];

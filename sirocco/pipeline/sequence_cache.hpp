@@ -112,6 +112,8 @@ class SequenceCache {
   SequenceCache(std::shared_ptr<CachePools> pools, std::int32_t limit)
       : pools_(std::move(pools)), limit_(limit) {}
 
+  std::size_t most_blocks() const;  ///< of a group, at the limit
+
   std::shared_ptr<CachePools> pools_;  // first: outlives the leases below
   std::vector<GroupLease> groups_;
   std::int32_t length_ = 0;

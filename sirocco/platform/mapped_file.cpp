@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <system_error>
 #include <utility>
 
+#include "sirocco/base/checked.hpp"
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
@@ -86,10 +88,17 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 MappedFile::~MappedFile() { unmap(bytes_); }
 
 void MappedFile::release(std::span<const std::byte> range) const noexcept {
+  if (range.empty()) return;
+  // Touching a page maps those around it too, as far as they are in the system's cache.
+  constexpr std::uintptr_t kAround = std::uintptr_t{64} << 10;
+  const auto address = [](const std::byte* at) { return reinterpret_cast<std::uintptr_t>(at); };
   const std::size_t page = page_size();
-  const auto begin = (reinterpret_cast<std::uintptr_t>(range.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(range.data() + range.size()) / page * page;
-  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  const std::uintptr_t file_end = ceil_div(address(bytes_.data() + bytes_.size()), page) * page;
+  const std::uintptr_t begin =
+      std::max(address(range.data()) / kAround * kAround, address(bytes_.data()));
+  const std::uintptr_t end =
+      std::min(ceil_div(address(range.data() + range.size()), kAround) * kAround, file_end);
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
 void MappedFile::prefetch(std::span<const std::byte> range) const noexcept {

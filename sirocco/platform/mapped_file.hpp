@@ -26,8 +26,9 @@ class MappedFile {
   std::size_t size() const { return bytes_.size(); }
   const std::filesystem::path& path() const { return path_; }
 
-  /// Says that `range`, a part of `bytes()`, won't be read again soon: the pages that lie wholly
-  /// inside leave this process's memory. Reading them again is right, only slower.
+  /// Says that `range`, a part of `bytes()`, won't be read again soon: its pages leave this
+  /// process's memory, with the few around them that came with it. Reading them again is right,
+  /// only slower.
   void release(std::span<const std::byte> range) const noexcept;
 
   /// Says that `range`, a part of `bytes()`, will be read soon: the system starts reading ahead.

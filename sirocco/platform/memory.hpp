@@ -6,8 +6,8 @@
 
 namespace sirocco {
 
-/// An owned, zeroed range of anonymous memory, aligned to 64 bytes, in pages of its own (huge ones
-/// where it is large and the system offers them). Pages are only backed once touched. Move-only.
+/// An owned, zeroed range of anonymous memory, aligned to 64 bytes, in pages of its own (from 2 MiB
+/// on, huge ones where the system offers them). Pages are only backed once touched. Move-only.
 class Memory {
  public:
   Memory() = default;

@@ -20,6 +20,16 @@ TEST(Memory, IsZeroedAndAligned) {
   memory.bytes().back() = std::byte{1};
 }
 
+TEST(Memory, LargeRangesCanHoldHugePages) {
+  for (const std::size_t size : {(2u << 20) - 1, 2u << 20, (2u << 20) + 1, 9u << 20}) {
+    Memory memory(size);
+    EXPECT_EQ(memory.size(), size);
+    const std::uintptr_t alignment = size < 2u << 20 ? 64 : 2u << 20;
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(memory.data()) % alignment, 0u);
+    memory.bytes().front() = memory.bytes().back() = std::byte{1};
+  }
+}
+
 TEST(Memory, MovesItsPages) {
   Memory a(4096);
   std::byte* const pages = a.data();

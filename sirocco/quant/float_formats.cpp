@@ -1,6 +1,7 @@
 #include "sirocco/quant/float_formats.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "sirocco/quant/block_io.hpp"
 #include "sirocco/quant/float16.hpp"
@@ -11,22 +12,42 @@ namespace {
 using blocks::load;
 using blocks::store;
 
+/// Deals the halves of `in` out in turn: element i of the first becomes 2i, of the second 2i + 1.
+template <class Element, std::size_t kCount>
+void interleave(const std::array<Element, kCount>& in, std::array<Element, kCount>& out) noexcept {
+  for (std::size_t i = 0; i < kCount / 2; ++i) {
+    out[2 * i] = in[i];
+    out[2 * i + 1] = in[kCount / 2 + i];
+  }
+}
+
 /// Transposes rows of elements into [columns][16], in tiles of 16 by 16 that stay in the cache.
+/// Four times interleaved, the index of an element, row · 16 + k, has become k · 16 + row.
 template <class Element>
 void transpose(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
                std::byte* panel) noexcept {
+  constexpr std::size_t kWidth = 16;
   const auto count = static_cast<std::size_t>(columns);
   const auto present = static_cast<std::size_t>(rows);
-  for (std::size_t begin = 0; begin < count; begin += 16) {
-    const std::size_t width = std::min<std::size_t>(16, count - begin);
-    Element tile[16][kPanelRows] = {};
-    for (std::size_t r = 0; r < present; ++r) {
-      Element line[16];
-      std::memcpy(line, rows_begin + r * row_bytes + begin * sizeof(Element),
-                  width * sizeof(Element));
-      for (std::size_t k = 0; k < width; ++k) tile[k][r] = line[k];
+  std::array<Element, kWidth * kPanelRows> tile{};
+  std::array<Element, kWidth * kPanelRows> other;
+  for (std::size_t begin = 0; begin < count; begin += kWidth) {
+    const std::size_t width = std::min(kWidth, count - begin);
+    const std::byte* from = rows_begin + begin * sizeof(Element);
+    if (present == kPanelRows && width == kWidth) {
+      for (std::size_t r = 0; r < kPanelRows; ++r)
+        std::memcpy(tile.data() + r * kWidth, from + r * row_bytes, kWidth * sizeof(Element));
+    } else {
+      tile.fill(0);
+      for (std::size_t r = 0; r < present; ++r)
+        std::memcpy(tile.data() + r * kWidth, from + r * row_bytes, width * sizeof(Element));
     }
-    std::memcpy(panel + begin * sizeof(tile[0]), tile, width * sizeof(tile[0]));
+    interleave(tile, other);
+    interleave(other, tile);
+    interleave(tile, other);
+    interleave(other, tile);
+    std::memcpy(panel + begin * kPanelRows * sizeof(Element), tile.data(),
+                width * kPanelRows * sizeof(Element));
   }
 }
 

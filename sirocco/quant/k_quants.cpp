@@ -1,5 +1,7 @@
 #include "sirocco/quant/k_quants.hpp"
 
+#include <cstddef>
+
 #include "sirocco/quant/block_io.hpp"
 #include "sirocco/quant/float16.hpp"
 
@@ -214,22 +216,40 @@ void Q6KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
   constexpr const PanelTraits& kTraits = panel_traits(kPanel);
   const PanelRows<Q6KBlock> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
+  // Two groups of four quants at a time.
+  using Pairs = std::array<std::uint64_t, 4>;
+  constexpr std::uint64_t kNibbles = std::uint64_t{kLowNibbles} << 32 | kLowNibbles;
+  constexpr std::uint64_t kTopPairs = std::uint64_t{kLowPairs} << 32 | kLowPairs;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<Q6KBlock>(source.at(r, i));
-      store(panel + 2 * r, block.d);
+      // Field by field: from a copy of the block, words would be read across what was written.
+      const std::byte* const block = source.at(r, i);
+      store(panel + 2 * r, load<std::uint16_t>(block + offsetof(Q6KBlock, d)));
+      const std::byte* scales = block + offsetof(Q6KBlock, scales);
       std::byte* to = panel + kTraits.super_header_bytes;
-      for (std::size_t b = 0; b < 8; ++b, to += kTraits.block_bytes()) {
-        const std::size_t half = b / 4;
-        const std::size_t quarter = b % 4;
-        store(to + r, block.scales[2 * b]);
-        store(to + kPanelRows + r, block.scales[2 * b + 1]);
-        std::byte* const quants = to + kTraits.block_header_bytes;
-        blocks::store_nibbles(quants, r,
-                              take_bits(block.ql.data() + 64 * half + 32 * (quarter % 2),
-                                        4 * (quarter / 2), kLowNibbles));
-        blocks::store_pairs(quants + 4 * kWordBytes, r,
-                            take_bits(block.qh.data() + 32 * half, 2 * quarter, kLowPairs));
+      for (std::size_t half = 0; half < 2; ++half) {
+        const std::byte* const ql = block + offsetof(Q6KBlock, ql) + 64 * half;
+        const auto high = load<Pairs>(block + offsetof(Q6KBlock, qh) + 32 * half);
+        const auto pack_quarter = [&]<std::size_t kQuarter>() {
+          const auto low = load<Pairs>(ql + 32 * (kQuarter % 2));
+          to[r] = *scales++;
+          to[kPanelRows + r] = *scales++;
+          std::byte* const quants = to + kTraits.block_header_bytes + 4 * r;
+          for (std::size_t w = 0; w < 4; ++w) {
+            const std::uint64_t q = low[w] >> (4 * (kQuarter / 2)) & kNibbles;
+            store(quants + w * kWordBytes, static_cast<std::uint32_t>(q | q >> 28));
+          }
+          for (std::size_t w = 0; w < 2; ++w) {
+            const std::uint64_t q = (high[2 * w] >> (2 * kQuarter) & kTopPairs) |
+                                    (high[2 * w + 1] >> (2 * kQuarter) & kTopPairs) << 4;
+            store(quants + (4 + w) * kWordBytes, static_cast<std::uint32_t>(q | q >> 30));
+          }
+          to += kTraits.block_bytes();
+        };
+        pack_quarter.template operator()<0>();
+        pack_quarter.template operator()<1>();
+        pack_quarter.template operator()<2>();
+        pack_quarter.template operator()<3>();
       }
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "sirocco/quant/block_io.hpp"
 #include "sirocco/quant/float16.hpp"
@@ -136,18 +137,20 @@ void encode_range(const float* values, std::size_t count, std::byte* encoded) no
   }
 }
 
+/// Of a byte, bit 4h + b as bit 8b + h.
+constexpr auto kSpreadNibbles = [] {
+  std::array<std::uint32_t, 256> spread{};
+  for (unsigned byte = 0; byte < 256; ++byte)
+    for (unsigned b = 0; b < 4; ++b)
+      spread[byte] |= ((byte >> b & 1u) | (byte >> (4 + b) & 1u) << 1) << (8 * b);
+  return spread;
+}();
+
 /// Bit 4g + b of `bits` becomes bit 8b + g: the fifth bits of one row, from the order of k to a
 /// byte for each place within the groups.
 constexpr std::uint32_t transpose_fifth_bits(std::uint32_t bits) {
-  std::uint32_t out = 0;
-  for (unsigned b = 0; b < 4; ++b) {
-    std::uint32_t column = (bits >> b) & 0x11111111u;
-    column = (column | column >> 3) & 0x03030303u;
-    column = (column | column >> 6) & 0x000F000Fu;
-    column = (column | column >> 12) & 0xFFu;
-    out |= column << (8 * b);
-  }
-  return out;
+  return kSpreadNibbles[bits & 0xFF] | kSpreadNibbles[bits >> 8 & 0xFF] << 2 |
+         kSpreadNibbles[bits >> 16 & 0xFF] << 4 | kSpreadNibbles[bits >> 24] << 6;
 }
 static_assert(transpose_fifth_bits(0x00000001u) == 0x00000001u);
 static_assert(transpose_fifth_bits(0x80000010u) == 0x80000002u);
@@ -162,14 +165,17 @@ void pack_nibbles(const std::byte* rows_begin, std::size_t row_bytes, int rows,
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<Block>(source.at(r, i));
-      store(panel + 2 * r, block.d);
-      if constexpr (kHasMin<Block>) store(panel + kMinOffset + 2 * r, block.m);
+      // Field by field: from a copy of the block, words would be read across what was written.
+      const std::byte* const block = source.at(r, i);
+      store(panel + 2 * r, load<std::uint16_t>(block + offsetof(Block, d)));
+      if constexpr (kHasMin<Block>)
+        store(panel + kMinOffset + 2 * r, load<std::uint16_t>(block + offsetof(Block, m)));
       blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
-                            blocks::split_nibbles(block.qs.data()));
+                            blocks::split_nibbles(reinterpret_cast<const std::uint8_t*>(block) +
+                                                  offsetof(Block, qs)));
       if constexpr (kHasFifthBit<Block>) {
         store(panel + kFifthBitsOffset + 4 * r,
-              transpose_fifth_bits(load<std::uint32_t>(block.qh.data())));
+              transpose_fifth_bits(load<std::uint32_t>(block + offsetof(Block, qh))));
       }
     }
   }
@@ -254,9 +260,9 @@ void Q8_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int row
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
     std::byte* const quants = panel + kTraits.block_header_bytes;
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<Q8_0Block>(source.at(r, i));
-      store(panel + 2 * r, block.d);
-      const auto words = load<std::array<std::uint32_t, 8>>(block.qs.data());
+      const std::byte* const block = source.at(r, i);
+      store(panel + 2 * r, load<std::uint16_t>(block + offsetof(Q8_0Block, d)));
+      const auto words = load<std::array<std::uint32_t, 8>>(block + offsetof(Q8_0Block, qs));
       for (std::size_t g = 0; g < 8; ++g) {
         store(quants + g * kWordBytes + 4 * r, words[g] ^ kBias);
       }

@@ -1,0 +1,135 @@
+// What a loaded model takes of the machine's memory: its panels, and nothing of its file.
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "sirocco/engine/load.hpp"
+#include "sirocco/formats/gguf_test_file.hpp"
+
+namespace sirocco {
+namespace {
+
+constexpr std::int64_t kMiB = std::int64_t{1} << 20;
+constexpr std::uint64_t kWidth = 512;
+constexpr std::uint64_t kFeedForward = 2048;
+constexpr std::uint64_t kVocabulary = 65536;
+
+/// A file that is removed with it.
+class ModelFile {
+ public:
+  explicit ModelFile(bool tied)
+      : path_(std::filesystem::path(testing::TempDir()) /
+              fmt::format("sirocco-load-memory-{}.gguf", ::getpid())) {
+    GgufTestFile file;
+    file.text("general.architecture", "llama");
+    const auto number = [&](const char* key, std::uint32_t value) {
+      file.scalar(fmt::format("llama.{}", key), gguf_type::kU32, value);
+    };
+    number("block_count", 2);
+    number("context_length", 64);
+    number("embedding_length", kWidth);
+    number("feed_forward_length", kFeedForward);
+    number("attention.head_count", 8);
+    number("attention.head_count_kv", 8);
+    number("vocab_size", kVocabulary);
+    file.scalar("llama.attention.layer_norm_rms_epsilon", gguf_type::kF32, 1e-5f);
+    const auto matrix = [&](const std::string& name, std::uint64_t outputs, std::uint64_t inputs) {
+      file.tensor(name + ".weight", {inputs, outputs}, FormatId::kQ8_0, 0x11);
+    };
+    const auto norm = [&](const std::string& name) {
+      file.tensor(name + ".weight", {kWidth}, FormatId::kF32, 0);
+    };
+    matrix("token_embd", kVocabulary, kWidth);
+    for (int layer = 0; layer < 2; ++layer) {
+      const std::string stem = fmt::format("blk.{}.", layer);
+      norm(stem + "attn_norm");
+      norm(stem + "ffn_norm");
+      for (const char* name : {"attn_q", "attn_k", "attn_v", "attn_output"})
+        matrix(stem + name, kWidth, kWidth);
+      matrix(stem + "ffn_gate", kFeedForward, kWidth);
+      matrix(stem + "ffn_up", kFeedForward, kWidth);
+      matrix(stem + "ffn_down", kWidth, kFeedForward);
+    }
+    norm("output_norm");
+    if (!tied) matrix("output", kVocabulary, kWidth);
+    const std::vector<std::byte> bytes = file.bytes();
+    size_ = std::ssize(bytes);
+    std::ofstream(path_, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), size_);
+  }
+  ModelFile(const ModelFile&) = delete;
+  ModelFile& operator=(const ModelFile&) = delete;
+  ~ModelFile() { std::filesystem::remove(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::int64_t size() const { return size_; }
+
+ private:
+  std::filesystem::path path_;
+  std::int64_t size_ = 0;
+};
+
+/// A figure of the process, in bytes.
+std::int64_t status(const std::string& name) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);)
+    if (line.starts_with(name + ":")) return std::stoll(line.substr(name.size() + 1)) * 1024;
+  ADD_FAILURE() << "no " << name;
+  return 0;
+}
+
+/// Bytes of the mappings of a file that are in memory.
+std::int64_t resident(const std::filesystem::path& path) {
+  std::ifstream file("/proc/self/smaps");
+  bool ours = false;
+  std::int64_t total = 0;
+  int mappings = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find('-') < line.find(' ')) {
+      ours = line.ends_with(path.native());
+      mappings += ours;
+    } else if (ours && line.starts_with("Rss:")) {
+      total += std::stoll(line.substr(4)) * 1024;
+    }
+  }
+  EXPECT_EQ(mappings, 1);
+  return total;
+}
+
+class LoadMemory : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Heads, LoadMemory, testing::Bool(),
+                         [](const auto& tied) { return tied.param ? "tied" : "its_own"; });
+
+TEST_P(LoadMemory, IsThePanelsAndNothingOfTheFile) {
+  const ModelFile file(GetParam());
+  constexpr std::uint64_t kBudget = std::uint64_t{1} << 40;
+  ByteLedger ledger(kBudget);
+  LoadOptions options;
+  options.threads = 2;
+  options.pipeline.ledger = &ledger;
+  const std::int64_t anonymous = status("RssAnon");
+  const std::int64_t all = status("VmRSS");
+  const LoadedModel model = load_language_model(file.path(), options);
+  const auto panels =
+      static_cast<std::int64_t>(kBudget - ledger.free() - model.pipeline().cache().bytes());
+
+  // Panels of Q8_0 are as large as the file's blocks; a tied table is there once.
+  EXPECT_GE(panels, file.size() - kMiB);
+  EXPECT_LE(panels, file.size());
+  // Beside the panels: descriptions of tensors, stacks of threads, the ends of huge pages.
+  const std::int64_t taken = status("RssAnon") - anonymous;
+  EXPECT_GE(taken, panels - kMiB);
+  EXPECT_LE(taken, panels + 8 * kMiB);
+  // Of the file: its header, read on.
+  EXPECT_LE(resident(file.path()), 256 * 1024);
+  // While it was loaded, no large tensor was in memory twice.
+  EXPECT_LE(status("VmHWM") - all, panels + 20 * kMiB);
+}
+
+}  // namespace
+}  // namespace sirocco
