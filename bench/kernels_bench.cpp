@@ -88,7 +88,7 @@ void linear(benchmark::State& state, const Format& format, Isa isa, int threads,
 
 /// `rows` new rows of each of some sequences at a depth; layers enough that a decoding step doesn't
 /// find its cache in the CPU's.
-void attention(benchmark::State& state, Isa isa, int threads, std::int64_t sequences,
+void attention(benchmark::State& state, Isa isa, int threads, KvType type, std::int64_t sequences,
                std::int32_t rows, std::int32_t depth, std::int32_t kv_heads,
                std::int32_t group_size, std::int32_t head_dim) {
   ThreadGroup group(threads);
@@ -97,15 +97,15 @@ void attention(benchmark::State& state, Isa isa, int threads, std::int64_t seque
   const std::int32_t heads = kv_heads * group_size;
   const std::int32_t length = depth + rows;
   const std::int32_t blocks = ceil_div(length, kBlock);
-  const std::size_t half = sizeof(std::uint16_t) * kBlock * static_cast<std::size_t>(kv_heads) *
-                           static_cast<std::size_t>(head_dim);
+  const std::size_t half = static_cast<std::size_t>(kv_panel_bytes(type, head_dim)) * kBlock /
+                           kKvPanel * static_cast<std::size_t>(kv_heads);
   const std::size_t per_layer = 2 * half * static_cast<std::size_t>(blocks * sequences);
   const std::size_t layers = rows > 1 ? 1 : std::max<std::size_t>(1, kStreamed / per_layer);
   const std::size_t stride = 2 * half * layers;
   Memory pool(stride * static_cast<std::size_t>(blocks * sequences));
   auto* elements = reinterpret_cast<std::uint16_t*>(pool.data());
   for (std::size_t i = 0; i < pool.size() / 2; ++i)
-    elements[i] = static_cast<std::uint16_t>(0x3000 + i * 37 % 2048);
+    elements[i] = static_cast<std::uint16_t>(0x3000 + i * 37 % 2048);  // whatever the type, no NaN
   std::vector<std::int32_t> table(static_cast<std::size_t>(blocks * sequences));
   std::iota(table.begin(), table.end(), 0);
   std::vector<std::int32_t> positions;
@@ -122,7 +122,7 @@ void attention(benchmark::State& state, Isa isa, int threads, std::int64_t seque
   args.q = tensor_of(q, {total, heads, head_dim});
   args.out = tensor_of(out, {total, heads, head_dim});
   args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-  args.cache.dtype = DType::kF16;
+  args.cache.type = type;
   args.cache.pool = pool.data();
   args.cache.block_stride = stride;
   args.cache.block_positions = kBlock;
@@ -141,9 +141,9 @@ void attention(benchmark::State& state, Isa isa, int threads, std::int64_t seque
   const double seen = (depth + 0.5 * (rows + 1)) * static_cast<double>(total);
   state.counters["GOP/s"] =
       benchmark::Counter(4e-9 * seen * heads * head_dim * times, benchmark::Counter::kIsRate);
-  state.counters["GB/s"] = benchmark::Counter(
-      1e-9 * 4.0 * length * kv_heads * head_dim * static_cast<double>(sequences) * times,
-      benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = benchmark::Counter(1e-9 * 2.0 * static_cast<double>(half) / kBlock *
+                                                  length * static_cast<double>(sequences) * times,
+                                              benchmark::Counter::kIsRate);
 }
 
 void pack(benchmark::State& state, const Format& format, int threads) {
@@ -207,16 +207,17 @@ void register_all() {
       for (const Shape& s :
            {Shape{"3x3x64", 3, 3, 64}, Shape{"8x1x128", 8, 1, 128}, Shape{"8x4x128", 8, 4, 128}}) {
         const auto add = [&](const std::string& what, std::int64_t sequences, std::int32_t rows,
-                             std::int32_t depth) {
+                             std::int32_t depth, KvType type = KvType::kF16) {
           const std::string name = "attention/" + isa + "/" + s.name + "/" + what + suffix;
-          benchmark::RegisterBenchmark(name.c_str(), attention, tier.isa, threads, sequences, rows,
-                                       depth, s.kv_heads, s.group, s.head_dim)
+          benchmark::RegisterBenchmark(name.c_str(), attention, tier.isa, threads, type, sequences,
+                                       rows, depth, s.kv_heads, s.group, s.head_dim)
               ->UseRealTime();
         };
         add("prefill512", 1, 512, 0);
         add("prefill512/depth:4096", 1, 512, 4096);
         add("decode/depth:256", 1, 1, 256);
         add("decode/depth:4096", 1, 1, 4096);
+        add("decode/depth:4096/q8_0", 1, 1, 4096, KvType::kQ8_0);
         add("decode16/depth:256", 16, 1, 256);
       }
       for (const std::int64_t tokens : {1, 512}) {

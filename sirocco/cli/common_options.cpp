@@ -18,10 +18,19 @@
 namespace sirocco {
 namespace {
 
-DType parse_kv_dtype(const std::string& name) {
-  if (name == "f16") return DType::kF16;
-  if (name == "f32") return DType::kF32;
-  throw InvalidArgument("--kv-dtype {}: known are f16 and f32", sirocco::quoted(name));
+std::string kv_type_names() {
+  std::string names;
+  for (const KvTypeTraits& type : kv_types())
+    names.append(names.empty() ? "" : ", ").append(type.name);
+  return names;
+}
+
+KvType parse_kv_type(const std::string& name) {
+  const auto found = std::ranges::find(kv_types(), name, &KvTypeTraits::name);
+  if (found == kv_types().end()) {
+    throw InvalidArgument("--kv-dtype {}: known are {}", sirocco::quoted(name), kv_type_names());
+  }
+  return found->type;
 }
 
 const Format& parse_quantization(const std::string& name) {
@@ -64,7 +73,8 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--isa", options->isa,
                  "instruction set: ref, avx2, avx512, avx512vnni; the best without");
-  app.add_option("--kv-dtype", options->kv_dtype, "element type of the KV cache: f16 or f32")
+  app.add_option("--kv-dtype", options->kv_dtype,
+                 "element type of the KV cache: " + kv_type_names())
       ->capture_default_str();
   app.add_option("--ctx", options->context, "context in tokens; the model's own without")
       ->check(CLI::Range(1, 1 << 24));
@@ -81,7 +91,7 @@ LoadOptions load_options(const CommonOptions& options) {
   load.threads = options.threads;
   if (!options.device.empty()) load.device = DeviceTopology::detect().device(options.device);
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
-  load.pipeline.kv_dtype = parse_kv_dtype(options.kv_dtype);
+  load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
   if (!options.quiet && isatty(STDERR_FILENO) != 0) load.progress = progress_bar();
@@ -101,7 +111,7 @@ TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOption
   LoadOptions load = load_options(options);
   bind_this_thread(load);
   pipeline.context = load.pipeline.context;
-  pipeline.kv_dtype = load.pipeline.kv_dtype;
+  pipeline.kv_type = load.pipeline.kv_type;
   return load_text_embedder(resolve_model(options.model), std::move(load), std::move(pipeline));
 }
 

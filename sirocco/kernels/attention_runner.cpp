@@ -32,7 +32,7 @@ CacheSlice cache_slice(const KvCacheView& view, std::int64_t sequence) {
 void AttentionRunner::run(const BatchTensors& batch, const AttentionArgs& args) {
   plan(batch, args);
   if (items_.empty()) return;
-  const int dtype = args.cache.dtype == DType::kF16 ? 1 : 0;
+  const auto type = static_cast<std::size_t>(args.cache.type);
   const std::int64_t state_floats = attention_state_floats(args.cache.value_dim);
   const Item& last = items_.back();
   const std::int64_t states =
@@ -40,9 +40,9 @@ void AttentionRunner::run(const BatchTensors& batch, const AttentionArgs& args) 
   const bool few = std::ssize(items_) < kItemsPerThread * threads_.size();
   if (threads_.size() > 1 && few && states * state_floats <= kMostPartialFloats &&
       first_spans_.back() > std::ssize(items_)) {
-    run_spans(dtype, state_floats);
+    run_spans(type, state_floats);
   } else {
-    run_whole_items(dtype, state_floats);
+    run_whole_items(type, state_floats);
   }
 }
 
@@ -91,7 +91,7 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
   }
 }
 
-void AttentionRunner::run_whole_items(int dtype, std::int64_t state_floats) {
+void AttentionRunner::run_whole_items(std::size_t type, std::int64_t state_floats) {
   const std::int64_t thread_floats = 2 * kAttentionRows * state_floats;
   float* states = scratch(static_cast<std::size_t>(threads_.size() * thread_floats));
   threads_.for_ranges(std::ssize(items_), 1, [&](std::int64_t begin, std::int64_t end, int thread) {
@@ -102,8 +102,8 @@ void AttentionRunner::run_whole_items(int dtype, std::int64_t state_floats) {
       const AttentionTask& task = tasks_[static_cast<std::size_t>(item.sequence)];
       for (std::int32_t span = item.span_begin; span < item.span_end; ++span) {
         const bool first = span == item.span_begin;
-        kernels_.attention_span[dtype](task, item.kv_head, item.row_begin, item.row_end, span,
-                                       first ? sum : next);
+        kernels_.attention_span[type](task, item.kv_head, item.row_begin, item.row_end, span,
+                                      first ? sum : next);
         if (!first)
           kernels_.attention_merge(sum, next, item.row_end - item.row_begin, task.cache.value_dim);
       }
@@ -112,7 +112,7 @@ void AttentionRunner::run_whole_items(int dtype, std::int64_t state_floats) {
   });
 }
 
-void AttentionRunner::run_spans(int dtype, std::int64_t state_floats) {
+void AttentionRunner::run_spans(std::size_t type, std::int64_t state_floats) {
   const Item& last = items_.back();
   const std::int64_t states_in_all =
       last.first_state + (last.row_end - last.row_begin) * (last.span_end - last.span_begin);
@@ -125,10 +125,10 @@ void AttentionRunner::run_spans(int dtype, std::int64_t state_floats) {
           const Item& item = items_[static_cast<std::size_t>(number)];
           const std::int64_t nth = i - first_spans_[static_cast<std::size_t>(number)];
           const std::int64_t rows = item.row_end - item.row_begin;
-          kernels_.attention_span[dtype](tasks_[static_cast<std::size_t>(item.sequence)],
-                                         item.kv_head, item.row_begin, item.row_end,
-                                         item.span_begin + static_cast<std::int32_t>(nth),
-                                         states + (item.first_state + nth * rows) * state_floats);
+          kernels_.attention_span[type](tasks_[static_cast<std::size_t>(item.sequence)],
+                                        item.kv_head, item.row_begin, item.row_end,
+                                        item.span_begin + static_cast<std::int32_t>(nth),
+                                        states + (item.first_state + nth * rows) * state_floats);
         }
       });
   // A handful of rows: not worth another fork.

@@ -37,8 +37,8 @@ class AttentionRunner {
   };
 
   void plan(const BatchTensors& batch, const AttentionArgs& args);
-  void run_whole_items(int dtype, std::int64_t state_floats);
-  void run_spans(int dtype, std::int64_t state_floats);
+  void run_whole_items(std::size_t type, std::int64_t state_floats);
+  void run_spans(std::size_t type, std::int64_t state_floats);
   float* scratch(std::size_t floats);
 
   const CpuKernels& kernels_;

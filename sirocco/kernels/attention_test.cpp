@@ -15,7 +15,7 @@ struct Geometry {
   std::int32_t key_dim = 64;
   std::int32_t value_dim = 64;
   std::int32_t block_positions = 32;
-  DType dtype = DType::kF16;
+  KvType type = KvType::kF16;
   std::int32_t value_first = -1;
 };
 
@@ -24,15 +24,13 @@ struct Geometry {
 class FakeCache {
  public:
   FakeCache(const Geometry& geometry, std::vector<std::int32_t> lengths, unsigned seed) {
-    const auto width = static_cast<std::size_t>(dtype_bytes(geometry.dtype));
-    const auto positions = static_cast<std::size_t>(geometry.block_positions);
-    const std::size_t keys = width * positions * static_cast<std::size_t>(geometry.kv_heads) *
-                             static_cast<std::size_t>(geometry.key_dim);
-    const std::size_t values = geometry.value_first >= 0
-                                   ? 0
-                                   : width * positions *
-                                         static_cast<std::size_t>(geometry.kv_heads) *
-                                         static_cast<std::size_t>(geometry.value_dim);
+    const auto panels = static_cast<std::size_t>(geometry.kv_heads) *
+                        static_cast<std::size_t>(geometry.block_positions / kKvPanel);
+    const auto panels_of = [&](std::int32_t dim) {
+      return panels * static_cast<std::size_t>(kv_panel_bytes(geometry.type, dim));
+    };
+    const std::size_t keys = panels_of(geometry.key_dim);
+    const std::size_t values = geometry.value_first >= 0 ? 0 : panels_of(geometry.value_dim);
     constexpr std::size_t kOtherLayer = 64;
     const std::size_t stride = (kOtherLayer + keys + values + 63) / 64 * 64;
     const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
@@ -53,7 +51,7 @@ class FakeCache {
         order.pop_back();
       }
     }
-    view_ = {.dtype = geometry.dtype,
+    view_ = {.type = geometry.type,
              .pool = reinterpret_cast<std::byte*>(pool_.data()),
              .block_stride = stride,
              .keys_offset = kOtherLayer,
@@ -182,12 +180,36 @@ std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const
   }
 }
 
+/// What a cache of a type makes of keys or values, rows of `dim` elements.
+std::vector<float> as_cached(std::vector<float> rows, KvType type, std::int64_t dim) {
+  if (type == KvType::kF16)
+    for (float& x : rows) x = f16_to_f32(f32_to_f16(x));
+  if (type != KvType::kQ8_0) return rows;
+  const auto width = static_cast<std::size_t>(dim);
+  for (std::size_t row = 0; row < rows.size(); row += width) {
+    for (std::size_t first = 0; first < width; first += 32) {
+      const std::span<float> block(rows.data() + row + first,
+                                   std::min<std::size_t>(32, width - first));
+      float amax = 0.0f;
+      for (const float x : block) amax = std::max(amax, std::abs(x));
+      const float scale = f16_to_f32(f32_to_f16(amax / 127.0f));
+      for (float& x : block) x = std::clamp(std::nearbyint(x / scale), -127.0f, 127.0f) * scale;
+    }
+  }
+  return rows;
+}
+
 /// Softmax attention in double precision over the keys and values as the cache rounds them.
 std::vector<double> exact(const Sequences& in, std::size_t s, const Options& options) {
   const Geometry& g = in.shape;
-  const auto rounded = [&](float x) {
-    return double{g.dtype == DType::kF16 ? f16_to_f32(f32_to_f16(x)) : x};
-  };
+  const std::vector<float> keys = as_cached(in.k[s], g.type, g.key_dim);
+  std::vector<float> values = as_cached(in.v[s], g.type, g.value_dim);
+  for (std::size_t i = 0; g.value_first >= 0 && i < values.size(); ++i) {
+    const std::size_t row = i / static_cast<std::size_t>(g.value_dim);
+    values[i] =
+        keys[row * static_cast<std::size_t>(g.key_dim) + static_cast<std::size_t>(g.value_first) +
+             i % static_cast<std::size_t>(g.value_dim)];
+  }
   std::vector<double> out;
   const std::int64_t length = in.lengths[s];
   for (std::int64_t t = 0; t < length; ++t) {
@@ -201,9 +223,8 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
       for (std::int64_t j = low; j < high; ++j) {
         double score = 0;
         for (std::int64_t e = 0; e < g.key_dim; ++e)
-          score +=
-              in.q[s][static_cast<std::size_t>((t * g.heads + h) * g.key_dim + e)] *
-              rounded(in.k[s][static_cast<std::size_t>((j * g.kv_heads + kv) * g.key_dim + e)]);
+          score += in.q[s][static_cast<std::size_t>((t * g.heads + h) * g.key_dim + e)] *
+                   double{keys[static_cast<std::size_t>((j * g.kv_heads + kv) * g.key_dim + e)]};
         score /= std::sqrt(static_cast<double>(g.key_dim));
         if (options.logit_cap != 0)
           score = options.logit_cap * std::tanh(score / options.logit_cap);
@@ -211,8 +232,7 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
         total += p;
         for (std::int64_t d = 0; d < g.value_dim; ++d)
           sum[static_cast<std::size_t>(d)] +=
-              p *
-              rounded(in.v[s][static_cast<std::size_t>((j * g.kv_heads + kv) * g.value_dim + d)]);
+              p * double{values[static_cast<std::size_t>((j * g.kv_heads + kv) * g.value_dim + d)]};
       }
       for (const double x : sum) out.push_back(x / total);
     }
@@ -232,13 +252,18 @@ const std::vector<Options> kMasks = {
 };
 
 TEST(Attention, IsSoftmaxAttention) {
-  for (const auto& [dtype, value_first] : std::vector<std::pair<DType, std::int32_t>>{
-           {DType::kF16, -1}, {DType::kF32, -1}, {DType::kF16, 9}, {DType::kF32, 16}}) {
+  for (const auto& [type, value_first] :
+       std::vector<std::pair<KvType, std::int32_t>>{{KvType::kF16, -1},
+                                                    {KvType::kF32, -1},
+                                                    {KvType::kQ8_0, -1},
+                                                    {KvType::kF16, 9},
+                                                    {KvType::kF32, 16},
+                                                    {KvType::kQ8_0, 7}}) {
     const Sequences in({.heads = 4,
                         .kv_heads = 2,
                         .key_dim = 40,
                         .value_dim = 24,
-                        .dtype = dtype,
+                        .type = type,
                         .value_first = value_first},
                        {300, 3}, 1);
     for (const Options& options : kMasks) {
@@ -259,18 +284,37 @@ TEST(Attention, EveryTierGivesTheBitsOfTheOracle) {
   const std::vector<Geometry> geometries = {
       {},
       {.heads = 1, .kv_heads = 1, .key_dim = 128, .value_dim = 128, .block_positions = 16},
-      {.heads = 3, .kv_heads = 3, .key_dim = 80, .value_dim = 80, .dtype = DType::kF32},
+      {.heads = 3, .kv_heads = 3, .key_dim = 80, .value_dim = 80, .type = KvType::kF32},
       {.heads = 8, .kv_heads = 1, .key_dim = 40, .value_dim = 72, .block_positions = 48},
       {.heads = 7, .kv_heads = 1, .key_dim = 17, .value_dim = 5, .block_positions = 128},
-      {.heads = 10, .kv_heads = 2, .key_dim = 256, .value_dim = 256, .dtype = DType::kF32},
+      {.heads = 10, .kv_heads = 2, .key_dim = 256, .value_dim = 256, .type = KvType::kF32},
       {.heads = 9, .kv_heads = 1, .key_dim = 88, .value_dim = 72, .value_first = 16},
       {.heads = 5,
        .kv_heads = 1,
        .key_dim = 24,
        .value_dim = 18,
        .block_positions = 16,
-       .dtype = DType::kF32,
+       .type = KvType::kF32,
        .value_first = 6},
+      {.type = KvType::kQ8_0},
+      {.heads = 3,
+       .kv_heads = 3,
+       .key_dim = 40,
+       .value_dim = 72,
+       .block_positions = 48,
+       .type = KvType::kQ8_0},
+      {.heads = 8,
+       .kv_heads = 1,
+       .key_dim = 129,
+       .value_dim = 17,
+       .block_positions = 16,
+       .type = KvType::kQ8_0},
+      {.heads = 5,
+       .kv_heads = 1,
+       .key_dim = 88,
+       .value_dim = 72,
+       .type = KvType::kQ8_0,
+       .value_first = 16},
   };
   for (const Geometry& geometry : geometries) {
     const Sequences in(geometry, {geometry.key_dim > 128 ? 90 : 290, 1, 17}, 3);
@@ -335,8 +379,8 @@ TEST(Attention, ReadsNothingBeforeTheWindow) {
 TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
   Geometry geometry{.heads = 2, .kv_heads = 2, .key_dim = 19, .value_dim = 33};
   Random random(12);
-  for (const DType dtype : {DType::kF16, DType::kF32}) {
-    geometry.dtype = dtype;
+  for (const KvType type : {KvType::kF16, KvType::kF32, KvType::kQ8_0}) {
+    geometry.type = type;
     const std::int64_t rows = 71;
     std::vector<float> k = random_floats(random, rows * 2 * 19, 300.0f);
     std::vector<float> v = random_floats(random, rows * 2 * 33, 1e-6f);
@@ -358,7 +402,7 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
                              cache.view());
         caches.push_back(cache.bytes());
         ASSERT_TRUE(same_bits(caches.back(), caches.front())) << isa_name(isa);
-        if (dtype == DType::kF16) {
+        if (type == KvType::kF16) {
           const auto* keys = reinterpret_cast<const std::uint16_t*>(
               cache.view().pool +
               cache.view().block_stride *
@@ -372,6 +416,59 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
         }
       }
     }
+  }
+}
+
+TEST(WriteCache, KeepsAScaleForEachThirtyTwoElements) {
+  // One position, 5, of one head: keys of 40 elements, values of 33.
+  const Geometry geometry{.heads = 1,
+                          .kv_heads = 1,
+                          .key_dim = 40,
+                          .value_dim = 33,
+                          .block_positions = 16,
+                          .type = KvType::kQ8_0};
+  std::vector<float> k(40, 0.0f), v(33, 1e-9f);
+  k[0] = 127.0f;  // a scale of 1
+  k[1] = 2.5f;    // to even
+  k[2] = -3.5f;
+  k[31] = -127.0f;
+  k[32] = -254.0f;  // of 2
+  k[33] = 1.0f;     // half a step, to even
+  v[32] = 63.5f;    // of a half; those before are too small for any
+  std::vector<std::int32_t> positions = {5}, row_begin = {0, 1};
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa);
+    FakeCache cache(geometry, {6}, 14);
+    backend->write_cache({tensor_of(positions, {1}), tensor_of(row_begin, {2})},
+                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 33}), cache.view());
+    const KvCacheView& view = cache.view();
+    const auto* block =
+        reinterpret_cast<const std::uint8_t*>(view.pool) +
+        view.block_stride * static_cast<std::size_t>(view.block_table.as<std::int32_t>()[0]);
+    const std::uint8_t* keys = block + view.keys_offset;
+    const std::uint8_t* values = block + view.values_offset;
+    const auto scale = [](const std::uint8_t* scales, int at) {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, scales + 2 * at, 2);
+      return f16_to_f32(bits);
+    };
+    const auto key = [&](int e) { return static_cast<std::int8_t>(keys[2 * 16 * 2 + e * 16 + 5]); };
+    const auto value = [&](int d) {
+      return static_cast<std::int8_t>(values[2 * 16 * 2 + 5 * 33 + d]);
+    };
+    EXPECT_EQ(scale(keys, 5), 1.0f) << isa_name(isa);
+    EXPECT_EQ(scale(keys, 16 + 5), 2.0f);
+    EXPECT_EQ(scale(values, 5 * 2), 0.0f);
+    EXPECT_EQ(scale(values, 5 * 2 + 1), 0.5f);
+    EXPECT_EQ(key(0), 127);
+    EXPECT_EQ(key(1), 2);
+    EXPECT_EQ(key(2), -4);
+    EXPECT_EQ(key(3), 0);
+    EXPECT_EQ(key(31), -127);
+    EXPECT_EQ(key(32), -127);
+    EXPECT_EQ(key(33), 0);
+    EXPECT_EQ(value(0), 0);
+    EXPECT_EQ(value(32), 127);
   }
 }
 

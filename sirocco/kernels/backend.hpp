@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/tensor/arena.hpp"
 #include "sirocco/tensor/tensor.hpp"
 #include "sirocco/tensor/weight_source.hpp"
@@ -140,11 +141,13 @@ struct BatchTensors {
 
 /// One layer of a paged KV cache. A block holds `block_positions` consecutive positions (a multiple
 /// of 16) of one sequence. In it, this layer's keys of each head are panels of 16 positions,
-/// `[block_positions / 16][key_dim][16]`, a lane a position; its values are rows,
-/// `[block_positions][value_dim]`. Heads stand one after another. Where values are some of the
-/// elements of keys, as in a latent cache, they are not kept a second time.
+/// `[block_positions / 16][key_dim][16]`, a lane a position; its values are panels of 16 rows,
+/// `[block_positions / 16][16][value_dim]`. Heads stand one after another. A panel of kQ8_0 begins
+/// with its f16 scales, `[scales][16]` of keys and `[16][scales]` of values, one for each 32
+/// elements of a position. Where values are some of the elements of keys, as in a latent cache,
+/// they are not kept a second time.
 struct KvCacheView {
-  DType dtype;                ///< kF16 or kF32
+  KvType type;
   std::byte* pool;            ///< block 0
   std::size_t block_stride;   ///< bytes from a block to the next
   std::size_t keys_offset;    ///< bytes from the begin of a block to this layer's keys of head 0

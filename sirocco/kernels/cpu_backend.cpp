@@ -278,7 +278,7 @@ class CpuBackend final : public Backend {
 
   void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
                    const KvCacheView& cache) override {
-    const auto kernel = kernels_.write_cache[cache.dtype == DType::kF16 ? 1 : 0];
+    const auto kernel = kernels_.write_cache[static_cast<std::size_t>(cache.type)];
     const auto* row_begin = batch.row_begin.as<std::int32_t>();
     const auto* positions = batch.positions.as<std::int32_t>();
     // Sixteen positions share the cache lines of a panel of keys.

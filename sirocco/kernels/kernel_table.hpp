@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/kernels/numerics.hpp"
 #include "sirocco/quant/panel.hpp"
 
@@ -192,14 +193,15 @@ struct CpuKernels {
   /// Tokens [token_begin, token_end).
   void (*combine)(const CombineTask&, std::int64_t token_begin, std::int64_t token_end) noexcept;
 
-  // By dtype of the cache: f32, f16.
+  // By KvType.
   /// Rows [row_begin, row_end) of every head.
-  void (*write_cache[2])(const WriteCacheTask&, std::int64_t row_begin,
-                         std::int64_t row_end) noexcept;
+  void (*write_cache[kKvTypes])(const WriteCacheTask&, std::int64_t row_begin,
+                                std::int64_t row_end) noexcept;
   /// The states of flat rows [row_begin, row_end) over span number `span`, from nothing, into
   /// `states`.
-  void (*attention_span[2])(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
-                            std::int64_t row_end, std::int32_t span, float* states) noexcept;
+  void (*attention_span[kKvTypes])(const AttentionTask&, std::int32_t kv_head,
+                                   std::int64_t row_begin, std::int64_t row_end, std::int32_t span,
+                                   float* states) noexcept;
   /// The state `later` merged into `into`, for `count` rows of states one after another.
   void (*attention_merge)(float* into, const float* later, std::int64_t count,
                           std::int64_t value_dim) noexcept;

@@ -46,6 +46,9 @@
 ///   combine  acc = fma(weight, x, acc) over the slots in order, from 0.
 ///   embed    decode_panel_row, then one product by the scale.
 ///   f32 to f16 rounds to nearest even; what is too large becomes infinity.
+///   a cache of kQ8_0 keeps, of each 32 elements of a key or value, the scale amax / 127 as f16 and
+///   quants x / scale clamped to ±127 (by max with -127, then min with 127) and rounded to nearest
+///   even, all 0 where the scale rounds to 0. What is read is quant·scale.
 ///
 /// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0. For
 ///   integer panels, block by block of 32, with a and a_s the block's quants and scale, `sum` of

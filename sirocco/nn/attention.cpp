@@ -32,7 +32,7 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
     total += blocks;
   }
   const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
-  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, DType::kF32, kStepBlock));
+  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, KvType::kF32, kStepBlock));
   const Tensor pool = context.scratch().tensor(DType::kU8, {total, bytes});
   std::vector<std::int32_t> blocks(rows.size() * static_cast<std::size_t>(widest), -1);
   std::int32_t next = 0;
@@ -43,7 +43,7 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
   }
   const Tensor table = context.ops().upload(context.scratch(), blocks,
                                             {static_cast<std::int64_t>(rows.size()), widest});
-  return layout.view({0, 0}, DType::kF32, kStepBlock,
+  return layout.view({0, 0}, KvType::kF32, kStepBlock,
                      reinterpret_cast<std::byte*>(pool.as<std::uint8_t>()), table);
 }
 

@@ -15,18 +15,29 @@ constexpr std::array kTraits = {
     CacheTraits{CacheKind::kNone, "none", false, true, true},
 };
 
-std::size_t keys_bytes(const CacheGeometry& g, DType dtype, int positions) {
-  return static_cast<std::size_t>(g.kv_heads) * static_cast<std::size_t>(g.key_dim) *
-         static_cast<std::size_t>(positions) * dtype_bytes(dtype);
+constexpr std::array kKvTypeTraits = {
+    KvTypeTraits{KvType::kF32, "f32"},
+    KvTypeTraits{KvType::kF16, "f16"},
+    KvTypeTraits{KvType::kQ8_0, "q8_0"},
+};
+static_assert(kKvTypeTraits.size() == kKvTypes);
+
+std::size_t panels_bytes(int kv_heads, int dim, KvType type, int positions) {
+  return static_cast<std::size_t>(kv_heads) * static_cast<std::size_t>(positions / kKvPanel) *
+         static_cast<std::size_t>(kv_panel_bytes(type, dim));
 }
 
-std::size_t values_bytes(const CacheGeometry& g, DType dtype, int positions) {
-  if (g.value_first >= 0) return 0;
-  return static_cast<std::size_t>(g.kv_heads) * static_cast<std::size_t>(g.value_dim) *
-         static_cast<std::size_t>(positions) * dtype_bytes(dtype);
+std::size_t keys_bytes(const CacheGeometry& g, KvType type, int positions) {
+  return panels_bytes(g.kv_heads, g.key_dim, type, positions);
+}
+
+std::size_t values_bytes(const CacheGeometry& g, KvType type, int positions) {
+  return g.value_first >= 0 ? 0 : panels_bytes(g.kv_heads, g.value_dim, type, positions);
 }
 
 }  // namespace
+
+std::span<const KvTypeTraits> kv_types() { return kKvTypeTraits; }
 
 const CacheTraits& cache_traits(CacheKind kind) { return kTraits[static_cast<std::size_t>(kind)]; }
 
@@ -49,23 +60,22 @@ LayerCache CacheLayout::layer(LayerIndex index) const {
   return layers_[at];
 }
 
-std::size_t CacheLayout::block_bytes(int group, DType dtype, int block_positions) const {
+std::size_t CacheLayout::block_bytes(int group, KvType type, int block_positions) const {
   const CacheGroup& g = groups_[static_cast<std::size_t>(group)];
-  return static_cast<std::size_t>(g.slots) *
-         (keys_bytes(g.need.geometry, dtype, block_positions) +
-          values_bytes(g.need.geometry, dtype, block_positions));
+  return static_cast<std::size_t>(g.slots) * (keys_bytes(g.need.geometry, type, block_positions) +
+                                              values_bytes(g.need.geometry, type, block_positions));
 }
 
-KvCacheView CacheLayout::view(LayerCache where, DType dtype, int block_positions, std::byte* pool,
+KvCacheView CacheLayout::view(LayerCache where, KvType type, int block_positions, std::byte* pool,
                               const Tensor& block_table) const {
   SIROCCO_CHECK(where.group >= 0);
   const CacheGeometry& g = groups_[static_cast<std::size_t>(where.group)].need.geometry;
-  const std::size_t keys = keys_bytes(g, dtype, block_positions);
+  const std::size_t keys = keys_bytes(g, type, block_positions);
   const std::size_t slot_offset =
-      static_cast<std::size_t>(where.slot) * (keys + values_bytes(g, dtype, block_positions));
-  return {.dtype = dtype,
+      static_cast<std::size_t>(where.slot) * (keys + values_bytes(g, type, block_positions));
+  return {.type = type,
           .pool = pool,
-          .block_stride = block_bytes(where.group, dtype, block_positions),
+          .block_stride = block_bytes(where.group, type, block_positions),
           .keys_offset = slot_offset,
           .values_offset = slot_offset + keys,
           .block_positions = block_positions,

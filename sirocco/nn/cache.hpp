@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,14 @@ enum class CacheKind : std::uint8_t {
   kRecurrent,  ///< one state a sequence, whatever its length
   kNone,       ///< nothing
 };
+
+/// What keeps the elements of a cache, by the name that a user gives.
+struct KvTypeTraits {
+  KvType type;
+  std::string_view name;
+};
+
+std::span<const KvTypeTraits> kv_types();
 
 /// What can be done with a cache of a kind; prefix caching, preemption and speculation accept or
 /// refuse by it.
@@ -77,11 +86,11 @@ class CacheLayout {
   LayerCache layer(LayerIndex index) const;
 
   /// Bytes that a block of `block_positions` positions takes in the pool of `group`.
-  std::size_t block_bytes(int group, DType dtype, int block_positions) const;
+  std::size_t block_bytes(int group, KvType type, int block_positions) const;
 
   /// The cache of one layer in a pool that begins at `pool`. `block_table` is the group's, i32 [S,
   /// B].
-  KvCacheView view(LayerCache where, DType dtype, int block_positions, std::byte* pool,
+  KvCacheView view(LayerCache where, KvType type, int block_positions, std::byte* pool,
                    const Tensor& block_table) const;
 
  private:

@@ -36,14 +36,20 @@ TEST(CacheLayout, ViewsOfLayersTileABlock) {
                            {{CacheKind::kFull, kGeometry}, {CacheKind::kFull, kGeometry}});
   const std::size_t keys = 2 * 8 * 32 * 2;
   const std::size_t values = 2 * 4 * 32 * 2;
-  EXPECT_EQ(layout.block_bytes(0, DType::kF16, 32), 2 * (keys + values));
-  const KvCacheView second = layout.view(layout.layer(LayerIndex(1)), DType::kF16, 32, nullptr, {});
+  EXPECT_EQ(layout.block_bytes(0, KvType::kF16, 32), 2 * (keys + values));
+  EXPECT_EQ(layout.block_bytes(0, KvType::kF32, 32), 4 * (keys + values));
+  EXPECT_EQ(layout.block_bytes(0, KvType::kQ8_0, 32), 2 * 32 * 2 * (8 + 2 + 4 + 2));
+
+  const KvCacheView second =
+      layout.view(layout.layer(LayerIndex(1)), KvType::kF16, 32, nullptr, {});
   EXPECT_EQ(second.keys_offset, keys + values);
   EXPECT_EQ(second.values_offset, 2 * keys + values);
   EXPECT_EQ(second.block_stride, 2 * (keys + values));
 }
 
 TEST(CacheTraits, EveryKindHasItsOwnRow) {
+  for (int t = 0; t < kKvTypes; ++t)
+    EXPECT_EQ(kv_types()[static_cast<std::size_t>(t)].type, static_cast<KvType>(t));
   for (int k = 0; k <= static_cast<int>(CacheKind::kNone); ++k) {
     EXPECT_EQ(cache_traits(static_cast<CacheKind>(k)).kind, static_cast<CacheKind>(k));
   }
@@ -208,7 +214,7 @@ TEST_F(Ingredients, LatentAttentionChecksItsDimensionsOnce) {
   EXPECT_EQ(need.geometry,
             (CacheGeometry{.kv_heads = 1, .key_dim = 14, .value_dim = 10, .value_first = 4}));
   // Sixteen positions of 14 halves: the latent part stands there once.
-  EXPECT_EQ(CacheLayout(LayerIndex(0), {need}).block_bytes(0, DType::kF16, 16), 16u * 14 * 2);
+  EXPECT_EQ(CacheLayout(LayerIndex(0), {need}).block_bytes(0, KvType::kF16, 16), 16u * 14 * 2);
 }
 
 // A sequence whose rows see later ones is never continued, so nothing of it can be paged.
@@ -263,8 +269,8 @@ TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {
 
   const StepRows rows{{{SequenceId(1), Position(0), 20}, {SequenceId(2), Position(0), 3}}, {}};
   const CacheLayout layout(LayerIndex(0), {paged.cache_need()});
-  std::vector<std::byte> pool(4 * layout.block_bytes(0, DType::kF32, 16));
-  const CacheViews caches{&layout, DType::kF32, 16, {{pool.data(), {2, 0, 3, 1}, 2}}};
+  std::vector<std::byte> pool(4 * layout.block_bytes(0, KvType::kF32, 16));
+  const CacheViews caches{&layout, KvType::kF32, 16, {{pool.data(), {2, 0, 3, 1}, 2}}};
   TransformContext context(*backend_, memory_, rows, caches);
   const WeightVector values = random_vector(23 * 24);
   const Tensor x = values.tensor().reshaped({23, 24});

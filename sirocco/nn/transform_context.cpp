@@ -47,7 +47,7 @@ KvCacheView TransformContext::cache(LayerIndex layer) const {
   const LayerCache where = caches_.layout->layer(layer);
   if (where.group < 0) return {};
   const auto group = static_cast<std::size_t>(where.group);
-  return caches_.layout->view(where, caches_.dtype, caches_.block_positions,
+  return caches_.layout->view(where, caches_.type, caches_.block_positions,
                               caches_.groups[group].pool, memory_.block_tables_[group]);
 }
 

@@ -50,7 +50,7 @@ struct CacheGroupView {
 /// The caches of one step: a view a group of the layout.
 struct CacheViews {
   const CacheLayout* layout = nullptr;
-  DType dtype = DType::kF16;
+  KvType type = KvType::kF16;
   int block_positions = 0;
   std::vector<CacheGroupView> groups;
 };

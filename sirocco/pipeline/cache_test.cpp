@@ -21,7 +21,7 @@ CacheNeed window(int size) { return {CacheKind::kWindow, kGeometry, size}; }
 std::shared_ptr<CachePools> pools_of(const CacheLayout& layout, std::int64_t positions,
                                      int largest_step = 24, int sequences = 1) {
   CacheOptions options;
-  options.dtype = DType::kF32;
+  options.type = KvType::kF32;
   options.block_positions = kBlock;
   options.positions = positions;
   options.max_sequences = sequences;
@@ -229,8 +229,7 @@ TEST(CachePools, RefusesOptionsOutOfRange) {
            [](CacheOptions& o) { o.block_positions = 24; },
            [](CacheOptions& o) { o.block_positions = 0; }, [](CacheOptions& o) { o.positions = 0; },
            [](CacheOptions& o) { o.largest_step = 0; },
-           [](CacheOptions& o) { o.max_sequences = 0; },
-           [](CacheOptions& o) { o.dtype = DType::kI32; }}) {
+           [](CacheOptions& o) { o.max_sequences = 0; }}) {
     CacheOptions bad = good;
     change(bad);
     EXPECT_THROW(CachePools(layouts, bad), InvalidArgument);

@@ -63,7 +63,7 @@ EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Lin
     options_.context = std::min(info_.context_length, options_.largest_step);
   options_.largest_step = std::max(options_.largest_step, options_.context);
   CacheOptions cache;
-  cache.dtype = options_.kv_dtype;
+  cache.type = options_.kv_type;
   cache.positions = options_.largest_step;
   cache.max_sequences = options_.max_sequences;
   cache.largest_step = options_.largest_step;

@@ -27,7 +27,7 @@ struct EmbeddingPipelineOptions {
   /// Leading elements that are kept, before they are normalized (Matryoshka embeddings, Kusupati
   /// et al. 2022); 0: all.
   std::int64_t dimensions = 0;
-  DType kv_dtype = DType::kF16;  ///< of models whose rows see only what came before
+  KvType kv_type = KvType::kF16;  ///< of models whose rows see only what came before
   ByteLedger* ledger = nullptr;
   PipelineHooks hooks = {};
 };

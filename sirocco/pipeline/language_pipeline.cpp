@@ -66,7 +66,7 @@ void LanguagePipeline::finish_construction() {
     layouts.push_back(&chain.tail.cache_layout());
   }
   CacheOptions cache;
-  cache.dtype = options_.kv_dtype;
+  cache.type = options_.kv_type;
   cache.block_positions = options_.block_positions;
   cache.max_sequences = options_.max_sequences;
   cache.largest_step = options_.largest_step;

@@ -22,7 +22,7 @@ struct LanguagePipelineOptions {
   std::uint64_t cache_budget = UINT64_MAX;  ///< bytes of cache that a context of 0 may come to
   /// Room for the positions of all sequences together; 0: one sequence of the whole context.
   std::int64_t cache_positions = 0;
-  DType kv_dtype = DType::kF16;
+  KvType kv_type = KvType::kF16;
   int block_positions = 32;
   int max_sequences = 16;
   int largest_step = 512;  ///< rows of a step

@@ -24,9 +24,6 @@ std::int64_t blocks_of(const CacheNeed& need, const CacheOptions& options, std::
 }
 
 void validate(const CacheOptions& o) {
-  if (o.dtype != DType::kF16 && o.dtype != DType::kF32) {
-    throw InvalidArgument("the cache holds f16 or f32, nothing else");
-  }
   if (o.block_positions < 16 || o.block_positions > 4096 || o.block_positions % 16 != 0) {
     throw InvalidArgument(
         "block_positions is {}; a block of the cache holds a multiple of 16 positions, at most "
@@ -61,7 +58,7 @@ std::uint64_t CachePools::sequence_bytes(std::span<const CacheLayout* const> lay
     for (int g = 0; g < static_cast<int>(layout->groups().size()); ++g) {
       const CacheNeed& need = layout->groups()[static_cast<std::size_t>(g)].need;
       const auto blocks = static_cast<std::uint64_t>(blocks_of(need, options, positions));
-      const std::uint64_t block = layout->block_bytes(g, options.dtype, options.block_positions);
+      const std::uint64_t block = layout->block_bytes(g, options.type, options.block_positions);
       bytes += blocks * block;
     }
   }
@@ -92,7 +89,7 @@ CachePools::CachePools(std::vector<const CacheLayout*> layouts, const CacheOptio
                                    std::int64_t{options_.max_sequences});
       }
       const std::size_t block_bytes =
-          layout.block_bytes(g, options_.dtype, options_.block_positions);
+          layout.block_bytes(g, options_.type, options_.block_positions);
       const auto bytes =
           checked_mul<std::uint64_t>(block_bytes, static_cast<std::uint64_t>(blocks));
       const auto sum = bytes ? checked_add(bytes_, *bytes) : std::nullopt;
@@ -267,7 +264,7 @@ const CacheViews& StepCaches::views(CachePools& pools, int stage,
                                     std::span<const SequenceCache* const> sequences) {
   const auto at = static_cast<std::size_t>(stage);
   views_.layout = pools.layouts_[at];
-  views_.dtype = pools.options_.dtype;
+  views_.type = pools.options_.type;
   views_.block_positions = pools.options_.block_positions;
   views_.groups.resize(views_.layout->groups().size());
   for (std::size_t g = 0; g < pools.groups_.size(); ++g) {

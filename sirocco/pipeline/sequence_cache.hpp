@@ -15,7 +15,7 @@
 namespace sirocco {
 
 struct CacheOptions {
-  DType dtype = DType::kF16;     ///< kF16 or kF32
+  KvType type = KvType::kF16;
   int block_positions = 32;      ///< a multiple of 16
   std::int64_t positions = 0;    ///< room for the positions of all sequences together
   int max_sequences = 16;        ///< at a time

@@ -167,7 +167,7 @@ class Failures(unittest.TestCase):
 
     def test_unknown_tier_and_cache_type(self):
         self.fails("run", "-m", MODEL, "--isa", "mmx", "-p", "x", says=b"avx2")
-        self.fails("run", "-m", MODEL, "--kv-dtype", "q4", "-p", "x", says=b"f16")
+        self.fails("run", "-m", MODEL, "--kv-dtype", "q4", "-p", "x", says=b"q8_0")
 
     def test_full_disk(self):
         with open("/dev/full", "wb") as full:

@@ -105,7 +105,7 @@ TEST_P(Contract, LogitsOfASequenceAreItsOwn) {
     options.isa = isa;
     options.sequences = kSequences;
     options.longest = kLongest;
-    options.kv_dtype = round % 2 == 0 ? DType::kF16 : DType::kF32;
+    options.kv_type = kv_types()[static_cast<std::size_t>(round) % kv_types().size()].type;
     const fs::path path = model(name);
     const std::int32_t layers = StepRunner(path, options).info().layers;
     const auto prompts = random_prompts(random, StepRunner(path, options).info().vocabulary);
@@ -124,7 +124,7 @@ TEST_P(Contract, EveryTierGivesTheBitsOfTheScalarOne) {
   const auto& [name, isa] = GetParam();
   std::mt19937 random(11);
   StepRunner::Options options;
-  options.kv_dtype = DType::kF16;
+  options.kv_type = KvType::kF16;
   options.sequences = kSequences;
   options.longest = kLongest;
   const auto prompts = random_prompts(random, StepRunner(model(name), options).info().vocabulary);

@@ -53,7 +53,9 @@ double kl_divergence(const Reference& r, const std::vector<float>& logits) {
   return head + r.rest * drawn / static_cast<double>(r.ids.size() - kHead) + r.rest - (1 - q_head);
 }
 
-TEST(DefaultModel, FollowsTheFloatReferenceOnRealText) {
+class DefaultModel : public ::testing::TestWithParam<KvType> {};
+
+TEST_P(DefaultModel, FollowsTheFloatReferenceOnRealText) {
   const char* path = std::getenv("SIROCCO_TEST_MODEL");
   ASSERT_NE(path, nullptr) << "SIROCCO_TEST_MODEL names the default model's file";
   const std::filesystem::path folder =
@@ -69,7 +71,7 @@ TEST(DefaultModel, FollowsTheFloatReferenceOnRealText) {
   StepRunner::Options options;
   options.isa = best_isa(CpuFeatures::detect());
   options.threads = DeviceTopology::detect().default_threads();
-  options.kv_dtype = DType::kF16;
+  options.kv_type = GetParam();
   options.block_positions = 32;
   options.sequences = windows;
   options.longest = static_cast<int>(window);
@@ -105,6 +107,12 @@ TEST(DefaultModel, FollowsTheFloatReferenceOnRealText) {
   EXPECT_GE(same, 0.94);
   EXPECT_GE(led, 0.99);
 }
+
+INSTANTIATE_TEST_SUITE_P(Caches, DefaultModel, ::testing::Values(KvType::kF16, KvType::kQ8_0),
+                         [](const auto& type) {
+                           const auto& traits = kv_types()[static_cast<std::size_t>(type.param)];
+                           return std::string(traits.name);
+                         });
 
 }  // namespace
 }  // namespace sirocco::testing

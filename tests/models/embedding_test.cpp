@@ -60,7 +60,7 @@ class Embedder {
 };
 
 EmbeddingPipelineOptions plain(std::optional<Pooling> pooling = {}) {
-  return {.pooling = pooling, .normalize = false, .kv_dtype = DType::kF32};
+  return {.pooling = pooling, .normalize = false, .kv_type = KvType::kF32};
 }
 
 /// What pooling makes of recorded rows [T, D] of sequences one after another.

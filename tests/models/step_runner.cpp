@@ -29,12 +29,11 @@ namespace {
 void allocate(const CacheLayout& layout, const StepRunner::Options& o, std::mt19937& random,
               std::vector<std::vector<float>>& pools, CacheViews& caches) {
   caches.layout = &layout;
-  caches.dtype = o.kv_dtype;
+  caches.type = o.kv_type;
   caches.block_positions = o.block_positions;
   const int blocks = ceil_div(o.longest, o.block_positions);
   for (std::size_t g = 0; g < layout.groups().size(); ++g) {
-    const std::size_t bytes =
-        layout.block_bytes(static_cast<int>(g), o.kv_dtype, o.block_positions);
+    const std::size_t bytes = layout.block_bytes(static_cast<int>(g), o.kv_type, o.block_positions);
     const auto total = static_cast<std::size_t>(blocks * o.sequences);
     pools.emplace_back(total * bytes / sizeof(float), std::numeric_limits<float>::quiet_NaN());
     CacheGroupView view;

@@ -22,7 +22,7 @@ class StepRunner {
   struct Options {
     Isa isa = Isa::kRef;
     int threads = 1;
-    DType kv_dtype = DType::kF32;
+    KvType kv_type = KvType::kF32;
     int block_positions = 16;
     int sequences = 1;
     int longest = 64;                  ///< positions a sequence may get

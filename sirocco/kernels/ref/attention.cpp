@@ -15,52 +15,83 @@ namespace {
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 constexpr int kTile = numerics::kTilePositions;
 
-float to_float(float value) { return value; }
-float to_float(std::uint16_t bits) { return f16_to_f32(bits); }
-
 template <class Element>
-Element from_float(float value) {
-  if constexpr (std::is_same_v<Element, float>) {
-    return value;
-  } else {
-    return f32_to_f16(value);
-  }
-}
+constexpr KvType kTypeOf = KvType::kF32;
+template <>
+constexpr KvType kTypeOf<std::uint16_t> = KvType::kF16;
+template <>
+constexpr KvType kTypeOf<std::int8_t> = KvType::kQ8_0;
 
-std::byte* block_of(const CacheSlice& cache, std::int32_t position) {
+/// The panel of a head's keys, or values, that holds `position`; they begin at `offset` in a block.
+template <class Element>
+std::byte* panel_of(const CacheSlice& cache, std::size_t offset, std::int64_t dim,
+                    std::int32_t head, std::int32_t position) {
   const std::int32_t block = cache.blocks[position / cache.block_positions];
-  return cache.pool + static_cast<std::size_t>(block) * cache.block_stride;
+  const std::int64_t panel = std::int64_t{head} * (cache.block_positions / kKvPanel) +
+                             position % cache.block_positions / kKvPanel;
+  return cache.pool + static_cast<std::size_t>(block) * cache.block_stride + offset +
+         panel * kv_panel_bytes(kTypeOf<Element>, dim);
 }
 
-/// Element `e` of the key of `position`; `e` of the next ones are 16 elements apart.
+/// One key or value in its panel: its elements `step` apart, its scales `scale_step`.
 template <class Element>
-Element* key_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
-  auto* keys = reinterpret_cast<Element*>(block_of(cache, position) + cache.keys_offset);
-  const std::int32_t in_block = position % cache.block_positions;
-  keys += std::int64_t{head} * cache.block_positions * cache.key_dim;
-  return keys + std::int64_t{in_block / kPanelRows} * cache.key_dim * kPanelRows +
-         in_block % kPanelRows;
-}
-
-template <class Element>
-Element* value_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
-  auto* values = reinterpret_cast<Element*>(block_of(cache, position) + cache.values_offset);
-  const std::int32_t in_block = position % cache.block_positions;
-  return values + (std::int64_t{head} * cache.block_positions + in_block) * cache.value_dim;
-}
-
-/// Where the value of a position begins, and how far apart its elements are.
-template <class Element>
-struct ValueRow {
-  const Element* first;
+struct Slot {
+  Element* elements;
   std::int64_t step;
+  std::uint16_t* scales;
+  std::int64_t scale_step;
+
+  float at(std::int64_t i) const {
+    const Element element = elements[i * step];
+    if constexpr (std::is_same_v<Element, float>) {
+      return element;
+    } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
+      return f16_to_f32(element);
+    } else {
+      return static_cast<float>(element) * f16_to_f32(scales[i / kKvBlock * scale_step]);
+    }
+  }
+
+  void write(const float* x, std::int64_t count) const {
+    for (std::int64_t first = 0; first < count; first += kKvBlock) {
+      const std::int64_t end = std::min<std::int64_t>(count, first + kKvBlock);
+      if constexpr (std::is_same_v<Element, float>) {
+        for (std::int64_t i = first; i < end; ++i) elements[i * step] = x[i];
+      } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
+        for (std::int64_t i = first; i < end; ++i) elements[i * step] = f32_to_f16(x[i]);
+      } else {
+        float largest = 0.0f;
+        for (std::int64_t i = first; i < end; ++i) largest = max(std::fabs(x[i]), largest);
+        std::uint16_t& bits = scales[first / kKvBlock * scale_step];
+        bits = f32_to_f16(largest / 127.0f);
+        const float scale = f16_to_f32(bits);
+        for (std::int64_t i = first; i < end; ++i) {
+          const float quant = scale == 0.0f ? 0.0f : min(max(x[i] / scale, -127.0f), 127.0f);
+          elements[i * step] = static_cast<std::int8_t>(round_small(quant).integer);
+        }
+      }
+    }
+  }
 };
 
 template <class Element>
-ValueRow<Element> value_of(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
-  if (cache.value_first < 0) return {value_at<Element>(cache, head, position), 1};
-  return {key_at<Element>(cache, head, position) + std::int64_t{cache.value_first} * kPanelRows,
-          kPanelRows};
+Slot<Element> key_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  std::byte* panel = panel_of<Element>(cache, cache.keys_offset, cache.key_dim, head, position);
+  const std::int64_t lane = position % kKvPanel;
+  auto* scales = reinterpret_cast<std::uint16_t*>(panel);
+  panel += kv_scales(kTypeOf<Element>, cache.key_dim) * kKvPanel * 2;
+  return {reinterpret_cast<Element*>(panel) + lane, kKvPanel, scales + lane, kKvPanel};
+}
+
+template <class Element>
+Slot<Element> value_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  std::byte* panel = panel_of<Element>(cache, cache.values_offset, cache.value_dim, head, position);
+  const std::int64_t row = position % kKvPanel;
+  const std::int64_t scales_here = kv_scales(kTypeOf<Element>, cache.value_dim);
+  auto* scales = reinterpret_cast<std::uint16_t*>(panel);
+  panel += scales_here * kKvPanel * 2;
+  return {reinterpret_cast<Element*>(panel) + row * cache.value_dim, 1, scales + row * scales_here,
+          1};
 }
 
 struct State {
@@ -79,10 +110,9 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
   std::array<float, kTile> scores;
   float largest = kNothing;
   for (std::int32_t position = begin; position < end; ++position) {
-    const Element* key = key_at<Element>(cache, kv_head, position);
+    const Slot<Element> key = key_at<Element>(cache, kv_head, position);
     float score = 0.0f;
-    for (std::int32_t e = 0; e < cache.key_dim; ++e)
-      score = std::fma(q[e], to_float(key[std::int64_t{e} * kPanelRows]), score);
+    for (std::int32_t e = 0; e < cache.key_dim; ++e) score = std::fma(q[e], key.at(e), score);
     if (task.logit_cap != 0.0f)
       score = task.logit_cap * tanh((score * task.scale) / task.logit_cap);
     scores[static_cast<std::size_t>(position - tile)] = score;
@@ -102,10 +132,13 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
   }
   for (std::int32_t d = 0; d < cache.value_dim; ++d) state.sums[d] = state.sums[d] * correction;
   for (std::int32_t position = begin; position < end; ++position) {
-    const ValueRow<Element> value = value_of<Element>(cache, kv_head, position);
+    const bool part_of_key = cache.value_first >= 0;
+    const Slot<Element> value = part_of_key ? key_at<Element>(cache, kv_head, position)
+                                            : value_at<Element>(cache, kv_head, position);
+    const std::int32_t first = part_of_key ? cache.value_first : 0;
     const float weight = p[static_cast<std::size_t>(position - tile)];
     for (std::int32_t d = 0; d < cache.value_dim; ++d)
-      state.sums[d] = std::fma(weight, to_float(value.first[d * value.step]), state.sums[d]);
+      state.sums[d] = std::fma(weight, value.at(first + d), state.sums[d]);
   }
   state.exponent = exponent;
 }
@@ -123,15 +156,12 @@ void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     const std::int32_t position = task.first_position + static_cast<std::int32_t>(row);
     for (std::int32_t head = 0; head < cache.kv_heads; ++head) {
-      const float* key = task.keys + (row * cache.kv_heads + head) * cache.key_dim;
-      Element* key_slot = key_at<Element>(cache, head, position);
-      for (std::int64_t e = 0; e < cache.key_dim; ++e)
-        key_slot[e * kPanelRows] = from_float<Element>(key[e]);
+      const std::int64_t source = row * cache.kv_heads + head;
+      key_at<Element>(cache, head, position)
+          .write(task.keys + source * cache.key_dim, cache.key_dim);
       if (cache.value_first >= 0) continue;
-      const float* value = task.values + (row * cache.kv_heads + head) * cache.value_dim;
-      Element* value_slot = value_at<Element>(cache, head, position);
-      for (std::int64_t d = 0; d < cache.value_dim; ++d)
-        value_slot[d] = from_float<Element>(value[d]);
+      value_at<Element>(cache, head, position)
+          .write(task.values + source * cache.value_dim, cache.value_dim);
     }
   }
 }
@@ -203,9 +233,12 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
 template void write_cache<float>(const WriteCacheTask&, std::int64_t, std::int64_t) noexcept;
 template void write_cache<std::uint16_t>(const WriteCacheTask&, std::int64_t,
                                          std::int64_t) noexcept;
+template void write_cache<std::int8_t>(const WriteCacheTask&, std::int64_t, std::int64_t) noexcept;
 template void attention_span<float>(const AttentionTask&, std::int32_t, std::int64_t, std::int64_t,
                                     std::int32_t, float*) noexcept;
 template void attention_span<std::uint16_t>(const AttentionTask&, std::int32_t, std::int64_t,
                                             std::int64_t, std::int32_t, float*) noexcept;
+template void attention_span<std::int8_t>(const AttentionTask&, std::int32_t, std::int64_t,
+                                          std::int64_t, std::int32_t, float*) noexcept;
 
 }  // namespace sirocco::ref

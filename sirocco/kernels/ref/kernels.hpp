@@ -32,7 +32,7 @@ void softmax(float* x, std::int64_t rows, std::int64_t columns) noexcept;
 void sigmoid(float* x, std::int64_t count) noexcept;
 void combine(const CombineTask&, std::int64_t token_begin, std::int64_t token_end) noexcept;
 
-/// Element: float or std::uint16_t (f16).
+/// Element: float, std::uint16_t (f16) or std::int8_t (kQ8_0).
 template <class Element>
 void write_cache(const WriteCacheTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 template <class Element>

@@ -27,8 +27,9 @@ const CpuKernels& ref_kernels() {
       .softmax = softmax,
       .sigmoid = sigmoid,
       .combine = combine,
-      .write_cache = {write_cache<float>, write_cache<std::uint16_t>},
-      .attention_span = {attention_span<float>, attention_span<std::uint16_t>},
+      .write_cache = {write_cache<float>, write_cache<std::uint16_t>, write_cache<std::int8_t>},
+      .attention_span = {attention_span<float>, attention_span<std::uint16_t>,
+                         attention_span<std::int8_t>},
       .attention_merge = attention_merge,
       .attention_finish = attention_finish,
   };

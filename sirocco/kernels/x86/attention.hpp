@@ -1,21 +1,33 @@
 // Attention over a paged cache. Included by tier.cpp, like vec_*.hpp, after attention_cache.hpp and
 // attention_tile.hpp.
 
-/// The scores of a tile. With several blocks of rows, keys are turned into floats once for all.
+/// Whether products read the cache itself. With several blocks of rows, its elements are turned
+/// into floats once for all of them.
+template <class Element>
+INLINE bool reads_cache(int blocks) {
+  return kTypeOf<Element> == KvType::kF32 || (kLoads<Element> && blocks == 1);
+}
+
+/// The scores of a tile.
 template <class Element>
 INLINE void score_tile(const CacheSlice& cache, const Tile<Element>& tile, const RowBlock* blocks,
                        int count, float (*scores)[kTile], float* chunk, Ahead& ahead) {
-  if (sizeof(Element) == sizeof(float) || count == 1) {
-    for (int b = 0; b < count; ++b)
-      if (!blocks[b].empty())
-        score_block(tile.keys, blocks[b], 0, cache.key_dim, scores + b * kBlockRows, ahead);
-    return;
+  if constexpr (kLoads<Element>) {
+    if (reads_cache<Element>(count)) {
+      const Element* panels[kTilePanels];
+      for (int p = 0; p < kTilePanels; ++p)
+        panels[p] = reinterpret_cast<const Element*>(tile.keys[p]);
+      for (int b = 0; b < count; ++b)
+        if (!blocks[b].empty())
+          score_block(panels, blocks[b], 0, cache.key_dim, scores + b * kBlockRows, ahead);
+      return;
+    }
   }
   const float* panels[kTilePanels];
-  for (int p = 0; p < kTilePanels; ++p) panels[p] = chunk + p * kChunk * kPanelRows;
+  for (int p = 0; p < kTilePanels; ++p) panels[p] = chunk + p * kChunk * kKvPanel;
   for (std::int64_t first = 0; first < cache.key_dim; first += kChunk) {
     const std::int64_t here = cache.key_dim - first < kChunk ? cache.key_dim - first : kChunk;
-    convert_keys(tile, first, here, chunk);
+    convert_keys(tile, cache.key_dim, first, here, chunk);
     for (int b = 0; b < count; ++b)
       if (!blocks[b].empty())
         score_block(panels, blocks[b], first, here, scores + b * kBlockRows, ahead);
@@ -27,22 +39,25 @@ template <class Element>
 INLINE void add_tile(const CacheSlice& cache, const Tile<Element>& tile, const RowBlock* blocks,
                      int count, const float (*p)[kTile], float* chunk, Ahead& ahead) {
   const bool part_of_keys = cache.value_first >= 0;
-  if (!part_of_keys && (sizeof(Element) == sizeof(float) || count == 1)) {
-    ValueRows<Element> values;
-    values.stride = cache.value_dim;
-    for (int i = 0; i < kTilePanels; ++i) values.panels[i] = tile.values[i];
-    for (int b = 0; b < count; ++b)
-      if (!blocks[b].empty())
-        add_block(values, blocks[b], 0, cache.value_dim, p + b * kBlockRows, ahead);
-    return;
+  if constexpr (kLoads<Element>) {
+    if (!part_of_keys && reads_cache<Element>(count)) {
+      ValueRows<Element> values;
+      values.stride = cache.value_dim;
+      for (int i = 0; i < kTilePanels; ++i)
+        values.panels[i] = reinterpret_cast<const Element*>(tile.values[i]);
+      for (int b = 0; b < count; ++b)
+        if (!blocks[b].empty())
+          add_block(values, blocks[b], 0, cache.value_dim, p + b * kBlockRows, ahead);
+      return;
+    }
   }
   ValueRows<float> values;
   values.stride = kChunk;
-  for (int i = 0; i < kTilePanels; ++i) values.panels[i] = chunk + i * kPanelRows * kChunk;
+  for (int i = 0; i < kTilePanels; ++i) values.panels[i] = chunk + i * kKvPanel * kChunk;
   for (std::int64_t d = 0; d < cache.value_dim; d += kChunk) {
     const std::int64_t here = cache.value_dim - d < kChunk ? cache.value_dim - d : kChunk;
     if (part_of_keys) {
-      turn_values(tile, cache.value_first + d, here, chunk);
+      turn_values(tile, cache.key_dim, cache.value_first + d, here, chunk);
     } else {
       convert_values(tile, cache.value_dim, d, here, chunk);
     }

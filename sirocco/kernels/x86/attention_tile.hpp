@@ -69,7 +69,7 @@ INLINE void score_panels(const Key* const* panels, const RowView* rows, std::int
   repeat<0, kRows>([&](auto r) INLINE_BODY {
     q[r] = rows[r].q + first;
     repeat<0, kPanels>([&](auto p) INLINE_BODY {
-      sums[r][p] = first == 0 ? zero() : load(scores + r * kTile + p * kPanelRows);
+      sums[r][p] = first == 0 ? zero() : load(scores + r * kTile + p * kKvPanel);
     });
   });
   std::int64_t e = 0;
@@ -77,7 +77,7 @@ INLINE void score_panels(const Key* const* panels, const RowView* rows, std::int
     ahead.fetch(part);
     for (const std::int64_t end = count * (part + 1) / kTilePanels; e < end; ++e) {
       F32x16 k[kPanels];
-      repeat<0, kPanels>([&](auto p) INLINE_BODY { k[p] = load(keys[p] + e * kPanelRows); });
+      repeat<0, kPanels>([&](auto p) INLINE_BODY { k[p] = load(keys[p] + e * kKvPanel); });
       repeat<0, kRows>([&](auto r) INLINE_BODY {
         const F32x16 x = broadcast(q[r][e]);
         repeat<0, kPanels>([&](auto p) INLINE_BODY { sums[r][p] = fma(x, k[p], sums[r][p]); });
@@ -86,7 +86,7 @@ INLINE void score_panels(const Key* const* panels, const RowView* rows, std::int
   }
   repeat<0, kRows>([&](auto r) INLINE_BODY {
     repeat<0, kPanels>([&](auto p)
-                           INLINE_BODY { store(scores + r * kTile + p * kPanelRows, sums[r][p]); });
+                           INLINE_BODY { store(scores + r * kTile + p * kKvPanel, sums[r][p]); });
   });
 }
 
@@ -95,14 +95,14 @@ template <class Key, int kRows>
 void score_rows(const Key* const* panels, const RowBlock& block, std::int64_t first,
                 std::int64_t count, float (*scores)[kTile], Ahead& ahead) noexcept {
   constexpr int kPanels = vectors_at_once(kRows);
-  const int end = (block.high + kPanelRows - 1) / kPanelRows;
-  int panel = block.low / kPanelRows;
+  const int end = (block.high + kKvPanel - 1) / kKvPanel;
+  int panel = block.low / kKvPanel;
   for (; panel + kPanels <= end; panel += kPanels)
     score_panels<Key, kRows, kPanels>(panels + panel, block.rows, first, count,
-                                      scores[0] + panel * kPanelRows, ahead);
+                                      scores[0] + panel * kKvPanel, ahead);
   for (; panel < end; ++panel)
     score_panels<Key, kRows, 1>(panels + panel, block.rows, first, count,
-                                scores[0] + panel * kPanelRows, ahead);
+                                scores[0] + panel * kKvPanel, ahead);
 }
 
 template <class Key>
@@ -119,14 +119,14 @@ INLINE float largest_score(const AttentionTask& task, const RowView& row, float*
   F32x16 highest = nothing;
   const bool whole = row.begin == 0 && row.end == kTile;
   repeat<0, kTilePanels>([&](auto p) INLINE_BODY {
-    const std::int32_t begin = row.begin - p * kPanelRows;
-    const std::int32_t end = row.end - p * kPanelRows;
-    if (whole || (begin < kPanelRows && end > 0)) {
-      F32x16 score = load(scores + p * kPanelRows);
+    const std::int32_t begin = row.begin - p * kKvPanel;
+    const std::int32_t end = row.end - p * kKvPanel;
+    if (whole || (begin < kKvPanel && end > 0)) {
+      F32x16 score = load(scores + p * kKvPanel);
       if (task.logit_cap != 0.0f) {
         const F32x16 cap = broadcast(task.logit_cap);
         score = cap * tanh((score * broadcast(task.scale)) / cap);
-        store(scores + p * kPanelRows, score);
+        store(scores + p * kKvPanel, score);
       }
       highest = max(whole ? score : select(lanes(begin, end), score, nothing), highest);
     }
@@ -151,13 +151,13 @@ INLINE void weigh_rows(const AttentionTask& task, const RowView* rows, int count
     const float now = highest[r] > before ? highest[r] : before;
     F32x16 p[kTilePanels];
     repeat<0, kTilePanels>([&](auto i) INLINE_BODY {
-      const std::int32_t begin = row.begin - i * kPanelRows;
-      const std::int32_t end = row.end - i * kPanelRows;
+      const std::int32_t begin = row.begin - i * kKvPanel;
+      const std::int32_t end = row.end - i * kKvPanel;
       p[i] = zero();
-      if (whole || (begin < kPanelRows && end > 0)) {
-        p[i] = exp2(fma(load(scores[r] + i * kPanelRows), broadcast(factor), -broadcast(now)));
+      if (whole || (begin < kKvPanel && end > 0)) {
+        p[i] = exp2(fma(load(scores[r] + i * kKvPanel), broadcast(factor), -broadcast(now)));
         if (!whole) p[i] = select(lanes(begin, end), p[i], zero());
-        store(scores[r] + i * kPanelRows, p[i]);
+        store(scores[r] + i * kKvPanel, p[i]);
       }
     });
     const F32x16 sum = ((p[0] + p[1]) + p[2]) + p[3];
@@ -194,10 +194,10 @@ INLINE void add_values(const ValueRows<Value>& values, std::int64_t from, const 
     repeat<0, kVectors>([&](auto v) INLINE_BODY { acc[r][v] = load(to[r] + v * 16); });
   });
   for (std::int32_t j = begin; j < end;) {
-    const std::int32_t panel = j / kPanelRows;
+    const std::int32_t panel = j / kKvPanel;
     ahead.fetch(panel);
-    const Value* row = values.panels[panel] + (j % kPanelRows) * values.stride + from;
-    const std::int32_t behind = (panel + 1) * kPanelRows;
+    const Value* row = values.panels[panel] + (j % kKvPanel) * values.stride + from;
+    const std::int32_t behind = (panel + 1) * kKvPanel;
     for (const std::int32_t last = behind < end ? behind : end; j < last; ++j) {
       F32x16 value[kVectors];
       repeat<0, kVectors>([&](auto v) INLINE_BODY {

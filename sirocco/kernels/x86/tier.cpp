@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "sirocco/kernels/kernel_table.hpp"
+#include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/kernels/numerics.hpp"
 #include "sirocco/kernels/q8.hpp"
 #include "sirocco/quant/panel.hpp"
@@ -98,8 +99,9 @@ constexpr CpuKernels kKernels = {
     .softmax = softmax,
     .sigmoid = sigmoid,
     .combine = combine,
-    .write_cache = {write_cache<float>, write_cache<std::uint16_t>},
-    .attention_span = {attention_span<float>, attention_span<std::uint16_t>},
+    .write_cache = {write_cache<float>, write_cache<std::uint16_t>, write_cache<std::int8_t>},
+    .attention_span = {attention_span<float>, attention_span<std::uint16_t>,
+                       attention_span<std::int8_t>},
     .attention_merge = attention_merge,
     .attention_finish = attention_finish,
 };
