@@ -24,8 +24,7 @@ TokenEmbedding TokenEmbedding::with_norm(LayerNorm norm) && {
 Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context) const {
   const auto count = static_cast<std::int64_t>(tokens.tokens().size());
   SIROCCO_CHECK(count == context.rows());
-  std::vector<std::int32_t> ids;
-  ids.reserve(tokens.tokens().size());
+  std::vector<std::int32_t>& ids = context.host_integers();
   for (const TokenId id : tokens.tokens()) {
     SIROCCO_CHECK(id.value() >= 0 && id.value() < table_->rows());
     ids.push_back(id.value());
@@ -40,7 +39,8 @@ Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context
     context.ops().add(x, y);
   };
   if (types_ != nullptr) {
-    const std::vector<std::int32_t> first(ids.size(), 0);
+    std::vector<std::int32_t>& first = context.host_integers();
+    first.resize(static_cast<std::size_t>(count), 0);
     add_rows(*types_, context.ops().upload(context.held(), first, {count}));
   }
   if (positions_ != nullptr) {

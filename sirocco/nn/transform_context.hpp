@@ -65,6 +65,7 @@ struct StepMemory {
   friend class TransformContext;
   std::vector<std::int32_t> positions_;
   std::vector<std::int32_t> row_begin_;
+  std::vector<std::int32_t> integers_;
   std::vector<Tensor> block_tables_;
   std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
 };
@@ -87,6 +88,11 @@ class TransformContext {
   std::int64_t rows() const { return positions_.rows(); }
   BatchTensors batch() const { return {positions_, row_begin_}; }
   const StepRows& host_rows() const { return rows_; }
+  /// An empty list for integers on their way to the backend, until the next call. Its memory stays.
+  std::vector<std::int32_t>& host_integers() {
+    memory_.integers_.clear();
+    return memory_.integers_;
+  }
   const Tensor& outputs() const { return outputs_; }  ///< i32 [R]: rows whose results are wanted
   bool wants_all_rows() const { return outputs_.rows() == rows(); }
 

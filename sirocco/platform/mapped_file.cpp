@@ -89,8 +89,9 @@ MappedFile::~MappedFile() { unmap(bytes_); }
 
 void MappedFile::release(std::span<const std::byte> range) const noexcept {
   if (range.empty()) return;
-  // Touching a page maps those around it too, as far as they are in the system's cache.
-  constexpr std::uintptr_t kAround = std::uintptr_t{64} << 10;
+  // Touching a page maps those around it too, as far as they are in the system's cache: 64 KiB, or
+  // a huge page where the cache holds one.
+  constexpr std::uintptr_t kAround = std::uintptr_t{2} << 20;
   const auto address = [](const std::byte* at) { return reinterpret_cast<std::uintptr_t>(at); };
   const std::size_t page = page_size();
   const std::uintptr_t file_end = ceil_div(address(bytes_.data() + bytes_.size()), page) * page;

@@ -161,7 +161,7 @@ TEST_P(FormatContract, LogitsOfASequenceAreItsOwnInEveryTier) {
   StepRunner::Options options;
   options.sequences = kSequences;
   options.longest = 8;
-  options.kv_dtype = DType::kF16;
+  options.kv_type = KvType::kF16;
   auto prompts = random_prompts(random, StepRunner(model, options).info().vocabulary);
   for (auto& prompt : prompts) prompt.resize(std::min<std::size_t>(prompt.size(), 8));
   const std::vector<Rows> scalar = alone(model, options, prompts);
