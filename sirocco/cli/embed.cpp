@@ -93,8 +93,13 @@ void declare_embed(CLI::App& app) {
       ->check(CLI::Range(1, 1 << 24));
   app.add_option("--pooling", options->pooling,
                  "how rows become one vector: mean, cls or last; as the model says without");
-  app.add_flag("--normalize,!--no-normalize", options->normalize,
-               "make the length of each vector 1, or leave it; as the model says without");
+  CLI::Option* const normalize = app.add_flag_callback(
+      "--normalize", [options] { options->normalize = true; },
+      "make the length of each vector 1; as the model says without");
+  app.add_flag_callback(
+         "--no-normalize", [options] { options->normalize = false; },
+         "leave the lengths of the vectors")
+      ->excludes(normalize);
   app.add_option("text", options->texts, "the texts; the lines of standard input without");
   app.callback([options] { embed(*options); });
 }

@@ -42,6 +42,14 @@ void for_token_chunks(std::int64_t begin, std::int64_t end, std::size_t row_size
   for (; begin < end; begin += chunk) body(begin, std::min(end, begin + chunk));
 }
 
+/// Products of grouped rows with one stack, at most: experts that have rows, and chunks beyond
+/// their first.
+std::size_t most_chunks(const Tensor& begin) {
+  const std::int64_t experts = begin.rows() - 1;
+  const std::int64_t rows = begin.as<std::int32_t>()[experts];
+  return static_cast<std::size_t>(std::min(experts, rows) + rows / kTokenStep);
+}
+
 Tensor matrix_of(const Tensor& biases, std::int64_t matrix) {
   return biases ? biases.slice_rows(matrix, 1) : Tensor();
 }
@@ -117,7 +125,7 @@ void LinearRunner::linear(const Activations& input, std::span<const LinearTarget
 
 void LinearRunner::expert_linear(const Activations& input, const Tensor& begin,
                                  std::span<const StackTarget> targets) {
-  products_.clear();
+  products_.clear(most_chunks(begin) * targets.size());
   const auto* first = begin.as<std::int32_t>();
   std::size_t largest_row = 1;
   for (const StackTarget& target : targets)
@@ -172,7 +180,7 @@ void LinearRunner::gated_linear(const Activations& input, const GatedTarget& tar
 
 void LinearRunner::gated_expert_linear(const Activations& input, const Tensor& begin,
                                        const GatedStackTarget& target) {
-  gated_.clear();
+  gated_.clear(most_chunks(begin));
   const auto* first = begin.as<std::int32_t>();
   for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
     GatedPair<WeightStack> of_expert = target;

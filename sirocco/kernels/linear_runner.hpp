@@ -62,9 +62,13 @@ class LinearRunner {
     std::vector<std::int64_t> ends;  // by item, the number of parts up to its last
     std::size_t largest_part = 1;    // in bytes
 
-    void clear() {
+    /// Empty, with room for so many items: where their number hangs on how tokens choose experts,
+    /// steps of one size allocate once.
+    void clear(std::size_t room = 0) {
       items.clear();
       ends.clear();
+      items.reserve(room);
+      ends.reserve(room);
       largest_part = 1;
     }
     void push(const Item& item) {

@@ -321,7 +321,10 @@ TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
   const double u = uniform(params_.seed, position, choice);
   const double mass = params_.top_p;
   const double share = params_.min_p;
+  // How many there will be hangs on the logits; room that isn't used takes no memory.
   std::vector<Candidate>& candidates = scratch.candidates;
+  candidates.reserve(logits.size());
+  scratch.edge.reserve(logits.size());
   const auto k = static_cast<std::size_t>(params_.top_k);
   if (k > 0 && k < logits.size()) {
     keep_top(all, k, candidates);

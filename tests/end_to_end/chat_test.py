@@ -120,7 +120,7 @@ class Chat(unittest.TestCase):
 
     def test_interrupt_stops_the_answer_and_not_the_program(self):
         self.terminal.say("/set n 4000")
-        self.terminal.type("Count from one to one thousand, in words, slowly.\n")
+        self.terminal.type("Write a very long story about a dragon who learns to cook.\n")
         self.terminal.read_until(b"\r\n")
         self.terminal.read_until(b"[a-z]+ ")
         self.terminal.type("\x03")

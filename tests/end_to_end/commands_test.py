@@ -6,6 +6,7 @@ usage: commands_test.py PROGRAM SOURCE_FOLDER
 
 import json
 import os
+import re
 import struct
 import tempfile
 import unittest
@@ -107,8 +108,13 @@ class Answers(unittest.TestCase):
         self.assertNotEqual(sirocco(*arguments, "8").stdout, first.stdout)
 
     def test_system_message_is_heard(self):
-        self.assertNotEqual(complete("-p", QUESTION, "--system", "You are a pirate. Say arr.", "-n", "32"),
-                            answer("-p", QUESTION, "-n", "32"))
+        def prompt_tokens(system):
+            done = sirocco("run", *GREEDY, "--system", system, "-p", QUESTION, "-n", "1")
+            self.assertEqual(done.returncode, 0)
+            return int(re.search(rb"prompt (\d+) tokens", done.stderr)[1])
+
+        # A small model may answer the same; that it is told more hangs on no answer.
+        self.assertGreaterEqual(prompt_tokens("You are a pirate. " * 10), prompt_tokens("You are a pirate.") + 36)
 
     def test_raw_completion(self):
         self.assertIn("Paris", complete("--raw", "-p", "Question: What is the capital of France?\nAnswer: The capital of "
