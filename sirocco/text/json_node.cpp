@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -160,16 +161,54 @@ void JsonNode::wrong(std::string_view wanted) const {
   throw FormatError("{}: found {}, expected {}", where(), type_name(Access::of(*this)), wanted);
 }
 
+namespace {
+
+/// The same document with whole numbers that take more than 64 bits as floating-point ones, which
+/// the parser takes: tokenizer_config.json says "no limit" by 10^30. Empty where there are none.
+std::string without_big_integers(std::string_view json) {
+  constexpr std::string_view kDigits = "0123456789";
+  constexpr std::size_t kMostDigits = 18;
+  std::string out;
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < json.size();) {
+    if (json[at] == '"') {
+      for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1 : 0;
+      ++at;
+    } else if (kDigits.find(json[at]) != std::string_view::npos) {
+      const std::size_t end = std::min(json.find_first_not_of("0123456789.eE+-", at), json.size());
+      const std::string_view number = json.substr(at, end - at);
+      at = end;
+      if (number.size() <= kMostDigits ||
+          number.find_first_not_of(kDigits) != std::string_view::npos)
+        continue;
+      out.append(json.substr(done, end - done)).append(".0");
+      done = end;
+    } else {
+      ++at;
+    }
+  }
+  return done == 0 ? out : out.append(json.substr(done));
+}
+
+}  // namespace
+
 struct JsonDocument::Parsed {
   simdjson::dom::parser parser;
   Element root;
+
+  simdjson::error_code parse(std::string_view json) {
+    const simdjson::error_code error = parser.allocate(json.size(), kDeepest);
+    return error != simdjson::SUCCESS ? error : parser.parse(json.data(), json.size()).get(root);
+  }
 };
 
 JsonDocument::JsonDocument(std::string_view json, std::string_view origin)
     : parsed_(std::make_unique<Parsed>()), origin_(origin) {
-  simdjson::error_code error = parsed_->parser.allocate(json.size(), kDeepest);
-  if (error == simdjson::SUCCESS) {
-    error = parsed_->parser.parse(json.data(), json.size()).get(parsed_->root);
+  simdjson::error_code error = parsed_->parse(json);
+  // How such a number is refused differs between versions of the parser.
+  if (error != simdjson::SUCCESS) {
+    const std::string readable = without_big_integers(json);
+    if (!readable.empty()) error = parsed_->parse(readable);
   }
   if (error == simdjson::MEMALLOC) throw ResourceExhausted("{}: out of memory", origin);
   if (error == simdjson::DEPTH_ERROR) {

@@ -267,6 +267,25 @@ TEST(TokenizerJson, TheConfigurationHasTheLastWordOnBertsNormalizer) {
             as_the_file_says);
 }
 
+TEST(TokenizerJson, NumbersBeyond64BitsAreNumbers) {
+  const std::string no_limit = R"({"note": "\"12345678901234567890\\", "eos_token": "</s>",
+      "some": [-1000000000000000019884624838656, 12345678901234567890.5],
+      "model_max_length": 1000000000000000019884624838656})";
+  EXPECT_EQ(parsed(file(kLetters), no_limit).special().eos, TokenId(5));
+  EXPECT_EQ(
+      parsed(file(kLetters), R"({"a": 18446744073709551615, "eos_token": "</s>"})").special().eos,
+      TokenId(5));
+  for (const char* broken :
+       {R"({"a": 01000000000000000019884624838656})", R"({"a": 1000000000000000019884624838656)",
+        R"({"a": 1000000000000000019884624838656x})"}) {
+    EXPECT_THAT([&] { parsed(file(kLetters), broken); },
+                ThrowsMessage<FormatError>(HasSubstr("not JSON")));
+  }
+  expect_refused<FormatError>(
+      file(R"({"type": "BPE", "vocab": {"a": 1000000000000000019884624838656}, "merges": []})"),
+      "the id of 'a' is no number");
+}
+
 TEST(TokenizerJson, TokensWithARoleAreControlTokens) {
   const std::string generation = R"({"eos_token_id": [5, 2, 99, -1]})";
   const Tokenizer tokenizer = parsed(file(kLetters), R"({"eos_token": "</s>"})", generation);
