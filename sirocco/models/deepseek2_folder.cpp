@@ -20,7 +20,6 @@ constexpr std::array kKeys = {
     ConfigKey{"expert_count", "n_routed_experts", "num_experts"},
     ConfigKey{"expert_used_count", "num_experts_per_tok"},
     ConfigKey{"expert_feed_forward_length", "moe_intermediate_size"},
-    ConfigKey{"expert_shared_count", "n_shared_experts"},
     ConfigKey{"expert_weights_scale", "routed_scaling_factor"},
     ConfigKey{"expert_group_count", "n_group"},
     ConfigKey{"expert_group_used_count", "topk_group"},
@@ -35,8 +34,12 @@ constexpr std::array kV2Rules =
                               ConfigRule{"norm_topk_prob", {"false"}}});
 constexpr std::array kV3Rules = joined(kRules, std::array{ConfigRule{"scoring_func", {"sigmoid"}},
                                                           ConfigRule{"topk_method", {"noaux_tc"}}});
+// What the two leave out means different things.
+constexpr std::array kV2Keys =
+    joined(kKeys, std::array{ConfigKey{"expert_shared_count", "n_shared_experts", {}, 2}});
 constexpr std::array kV3Keys =
-    joined(kKeys, std::array{ConfigKey{"expert_weights_norm", "norm_topk_prob"},
+    joined(kKeys, std::array{ConfigKey{"expert_shared_count", "n_shared_experts", {}, 1},
+                             ConfigKey{"expert_weights_norm", "norm_topk_prob"},
                              ConfigKey{"expert_weights_scale", "routed_scaling_factor", {}, 2.5},
                              ConfigKey{"expert_group_count", "n_group", {}, 8},
                              ConfigKey{"expert_group_used_count", "topk_group", {}, 4}});
@@ -88,7 +91,7 @@ void finish_v3(FolderDescription& d) {
 constexpr FolderSchema kDeepSeek2Folder = {.architecture = "deepseek2",
                                            .model_types = kV2Types,
                                            .classes = kV2Classes,
-                                           .keys = kKeys,
+                                           .keys = kV2Keys,
                                            .rules = kV2Rules,
                                            .tensors = kTensors,
                                            .rotary_rows = RotaryRows::kNeighbouringPairs,

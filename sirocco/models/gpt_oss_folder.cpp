@@ -10,9 +10,10 @@ constexpr std::array kKeys =
            std::array{ConfigKey{"expert_count", "num_local_experts", "num_experts"},
                       ConfigKey{"expert_used_count", "num_experts_per_tok", "experts_per_token"},
                       ConfigKey{"attention.sliding_window", "sliding_window"}});
-constexpr std::array kRules = joined(
-    kSiluRules,
-    std::array{ConfigRule{"swiglu_limit", {"7", "7.0"}}, ConfigRule{"swiglu_alpha", {"1.702"}}});
+constexpr std::array kRules =
+    joined(kSiluRules, std::array{ConfigRule{"swiglu_limit", {"7", "7.0"}},
+                                  ConfigRule{"swiglu_alpha", {"1.702"}},
+                                  ConfigRule{"attention_bias", {"true"}}});
 // Experts stand as [inputs, outputs], or packed as [outputs, inputs]; gate and up in turn.
 constexpr std::array kTensors = joined(
     kDecoderTensors, kAttentionTensors,
@@ -50,6 +51,9 @@ void finish(FolderDescription& d) {
     }
   }
   set_rotary(d, {.base = 150000.0});
+  // What a folder leaves out means the opposite of what a GGUF file does.
+  constexpr std::string_view kTruncate = "rope.scaling.yarn_truncate";
+  if (!d.is_set(kTruncate)) d.set(kTruncate, true);
 }
 
 }  // namespace
