@@ -100,7 +100,8 @@ def main():
     version = subprocess.run([options.clang_tidy, "--version"], capture_output=True, text=True, check=True).stdout
 
     def key(name):
-        parts = [version, text(".clang-tidy"), *(command.replace(str(ROOT), "") for command in compiled[name])]
+        own_checks = str(pathlib.Path(name).parent / ".clang-tidy")
+        parts = [version, text(".clang-tidy"), text(own_checks), *(command.replace(str(ROOT), "") for command in compiled[name])]
         parts += [part for inner in sorted(closures[name]) for part in (inner, text(inner))]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 

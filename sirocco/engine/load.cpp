@@ -56,7 +56,8 @@ LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions o
   if (options.pipeline.cache_budget == UINT64_MAX) {
     options.pipeline.cache_budget = usual_cache_budget();
   }
-  state->opened.load(options, [&](ModelBuilder& builder) {
+  // By their own type: what this loader adds to the options is none of `opened`'s business.
+  state->opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     state->pipeline = make_language_pipeline(builder, state->opened.backend(),
                                              std::move(options.pipeline), options.cuts);
   });

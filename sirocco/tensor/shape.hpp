@@ -52,7 +52,7 @@ class Shape {
     out.rank_ = rank_ + 1;
     out.extents_[0] = extent;
     for (int axis = 0; axis < rank_; ++axis)
-      out.extents_[static_cast<std::size_t>(axis + 1)] = (*this)[axis];
+      out.extents_[static_cast<std::size_t>(axis) + 1] = (*this)[axis];
     return out;
   }
   /// The shape of one member of the outermost axis.
