@@ -48,6 +48,29 @@ __attribute__((target("avx512f,avx512bw,avx512vnni"))) void vnni_rounds(std::int
   }
 }
 
+__attribute__((target("avx2,avxvnni"))) void avxvnni_rounds(std::int64_t rounds) {
+  const __m256i a = _mm256_set1_epi8(3);
+  const __m256i b = _mm256_set1_epi8(5);
+  __m256i sums[12] = {};
+  for (std::int64_t i = 0; i < rounds; ++i) {
+#define SIROCCO_STEP(n) \
+  asm volatile("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sums[n]) : "x"(a), "x"(b));
+    SIROCCO_TWELVE(SIROCCO_STEP)
+#undef SIROCCO_STEP
+  }
+}
+
+__attribute__((target("avx512f,avx512vl,avx512vnni"))) void vnni256_rounds(std::int64_t rounds) {
+  const __m256i a = _mm256_set1_epi8(3);
+  const __m256i b = _mm256_set1_epi8(5);
+  __m256i sums[12] = {};
+  for (std::int64_t i = 0; i < rounds; ++i) {
+#define SIROCCO_STEP(n) asm volatile("vpdpbusd %2, %1, %0" : "+v"(sums[n]) : "v"(a), "v"(b));
+    SIROCCO_TWELVE(SIROCCO_STEP)
+#undef SIROCCO_STEP
+  }
+}
+
 /// The same in the steps that a tier without VNNI takes for 4-bit weights: a product of bytes and a
 /// sum of words each; the widening, once in eight, isn't counted.
 __attribute__((target("avx512f,avx512bw"))) void avx512_rounds(std::int64_t rounds) {
@@ -100,7 +123,16 @@ double integer_dot_peak(Isa isa, ThreadGroup& threads) {
     case Isa::kAvx512:
       rounds = avx512_rounds;
       break;
+    case Isa::kAvxVnni:
+      rounds = avxvnni_rounds;
+      bytes = 32;
+      break;
+    case Isa::kAvx512Vnni256:
+      rounds = vnni256_rounds;
+      bytes = 32;
+      break;
     case Isa::kAvx512Vnni:
+    case Isa::kAvx512Bf16:
       rounds = vnni_rounds;
       break;
   }

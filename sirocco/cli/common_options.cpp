@@ -72,7 +72,7 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
   app.add_option("-t,--threads", options->threads, "threads; one a core without")
       ->check(CLI::Range(1, 1024));
   app.add_option("--isa", options->isa,
-                 "instruction set: ref, avx2, avx512, avx512vnni; the best without");
+                 "instruction set: " + isa_names() + "; the best that the CPU has without");
   app.add_option("--kv-dtype", options->kv_dtype,
                  "element type of the KV cache: " + kv_type_names())
       ->capture_default_str();

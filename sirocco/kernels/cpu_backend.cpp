@@ -23,25 +23,6 @@ namespace {
 constexpr std::int64_t kWorthForking = 8192;
 constexpr std::int64_t kColumnStep = 512;  // of ops that work within a row; whole q8 blocks
 
-const CpuKernels& kernels_for(Isa isa) {
-  switch (isa) {
-    case Isa::kRef:
-      break;
-#if defined(SIROCCO_X86_TIERS)
-    case Isa::kAvx2:
-      return avx2_kernels();
-    case Isa::kAvx512:
-      return avx512_kernels();
-    case Isa::kAvx512Vnni:
-      return avx512vnni_kernels();
-#else
-    default:
-      break;
-#endif
-  }
-  return ref_kernels();
-}
-
 class CpuBackend final : public Backend {
  public:
   CpuBackend(const CpuKernels& kernels, ThreadGroup& threads, ByteLedger* ledger)
@@ -366,7 +347,11 @@ class CpuBackend final : public Backend {
 
 std::unique_ptr<Backend> make_cpu_backend(Isa isa, ThreadGroup& threads, ByteLedger* ledger) {
   require_isa(isa, CpuFeatures::detect());
-  return std::make_unique<CpuBackend>(kernels_for(isa), threads, ledger);
+  return std::make_unique<CpuBackend>(kernels_of(isa), threads, ledger);
+}
+
+std::unique_ptr<Backend> make_oracle_backend(Isa isa, ThreadGroup& threads) {
+  return std::make_unique<CpuBackend>(oracle_of(isa), threads, nullptr);
 }
 
 }  // namespace sirocco

@@ -15,4 +15,8 @@ namespace sirocco {
 std::unique_ptr<Backend> make_cpu_backend(Isa isa, ThreadGroup& threads,
                                           ByteLedger* ledger = nullptr);
 
+/// The scalar code that gives the bits of that tier, for tests: `ref` but for the tiers with
+/// instructions that round in ways of their own. Runs on every CPU.
+std::unique_ptr<Backend> make_oracle_backend(Isa isa, ThreadGroup& threads);
+
 }  // namespace sirocco

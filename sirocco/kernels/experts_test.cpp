@@ -245,18 +245,21 @@ TEST_P(Stack, ProductsAreThoseOfItsMatrices) {
   std::vector<float> input = random_floats(random, count * columns);
   std::vector<float> bias = random_floats(random, 5 * rows);
 
-  TestBackend ref(Isa::kRef);
-  std::vector<float> expected;
-  for (std::size_t e = 0; e < matrices.size(); ++e) {
-    if (begin[e] == begin[e + 1]) continue;
-    const std::vector<float> mine(input.begin() + begin[e] * columns,
-                                  input.begin() + begin[e + 1] * columns);
-    const auto first = bias.begin() + static_cast<std::ptrdiff_t>(e) * rows;
-    std::vector<float> mine_bias(first, first + rows);
-    const std::vector<float> out = product(*ref, matrices[e], mine, mine_bias);
-    expected.insert(expected.end(), out.begin(), out.end());
-  }
+  const auto one_by_one = [&](TestBackend oracle) {
+    std::vector<float> results;
+    for (std::size_t e = 0; e < matrices.size(); ++e) {
+      if (begin[e] == begin[e + 1]) continue;
+      const std::vector<float> mine(input.begin() + begin[e] * columns,
+                                    input.begin() + begin[e + 1] * columns);
+      const auto first = bias.begin() + static_cast<std::ptrdiff_t>(e) * rows;
+      std::vector<float> mine_bias(first, first + rows);
+      const std::vector<float> out = product(*oracle, matrices[e], mine, mine_bias);
+      results.insert(results.end(), out.begin(), out.end());
+    }
+    return results;
+  };
   for (const Isa isa : runnable_tiers()) {
+    const std::vector<float> expected = one_by_one(TestBackend::oracle(isa));
     for (const int threads : {1, 3}) {
       TestBackend backend(isa, threads);
       const auto stack = backend->pack_stack(stored);
@@ -336,21 +339,24 @@ TEST_P(Stack, HeadsHaveAMatrixEach) {
   std::vector<float> bias = random_floats(random, heads * rows);
   // Results stand in columns 2 to 22 of 25; the others stay as they are.
   const std::int64_t width = 25;
-  std::vector<float> expected(static_cast<std::size_t>(tokens * heads * width), -7.0f);
-  TestBackend ref(Isa::kRef);
-  for (std::int64_t h = 0; h < heads; ++h) {
-    std::vector<float> mine;
-    for (std::int64_t t = 0; t < tokens; ++t) {
-      const auto row = input.begin() + (t * heads + h) * columns;
-      mine.insert(mine.end(), row, row + columns);
+  const auto one_by_one = [&](TestBackend oracle) {
+    std::vector<float> results(static_cast<std::size_t>(tokens * heads * width), -7.0f);
+    for (std::int64_t h = 0; h < heads; ++h) {
+      std::vector<float> mine;
+      for (std::int64_t t = 0; t < tokens; ++t) {
+        const auto row = input.begin() + (t * heads + h) * columns;
+        mine.insert(mine.end(), row, row + columns);
+      }
+      std::vector<float> mine_bias(bias.begin() + h * rows, bias.begin() + (h + 1) * rows);
+      const std::vector<float> out =
+          product(*oracle, matrices[static_cast<std::size_t>(h)], mine, mine_bias);
+      for (std::int64_t t = 0; t < tokens; ++t)
+        std::copy_n(out.begin() + t * rows, rows, results.begin() + (t * heads + h) * width + 2);
     }
-    std::vector<float> mine_bias(bias.begin() + h * rows, bias.begin() + (h + 1) * rows);
-    const std::vector<float> out =
-        product(*ref, matrices[static_cast<std::size_t>(h)], mine, mine_bias);
-    for (std::int64_t t = 0; t < tokens; ++t)
-      std::copy_n(out.begin() + t * rows, rows, expected.begin() + (t * heads + h) * width + 2);
-  }
+    return results;
+  };
   for (const Isa isa : runnable_tiers()) {
+    const std::vector<float> expected = one_by_one(TestBackend::oracle(isa));
     for (const int threads : {1, 3}) {
       TestBackend backend(isa, threads);
       const auto stack = backend->pack_stack(stored);

@@ -13,6 +13,7 @@
 /// includes nothing that emits code.
 namespace sirocco {
 
+enum class Isa : std::uint8_t;
 struct Q8Block;
 
 /// One product of T rows with a weight matrix [rows, columns] in panels.
@@ -168,6 +169,7 @@ inline constexpr int kGateActivations = 4;
 
 struct CpuKernels {
   const char* name;
+  const char* extensions;  ///< the CPU features that its code may use, as CpuFeatures::names
   LinearKernel linear[kPanelFormats];  ///< by PanelFormat
 
   /// Rows [row_begin, row_end).
@@ -209,12 +211,30 @@ struct CpuKernels {
                            std::int64_t row_end, const float* states) noexcept;
 };
 
-/// The scalar oracle, on every CPU.
-const CpuKernels& ref_kernels();
+/// The table of a tier. Its functions may be called only where require_isa lets the tier through.
+const CpuKernels& kernels_of(Isa isa);
 
-// The x86 tiers; each may be called only where require_isa lets its Isa through.
+/// Scalar code for every CPU with the bits of that tier: what tests compare it with.
+const CpuKernels& oracle_of(Isa isa);
+
+/// What a tier's matrix products are, where it isn't what its base does.
+struct ProductKernels {
+  const char* extensions;
+  LinearKernel linear[kPanelFormats];  ///< null: the base's
+};
+
+// What kernels_of puts together; all of it can be read on every CPU. Tables without products:
 const CpuKernels& avx2_kernels();
 const CpuKernels& avx512_kernels();
-const CpuKernels& avx512vnni_kernels();
+// Products:
+const ProductKernels& avx2_products();
+const ProductKernels& avxvnni_products();
+const ProductKernels& avx512_products();
+const ProductKernels& avx512vnni256_products();
+const ProductKernels& avx512vnni_products();
+const ProductKernels& avx512bf16_products();
+
+/// The scalar oracle, on every CPU.
+const CpuKernels& ref_kernels();
 
 }  // namespace sirocco

@@ -32,10 +32,15 @@ class TestBackend {
  public:
   explicit TestBackend(Isa isa, int threads = 1)
       : threads_(threads), backend_(make_cpu_backend(isa, threads_)) {}
+  /// The scalar one with the bits of `isa`.
+  static TestBackend oracle(Isa isa) { return TestBackend(isa, Oracle{}); }
   Backend* operator->() { return backend_.get(); }
   Backend& operator*() { return *backend_; }
 
  private:
+  struct Oracle {};
+  TestBackend(Isa isa, Oracle) : threads_(1), backend_(make_oracle_backend(isa, threads_)) {}
+
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
 };

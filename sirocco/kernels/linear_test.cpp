@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/kernels/kernel_table.hpp"
 #include "sirocco/kernels/kernels_testing.hpp"
 #include "sirocco/kernels/packed_matrix.hpp"
 #include "sirocco/kernels/q8.hpp"
@@ -55,6 +56,12 @@ std::vector<double> through_q8(Backend& backend, std::vector<float>& input, std:
 std::int64_t narrow(const Format& format) { return format.block_elements == 1 ? 77 : 288; }
 std::int64_t columns_of(const Format& format) {
   return format.block_elements == 256 ? 512 : narrow(format);
+}
+
+/// What `isa` has to give.
+std::vector<float> expected_product(Isa isa, const StoredMatrix& matrix, std::vector<float>& input,
+                                    std::vector<float>& bias) {
+  return product(*TestBackend::oracle(isa), matrix, input, bias);
 }
 
 TEST_P(Linear, IsTheProductOfTheDecodedWeights) {
@@ -127,12 +134,11 @@ TEST_P(Linear, EveryTierAndTokenCountGivesTheBitsOfTheOracle) {
   const StoredMatrix matrix(format, 53, columns_of(format), random);
   std::vector<float> input = random_floats(random, 100 * matrix.columns());
   std::vector<float> bias = random_floats(random, matrix.rows());
-  TestBackend ref(Isa::kRef);
-  const std::vector<float> expected = product(*ref, matrix, input, bias);
   std::vector<std::int64_t> counts(33);
   std::iota(counts.begin(), counts.end(), 1);
   counts.push_back(100);
   for (const Isa isa : runnable_tiers()) {
+    const std::vector<float> expected = expected_product(isa, matrix, input, bias);
     for (const int threads : {1, 2, 3}) {
       TestBackend backend(isa, threads);
       for (const std::int64_t tokens : counts) {
@@ -157,9 +163,8 @@ TEST_P(Linear, TiersAgreeOnEveryShape) {
       const StoredMatrix matrix(format, rows, columns, random);
       std::vector<float> input = random_floats(random, 5 * columns);
       std::vector<float> bias;
-      TestBackend ref(Isa::kRef);
-      const std::vector<float> expected = product(*ref, matrix, input, bias);
       for (const Isa isa : runnable_tiers()) {
+        const std::vector<float> expected = expected_product(isa, matrix, input, bias);
         TestBackend backend(isa, 2);
         ASSERT_TRUE(same_bits(product(*backend, matrix, input, bias), expected))
             << isa_name(isa) << " [" << rows << ", " << columns << "]";
@@ -253,6 +258,95 @@ INSTANTIATE_TEST_SUITE_P(Formats, Linear, ::testing::ValuesIn([] {
 
 TEST(Tiers, AreWhatTheirNamesSay) {
   for (const Isa isa : runnable_tiers()) EXPECT_EQ(TestBackend(isa)->name(), isa_name(isa));
+  for (const IsaTraits& tier : isa_table()) EXPECT_EQ(TestBackend::oracle(tier.isa)->name(), "ref");
+}
+
+// Tables only, so that tiers are held against what they ask of a CPU on machines that can't run
+// them either.
+#if defined(__x86_64__)
+TEST(Tiers, UseWhatTheyAskFor) {
+  for (const IsaTraits& tier : isa_table()) {
+    const CpuKernels& kernels = kernels_of(tier.isa);
+    EXPECT_EQ(kernels.name, tier.name);
+    EXPECT_EQ(kernels.extensions, tier.required.names()) << tier.name;
+    for (const LinearKernel product : kernels.linear) EXPECT_NE(product, nullptr) << tier.name;
+  }
+  EXPECT_EQ(avx2_kernels().extensions, isa_traits(Isa::kAvx2).required.names());
+  EXPECT_EQ(avx512_kernels().extensions, isa_traits(Isa::kAvx512).required.names());
+}
+
+// Every tier after the first two has kernels that no other tier has.
+TEST(Tiers, HaveProductsOfTheirOwn) {
+  const auto own = [](Isa isa, PanelFormat format) {
+    const auto kernel_of = [&](Isa of) {
+      return kernels_of(of).linear[static_cast<std::size_t>(format)];
+    };
+    for (const IsaTraits& other : isa_table())
+      if (other.isa != isa && kernel_of(other.isa) == kernel_of(isa)) return false;
+    return true;
+  };
+  for (const PanelTraits& panel : kPanelTraits) {
+    for (const Isa isa : {Isa::kRef, Isa::kAvxVnni, Isa::kAvx512Vnni256})
+      EXPECT_EQ(own(isa, panel.format), isa == Isa::kRef || !panel.is_float()) << panel.name;
+    EXPECT_EQ(own(Isa::kAvx512Bf16, panel.format), panel.format == PanelFormat::kBF16);
+  }
+}
+#endif
+
+// Activations lose 16 of their 24 bits, then every sum is rounded as a float's.
+TEST(LinearBF16Pairs, IsNearTheProductOfRoundedActivations) {
+  Random random(8);
+  const StoredMatrix matrix(*find_format(FormatId::kBF16), 37, 1031, random);
+  std::vector<float> input = random_floats(random, 3 * matrix.columns());
+  std::vector<float> bias = random_floats(random, matrix.rows());
+  const std::vector<float> out = expected_product(Isa::kAvx512Bf16, matrix, input, bias);
+  const std::vector<float> weights = matrix.decoded();
+  for (std::int64_t t = 0; t < 3; ++t) {
+    for (std::int64_t n = 0; n < matrix.rows(); ++n) {
+      double sum = bias[static_cast<std::size_t>(n)];
+      double rounded = sum;
+      double size = std::abs(sum);
+      for (std::int64_t k = 0; k < matrix.columns(); ++k) {
+        const double w = weights[static_cast<std::size_t>(n * matrix.columns() + k)];
+        const float x = input[static_cast<std::size_t>(t * matrix.columns() + k)];
+        sum += w * x;
+        rounded += w * double{bf16_to_f32(f32_to_bf16(x))};
+        size += std::abs(w * x);
+      }
+      const double ours = out[static_cast<std::size_t>(t * matrix.rows() + n)];
+      ASSERT_NEAR(ours, rounded, 2e-6 * size) << "token " << t << ", row " << n;
+      ASSERT_NEAR(ours, sum, 0x1p-9 * size + 2e-6 * size) << "token " << t << ", row " << n;
+    }
+  }
+}
+
+// Denormals on the way in, between the two products of a pair, and on the way out.
+TEST(LinearBF16Pairs, TakesDenormalsAsZeros) {
+  const auto is_zero = [](Backend& backend, float weight, float x, float before) {
+    const Format& format = *find_format(FormatId::kBF16);
+    std::vector<std::uint16_t> stored = {f32_to_bf16(weight), f32_to_bf16(before)};
+    std::vector<std::byte> bytes(4);
+    std::memcpy(bytes.data(), stored.data(), 4);
+    const auto packed = backend.pack({"weight", &format, Shape{1, 2}, bytes});
+    std::vector<float> input = {x, 1.0f};
+    std::vector<float> out = {NAN};
+    const LinearTarget target{packed.get(), {}, tensor_of(out, {1, 1})};
+    backend.linear({tensor_of(input, {1, 2}), {}}, {&target, 1});
+    return out[0] == 0.0f;
+  };
+  const bool runs = CpuFeatures::detect().contains(isa_traits(Isa::kAvx512Bf16).required);
+  for (const bool real : {false, true}) {
+    if (real && !runs) continue;
+    TestBackend backend =
+        real ? TestBackend(Isa::kAvx512Bf16) : TestBackend::oracle(Isa::kAvx512Bf16);
+    EXPECT_TRUE(is_zero(*backend, 0x1p-130f, 0x1p100f, 0.0f));
+    EXPECT_TRUE(is_zero(*backend, 0x1p100f, 0x1p-130f, 0.0f));
+    EXPECT_TRUE(is_zero(*backend, 0x1p-70f, 0x1p-60f, 0.0f));
+    EXPECT_FALSE(is_zero(*backend, 0x1p-66f, 0x1p-60f, 0.0f));
+    EXPECT_TRUE(is_zero(*backend, 0x1.02p-126f, 1.0f, -0x1p-126f));
+    EXPECT_TRUE(is_zero(*backend, 0.0f, 1.0f, 0x1p-127f));
+    EXPECT_FALSE(is_zero(*backend, 0.0f, 1.0f, 0x1p-126f));
+  }
 }
 
 // Matrices of several formats and sizes, floats among them, in one call.

@@ -50,9 +50,12 @@
 ///   quants x / scale clamped to ±127 (by max with -127, then min with 127) and rounded to nearest
 ///   even, all 0 where the scale rounds to 0. What is read is quant·scale.
 ///
-/// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0. For
-///   integer panels, block by block of 32, with a and a_s the block's quants and scale, `sum` of
-///   its quants, and isum = Σ v·a, exact, over v = q - bias or a table's value; 0 and 1 are the
+/// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0;
+///   kBF16 in the tier avx512bf16 takes two k at a time, both factors in bf16: x is rounded to
+///   nearest even, acc = fma(w[k + 1], x[k + 1], acc), acc = fma(w[k], x[k], acc), and a denormal
+///   that goes in or comes out anywhere is a zero of its sign; behind an odd last k stand zeros.
+///   For integer panels, block by block of 32, with a and a_s the block's quants and scale, `sum`
+///   of its quants, and isum = Σ v·a, exact, over v = q - bias or a table's value; 0 and 1 are the
 ///   halves of a block. By PanelScaling:
 ///     Scale, PowerOfTwo  acc = fma(float(isum), d·a_s, acc), with 2^(e - 128) for d
 ///     ScaleMin  … and then acc = fma(m, a_s·float(sum), acc)

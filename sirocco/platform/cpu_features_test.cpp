@@ -50,6 +50,13 @@ TEST(CpuFeatures, ReadsEachBitFromItsPlace) {
   cpu.leaves[{7, 1}] = {1u << 5, 0, 0, 0};
   EXPECT_TRUE(cpu.features().has(CpuFeature::kAvx512Bf16));
   EXPECT_FALSE(cpu.features().has(CpuFeature::kAvxVnni));
+  cpu.leaves[{7, 1}] = {1u << 4, 0, 0, 0};
+  EXPECT_TRUE(cpu.features().has(CpuFeature::kAvxVnni));
+  EXPECT_FALSE(cpu.features().has(CpuFeature::kAvx512Bf16));
+  // In the other registers, and in the first part of the leaf, those bits mean something else.
+  cpu.leaves[{7, 1}] = {0, kAllBits, kAllBits, kAllBits};
+  EXPECT_FALSE(cpu.features().has(CpuFeature::kAvxVnni));
+  EXPECT_FALSE(cpu.features().has(CpuFeature::kAvx512Bf16));
 }
 
 TEST(CpuFeatures, TrustsNoLeafPastTheLast) {
@@ -64,6 +71,10 @@ TEST(CpuFeatures, TrustsNoLeafPastTheLast) {
   FakeCpu seven = with_last_leaf(7);
   seven.leaves[{1, 0}].ecx = 1u << 27;
   EXPECT_TRUE(seven.features().empty());
+  seven.leaves[{7, 1}] = {kAllBits, kAllBits, kAllBits, kAllBits};
+  EXPECT_TRUE(seven.features().empty());
+  seven.leaves[{7, 0}].eax = 1;
+  EXPECT_EQ(seven.features(), (CpuFeatures{CpuFeature::kAvxVnni, CpuFeature::kAvx512Bf16}));
 }
 
 TEST(CpuFeatures, NeedsTheSystemToSaveTheRegisters) {
@@ -78,12 +89,17 @@ TEST(CpuFeatures, NeedsTheSystemToSaveTheRegisters) {
                                                     {0x2u, true, false, false, false},
                                                     {0x7u, true, true, false, false},
                                                     {0x67u, true, true, false, false},
+                                                    {0x27u, true, true, false, false},
+                                                    {0xC7u, true, true, false, false},
+                                                    {0xE5u, true, false, false, false},
                                                     {0xE7u, true, true, true, false},
                                                     {0x600E7u, true, true, true, true}}) {
     EXPECT_EQ(has(xcr0, CpuFeature::kSsse3), sse) << xcr0;
     EXPECT_EQ(has(xcr0, CpuFeature::kAvx2), avx) << xcr0;
     EXPECT_EQ(has(xcr0, CpuFeature::kFma), avx) << xcr0;
+    EXPECT_EQ(has(xcr0, CpuFeature::kAvxVnni), avx) << xcr0;
     EXPECT_EQ(has(xcr0, CpuFeature::kAvx512Vnni), avx512) << xcr0;
+    EXPECT_EQ(has(xcr0, CpuFeature::kAvx512Bf16), avx512) << xcr0;
     EXPECT_EQ(has(xcr0, CpuFeature::kAmxInt8), amx) << xcr0;
   }
   // Without OSXSAVE, reading XCR0 would itself be an illegal instruction.

@@ -8,8 +8,10 @@
 namespace sirocco {
 namespace {
 
-constexpr CpuFeatures kAvx2Features = {CpuFeature::kAvx, CpuFeature::kAvx2, CpuFeature::kFma,
-                                       CpuFeature::kF16c};
+// What each tier's -m flags let the compiler use, in sirocco/kernels/CMakeLists.txt.
+constexpr CpuFeatures kAvx2Features = {CpuFeature::kSsse3,  CpuFeature::kSse41, CpuFeature::kSse42,
+                                       CpuFeature::kPopcnt, CpuFeature::kAvx,   CpuFeature::kAvx2,
+                                       CpuFeature::kFma,    CpuFeature::kF16c};
 constexpr CpuFeatures kAvx512Features = kAvx2Features.with(
     {CpuFeature::kAvx512f, CpuFeature::kAvx512bw, CpuFeature::kAvx512dq, CpuFeature::kAvx512vl});
 
@@ -17,7 +19,13 @@ constexpr std::array kTable = {
     IsaTraits{Isa::kRef, "ref", {}},
     IsaTraits{Isa::kAvx2, "avx2", kAvx2Features},
     IsaTraits{Isa::kAvx512, "avx512", kAvx512Features},
+    IsaTraits{Isa::kAvxVnni, "avxvnni", kAvx2Features.with({CpuFeature::kAvxVnni})},
+    IsaTraits{
+        Isa::kAvx512Vnni256, "avx512vnni256",
+        kAvx2Features.with({CpuFeature::kAvx512f, CpuFeature::kAvx512vl, CpuFeature::kAvx512Vnni})},
     IsaTraits{Isa::kAvx512Vnni, "avx512vnni", kAvx512Features.with({CpuFeature::kAvx512Vnni})},
+    IsaTraits{Isa::kAvx512Bf16, "avx512bf16",
+              kAvx512Features.with({CpuFeature::kAvx512Vnni, CpuFeature::kAvx512Bf16})},
 };
 
 constexpr bool in_enum_order() {
@@ -58,8 +66,10 @@ Isa parse_isa(std::string_view name) {
     if (row.name == name) return row.isa;
   }
   throw InvalidArgument("there is no instruction set {}; choose one of {}", quoted(name),
-                        names_where({}, true));
+                        isa_names());
 }
+
+std::string isa_names() { return names_where({}, true); }
 
 std::string runnable_isa_names(CpuFeatures features) { return names_where(features, false); }
 

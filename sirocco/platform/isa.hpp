@@ -12,10 +12,15 @@ namespace sirocco {
 /// A tier of kernels: an instruction set that they are compiled for. One row each in the table of
 /// isa.cpp.
 enum class Isa : std::uint8_t {
-  kRef,         ///< scalar code for any CPU, the oracle of the others
-  kAvx2,        ///< AVX2 with FMA and half-precision conversion
-  kAvx512,      ///< AVX-512 F, BW, DQ, VL
-  kAvx512Vnni,  ///< the same with 4-way int8 dot products
+  kRef,      ///< scalar code for any CPU, the oracle of the others
+  kAvx2,     ///< AVX2 with FMA and half-precision conversion
+  kAvx512,   ///< AVX-512 F, BW, DQ, VL
+  kAvxVnni,  ///< AVX2 with 4-way int8 dot products
+  /// The source of kAvxVnni, its instructions encoded as AVX-512's for 256-bit registers: CPUs that
+  /// have only these can run it too.
+  kAvx512Vnni256,
+  kAvx512Vnni,  ///< AVX-512 with 4-way int8 dot products
+  kAvx512Bf16,  ///< and with products of bf16 in pairs
 };
 
 struct IsaTraits {
@@ -34,6 +39,9 @@ Isa best_isa(CpuFeatures features);
 
 /// The tier of that name. Throws InvalidArgument with the names that there are.
 Isa parse_isa(std::string_view name);
+
+/// The names of all tiers, separated by ", ".
+std::string isa_names();
 
 /// The names of all tiers that `features` can run, separated by ", ".
 std::string runnable_isa_names(CpuFeatures features);

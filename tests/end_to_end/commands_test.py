@@ -175,6 +175,24 @@ class Failures(unittest.TestCase):
         self.fails("run", "-m", MODEL, "--isa", "mmx", "-p", "x", says=b"avx2")
         self.fails("run", "-m", MODEL, "--kv-dtype", "q4", "-p", "x", says=b"q8_0")
 
+    def test_each_tier_runs_or_says_what_it_needs(self):
+        model = SOURCE / "tests/golden/models/llama-gqa.gguf"
+        out = ("--tokens", "1,2", "--out", HOME / "tier.npy")
+        unknown = sirocco("logits", "-m", model, "--isa", "mmx", *out)
+        names = unknown.stderr.decode().rpartition("choose one of ")[2].strip().split(", ")
+        self.assertIn("avx512bf16", names)
+        with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+            flags = next((line.split() for line in cpuinfo if line.startswith("flags")), [])
+        for name in names:
+            with self.subTest(name):
+                command = ("logits", "-m", model, "--isa", name, *out)
+                done = sirocco(*command)
+                if done.returncode != 0:
+                    self.fails(*command, says=b"which this CPU doesn't offer; it can run ref")
+                    needed = done.stderr.decode().partition(" needs ")[2].partition(", which")[0]
+                    self.assertNotEqual(needed, "")
+                    self.assertEqual([one for one in needed.split(", ") if one in flags], [])
+
     def test_full_disk(self):
         with open("/dev/full", "wb") as full:
             done = sirocco("run", *GREEDY, "-p", QUESTION, "--quiet", stdout=full)

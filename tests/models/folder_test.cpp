@@ -41,8 +41,12 @@ std::vector<std::string> names() {
   return out;
 }
 
-Rows logits(const fs::path& path, const std::string& name, const Format* quantize = nullptr) {
+/// By the scalar code with the bits of `isa`.
+Rows logits(const fs::path& path, const std::string& name, const Format* quantize = nullptr,
+            Isa isa = Isa::kRef) {
   StepRunner::Options options;
+  options.isa = isa;
+  options.oracle = true;
   options.quantize = quantize;
   StepRunner runner(path, options);
   return runner.step({{0, description(name)["prompt"].get<std::vector<std::int32_t>>()}});
@@ -195,6 +199,11 @@ TEST_P(Folder, RoundedWeightsStayWithinTheirBound) {
   // bf16 keeps 8 bits: off by up to 2^-9 of the value, evenly spread.
   EXPECT_LT(relative_difference(logits(folder, GetParam(), find_format(FormatId::kBF16)), expected),
             rounding_bound(std::ldexp(1.0, -9) / std::sqrt(3.0), *model));
+  // Activations too.
+  EXPECT_LT(
+      relative_difference(
+          logits(folder, GetParam(), find_format(FormatId::kBF16), Isa::kAvx512Bf16), expected),
+      rounding_bound(std::ldexp(1.0, -9) / std::sqrt(3.0) * std::sqrt(2.0), *model));
   // q8_0 has steps of amax / 127, evenly spread errors of up to half of one; the largest of 32 such
   // values is 2.1 standard deviations. Weights and activations are rounded so.
   const double step = 2.1 / 127.0;

@@ -57,7 +57,8 @@ StepRunner::StepRunner(const std::filesystem::path& model, const Options& option
 StepRunner::StepRunner(const Checkpoint& checkpoint, const Options& options)
     : options_(options),
       threads_(options.threads),
-      backend_(make_cpu_backend(options.isa, threads_)),
+      backend_(options.oracle ? make_oracle_backend(options.isa, threads_)
+                              : make_cpu_backend(options.isa, threads_)),
       lengths_(static_cast<std::size_t>(options.sequences), 0) {
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
   if (options.quantize != nullptr)

@@ -21,6 +21,7 @@ class StepRunner {
  public:
   struct Options {
     Isa isa = Isa::kRef;
+    bool oracle = false;  ///< scalar code with the tier's bits instead of the tier
     int threads = 1;
     KvType kv_type = KvType::kF32;
     int block_positions = 16;

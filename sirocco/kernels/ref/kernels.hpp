@@ -16,6 +16,10 @@ template <PanelFormat kFormat>
 void linear(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,
             std::int64_t token_begin, std::int64_t token_end) noexcept;
 
+/// kBF16 as the tier avx512bf16 computes it.
+void linear_bf16_pairs(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,
+                       std::int64_t token_begin, std::int64_t token_end) noexcept;
+
 void rms_norm(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void layer_norm(const LayerNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void quantize(const QuantizeTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "sirocco/kernels/ref/kernels.hpp"
 #include "sirocco/quant/float16.hpp"
@@ -122,20 +123,53 @@ float dot_product(const std::byte* panel, std::int64_t row, const std::byte* inp
   return acc;
 }
 
-}  // namespace
+float without_denormals(float x) {
+  return std::abs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
+}
 
-template <PanelFormat kFormat>
-void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
-            std::int64_t token_begin, std::int64_t token_end) noexcept {
+/// One output of kBF16 where the CPU multiplies bf16 in pairs: VDPBF16PS of the Intel SDM vol. 2.
+float dot_product_of_pairs(const std::byte* panel, std::int64_t row, const std::byte* input,
+                           std::int64_t columns) {
+  const auto* x = reinterpret_cast<const float*>(input);
+  float acc = 0.0f;
+  const auto add = [&](float weight, float activation) {
+    const float rounded = bf16_to_f32(f32_to_bf16(without_denormals(activation)));
+    acc = without_denormals(std::fma(without_denormals(weight), without_denormals(rounded), acc));
+  };
+  for (std::int64_t k = 0; k < columns; k += 2) {
+    const bool both = k + 1 < columns;
+    add(both ? float_weight<PanelFormat::kBF16>(panel, row, k + 1) : 0.0f, both ? x[k + 1] : 0.0f);
+    add(float_weight<PanelFormat::kBF16>(panel, row, k), x[k]);
+  }
+  return acc;
+}
+
+/// out = dot(panel, row, input, columns) + bias for the tokens and panels of a kernel's call.
+template <class Dot>
+void each_output(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
+                 std::int64_t token_begin, std::int64_t token_end, const Dot& dot) {
   for (std::int64_t n = panel_begin * kRows; n < std::min(panel_end * kRows, task.rows); ++n) {
     const std::byte* panel = task.panels + static_cast<std::size_t>(n / kRows) * task.panel_stride;
     for (std::int64_t t = token_begin; t < token_end; ++t) {
       const std::byte* input = task.input + static_cast<std::size_t>(t) * task.input_stride;
       float& out = task.out[t * task.out_stride + n];
-      out = dot_product<kFormat>(panel, n % kRows, input, task.columns);
+      out = dot(panel, n % kRows, input, task.columns);
       if (task.bias != nullptr) out = out + task.bias[n];
     }
   }
+}
+
+}  // namespace
+
+template <PanelFormat kFormat>
+void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
+            std::int64_t token_begin, std::int64_t token_end) noexcept {
+  each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product<kFormat>);
+}
+
+void linear_bf16_pairs(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
+                       std::int64_t token_begin, std::int64_t token_end) noexcept {
+  each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product_of_pairs);
 }
 
 template void linear<PanelFormat::kU2Super>(const LinearTask&, std::int64_t, std::int64_t,

@@ -7,6 +7,7 @@ const CpuKernels& ref_kernels() {
   using namespace ref;
   static constexpr CpuKernels kKernels = {
       .name = "ref",
+      .extensions = "",
       .linear = {linear<PanelFormat::kU2Super>, linear<PanelFormat::kU3Super>,
                  linear<PanelFormat::kU4Scale>, linear<PanelFormat::kU4ScaleMin>,
                  linear<PanelFormat::kU4Super>, linear<PanelFormat::kU5Scale>,

@@ -1,5 +1,5 @@
-// Panels of quants in the AVX2 tier, and their dot products over 16-bit pairs. Included by
-// tier.cpp, like vec_*.hpp.
+// Panels of quants in the tiers of 256-bit registers, and their dot products: with VNNI in one
+// instruction, or over 16-bit pairs without. Included by tier.cpp, like vec_*.hpp.
 
 /// Four consecutive k of 16 rows, a byte each.
 struct Bytes64 {
@@ -43,6 +43,32 @@ INLINE Bytes64 shift_bits(Bytes64 a) {
   return a;
 }
 
+#if defined(__AVXVNNI__) || defined(__AVX512VNNI__)
+
+constexpr bool kSignedBytes = false;  // quants of 8 bits stay unsigned
+
+/// sum + the four products of bytes in each lane, unsigned ones with signed ones.
+INLINE __m256i dot_in_lanes(__m256i sum, __m256i weights, __m256i activations) {
+#if defined(__AVXVNNI__)
+  return _mm256_dpbusd_avx_epi32(sum, weights, activations);
+#else
+  return _mm256_dpbusd_epi32(sum, weights, activations);
+#endif
+}
+
+/// The running dot product of a block's quants of `kBits` bits with activations.
+template <int kBits>
+struct Dot {
+  I32x16 sum;
+  INLINE static Dot from(I32x16 start) { return {start}; }
+  INLINE void add([[maybe_unused]] int group, Bytes64 weights, Bytes64 activations) {
+    sum.lo = dot_in_lanes(sum.lo, weights.lo, activations.lo);
+    sum.hi = dot_in_lanes(sum.hi, weights.hi, activations.hi);
+  }
+};
+
+#else
+
 constexpr bool kSignedBytes = true;  // quants of 8 bits become signed: see Dot
 
 /// The running dot product of a block's quants of `kBits` bits with activations. Sums of two
@@ -77,3 +103,5 @@ struct Dot {
       sum = _mm256_add_epi32(sum, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
   }
 };
+
+#endif

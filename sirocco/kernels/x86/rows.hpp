@@ -32,17 +32,6 @@ INLINE void quantize_block(Pair x, Q8Block* block) {
   block->half_sums[1] = static_cast<std::int16_t>(second_sum);
 }
 
-INLINE F32x16 load_up_to(const float* from, std::int64_t count) {
-  return count == 16 ? load(from) : load_first(from, count);
-}
-INLINE void store_up_to(float* to, F32x16 x, std::int64_t count) {
-  if (count == 16) {
-    store(to, x);
-  } else {
-    store_first(to, x, count);
-  }
-}
-
 /// Columns [begin, end) of a result row; value(k, count) gives the 16 columns from k on, of which
 /// the first `count` are wanted.
 template <class Value>

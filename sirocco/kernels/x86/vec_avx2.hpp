@@ -1,5 +1,5 @@
-// The 16-lane vectors of the AVX2 tier, two registers each. Included by tier.cpp inside the tier's
-// own unnamed namespace, so that nothing here has linkage.
+// The 16-lane vectors of the tiers of 256-bit registers, two registers each. Included by tier.cpp
+// inside the tier's own unnamed namespace, so that nothing here has linkage.
 
 /// 16 floats, a lane each.
 struct F32x16 {
