@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kTokenBytes = std::size_t{384} << 10;
 constexpr std::int64_t kTokenStep = 48;                      // a common multiple of the tiles
 constexpr std::size_t kStreamBytes = std::size_t{64} << 10;  // of weights, taken in one step
+constexpr std::int64_t kFloatTilePanels = 4;
 // Of gates and ups that wait to be joined: in the innermost cache still when they are.
 constexpr std::int64_t kGatedFloats = kTokenStep * kPanelBlock;
 
@@ -91,7 +92,8 @@ LinearRunner::Product LinearRunner::product(const Weight& weight, std::int64_t m
           .kernel = kernels_.linear[static_cast<std::size_t>(panels.format())],
           .token_begin = 0,
           .token_end = rows.rows(),
-          .panels = panels.count()};
+          .panels = panels.count(),
+          .tile_panels = panel_traits(panels.format()).is_float() ? kFloatTilePanels : 1};
 }
 
 template <class Weight>
@@ -204,9 +206,9 @@ template <class Item, class Run>
 void LinearRunner::share_out(const Queue<Item>& queue, Run run) {
   const std::int64_t parts = queue.parts();
   const std::int64_t most = parts / (std::int64_t{8} * threads_.size());
+  const auto streamed = static_cast<std::int64_t>(kStreamBytes / queue.largest_part);
   const std::int64_t grain =
-      std::clamp<std::int64_t>(static_cast<std::int64_t>(kStreamBytes / queue.largest_part), 1,
-                               std::max<std::int64_t>(1, most));
+      std::min(std::max(streamed, queue.step_parts), std::max<std::int64_t>(1, most));
   threads_.for_ranges(parts, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
     auto i = static_cast<std::size_t>(
         std::upper_bound(queue.ends.begin(), queue.ends.end(), begin) - queue.ends.begin());

@@ -346,8 +346,11 @@ void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel
       for (; panel + 4 <= panel_end; panel += 4)
         FloatTiles<kFormat, 4>::template run<1>(task, panel, token_begin);
     }
-    for (; panel + kPanels <= panel_end; panel += kPanels)
-      panel_by_tokens<FloatTiles<kFormat, kPanels>>(task, panel, token_begin, token_end);
+    // Few tokens wait for weights, of which two panels are two streams; many are faster with one.
+    if (token_end - token_begin < 4 * kTileTokens) {
+      for (; panel + kPanels <= panel_end; panel += kPanels)
+        panel_by_tokens<FloatTiles<kFormat, kPanels>>(task, panel, token_begin, token_end);
+    }
     for (; panel < panel_end; ++panel)
       panel_by_tokens<FloatTiles<kFormat, 1>>(task, panel, token_begin, token_end);
   } else {
