@@ -284,7 +284,8 @@ class CanonicalWeights {
         description_.said_array<std::vector<std::string_view>>("architectures");
     return !description_.said<bool>("tie_word_embeddings").value_or(true) && classes != nullptr &&
            std::ranges::all_of(*classes, [](std::string_view name) {
-             return name.ends_with("ForCausalLM") || name.ends_with("ForConditionalGeneration");
+             return name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel") ||
+                    name.ends_with("ForConditionalGeneration");
            });
   }
 

@@ -295,6 +295,17 @@ TEST(FolderMembers, ThatAskForAnotherComputationAreRefused) {
   }
 }
 
+/// A model that is said to have a head of its own isn't run with the token table in its place.
+TEST(FolderMembers, AHeadOfItsOwnMustBeThere) {
+  for (const char* name : {"gpt2", "qwen2", "gemma2"}) {
+    SCOPED_TRACE(name);
+    const Scratch folder;
+    folder.write("config.json", changed_config({name, "/tie_word_embeddings", false}).dump());
+    folder.link_weights_of(name);
+    EXPECT_THROW(logits(folder.path(), name), FormatError);
+  }
+}
+
 /// What is the business of other families changes nothing, as in transformers.
 TEST(FolderMembers, OfOtherFamiliesChangeNothing) {
   const Changed cases[] = {{"llama-rope3", "/sliding_window", 9}};
