@@ -114,6 +114,18 @@ TEST(Sampler, FiltersKeepWhatTheyShould) {
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.typical_p = 0.45f; })), (Ids{2, 3}));
 }
 
+TEST(Sampler, ANucleusMayLieFarBelowTheHighest) {
+  // One token and, e^-6 as probable each, 200 more that together are a third of it all: 0.9 holds
+  // the first of them up to a weight of 0.9 · (1 + 200 · e^-6) - 1.
+  std::vector<float> logits(201, -6.0f);
+  logits[0] = 0.0f;
+  const auto got = counts(with([](SamplingParams& p) { p.top_p = 0.9f; }), logits, 20000);
+  const double each = std::exp(-6.0);
+  const double kept = std::ceil((0.9 * (1 + 200 * each) - 1) / each);
+  EXPECT_NEAR(static_cast<double>(got.size()), 1 + kept, 1);
+  EXPECT_NEAR(got.rbegin()->first, kept, 1);
+}
+
 TEST(Sampler, LargeTopKEqualsSorting) {
   EXPECT_TRUE(rc::check([](std::uint64_t seed) {
     std::vector<float> logits(5000);

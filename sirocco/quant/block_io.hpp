@@ -61,7 +61,7 @@ inline constexpr std::size_t kWordBytes = 4 * kPanelRows;
 using QuantWords = std::array<std::uint32_t, 8>;
 
 /// The quants of 16 bytes that hold k and k + 16 in their lower and their upper nibbles.
-inline QuantWords split_nibbles(const std::uint8_t* qs) noexcept {
+inline QuantWords split_nibbles(const void* qs) noexcept {
   const auto both = load<std::array<std::uint32_t, 4>>(qs);
   QuantWords words;
   for (std::size_t g = 0; g < 4; ++g) {
@@ -72,8 +72,7 @@ inline QuantWords split_nibbles(const std::uint8_t* qs) noexcept {
 }
 
 /// Bits `shift` and up of 32 bytes, as many as `mask` has in a byte.
-inline QuantWords take_bits(const std::uint8_t* bytes, std::size_t shift,
-                            std::uint32_t mask) noexcept {
+inline QuantWords take_bits(const void* bytes, std::size_t shift, std::uint32_t mask) noexcept {
   auto words = load<QuantWords>(bytes);
   for (std::uint32_t& word : words) word = word >> shift & mask;
   return words;

@@ -1,5 +1,7 @@
 #include "sirocco/quant/iq_quants.hpp"
 
+#include <cstddef>
+
 #include "sirocco/quant/block_io.hpp"
 #include "sirocco/quant/float16.hpp"
 
@@ -42,10 +44,11 @@ void Iq4NlBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
   const auto count = static_cast<std::size_t>(columns) / kElements;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<Iq4NlBlock>(source.at(r, i));
-      store(panel + 2 * r, block.d);
+      // Field by field: from a copy of the block, words would be read across what was written.
+      const std::byte* const block = source.at(r, i);
+      store(panel + 2 * r, load<std::uint16_t>(block + offsetof(Iq4NlBlock, d)));
       blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
-                            blocks::split_nibbles(block.qs.data()));
+                            blocks::split_nibbles(block + offsetof(Iq4NlBlock, qs)));
     }
   }
 }

@@ -1,5 +1,7 @@
 #include "sirocco/quant/mx_quants.hpp"
 
+#include <cstddef>
+
 #include "sirocco/quant/block_io.hpp"
 
 namespace sirocco {
@@ -33,10 +35,11 @@ void MxFp4Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
-      const auto block = load<MxFp4Block>(source.at(r, i));
-      store(panel + r, block.e);
+      // Field by field: from a copy of the block, words would be read across what was written.
+      const std::byte* const block = source.at(r, i);
+      panel[r] = block[offsetof(MxFp4Block, e)];
       blocks::store_nibbles(panel + kTraits.block_header_bytes, r,
-                            blocks::split_nibbles(block.qs.data()));
+                            blocks::split_nibbles(block + offsetof(MxFp4Block, qs)));
     }
   }
 }
