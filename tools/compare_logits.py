@@ -21,16 +21,20 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
     return x - np.log(np.exp(x).sum(-1, keepdims=True))
 
 
+def positions(p: np.ndarray, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of log-probabilities [T, V]: the KL divergence of q from p, whether both put the same token first, and by how much
+    p's first token leads its second; all [T], in nats."""
+    top = np.partition(p, -2, axis=-1)[:, -2:]
+    return (np.exp(p) * (p - q)).sum(-1), p.argmax(-1) == q.argmax(-1), top[:, 1] - top[:, 0]
+
+
 def compare(reference: np.ndarray, other: np.ndarray, led: float = 0.5) -> dict:
     """A few rows at a time: files of gigabytes are fine."""
     kl, same, lead, difference, largest = [], [], [], [], []
     for start in range(0, len(reference), 64):
         a, b = np.asarray(reference[start:start + 64]), np.asarray(other[start:start + 64])
-        p, q = log_softmax(a), log_softmax(b)
-        kl.append((np.exp(p) * (p - q)).sum(-1))
-        same.append(a.argmax(-1) == b.argmax(-1))
-        top = np.partition(p, -2, axis=-1)[:, -2:]
-        lead.append(top[:, 1] - top[:, 0])
+        for values, part in zip((kl, same, lead), positions(log_softmax(a), log_softmax(b))):
+            values.append(part)
         difference.append(np.abs(a - b).max())
         largest.append(np.abs(a).max())
     kl, same, lead = (np.concatenate(parts) for parts in (kl, same, lead))
