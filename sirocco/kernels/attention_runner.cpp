@@ -72,6 +72,7 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
         .scale = args.scale,
         .logit_cap = args.logit_cap,
         .sinks = args.sinks ? args.sinks.as<float>() : nullptr,
+        .slopes = args.slopes ? args.slopes.as<float>() : nullptr,
     };
     tasks_.push_back(task);
     for (std::int32_t kv_head = 0; kv_head < args.cache.kv_heads; ++kv_head) {

@@ -112,21 +112,28 @@ struct Options {
   MaskSpec mask;
   float logit_cap = 0.0f;
   std::vector<float> sinks = {};  ///< by head, again and again
-  float sink(std::int64_t head) const {
-    return sinks[static_cast<std::size_t>(head) % sinks.size()];
+  std::vector<float> slopes = {};
+  static float of_head(const std::vector<float>& values, std::int64_t head) {
+    return values[static_cast<std::size_t>(head) % values.size()];
+  }
+  static std::vector<float> of_heads(const std::vector<float>& values, std::int64_t heads) {
+    std::vector<float> all;
+    for (std::int64_t h = 0; h < heads && !values.empty(); ++h) all.push_back(of_head(values, h));
+    return all;
   }
 };
 
+/// `sinks` and `slopes` are by head, or empty.
 AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const Options& options,
-                      const Tensor& q, std::vector<float>& sinks, const Tensor& out) {
-  if (!options.sinks.empty())
-    for (std::int64_t h = 0; h < in.shape.heads; ++h) sinks.push_back(options.sink(h));
+                      const Tensor& q, std::vector<float>& sinks, std::vector<float>& slopes,
+                      const Tensor& out) {
   return {.q = q,
           .cache = cache.view(),
           .mask = options.mask,
           .scale = 1.0f / std::sqrt(static_cast<float>(in.shape.key_dim)),
           .logit_cap = options.logit_cap,
           .sinks = sinks.empty() ? Tensor() : tensor_of(sinks, {in.shape.heads}),
+          .slopes = slopes.empty() ? Tensor() : tensor_of(slopes, {in.shape.heads}),
           .out = out};
 }
 
@@ -168,9 +175,10 @@ std::vector<std::vector<float>> run(Backend& backend, const Sequences& in, const
         batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
         g.value_first < 0 ? tensor_of(v, {rows, g.kv_heads, g.value_dim}) : Tensor(), cache.view());
     const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
-    std::vector<float> sinks;
+    std::vector<float> sinks = Options::of_heads(options.sinks, g.heads);
+    std::vector<float> slopes = Options::of_heads(options.slopes, g.heads);
     backend.attention(batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}),
-                                     sinks, output));
+                                     sinks, slopes, output));
     for (std::size_t s = 0; s < count; ++s) {
       const std::int64_t width = g.heads * g.value_dim;
       results[s].insert(results[s].end(), out.begin() + row_begin[s] * width,
@@ -219,7 +227,8 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
       const std::int64_t high =
           options.mask.causal ? t + 1 : std::min(length, t + std::int64_t{options.mask.window});
       std::vector<double> sum(static_cast<std::size_t>(g.value_dim));
-      double total = options.sinks.empty() ? 0.0 : std::exp(double{options.sink(h)});
+      double total =
+          options.sinks.empty() ? 0.0 : std::exp(double{Options::of_head(options.sinks, h)});
       for (std::int64_t j = low; j < high; ++j) {
         double score = 0;
         for (std::int64_t e = 0; e < g.key_dim; ++e)
@@ -228,6 +237,8 @@ std::vector<double> exact(const Sequences& in, std::size_t s, const Options& opt
         score /= std::sqrt(static_cast<double>(g.key_dim));
         if (options.logit_cap != 0)
           score = options.logit_cap * std::tanh(score / options.logit_cap);
+        if (!options.slopes.empty())
+          score -= Options::of_head(options.slopes, h) * static_cast<double>(std::abs(j - t));
         const double p = std::exp(score);
         total += p;
         for (std::int64_t d = 0; d < g.value_dim; ++d)
@@ -249,6 +260,8 @@ const std::vector<Options> kMasks = {
     {.mask = {.causal = false, .window = 3}},
     {.mask = {}, .logit_cap = 1.0f},
     {.mask = {.causal = true, .window = 60}, .sinks = {0.5f, -3.0f, 4.0f, 20.0f, -40.0f}},
+    {.mask = {}, .slopes = {0.5f, 0.0625f, 0.004f, 0.0f}},
+    {.mask = {.causal = false, .window = 150}, .logit_cap = 3.0f, .slopes = {0.25f, 0.01f}},
 };
 
 TEST(Attention, IsSoftmaxAttention) {
@@ -341,7 +354,7 @@ TEST(Attention, ChunksNeighboursBlocksAndThreadsChangeNothing) {
   for (const std::int64_t heads : {2, 6, 8}) {
     Geometry geometry{.heads = heads, .kv_heads = 2, .key_dim = 48, .value_dim = 48};
     const Sequences in(geometry, {540, 130, 9}, 6);
-    for (const std::size_t m : {0, 1, 2}) {
+    for (const std::size_t m : {0, 1, 2, 8}) {
       const Options& options = kMasks[m];
       for (const Isa isa : runnable_tiers()) {
         if (isa == Isa::kRef && heads > 2) continue;

@@ -176,6 +176,7 @@ struct AttentionArgs {
   float scale = 1.0f;      ///< of the dot products; positive
   float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
   Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
+  Tensor slopes;           ///< f32 [H]: what a score loses for each position between; or empty
   Tensor out;              ///< f32 [T, H, value_dim]
 };
 

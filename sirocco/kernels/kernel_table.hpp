@@ -140,8 +140,9 @@ struct AttentionTask {
   std::int32_t window;
   bool causal;
   float scale;
-  float logit_cap;     ///< 0 for none
-  const float* sinks;  ///< [heads], or null
+  float logit_cap;      ///< 0 for none
+  const float* sinks;   ///< [heads], or null
+  const float* slopes;  ///< [heads], or null
 };
 
 /// The position behind the last one that a query at `position` sees.
@@ -150,9 +151,14 @@ constexpr std::int32_t visible_end(const AttentionTask& task, std::int32_t posit
   return task.window < task.length - position ? position + task.window : task.length;
 }
 
-/// What scores are multiplied with to be exponents of two; with a soft cap, they are scaled before.
+/// Whether scores are scaled before they become exponents of two, to be capped or biased.
+constexpr bool scales_scores(const AttentionTask& task) {
+  return task.logit_cap != 0.0f || task.slopes != nullptr;
+}
+
+/// What scores are multiplied with to be exponents of two.
 constexpr float exponent_factor(const AttentionTask& task) {
-  return task.logit_cap != 0.0f ? numerics::kLog2E : task.scale * numerics::kLog2E;
+  return scales_scores(task) ? numerics::kLog2E : task.scale * numerics::kLog2E;
 }
 
 /// Most flat rows in one call of `attention_span`.

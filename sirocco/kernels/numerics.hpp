@@ -76,8 +76,9 @@
 ///   kTilePositions into tiles. A tile or span without visible positions is left out. Weights are
 ///   powers of two: factor = scale·kLog2E turns scores into exponents. A span starts from M = -inf,
 ///   16 lanes l = 0, acc = 0, and takes its tiles in order:
-///     s_j = fma over e in order of q[e]·K[j][e], from 0; where scores are soft-capped, s_j becomes
-///     cap · tanh((s_j · scale) / cap) and factor = kLog2E
+///     s_j = fma over e in order of q[e]·K[j][e], from 0. Where scores are soft-capped or biased,
+///     factor = kLog2E and s_j becomes s_j · scale; then, with a cap, cap · tanh(s_j / cap); then,
+///     with slopes, fma(-slope, |j - position|, s_j)
 ///     M' = max(M, the largest s_j · factor); c = exp2(M - M'); p_j = exp2(fma(s_j, factor, -M')),
 ///     0 where not visible
 ///     l[i] = fma(l[i], c, ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48]); acc = acc·c, then for

@@ -1,6 +1,7 @@
 #include "sirocco/nn/attention.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -106,6 +107,19 @@ MaskedAttention<M> MaskedAttention<M>::with_sinks(WeightVector sinks) && {
 }
 
 template <class M>
+MaskedAttention<M> MaskedAttention<M>::with_alibi(float most) && {
+  const auto heads = static_cast<unsigned>(config_.heads);
+  const unsigned whole = std::bit_floor(heads);
+  std::vector<float> slopes;
+  for (unsigned h = 0; h < heads; ++h) {
+    const unsigned power = h < whole ? 2 * (h + 1) : 2 * (h - whole) + 1;
+    slopes.push_back(std::exp2(-most * static_cast<float>(power) / static_cast<float>(2 * whole)));
+  }
+  slopes_ = WeightVector(std::move(slopes));
+  return std::move(*this);
+}
+
+template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
@@ -145,6 +159,7 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
                                    .scale = config_.scale,
                                    .logit_cap = config_.logit_cap,
                                    .sinks = sinks_.tensor(),
+                                   .slopes = slopes_.tensor(),
                                    .out = mixed});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }

@@ -77,6 +77,10 @@ class MaskedAttention {
   /// A learned score a head that takes part in the softmax and has no value. [heads] (Xiao et al.
   /// 2024)
   MaskedAttention with_sinks(WeightVector sinks) &&;
+  /// Scores lose slope · |distance|. With n the largest power of two up to the number of heads, the
+  /// slopes of the first n are 2^(-most · i / n), i from 1 on, and those of the others 2^(-most · i
+  /// / 2n) over odd i. (Press et al. 2022)
+  MaskedAttention with_alibi(float most = 8.0f) &&;
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
@@ -96,6 +100,7 @@ class MaskedAttention {
   std::optional<RmsNorm> k_norm_;
   std::shared_ptr<const Rotary> rotary_;
   WeightVector sinks_;
+  WeightVector slopes_;
   bool paged_ = false;
 };
 

@@ -105,6 +105,7 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
                                    .scale = c.scale,
                                    .logit_cap = 0.0f,
                                    .sinks = {},
+                                   .slopes = {},
                                    .out = mixed});
   const Tensor values = scratch.tensor(DType::kF32, {rows * c.heads, c.value_dim});
   const Activations sums =

@@ -94,7 +94,9 @@ class Ingredients : public ::testing::Test {
   }
 
   Linear random_linear(std::int64_t outputs, std::int64_t inputs) {
-    const WeightVector values = random_vector(outputs * inputs);
+    return linear_of(random_vector(outputs * inputs), outputs, inputs);
+  }
+  Linear linear_of(const WeightVector& values, std::int64_t outputs, std::int64_t inputs) {
     const StoredTensor stored{"w",
                               find_format(FormatId::kF32),
                               {outputs, inputs},
@@ -278,6 +280,38 @@ TEST_F(Ingredients, AttentionWithoutPagesSeesTheRowsOfTheStep) {
   const Tensor a = plain.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
   const Tensor b = paged.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
   EXPECT_EQ(std::memcmp(a.as<float>(), b.as<float>(), 23 * 24 * 4), 0);
+}
+
+TEST_F(Ingredients, AlibiTakesASlopeOfTheDistanceFromScores) {
+  // Keys are zero, so that the scores are the biases; heads give what they mix of x itself.
+  const WeightVector zero(std::vector<float>(1, 0.0f));
+  const WeightVector one(std::vector<float>(1, 1.0f));
+  const WeightVector each({1, 0, 0, 0, 1, 0, 0, 0, 1});
+  const CausalAttention mixer =
+      CausalAttention({.heads = 3, .kv_heads = 1, .head_dim = 1}, random_linear(3, 1),
+                      linear_of(zero, 1, 1), linear_of(one, 1, 1), linear_of(each, 3, 3))
+          .with_alibi();
+  const StepRows rows{{{SequenceId(1), Position(0), 9}}, {}};
+  TransformContext context(*backend_, memory_, rows, {});
+  const WeightVector values = random_vector(9);
+  const std::span<const float> x = backend_->read(values.tensor());
+  const Tensor kept = backend_->upload(context.held(), x, {9, 1});
+  const Tensor mixed = mixer.mix({.f32 = kept, .q8 = {}}, LayerIndex(0), context);
+  const std::span<const float> out = backend_->read(mixed);
+  // Those of two heads, then every other one of four.
+  const double slopes[] = {0x1p-4, 0x1p-8, 0x1p-2};
+  for (std::size_t t = 0; t < 9; ++t) {
+    for (std::size_t h = 0; h < 3; ++h) {
+      double sum = 0;
+      double weights = 0;
+      for (std::size_t j = 0; j <= t; ++j) {
+        const double weight = std::exp(-slopes[h] * static_cast<double>(t - j));
+        weights += weight;
+        sum += weight * double{x[j]};
+      }
+      EXPECT_NEAR(out[t * 3 + h], sum / weights, 1e-6) << t << ", head " << h;
+    }
+  }
 }
 
 }  // namespace

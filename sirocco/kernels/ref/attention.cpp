@@ -101,9 +101,26 @@ struct State {
   float* sums;
 };
 
+/// A query row of one head.
+struct Query {
+  const float* elements;
+  std::int32_t position;
+  float slope;
+};
+
+/// A dot product as the softmax takes it.
+float finish_score(const AttentionTask& task, const Query& query, std::int32_t position,
+                   float score) {
+  if (!scales_scores(task)) return score;
+  score = score * task.scale;
+  if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
+  if (task.slopes == nullptr) return score;
+  return std::fma(-query.slope, std::fabs(static_cast<float>(position - query.position)), score);
+}
+
 template <class Element>
-void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, std::int32_t begin,
-              std::int32_t end, State state) {
+void add_tile(const AttentionTask& task, std::int32_t kv_head, const Query& query,
+              std::int32_t begin, std::int32_t end, State state) {
   const CacheSlice& cache = task.cache;
   const std::int32_t tile = begin / kTile * kTile;
   const float factor = exponent_factor(task);
@@ -112,9 +129,9 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const float* q, s
   for (std::int32_t position = begin; position < end; ++position) {
     const Slot<Element> key = key_at<Element>(cache, kv_head, position);
     float score = 0.0f;
-    for (std::int32_t e = 0; e < cache.key_dim; ++e) score = std::fma(q[e], key.at(e), score);
-    if (task.logit_cap != 0.0f)
-      score = task.logit_cap * tanh((score * task.scale) / task.logit_cap);
+    for (std::int32_t e = 0; e < cache.key_dim; ++e)
+      score = std::fma(query.elements[e], key.at(e), score);
+    score = finish_score(task, query, position, score);
     scores[static_cast<std::size_t>(position - tile)] = score;
     largest = max(score, largest);
   }
@@ -180,11 +197,12 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const std::int32_t high = visible_end(task, position);
     const std::int32_t span_begin = std::max(low, span * numerics::kSpanPositions);
     const std::int32_t span_end = std::min(high, (span + 1) * numerics::kSpanPositions);
-    const float* q =
-        task.q + (token * task.heads + head_of(task, kv_head, row)) * task.cache.key_dim;
+    const std::int64_t head = head_of(task, kv_head, row);
+    const Query query{task.q + (token * task.heads + head) * task.cache.key_dim, position,
+                      task.slopes == nullptr ? 0.0f : task.slopes[head]};
     for (std::int32_t begin = span_begin; begin < span_end;) {
       const std::int32_t end = std::min(span_end, (begin / kTile + 1) * kTile);
-      add_tile<Element>(task, kv_head, q, begin, end, state);
+      add_tile<Element>(task, kv_head, query, begin, end, state);
       begin = end;
     }
   }

@@ -76,6 +76,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
   const std::int32_t span_begin = span * numerics::kSpanPositions;
   const std::int32_t span_end = span_begin + numerics::kSpanPositions;
   const auto count = static_cast<int>(row_end - row_begin);
+  std::int32_t positions[kAttentionRows];
   std::int32_t visible[kAttentionRows][2];
   RowView rows[kAttentionRows];
   std::int32_t low = span_end;
@@ -85,6 +86,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const std::int64_t row = row_begin + r;
     const std::int64_t token = row / task.group;
     const auto position = static_cast<std::int32_t>(task.first_position + token);
+    positions[r] = position;
     const std::int32_t oldest = position - task.window + 1;
     const std::int32_t end = visible_end(task, position);
     newest = end > newest ? end : newest;
@@ -96,6 +98,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     }
     const std::int64_t head = std::int64_t{kv_head} * task.group + row % task.group;
     rows[r].q = task.q + (token * task.heads + head) * cache.key_dim;
+    rows[r].slope = task.slopes == nullptr ? 0.0f : task.slopes[head];
     rows[r].state = states + r * state_floats;
     for (std::int64_t i = 0; i < state_floats; i += 16) store(rows[r].state + i, zero());
     rows[r].state[16] = kNothing;
@@ -109,6 +112,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     for (int r = 0; r < count; ++r) {
       const std::int32_t from = visible[r][0] - begin;
       const std::int32_t to = visible[r][1] - begin;
+      rows[r].position = positions[r] - begin;
       rows[r].begin = from > 0 ? from : 0;
       rows[r].end = to < kTile ? to : kTile;
     }

@@ -11,10 +11,13 @@ constexpr int vectors_at_once(int rows) {
   return rows == 2 ? 2 : 1;
 }
 
-/// One query row within a tile: it sees [begin, end), counted from the tile's first position.
+/// One query row within a tile: it sees [begin, end), counted from the tile's first position, as is
+/// its own.
 struct RowView {
   const float* q;
   float* state;
+  float slope;
+  std::int32_t position;
   std::int32_t begin;
   std::int32_t end;
   INLINE bool empty() const { return begin >= end; }
@@ -113,7 +116,22 @@ INLINE void score_block(const Key* const* panels, const RowBlock& block, std::in
   });
 }
 
-/// The largest of a row's visible scores, which are soft-capped first if that is asked for.
+alignas(64) constexpr float kLaneNumbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
+                                                8, 9, 10, 11, 12, 13, 14, 15};
+
+/// Dot products of a row with panel p as the softmax takes them.
+INLINE F32x16 finish_scores(const AttentionTask& task, const RowView& row, int p, F32x16 score) {
+  score = score * broadcast(task.scale);
+  if (task.logit_cap != 0.0f) {
+    const F32x16 cap = broadcast(task.logit_cap);
+    score = cap * tanh(score / cap);
+  }
+  if (task.slopes == nullptr) return score;
+  const auto first = static_cast<float>(p * kKvPanel - row.position);
+  return fma(broadcast(-row.slope), abs(load(kLaneNumbers) + broadcast(first)), score);
+}
+
+/// The largest of a row's visible scores, which are capped and biased first if that is asked for.
 INLINE float largest_score(const AttentionTask& task, const RowView& row, float* scores) {
   const F32x16 nothing = broadcast(kNothing);
   F32x16 highest = nothing;
@@ -123,9 +141,8 @@ INLINE float largest_score(const AttentionTask& task, const RowView& row, float*
     const std::int32_t end = row.end - p * kKvPanel;
     if (whole || (begin < kKvPanel && end > 0)) {
       F32x16 score = load(scores + p * kKvPanel);
-      if (task.logit_cap != 0.0f) {
-        const F32x16 cap = broadcast(task.logit_cap);
-        score = cap * tanh((score * broadcast(task.scale)) / cap);
+      if (scales_scores(task)) {
+        score = finish_scores(task, row, p, score);
         store(scores + p * kKvPanel, score);
       }
       highest = max(whole ? score : select(lanes(begin, end), score, nothing), highest);
