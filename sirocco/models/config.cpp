@@ -218,6 +218,19 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   return c;
 }
 
+WindowPattern read_window_pattern(const ConfigReader& reader, std::int32_t global_every) {
+  WindowPattern out;
+  out.global_every = global_every;
+  if (reader.has("attention.sliding_window"))
+    out.window = reader.dimension("attention.sliding_window");
+  // The key may be a list too, which says what the architecture means anyway.
+  constexpr std::string_view kPattern = "attention.sliding_window_pattern";
+  const MetadataValue* const pattern = reader.metadata().find(reader.path(kPattern));
+  if (pattern != nullptr && std::holds_alternative<std::int64_t>(*pattern))
+    out.global_every = reader.dimension(kPattern);
+  return out;
+}
+
 Rotary read_rotary(const DecoderConfig& c, WeightLoader& loader) {
   std::vector<float> frequencies =
       c.yarn ? yarn_frequencies(c.rotary_dims, double{c.rotary_base}, *c.yarn)

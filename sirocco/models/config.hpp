@@ -71,6 +71,18 @@ struct DecoderConfig {
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
                                   const RouterSpec* router = nullptr);
 
+/// Layers with a window and, every so often, one that sees everything. (Beltagy et al. 2020)
+struct WindowPattern {
+  std::optional<std::int32_t> window;  ///< none: every layer sees everything
+  std::int32_t global_every = 1;  ///< so do layers global_every - 1, 2 · global_every - 1, …
+
+  bool is_local(LayerIndex layer) const {
+    return window && (layer.value() + 1) % global_every != 0;
+  }
+};
+/// `global_every` is the family's, where the file doesn't say.
+WindowPattern read_window_pattern(const ConfigReader& reader, std::int32_t global_every);
+
 /// The rotary encoding: theta's angles, stretched as YaRN does or divided by the linear factor, and
 /// divided by the checkpoint's own table (rope_freqs) where it has one.
 Rotary read_rotary(const DecoderConfig& config, class WeightLoader& loader);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <string_view>
 #include <variant>
@@ -12,6 +13,13 @@
 #include "sirocco/nn/moe.hpp"
 
 namespace sirocco {
+
+/// How the layers of a kind attend.
+template <Attention A>
+struct LayerKind {
+  std::shared_ptr<const Rotary> rotary;
+  typename A::Mask mask = {};
+};
 
 /// What the builders of decoder-only families share: the token table, held once for embedding and
 /// tied head, the final norm, and the ingredients whose tensor names they agree on. A family adds
@@ -83,6 +91,30 @@ class DecoderBuilder : public ModelBuilder {
     RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
     return std::move(built).with_qk_norm(std::move(query_norm),
                                          norm(name("attn_k_norm.weight"), shape.head_dim));
+  }
+
+  /// Layers of two kinds, or of one in two ways: `make` gives the block of a layer of a kind.
+  template <Attention Local, Attention Global, class Make>
+  AnyBlocks alternating(LayerRange range, const WindowPattern& pattern,
+                        const LayerKind<Local>& local, const LayerKind<Global>& global,
+                        const Make& make) {
+    using LocalBlock = decltype(make(range.begin, local));
+    using GlobalBlock = decltype(make(range.begin, global));
+    const auto fill = [&]<class... Blocks>(LayerSchedule<Blocks...> layers) {
+      for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
+        const LayerIndex layer(i);
+        if (pattern.is_local(layer))
+          layers.push_back(make(layer, local));
+        else
+          layers.push_back(make(layer, global));
+      }
+      return AnyBlocks(
+          std::make_shared<const DecoderBlocks<Blocks...>>(std::move(layers), final_norm(range)));
+    };
+    if constexpr (std::same_as<LocalBlock, GlobalBlock>)
+      return fill(LayerSchedule<LocalBlock>(range.begin));
+    else
+      return fill(LayerSchedule<LocalBlock, GlobalBlock>(range.begin));
   }
 
  private:

@@ -23,14 +23,8 @@ extern template class TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, San
 extern const FolderSchema kGemma2Folder;
 extern const FolderSchema kGemma3Folder;
 extern const FolderSchema kEmbeddingGemmaFolder;
-std::unique_ptr<ModelBuilder> make_gemma2_builder(const Metadata& metadata,
-                                                  const WeightSource& weights, Backend& backend,
-                                                  LoadProgress progress);
-std::unique_ptr<ModelBuilder> make_gemma3_builder(const Metadata& metadata,
-                                                  const WeightSource& weights, Backend& backend,
-                                                  LoadProgress progress);
-std::unique_ptr<ModelBuilder> make_embedding_gemma_builder(const Metadata& metadata,
-                                                           const WeightSource& weights,
-                                                           Backend& backend, LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_gemma_builder(const Metadata& metadata,
+                                                 const WeightSource& weights, Backend& backend,
+                                                 LoadProgress progress);
 
 }  // namespace sirocco

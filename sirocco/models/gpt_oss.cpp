@@ -20,35 +20,26 @@ class GptOssBuilder final : public DecoderBuilder {
   GptOssBuilder(const ConfigReader& reader, const WeightSource& weights, Backend& backend,
                 LoadProgress progress)
       : DecoderBuilder(read_config(reader, weights), weights, backend, std::move(progress)),
-        window_(reader.dimension("attention.sliding_window")) {}
+        pattern_(read_window_pattern(reader, kGlobalEvery)) {
+    (void)reader.dimension("attention.sliding_window");  // there is none without
+  }
 
   AnyBlocks blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
-    LayerSchedule<GptOssLocalBlock, GptOssGlobalBlock> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      if ((i + 1) % kGlobalEvery == 0)
-        layers.push_back(block<CausalAttention>(LayerIndex(i), rotary, {}));
-      else
-        layers.push_back(block<SlidingWindowAttention>(LayerIndex(i), rotary, {window_}));
-    }
-    return AnyBlocks(std::make_shared<const DecoderBlocks<GptOssLocalBlock, GptOssGlobalBlock>>(
-        std::move(layers), final_norm(range)));
+    const auto make = [&]<Attention A>(LayerIndex layer, const LayerKind<A>& kind) {
+      const AttentionConfig shape{
+          .heads = config().heads, .kv_heads = config().kv_heads, .head_dim = config().head_dim};
+      return TransformerBlock<RmsNorm, A, MoE>(
+          {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "post_attention_norm.weight")},
+          attention<A>(layer, shape, RotaryRows::kHalfSplit, kind.rotary, kind.mask),
+          moe(layer, GateActivation::kClampedSwish));
+    };
+    return alternating(range, pattern_, LayerKind<SlidingWindowAttention>{rotary, *pattern_.window},
+                       LayerKind<CausalAttention>{rotary}, make);
   }
 
  private:
-  template <Attention A>
-  TransformerBlock<RmsNorm, A, MoE> block(LayerIndex layer, std::shared_ptr<const Rotary> rotary,
-                                          const typename A::Mask& mask) {
-    return {
-        {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "post_attention_norm.weight")},
-        attention<A>(
-            layer,
-            {.heads = config().heads, .kv_heads = config().kv_heads, .head_dim = config().head_dim},
-            RotaryRows::kHalfSplit, std::move(rotary), mask),
-        moe(layer, GateActivation::kClampedSwish)};
-  }
-
-  std::int32_t window_;
+  WindowPattern pattern_;
 };
 
 }  // namespace
