@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -16,13 +17,15 @@
 #include "sirocco/cli/run_chat.hpp"
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/pipeline/recommended_sampling.hpp"
 
 namespace sirocco {
 namespace {
 
 struct Options {
   std::shared_ptr<CommonOptions> common;
-  RunSettings settings;
+  std::vector<std::pair<const Setting*, std::string>> chosen;
+  std::vector<std::string> stop;
   std::optional<std::string> prompt;
   std::string system;
   bool raw = false;
@@ -49,7 +52,18 @@ std::optional<std::string> single_prompt(const Options& options) {
   return prompt;
 }
 
-void answer_once(Answerer& answerer, const Options& options, const std::string& prompt) {
+/// What suits a conversation, then what the model's authors recommend, then what was chosen.
+RunSettings settings_for(const LoadedModel& model, const Options& options) {
+  RunSettings settings;
+  if (const auto recommended = recommended_sampling(model.metadata()))
+    settings.sampling = *recommended;
+  for (const auto& [setting, text] : options.chosen) setting->assign(settings, text);
+  settings.stop = options.stop;
+  return settings;
+}
+
+void answer_once(Answerer& answerer, const Options& options, const RunSettings& settings,
+                 const std::string& prompt) {
   const bool to_terminal = isatty(STDOUT_FILENO) != 0;
   const OnText show = [to_terminal](std::string_view text) {
     if (to_terminal) {
@@ -60,8 +74,8 @@ void answer_once(Answerer& answerer, const Options& options, const std::string& 
     return true;
   };
   const Completion completion = [&] {
-    if (options.raw) return answerer.complete(prompt, options.settings, show);
-    return answerer.answer({options.system, {{"user", prompt}}}, options.settings, show);
+    if (options.raw) return answerer.complete(prompt, settings, show);
+    return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
   }();
   write_output("\n");
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
@@ -74,11 +88,12 @@ void answer_once(Answerer& answerer, const Options& options, const std::string& 
 void run(const Options& options) {
   const std::optional<std::string> prompt = single_prompt(options);
   const LoadedModel model = load_model(*options.common);
+  const RunSettings settings = settings_for(model, options);
   Answerer answerer(model, options.raw, options.special);
   if (prompt) {
-    answer_once(answerer, options, *prompt);
+    answer_once(answerer, options, settings, *prompt);
   } else {
-    chat_on_terminal(answerer, options.settings, options.system, options.common->quiet);
+    chat_on_terminal(answerer, settings, options.system, options.common->quiet);
   }
 }
 
@@ -100,16 +115,18 @@ void declare_run(CLI::App& app) {
     app.add_option_function<std::string>(
            std::string(setting.option),
            [options, &setting](const std::string& text) {
-             if (!setting.assign(options->settings, text)) {
+             RunSettings any;
+             if (!setting.assign(any, text)) {
                throw CLI::ValidationError(
                    std::string(setting.option),
                    fmt::format("{} is not {}", sirocco::quoted(text), setting.range));
              }
+             options->chosen.emplace_back(&setting, text);
            },
            std::string(setting.help))
-        ->default_str(setting.show(options->settings));
+        ->default_str(setting.show(RunSettings()));
   }
-  app.add_option("--stop", options->settings.stop, "end the answer before this text; repeatable")
+  app.add_option("--stop", options->stop, "end the answer before this text; repeatable")
       ->allow_extra_args(false);
   app.callback([options] { run(*options); });
 }

@@ -61,6 +61,16 @@ def without_tensors(path):
         return struct.pack("<4sIQQ", magic, version, 0, entries) + file.read(end - begin)
 
 
+def with_two_entries(path, added):
+    """The bytes of a GGUF with two entries more, and one that fills them up to 32 bytes, so that tensors stay aligned."""
+    with open(path, "rb") as file:
+        magic, version, tensors, entries = struct.unpack("<4sIQQ", file.read(24))
+        rest = file.read()
+    pad = -(len(added) + 17) % 32  # an entry of one byte and a name
+    added += struct.pack("<Q", pad + 4) + b"pad." + b"x" * pad + struct.pack("<IB", 7, 0)
+    return struct.pack("<4sIQQ", magic, version, tensors, entries + 3) + added + rest
+
+
 class Answers(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -106,6 +116,18 @@ class Answers(unittest.TestCase):
         self.assertEqual(first.returncode, 0)
         self.assertEqual(sirocco(*arguments, "7").stdout, first.stdout)
         self.assertNotEqual(sirocco(*arguments, "8").stdout, first.stdout)
+
+    def test_sampling_is_the_models_unless_chosen(self):
+        def entry(name, kind, value):
+            return struct.pack("<Q", len(name)) + name + struct.pack("<I" + kind, {"f": 6, "i": 5}[kind], value)
+
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "greedy.gguf"
+            model.write_bytes(with_two_entries(MODEL, entry(b"general.sampling.temp", "f", 0.0) +
+                                               entry(b"general.sampling.top_k", "i", 3)))
+            self.assertEqual(sirocco("run", "-m", model, *SYSTEM, "-p", QUESTION, "--quiet").stdout.decode(), self.text)
+            arguments = ("run", "-m", model, "-p", "Tell a story.", "-n", "24", "--quiet", "--temp", "5", "--seed")
+            self.assertNotEqual(sirocco(*arguments, "7").stdout, sirocco(*arguments, "8").stdout)
 
     def test_system_message_is_heard(self):
         def prompt_tokens(system):
