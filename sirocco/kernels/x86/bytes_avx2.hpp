@@ -32,9 +32,6 @@ INLINE Bytes64 operator&(Bytes64 a, Bytes64 b) {
 INLINE Bytes64 operator|(Bytes64 a, Bytes64 b) {
   return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
 }
-INLINE Bytes64 operator^(Bytes64 a, Bytes64 b) {
-  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
-}
 /// Shifts by `kBy` bits to the left, or by -kBy to the right; bits cross bytes.
 template <int kBy>
 INLINE Bytes64 shift_bits(Bytes64 a) {
@@ -45,7 +42,7 @@ INLINE Bytes64 shift_bits(Bytes64 a) {
 
 #if defined(__AVXVNNI__) || defined(__AVX512VNNI__)
 
-constexpr bool kSignedBytes = false;  // quants of 8 bits stay unsigned
+constexpr bool kHalvesInTurn = false;
 
 /// sum + the four products of bytes in each lane, unsigned ones with signed ones.
 INLINE __m256i dot_in_lanes(__m256i sum, __m256i weights, __m256i activations) {
@@ -69,38 +66,63 @@ struct Dot {
 
 #else
 
-constexpr bool kSignedBytes = true;  // quants of 8 bits become signed: see Dot
+// The sums of words of a tile of several tokens fill the registers with eight rows.
+constexpr bool kHalvesInTurn = true;
 
-/// The running dot product of a block's quants of `kBits` bits with activations. Sums of two
-/// products fit 16 bits; how many of them may be added up before they are widened is a matter of
-/// the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and 2 · 2 · 63 · 127 are below 2^15, and
-/// so is 2 · 128 · 127.
+/// words + the products of pairs of bytes, from the first of `kSums` groups on.
+template <int kSums>
+INLINE __m256i add_pairs(int group, __m256i words, __m256i weights, __m256i activations) {
+  const __m256i pairs = _mm256_maddubs_epi16(weights, activations);
+  return group % kSums == 0 ? pairs : _mm256_add_epi16(words, pairs);
+}
+/// sum + factor · the words of each lane.
+INLINE __m256i add_words(__m256i sum, __m256i words, int factor) {
+  return _mm256_add_epi32(
+      sum, _mm256_madd_epi16(words, _mm256_set1_epi16(static_cast<std::int16_t>(factor))));
+}
+
+/// The running dot product of a block's quants of `kBits` bits with activations, for eight rows.
+/// Sums of two products fit 16 bits; how many of them may be added up before they are widened is a
+/// matter of the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and 2 · 2 · 63 · 127 are below
+/// 2^15.
+template <int kBits>
+struct HalfDot {
+  static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : 2;
+  __m256i words;
+  INLINE void add(int group, __m256i& sum, __m256i weights, __m256i activations) {
+    words = add_pairs<kSums>(group, words, weights, activations);
+    if (group % kSums == kSums - 1) sum = add_words(sum, words, 1);
+  }
+};
+/// Bytes are two digits of four bits, each with sums of its own.
+template <>
+struct HalfDot<8> {
+  __m256i low, high;
+  INLINE void add(int group, __m256i& sum, __m256i weights, __m256i activations) {
+    const __m256i digit = _mm256_set1_epi8(15);
+    low = add_pairs<8>(group, low, _mm256_and_si256(weights, digit), activations);
+    high = add_pairs<8>(group, high, _mm256_and_si256(_mm256_srli_epi16(weights, 4), digit),
+                        activations);
+    if (group == 7) sum = add_words(add_words(sum, low, 1), high, 16);
+  }
+};
+
 template <int kBits>
 struct Dot {
-  static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : kBits == 6 ? 2 : 1;
   I32x16 sum;
-  __m256i lo, hi;
-  INLINE static Dot from(I32x16 start) {
-    return {start, _mm256_setzero_si256(), _mm256_setzero_si256()};
+  HalfDot<kBits> halves[2];
+  INLINE static Dot from(I32x16 start) { return {start, {}}; }
+  INLINE void add(int group, Bytes64 weights, Bytes64 activations) {
+    add_half<0>(group, weights, activations);
+    add_half<1>(group, weights, activations);
   }
-  INLINE void add([[maybe_unused]] int group, Bytes64 weights, Bytes64 activations) {
-    add_half(group, sum.lo, lo, weights.lo, activations.lo);
-    add_half(group, sum.hi, hi, weights.hi, activations.hi);
-  }
-
- private:
-  INLINE static void add_half(int group, __m256i& sum, __m256i& words, __m256i weights,
-                              __m256i activations) {
-    __m256i pairs;
-    if constexpr (kBits == 8) {
-      pairs =
-          _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(activations, weights));
+  template <int kHalf>
+  INLINE void add_half(int group, Bytes64 weights, Bytes64 activations) {
+    if constexpr (kHalf == 0) {
+      halves[0].add(group, sum.lo, weights.lo, activations.lo);
     } else {
-      pairs = _mm256_maddubs_epi16(weights, activations);
+      halves[1].add(group, sum.hi, weights.hi, activations.hi);
     }
-    words = group % kSums == 0 ? pairs : _mm256_add_epi16(words, pairs);
-    if (group % kSums == kSums - 1)
-      sum = _mm256_add_epi32(sum, _mm256_madd_epi16(words, _mm256_set1_epi16(1)));
   }
 };
 

@@ -20,7 +20,6 @@ INLINE Bytes64 look_up(__m128i table, Bytes64 indices) {
 }
 INLINE Bytes64 operator&(Bytes64 a, Bytes64 b) { return {_mm512_and_si512(a.v, b.v)}; }
 INLINE Bytes64 operator|(Bytes64 a, Bytes64 b) { return {_mm512_or_si512(a.v, b.v)}; }
-INLINE Bytes64 operator^(Bytes64 a, Bytes64 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 /// Shifts by `kBy` bits to the left, or by -kBy to the right; bits cross bytes.
 template <int kBy>
 INLINE Bytes64 shift_bits(Bytes64 a) {
@@ -29,9 +28,9 @@ INLINE Bytes64 shift_bits(Bytes64 a) {
   return a;
 }
 
-#if defined(__AVX512VNNI__)
+constexpr bool kHalvesInTurn = false;  // a register has all of them
 
-constexpr bool kSignedBytes = false;  // quants of 8 bits stay unsigned
+#if defined(__AVX512VNNI__)
 
 /// The running dot product of a block's quants of `kBits` bits with activations.
 template <int kBits>
@@ -45,30 +44,46 @@ struct Dot {
 
 #else
 
-constexpr bool kSignedBytes = true;
+/// words + the products of pairs of bytes, from the first of `kSums` groups on.
+template <int kSums>
+INLINE __m512i add_pairs(int group, __m512i words, __m512i weights, __m512i activations) {
+  const __m512i pairs = _mm512_maddubs_epi16(weights, activations);
+  return group % kSums == 0 ? pairs : _mm512_add_epi16(words, pairs);
+}
+/// sum + factor · the words of each lane.
+INLINE __m512i add_words(__m512i sum, __m512i words, int factor) {
+  return _mm512_add_epi32(
+      sum, _mm512_madd_epi16(words, _mm512_set1_epi16(static_cast<std::int16_t>(factor))));
+}
 
 /// The same. Sums of two products fit 16 bits; how many of them may be added up before they are
 /// widened is a matter of the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and 2 · 2 · 63 ·
-/// 127 are below 2^15, and so is 2 · 128 · 127.
+/// 127 are below 2^15.
 template <int kBits>
 struct Dot {
-  static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : kBits == 6 ? 2 : 1;
+  static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : 2;
   I32x16 sum;
   __m512i words;
   INLINE static Dot from(I32x16 start) { return {start, _mm512_setzero_si512()}; }
-  INLINE void add([[maybe_unused]] int group, Bytes64 weights, Bytes64 activations) {
-    __m512i pairs;
-    if constexpr (kBits == 8) {
-      const __mmask64 negative = _mm512_movepi8_mask(weights.v);
-      pairs = _mm512_maddubs_epi16(
-          _mm512_abs_epi8(weights.v),
-          _mm512_mask_sub_epi8(activations.v, negative, _mm512_setzero_si512(), activations.v));
-    } else {
-      pairs = _mm512_maddubs_epi16(weights.v, activations.v);
-    }
-    words = group % kSums == 0 ? pairs : _mm512_add_epi16(words, pairs);
-    if (group % kSums == kSums - 1)
-      sum.v = _mm512_add_epi32(sum.v, _mm512_madd_epi16(words, _mm512_set1_epi16(1)));
+  INLINE void add(int group, Bytes64 weights, Bytes64 activations) {
+    words = add_pairs<kSums>(group, words, weights.v, activations.v);
+    if (group % kSums == kSums - 1) sum.v = add_words(sum.v, words, 1);
+  }
+};
+/// Bytes are two digits of four bits, each with sums of its own.
+template <>
+struct Dot<8> {
+  I32x16 sum;
+  __m512i low, high;
+  INLINE static Dot from(I32x16 start) {
+    return {start, _mm512_setzero_si512(), _mm512_setzero_si512()};
+  }
+  INLINE void add(int group, Bytes64 weights, Bytes64 activations) {
+    const __m512i digit = _mm512_set1_epi8(15);
+    low = add_pairs<8>(group, low, _mm512_and_si512(weights.v, digit), activations.v);
+    high = add_pairs<8>(group, high, _mm512_and_si512(_mm512_srli_epi16(weights.v, 4), digit),
+                        activations.v);
+    if (group == 7) sum.v = add_words(add_words(sum.v, low, 1), high, 16);
   }
 };
 

@@ -1,12 +1,10 @@
 // Matrix products. Included by tier.cpp, like vec_*.hpp.
 
-/// Group `kGroup` of a block's quants; those of 8 bits are signed where the tier wants that.
+/// Group `kGroup` of a block's quants.
 template <int kBits, int kGroup>
 INLINE Bytes64 unpack(const std::byte* quants) {
   if constexpr (kBits == 8) {
-    const Bytes64 bytes = load_bytes(quants + 64 * kGroup);
-    if constexpr (kSignedBytes) return bytes ^ all_bytes(0x80);
-    return bytes;
+    return load_bytes(quants + 64 * kGroup);
   } else if constexpr (kBits <= 3) {
     const Bytes64 four = load_bytes(quants + 64 * (kGroup / 4));
     const Bytes64 low = shift_bits<-2 * (kGroup % 4)>(four) & all_bytes(0x03);
@@ -40,18 +38,14 @@ constexpr int dot_bits(const PanelTraits& traits) {
 template <PanelFormat kFormat>
 constexpr int kDotBits = dot_bits(panel_traits(kFormat));
 
-/// Whether quants are used with their signs: no bias has been added to them.
-template <PanelFormat kFormat>
-constexpr bool kSignedQuants = kSignedBytes && kDotBits<kFormat> == 8;
-
 /// Group `kGroup` of a block's quants as a dot product takes them; those of a table as its values.
 template <PanelFormat kFormat, int kGroup>
 INLINE Bytes64 unpack_quants(const std::byte* quants) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   if constexpr (kTraits.table != nullptr) {
-    __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(kTraits.table));
-    if constexpr (!kSignedQuants<kFormat>)
-      values = _mm_add_epi8(values, _mm_set1_epi8(static_cast<char>(kTraits.bias)));
+    const __m128i values =
+        _mm_add_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kTraits.table)),
+                     _mm_set1_epi8(static_cast<char>(kTraits.bias)));
     return look_up(values, unpack<4, kGroup>(quants));
   } else {
     return unpack<kTraits.bits, kGroup>(quants);
@@ -79,6 +73,17 @@ INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>>
         dots[t].add(g, weights[g], broadcast_bytes(x[t].quants + 4 * g));
       });
     });
+  } else if constexpr (kHalvesInTurn && kTokens > 1) {
+    repeat<0, 2>([&](auto half) INLINE_BODY {
+      // Activations are read anew for the second half: kept, they would take its registers.
+      asm volatile("" : : : "memory");
+      repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
+        const Bytes64 weights = unpack_quants<kFormat, g>(quants);
+        repeat<0, kTokens>([&](auto t) INLINE_BODY {
+          dots[t].template add_half<half>(g, weights, broadcast_bytes(x[t].quants + 4 * g));
+        });
+      });
+    });
   } else {
     repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
       const Bytes64 weights = unpack_quants<kFormat, g>(quants);
@@ -98,7 +103,7 @@ INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kToke
   Dot<kBits> dots[kTokens];
   repeat<0, kTokens>([&](auto t) INLINE_BODY {
     I32x16 start = broadcast(std::int32_t{0});
-    if constexpr (kBias != 0 && !kSignedQuants<kFormat>) {
+    if constexpr (kBias != 0) {
       constexpr int kShift = kBias == 16 ? 1 : kBias == 128 ? 4 : 0;
       start = shift_left<kShift>(broadcast(x[t].minus_8_sum));
       static_assert(8 << kShift == kBias);
