@@ -83,6 +83,9 @@ TEST_F(Folder, MetadataAreTheMembersOfItsFiles) {
   EXPECT_EQ(m.get<std::int64_t>("config.hidden_size"), 64);
   EXPECT_EQ(m.get<double>("config.theta"), 10000.0);
   EXPECT_EQ(m.find("config.none"), nullptr);
+  EXPECT_TRUE(m.is_null("config.none"));
+  for (const char* path : {"config.hidden_size", "config.nested", "config.nested.empty", "config."})
+    EXPECT_FALSE(m.is_null(path)) << path;
   EXPECT_EQ(m.get<bool>("config.nested.flag"), true);
   EXPECT_THAT(*m.get_array<std::vector<double>>("config.nested.list"), ElementsAre(1.0, 2.5));
   EXPECT_THAT(*m.get_array<std::vector<std::string_view>>("config.nested.words"),

@@ -42,7 +42,11 @@ void JsonMetadata::add_value(const std::string& path, const JsonValue& value) {
     return;
   }
   const auto* const array = value.as<JsonValue::Array>();
-  if (array == nullptr || array->empty()) return;
+  if (array == nullptr) {
+    nulls_.insert(path);
+    return;
+  }
+  if (array->empty()) return;
   if (add_array<bool>(path, *array) || add_array<std::int64_t>(path, *array) ||
       add_array<double>(path, *array) || add_array<std::string_view>(path, *array)) {
     return;
@@ -64,6 +68,10 @@ void JsonMetadata::finish() { order_ = unique_order(paths_, "path", origin_); }
 const MetadataValue* JsonMetadata::find(std::string_view path) const {
   const std::uint32_t* const index = find_index(order_, paths_, path);
   return index == nullptr ? nullptr : &values_[*index];
+}
+
+bool JsonMetadata::is_null(std::string_view path) const {
+  return nulls_.contains(path) && find(path) == nullptr;
 }
 
 }  // namespace sirocco

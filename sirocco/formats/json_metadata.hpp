@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,7 +13,8 @@ namespace sirocco {
 
 /// JSON documents as typed values by path: a member's path is its object's, a dot and its name. An
 /// array of values of one kind is one value (of integers and other numbers: of numbers), any other
-/// array has a path a member (0, 1, …). Nulls and empty arrays are as if they were not there.
+/// array has a path a member (0, 1, …). Nulls have no value, but are known as such; empty arrays
+/// are as if they were not there.
 class JsonMetadata final : public Metadata {
  public:
   explicit JsonMetadata(std::string origin) : origin_(std::move(origin)) {}
@@ -24,6 +26,7 @@ class JsonMetadata final : public Metadata {
   void finish();
 
   const MetadataValue* find(std::string_view path) const override;
+  bool is_null(std::string_view path) const override;
   std::vector<std::string_view> paths() const override { return paths_; }
   std::string_view origin() const override { return origin_; }
 
@@ -39,6 +42,7 @@ class JsonMetadata final : public Metadata {
   std::vector<std::string_view> paths_;
   std::vector<MetadataValue> values_;
   std::vector<std::uint32_t> order_;
+  std::set<std::string, std::less<>> nulls_;
 };
 
 }  // namespace sirocco

@@ -25,6 +25,10 @@ class Metadata {
   /// The value at `path`, or null.
   virtual const MetadataValue* find(std::string_view path) const = 0;
 
+  /// Whether the file says of `path` that it has no value, which is not the same as saying nothing
+  /// of it. `find` knows no value either way.
+  virtual bool is_null(std::string_view /*path*/) const { return false; }
+
   /// Every path, in file order.
   virtual std::vector<std::string_view> paths() const = 0;
 
