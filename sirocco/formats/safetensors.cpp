@@ -106,14 +106,28 @@ class SafetensorsWeights final : public WeightSource {
     return index == nullptr ? nullptr : &tensors_[*index];
   }
   void release(const StoredTensor& tensor) const override {
-    std::span<const std::byte> bytes = tensor.bytes;
-    if (tensor.made != nullptr) {
-      const auto found =
-          std::ranges::find(made_, tensor.made, [](auto& m) { return m.rows.get(); });
-      if (found == made_.end()) return;
-      bytes = found->bytes.subspan(static_cast<std::size_t>(tensor.first_row) * found->row_bytes,
-                                   static_cast<std::size_t>(tensor.rows()) * found->row_bytes);
-    }
+    if (tensor.made == nullptr) return release(tensor.bytes);
+    const auto found = std::ranges::find(made_, tensor.made, [](auto& m) { return m.rows.get(); });
+    if (found == made_.end()) return;
+    for (const auto& [bytes, row_bytes] : found->parts)
+      release(bytes.subspan(static_cast<std::size_t>(tensor.first_row) * row_bytes,
+                            static_cast<std::size_t>(tensor.rows()) * row_bytes));
+  }
+  std::string_view origin() const override { return origin_; }
+
+ private:
+  using EntryOf = std::function<const SafetensorsEntry*(std::string_view)>;
+  /// Bytes of a file that rows are made of, so many of each.
+  struct Part {
+    std::span<const std::byte> bytes;
+    std::size_t row_bytes;
+  };
+  struct Made {
+    std::unique_ptr<const MadeRows> rows;
+    std::vector<Part> parts;
+  };
+
+  void release(std::span<const std::byte> bytes) const {
     const auto holds = [&](const MappedFile& file) {
       const auto all = file.bytes();
       return std::less_equal<>()(all.data(), bytes.data()) &&
@@ -122,15 +136,6 @@ class SafetensorsWeights final : public WeightSource {
     const auto file = std::ranges::find_if(files_, holds);
     if (file != files_.end()) file->release(bytes);
   }
-  std::string_view origin() const override { return origin_; }
-
- private:
-  using EntryOf = std::function<const SafetensorsEntry*(std::string_view)>;
-  struct Made {
-    std::unique_ptr<const MadeRows> rows;
-    std::span<const std::byte> bytes;
-    std::size_t row_bytes;  // of `bytes`
-  };
 
   /// The scales that make `blocks` a tensor in MXFP4, or null.
   static const SafetensorsEntry* scales_of_blocks(const SafetensorsEntry& blocks,
@@ -159,9 +164,10 @@ class SafetensorsWeights final : public WeightSource {
                              sirocco::quoted(name), whole.shape.size(), Shape::kMaxRank);
     }
     const Shape shape = to_shape(whole, origin_);
-    const auto row_bytes =
-        static_cast<std::size_t>(scales.shape.back()) * (MxFp4Block::kElements / 2);
-    made_.push_back({std::move(rows), blocks.bytes, row_bytes});
+    const auto blocks_a_row = static_cast<std::size_t>(scales.shape.back());
+    made_.push_back({std::move(rows),
+                     {{blocks.bytes, blocks_a_row * (MxFp4Block::kElements / 2)},
+                      {scales.bytes, blocks_a_row}}});
     tensors_.push_back({name, find_format(FormatId::kMXFP4), shape, {}, made_.back().rows.get()});
   }
 
@@ -204,7 +210,7 @@ class SafetensorsWeights final : public WeightSource {
     }
     made_.push_back({std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of),
                                                           origin_, block_),
-                     entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])});
+                     {{entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])}}});
     tensors_.push_back(
         {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
   }

@@ -82,7 +82,7 @@ Panels::Panels(std::span<const StoredTensor> matrices, std::span<const std::int3
   const std::int64_t step =
       std::clamp<std::int64_t>(static_cast<std::int64_t>(kPieceBytes / source_bytes), 1,
                                std::max<std::int64_t>(1, all / (8 * threads.size())));
-  const bool release = packing.source != nullptr && !gather &&
+  const bool release = packing.source != nullptr && source_rows.empty() &&
                        static_cast<std::size_t>(step) * source_bytes >= kPieceBytes / 2;
   threads.for_ranges(all, step, [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t panel = begin; panel < end; ++panel) {

@@ -31,10 +31,20 @@ void ArrangedRows::read(std::int64_t row, std::int64_t column, std::int64_t coun
 
 void ArrangedRows::release(std::int64_t first, std::int64_t count,
                            const WeightSource& source) const {
-  if (stored_.shape.rank() < 3) return source.release(stored_);
-  const std::int64_t begin = first / order_.rows;
-  const std::int64_t end = (first + count + order_.rows - 1) / order_.rows;
-  source.release(stored_.members(begin, end - begin));
+  if (stored_.shape.rank() < 2) return source.release(stored_);
+  const std::int64_t stored_rows = stored_.shape[stored_.shape.rank() - 2];
+  for (std::int64_t member = first / order_.rows; member * order_.rows < first + count; ++member) {
+    const std::int64_t begin = std::max<std::int64_t>(first - member * order_.rows, 0);
+    const std::int64_t end = std::min(first + count - member * order_.rows, order_.rows);
+    const std::int64_t top = member * stored_rows;
+    if (!order_.transposed) {
+      source.release(stored_.row_range(top + order_.row_offset + begin * order_.row_step,
+                                       (end - begin - 1) * order_.row_step + 1));
+    } else if (end == order_.rows) {
+      // Each row is a column of all that is stored.
+      source.release(stored_.row_range(top, stored_rows));
+    }
+  }
 }
 
 void StackedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
@@ -46,8 +56,11 @@ void StackedRows::read(std::int64_t row, std::int64_t column, std::int64_t count
 void StackedRows::release(std::int64_t first, std::int64_t count,
                           const WeightSource& source) const {
   const std::int64_t rows = members_.front().rows();
-  for (std::int64_t i = first / rows; i * rows < first + count; ++i)
-    source.release(members_[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = first / rows; i * rows < first + count; ++i) {
+    const std::int64_t begin = std::max<std::int64_t>(first - i * rows, 0);
+    const std::int64_t end = std::min(first + count - i * rows, rows);
+    source.release(members_[static_cast<std::size_t>(i)].row_range(begin, end - begin));
+  }
 }
 
 void StridedColumns::read(std::int64_t row, std::int64_t column, std::int64_t count,
@@ -98,17 +111,7 @@ void ConvertedRows::read(std::int64_t row, std::int64_t column, std::int64_t cou
 
 void ConvertedRows::release(std::int64_t first, std::int64_t count,
                             const WeightSource& source) const {
-  StoredTensor part = stored_;
-  if (part.made != nullptr) {
-    part.first_row += first;
-    part.shape = Shape{count, part.columns()};
-    return source.release(part);
-  }
-  const std::size_t size = row_bytes(*part.format, part.columns());
-  part.bytes = part.bytes.subspan(static_cast<std::size_t>(first) * size,
-                                  static_cast<std::size_t>(count) * size);
-  part.shape = Shape{count, part.columns()};
-  source.release(part);
+  source.release(stored_.row_range(first, count));
 }
 
 }  // namespace sirocco

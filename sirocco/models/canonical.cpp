@@ -247,18 +247,27 @@ class CanonicalWeights {
                                        std::make_unique<const StackedRows>(std::move(all))));
   }
 
-  /// Row by row, as two tensors of the same kind are stored.
-  static bool same_values(const StoredTensor& a, const StoredTensor& b) {
+  /// As two tensors of the same kind are stored, a piece at a time.
+  bool same_values(const StoredTensor& a, const StoredTensor& b) const {
+    constexpr std::int64_t kPiece = std::int64_t{1} << 20;
     if (a.format != b.format || a.shape != b.shape) return false;
     const std::size_t size = row_bytes(*a.format, a.columns());
-    std::vector<std::byte> left(size);
-    std::vector<std::byte> right(size);
-    for (std::int64_t row = 0; row < a.rows(); ++row) {
-      a.read_rows(row, 1, left.data());
-      b.read_rows(row, 1, right.data());
-      if (left != right) return false;
+    const std::int64_t most = std::max<std::int64_t>(1, kPiece / static_cast<std::int64_t>(size));
+    std::vector<std::byte> left(static_cast<std::size_t>(std::min(most, a.rows())) * size);
+    std::vector<std::byte> right(left.size());
+    bool same = true;
+    for (std::int64_t row = 0; same && row < a.rows(); row += most) {
+      const std::int64_t count = std::min(most, a.rows() - row);
+      const auto read = [&](const StoredTensor& from, std::vector<std::byte>& to) {
+        from.read_rows(row, count, to.data());
+        derived_->release(from.row_range(row, count));
+      };
+      read(a, left);
+      read(b, right);
+      same = std::equal(left.begin(), left.begin() + count * static_cast<std::int64_t>(size),
+                        right.begin());
     }
-    return true;
+    return same;
   }
 
   /// A head that is the token table is not there twice. One with values of its own counts, whatever

@@ -44,6 +44,12 @@ StoredTensor StoredTensor::members(std::int64_t first, std::int64_t count) const
   return out;
 }
 
+StoredTensor StoredTensor::row_range(std::int64_t first, std::int64_t count) const {
+  StoredTensor all = *this;
+  all.shape = {rows(), columns()};
+  return all.members(first, count);
+}
+
 StoredTensor StoredTensor::member(std::int64_t index) const {
   SIROCCO_CHECK(shape.rank() > 1);
   StoredTensor out = members(index, 1);

@@ -48,6 +48,8 @@ struct StoredTensor {
   /// Members [first, first + count) of the outermost axis, of several (a part of a fused
   /// projection) or without that axis when `count` is left out (one expert).
   StoredTensor members(std::int64_t first, std::int64_t count) const;
+  /// Rows [first, first + count) of all, as a matrix.
+  StoredTensor row_range(std::int64_t first, std::int64_t count) const;
   StoredTensor member(std::int64_t index) const;
 };
 

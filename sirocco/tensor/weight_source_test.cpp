@@ -44,6 +44,9 @@ TEST(StoredTensor, MembersAreTheSameWhetherStoredOrMade) {
     const StoredTensor two = t.members(1, 2);
     EXPECT_EQ(two.shape, Shape({2, 3, 5}));
     EXPECT_EQ(values_of(two.member(1)), values_of(one));
+    const StoredTensor rows = two.row_range(2, 3);
+    EXPECT_EQ(rows.shape, Shape({3, 5}));
+    EXPECT_EQ(values_of(rows), std::vector<float>(all.begin() + 25, all.begin() + 40));
     float middle[2];
     two.read(4, 3, 2, reinterpret_cast<std::byte*>(middle));
     EXPECT_EQ(middle[0], 703.0f);

@@ -18,6 +18,7 @@ constexpr std::int64_t kMiB = std::int64_t{1} << 20;
 constexpr std::uint64_t kWidth = 512;
 constexpr std::uint64_t kFeedForward = 2048;
 constexpr std::uint64_t kVocabulary = 65536;
+constexpr std::uint64_t kExperts = 32;
 
 /// A file that is removed with it.
 class ModelFile {
@@ -75,6 +76,71 @@ class ModelFile {
   ~ModelFile() { std::filesystem::remove(path_); }
 
   const std::filesystem::path& path() const { return path_; }
+  std::int64_t size() const { return size_; }
+
+ private:
+  std::filesystem::path path_;
+  std::int64_t size_ = 0;
+};
+
+/// A folder that is removed with it: Llama with a head that is its token table saved twice, or
+/// Mixtral with the experts of a layer in one tensor, all BF16.
+class ModelFolder {
+ public:
+  explicit ModelFolder(bool experts)
+      : path_(std::filesystem::path(testing::TempDir()) /
+              fmt::format("sirocco-load-memory-{}", ::getpid())) {
+    std::filesystem::create_directories(path_);
+    std::ofstream(path_ / "config.json") << fmt::format(
+        R"({{"model_type": "{}", "hidden_size": {}, "intermediate_size": {}, "vocab_size": {},
+            "num_hidden_layers": 2, "num_attention_heads": 8, "num_key_value_heads": 8,
+            "max_position_embeddings": 64, "tie_word_embeddings": true,
+            "num_local_experts": {}}})",
+        experts ? "mixtral" : "llama", kWidth, kFeedForward, kVocabulary, kExperts);
+    std::string header;
+    std::int64_t data = 0;
+    const auto tensor = [&](const std::string& name, const std::vector<std::uint64_t>& shape) {
+      std::int64_t bytes = 2;
+      for (const std::uint64_t extent : shape) bytes *= static_cast<std::int64_t>(extent);
+      header +=
+          fmt::format(R"({}"{}":{{"dtype":"BF16","shape":[{}],"data_offsets":[{},{}]}})",
+                      header.empty() ? "" : ",", name, fmt::join(shape, ","), data, data + bytes);
+      data += bytes;
+    };
+    tensor("model.embed_tokens.weight", {kVocabulary, kWidth});
+    if (!experts) tensor("lm_head.weight", {kVocabulary, kWidth});
+    for (int layer = 0; layer < 2; ++layer) {
+      const std::string stem = fmt::format("model.layers.{}.", layer);
+      tensor(stem + "input_layernorm.weight", {kWidth});
+      tensor(stem + "post_attention_layernorm.weight", {kWidth});
+      for (const char* name : {"q_proj", "k_proj", "v_proj", "o_proj"})
+        tensor(fmt::format("{}self_attn.{}.weight", stem, name), {kWidth, kWidth});
+      if (experts) {
+        tensor(stem + "mlp.gate.weight", {kExperts, kWidth});
+        tensor(stem + "mlp.experts.gate_up_proj", {kExperts, 2 * kFeedForward, kWidth});
+        tensor(stem + "mlp.experts.down_proj", {kExperts, kWidth, kFeedForward});
+      } else {
+        tensor(stem + "mlp.gate_proj.weight", {kFeedForward, kWidth});
+        tensor(stem + "mlp.up_proj.weight", {kFeedForward, kWidth});
+        tensor(stem + "mlp.down_proj.weight", {kWidth, kFeedForward});
+      }
+    }
+    tensor("model.norm.weight", {kWidth});
+    const std::string text = "{" + header + "}";
+    const std::uint64_t length = text.size();
+    std::ofstream(weights(), std::ios::binary)
+        .write(reinterpret_cast<const char*>(&length), sizeof length)
+        .write(text.data(), std::ssize(text));
+    std::filesystem::resize_file(weights(),
+                                 sizeof length + length + static_cast<std::uint64_t>(data));
+    size_ = data;
+  }
+  ModelFolder(const ModelFolder&) = delete;
+  ModelFolder& operator=(const ModelFolder&) = delete;
+  ~ModelFolder() { std::filesystem::remove_all(path_); }
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path weights() const { return path_ / "model.safetensors"; }
   std::int64_t size() const { return size_; }
 
  private:
@@ -141,6 +207,32 @@ TEST_P(LoadMemory, IsThePanelsAndNothingOfTheFile) {
   // Of the file: what is read on of its header, in a huge page at most.
   EXPECT_LE(resident(file.path()), 2 * kMiB);
   // While it was loaded, no large tensor was in memory twice.
+  EXPECT_LE(status("VmHWM") - all, panels + 20 * kMiB);
+}
+
+class QuantizedLoadMemory : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Models, QuantizedLoadMemory, testing::Bool(),
+                         [](const auto& experts) { return experts.param ? "experts" : "dense"; });
+
+/// Of a folder that is quantized as it is loaded, neither the floats of one large tensor are in
+/// memory beside the panels that are made of them, nor those of a table that stands there twice.
+TEST_P(QuantizedLoadMemory, PeaksAtThePanels) {
+  const ModelFolder folder(GetParam());
+  constexpr std::uint64_t kBudget = std::uint64_t{1} << 40;
+  ByteLedger ledger(kBudget);
+  LoadOptions options;
+  options.threads = 2;
+  options.quantize = find_format(FormatId::kQ8_0);
+  options.pipeline.ledger = &ledger;
+  forget_peak();
+  const std::int64_t all = status("VmRSS");
+  const LoadedModel model = load_language_model(folder.path(), options);
+  const auto panels =
+      static_cast<std::int64_t>(kBudget - ledger.free() - model.pipeline().cache().bytes());
+  const std::int64_t twice = GetParam() ? 0 : 2 * static_cast<std::int64_t>(kVocabulary * kWidth);
+  EXPECT_NEAR(static_cast<double>(panels), static_cast<double>(folder.size() - twice) / 2 * 34 / 32,
+              static_cast<double>(kMiB));
+  EXPECT_LE(resident(folder.weights()), 2 * kMiB);
   EXPECT_LE(status("VmHWM") - all, panels + 20 * kMiB);
 }
 
