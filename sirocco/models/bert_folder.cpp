@@ -15,7 +15,7 @@ constexpr std::array kKeys = {
 };
 constexpr std::array kRules = {
     ConfigRule{"hidden_act", {"gelu"}},
-    ConfigRule{"position_embedding_type", {"absolute"}},
+    ConfigRule{"position_embedding_type", {"absolute", "null"}},
     ConfigRule{"is_decoder", {"false"}},
 };
 constexpr std::array kTensors = {
@@ -41,6 +41,8 @@ constexpr std::array kTensors = {
     // What sentence-transformers may put behind the pooling.
     TensorRule{"modules.#.linear", "dense_#"},
 };
+constexpr std::array kBiases = {CompanionRule{"blk.#.*"}, CompanionRule{"token_embd_norm"},
+                                CompanionRule{"dense_#", {}, {}, true}};
 // What stands behind the rows: a head for sentences or masked tokens, which isn't run.
 constexpr std::array<std::string_view, 2> kIgnored = {"pooler.", "cls."};
 constexpr std::array<std::string_view, 1> kTypes = {"bert"};
@@ -55,6 +57,7 @@ constexpr FolderSchema kBertFolder = {.architecture = "bert",
                                       .keys = kKeys,
                                       .rules = kRules,
                                       .tensors = kTensors,
+                                      .companions = kBiases,
                                       .ignored = kIgnored,
                                       .tied = true};
 

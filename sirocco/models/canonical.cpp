@@ -64,6 +64,15 @@ Pattern pattern_of(std::string_view name) {
   }
 }
 
+/// Without ".weight" or ".bias".
+std::string_view stem_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
+
+bool speaks_of(const CompanionRule& rule, std::string_view pattern) {
+  const std::string_view stem = stem_of(pattern);
+  return rule.of.ends_with('*') ? stem.starts_with(rule.of.substr(0, rule.of.size() - 1))
+                                : stem == rule.of;
+}
+
 /// The canonical name that `rule` gives to a folder's pattern; empty when it speaks of another.
 std::string canonical_pattern(const TensorRule& rule, std::string_view pattern) {
   const auto stands_for_itself = [&](std::string_view kind) {
@@ -104,6 +113,7 @@ class CanonicalWeights {
       derived_->add(name, derived_->make(values));
     add_head();
     derived_->finish();
+    check_companions();
     check_vocabulary();
     return derived_;
   }
@@ -144,7 +154,7 @@ class CanonicalWeights {
       bool known = false;
       for (const TensorRule& rule : schema_.tensors) {
         const std::string canonical = canonical_pattern(rule, pattern.text);
-        if (canonical.empty()) continue;
+        if (canonical.empty() || !belongs(rule, canonical, tensor)) continue;
         known = true;
         add(rule, canonical, pattern.numbers, tensor);
       }
@@ -153,9 +163,53 @@ class CanonicalWeights {
     return false;
   }
 
+  /// Whether what `rule` makes of `tensor` is anything of the family's. Biases that config.json
+  /// denies are refused, though transformers drops them with a warning: one of the two is wrong.
+  bool belongs(const TensorRule& rule, std::string_view canonical,
+               const StoredTensor& tensor) const {
+    if (!canonical.ends_with(".bias") || rule.canonical == canonical) return true;
+    const auto companion = std::ranges::find_if(schema_.companions, [&](const CompanionRule& c) {
+      return c.tensor.empty() && speaks_of(c, canonical);
+    });
+    if (companion == schema_.companions.end()) return false;
+    if (companion->member.empty() || description_.flag(companion->member, false)) return true;
+    throw FormatError(
+        "{}: tensor {} is there, but {} doesn't say so; correct the one that is wrong",
+        source_.origin(), quoted(tensor.name), quoted(description_.config_path(companion->member)));
+  }
+
+  /// Notes what has to be there because `tensor` is.
+  void expect_companions(std::string_view canonical, std::string_view layer,
+                         const StoredTensor& tensor) {
+    if (canonical.ends_with(".bias")) return;
+    for (const CompanionRule& c : schema_.companions) {
+      if (c.optional || !speaks_of(c, canonical)) continue;
+      if (!c.member.empty() && !description_.flag(c.member, false)) continue;
+      std::string name =
+          c.tensor.empty() ? fmt::format("{}.bias", stem_of(canonical)) : std::string(c.tensor);
+      if (const std::size_t mark = name.find('#'); mark != std::string::npos)
+        name.replace(mark, 1, layer);
+      expected_.push_back({std::move(name), tensor.name, c.member});
+    }
+  }
+
+  void check_companions() const {
+    for (const Expected& e : expected_) {
+      if (derived_->find(e.name) != nullptr) continue;
+      throw FormatError(
+          "{}: beside tensor {} the one that stands for {} is missing{}; the checkpoint is "
+          "incomplete",
+          source_.origin(), quoted(e.beside), quoted(e.name),
+          e.member.empty() ? ""
+                           : fmt::format(", but {} says that it is there",
+                                         quoted(description_.config_path(e.member))));
+    }
+  }
+
   void add(const TensorRule& rule, std::string_view canonical,
            const std::vector<std::int32_t>& numbers, const StoredTensor& tensor) {
     std::string name(canonical);
+    expect_companions(canonical, numbers.empty() ? "" : std::to_string(numbers[0]), tensor);
     if (const std::size_t mark = name.find('#'); mark != std::string::npos) {
       if (name.starts_with("blk.") && numbers[0] >= layers_) {
         throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}",
@@ -276,22 +330,24 @@ class CanonicalWeights {
     if (!head_) {
       if (says_untied_and_has_head()) {
         throw FormatError(
-            "{}: the head is missing, but config.json says that it isn't the token "
-            "table; the checkpoint is incomplete",
-            source_.origin());
+            "{}: the head is missing, and {} doesn't say that it is the token table; the "
+            "checkpoint "
+            "is incomplete",
+            source_.origin(), quoted(description_.config_path("tie_word_embeddings")));
       }
       return;
     }
-    const bool tied = description_.said<bool>("tie_word_embeddings").value_or(schema_.tied);
-    if (!tied || !table_ || !same_values(*table_, *head_))
+    if (!tied() || !table_ || !same_values(*table_, *head_))
       derived_->add(std::string(kHead), *head_);
   }
+
+  bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
 
   /// Classes for embeddings have no head, whatever is said.
   bool says_untied_and_has_head() const {
     const auto* const classes =
         description_.said_array<std::vector<std::string_view>>("architectures");
-    return !description_.said<bool>("tie_word_embeddings").value_or(true) && classes != nullptr &&
+    return !tied() && classes != nullptr &&
            std::ranges::all_of(*classes, [](std::string_view name) {
              return name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel") ||
                     name.ends_with("ForConditionalGeneration");
@@ -306,6 +362,12 @@ class CanonicalWeights {
                       table->shape[0], quoted(description_.config_path("vocab_size")), *size);
   }
 
+  struct Expected {
+    std::string name;
+    std::string_view beside;  ///< the folder's tensor
+    std::string_view member;  ///< that says so
+  };
+
   const FolderSchema& schema_;
   const FolderDescription& description_;
   const WeightSource& source_;
@@ -314,6 +376,7 @@ class CanonicalWeights {
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
   std::optional<StoredTensor> head_;
   std::optional<StoredTensor> table_;
+  std::vector<Expected> expected_;
 };
 
 /// A description that keeps what its texts point into.

@@ -1,13 +1,16 @@
 #include "sirocco/models/canonical.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <deque>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/folder_description.hpp"
@@ -22,11 +25,17 @@ using Texts = std::vector<std::string_view>;
 class FakeFolder final : public Metadata {
  public:
   std::map<std::string, MetadataValue, std::less<>> values;
+  std::set<std::string, std::less<>> nulls;
   const MetadataValue* find(std::string_view path) const override {
     const auto at = values.find(path);
     return at == values.end() ? nullptr : &at->second;
   }
-  std::vector<std::string_view> paths() const override { return {}; }
+  bool is_null(std::string_view path) const override { return nulls.contains(path); }
+  std::vector<std::string_view> paths() const override {
+    std::vector<std::string_view> out;
+    for (const auto& [path, value] : values) out.push_back(path);
+    return out;
+  }
   std::string_view origin() const override { return "folder"; }
 };
 
@@ -42,18 +51,26 @@ class FakeWeights final : public WeightSource {
   mutable std::vector<std::string> released;
   std::span<const StoredTensor> tensors() const override { return all; }
   const StoredTensor* find(std::string_view) const override { return nullptr; }
-  void release(const StoredTensor& tensor) const override { released.emplace_back(tensor.name); }
+  void release(const StoredTensor& tensor) const override {
+    const auto whole =
+        std::ranges::find_if(all, [&](const auto& t) { return t.name == tensor.name; });
+    const auto row = static_cast<std::ptrdiff_t>(row_bytes(*tensor.format, tensor.columns()));
+    released.push_back(fmt::format(
+        "{} {}+{}", tensor.name, (tensor.bytes.data() - whole->bytes.data()) / row, tensor.rows()));
+  }
   std::string_view origin() const override { return "folder"; }
 
  private:
   std::deque<std::vector<float>> values_;
 };
 
-constexpr std::array kKeys = {ConfigKey{"block_count", "layers"}, ConfigKey{"width", "d", "dim"},
-                              ConfigKey{"epsilon", "eps", {}, 1e-6}, ConfigKey{"heads", "h", {}, 4},
-                              ConfigKey{"vocab_size", "vocab_size"}};
+constexpr std::array kKeys = {
+    ConfigKey{"block_count", "layers"},    ConfigKey{"width", "d", "dim"},
+    ConfigKey{"epsilon", "eps", {}, 1e-6}, ConfigKey{"heads", "h", {}, 4},
+    ConfigKey{"flag", "f", {}, true},      ConfigKey{"window", "w", {}, 512, Null::kNone},
+    ConfigKey{"always", {}, {}, 2},        ConfigKey{"vocab_size", "vocab_size"}};
 constexpr std::array kRules = {ConfigRule{"act", {"silu", "swish"}}, ConfigRule{"flag", {"false"}},
-                               ConfigRule{"list", {"none"}}};
+                               ConfigRule{"list", {"null"}}};
 constexpr std::array kTensors = {
     TensorRule{"embed", "token_embd"},
     TensorRule{"lm_head", "output"},
@@ -68,6 +85,11 @@ constexpr std::array kTensors = {
         "layers.#.turns_bias", "blk.#.odd.bias", {.part = 1, .parts = 2, .interleaved = true}},
     TensorRule{"layers.#.experts.@.up", "blk.#.up_exps"},
 };
+constexpr std::array kCompanions = {CompanionRule{"blk.#.conv"},
+                                    CompanionRule{"blk.#.first", "fused_bias"},
+                                    CompanionRule{"blk.#.second", "fused_bias"},
+                                    CompanionRule{"blk.#.up_exp*", {}, "blk.#.norm.weight"},
+                                    CompanionRule{"token_embd", {}, {}, true}};
 constexpr std::array<std::string_view, 1> kTypes = {"toy"};
 constexpr std::array<std::string_view, 1> kClasses = {"ToyForCausalLM"};
 constexpr FolderSchema kToy = {.architecture = "toy",
@@ -75,7 +97,8 @@ constexpr FolderSchema kToy = {.architecture = "toy",
                                .classes = kClasses,
                                .keys = kKeys,
                                .rules = kRules,
-                               .tensors = kTensors};
+                               .tensors = kTensors,
+                               .companions = kCompanions};
 
 class Canonical : public testing::Test {
  protected:
@@ -117,7 +140,72 @@ TEST_F(Canonical, KeysAreRenamedRoundedAndFilledIn) {
   EXPECT_EQ(metadata->get<double>("toy.width"), static_cast<double>(0.1f));
   EXPECT_EQ(metadata->get<double>("toy.epsilon"), static_cast<double>(1e-6f));
   EXPECT_EQ(metadata->get<std::int64_t>("toy.heads"), 7);
+  EXPECT_EQ(metadata->get<bool>("toy.flag"), true);
+  EXPECT_EQ(metadata->get<std::int64_t>("toy.window"), 512);
+  EXPECT_EQ(metadata->get<std::int64_t>("toy.always"), 2);
   EXPECT_EQ(metadata->find("toy.vocab_size"), nullptr);
+}
+
+/// A model of several parts is described by its text part alone; the whole has few members.
+TEST_F(Canonical, WhatTheWholeSaysOfAPartCountsForNothing) {
+  folder->values.erase("config.layers");
+  folder->values["config.text_config.model_type"] = std::string_view("toy");
+  folder->values["config.text_config.layers"] = std::int64_t{2};
+  folder->values["config.h"] = std::int64_t{8};
+  EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
+  folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+  folder->values["config.tie_word_embeddings"] = true;
+  EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
+}
+
+TEST_F(Canonical, NullsAreRefusedWhereTheyDontMeanThatThereIsNone) {
+  folder->nulls = {"config.w"};
+  EXPECT_EQ(made().metadata->find("toy.window"), nullptr);
+  folder->nulls = {"config.h"};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'config.h' is null"));
+  folder->nulls = {"config.act"};
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'config.act' is 'null', but only 'silu'"));
+  folder->nulls = {"config.list"};
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
+  folder->nulls = {"config.tie_word_embeddings"};
+  weights->add("embed.weight", {3, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'config.tie_word_embeddings' is null"));
+}
+
+TEST_F(Canonical, WhatStandsBesideATensorIsWhatTheRowsSay) {
+  weights->add("layers.0.conv.weight", {2, 3});
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("beside tensor 'layers.0.conv.weight' the one that stands for "
+                        "'blk.0.conv.bias' is missing; "));
+  weights->add("layers.0.conv.bias", {3});
+  weights->add("embed.weight", {3, 2});
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
+  weights->add("embed.bias", {2});
+  EXPECT_NE(made().weights->find("token_embd.bias"), nullptr);
+  weights->add("layers.0.fused.weight", {4, 2});
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
+  folder->values["config.fused_bias"] = true;
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("'blk.0.first.bias' is missing, but 'config.fused_bias' says"));
+  weights->add("layers.0.fused.bias", {4});
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
+  folder->values["config.fused_bias"] = false;
+  const std::string denied = message<FormatError>();
+  EXPECT_THAT(denied, HasSubstr("'layers.0.fused.bias' is there, but 'config.fused_bias' doesn't"));
+  folder->values.erase("config.fused_bias");
+  EXPECT_EQ(message<FormatError>(), denied);
+  folder->nulls = {"config.fused_bias"};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'config.fused_bias' is null"));
+  folder->nulls.clear();
+  weights->all.pop_back();
+  weights->add("layers.1.norm.bias", {3});
+  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'layers.1.norm.bias' isn't known"));
+  weights->all.pop_back();
+  weights->add("layers.1.experts.0.up.weight", {2, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'blk.1.norm.weight' is missing"));
+  weights->add("layers.1.norm.weight", {3});
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
 }
 
 TEST_F(Canonical, RulesNameTheMember) {
@@ -156,6 +244,8 @@ TEST_F(Canonical, WhatSpeaksThatLanguageStaysAsItIs) {
 }
 
 TEST_F(Canonical, TensorsAreArranged) {
+  folder->values["config.fused_bias"] = true;
+  weights->add("layers.0.norm.weight", {3});
   weights->add("model.layers.1.norm.weight", {3});
   weights->add("layers.0.conv.weight", {2, 3});
   weights->add("layers.0.conv.bias", {3});
@@ -183,20 +273,38 @@ TEST_F(Canonical, TensorsAreArranged) {
   EXPECT_EQ(made().weights->rotary_rows(), RotaryRows::kHalfSplit);
 }
 
+/// Released are the rows that were consumed and no others, through all that was made of them.
 TEST_F(Canonical, WhatIsMadeReleasesWhatItIsMadeOf) {
+  weights->add("layers.0.norm.weight", {3});
   weights->add("layers.0.experts.0.up.weight", {32, 32});
   weights->add("layers.0.experts.1.up.weight", {32, 32});
+  weights->add("layers.0.turns", {2, 32, 64});  // [E, inputs, outputs]
+  weights->add("layers.0.conv.weight", {32, 48});
+  weights->add("layers.0.conv.bias", {48});
   const auto quantized = quantized_weights(made().weights, *find_format(FormatId::kQ8_0));
-  const StoredTensor* const stack = quantized->find("blk.0.up_exps.weight");
-  ASSERT_NE(stack, nullptr);
-  EXPECT_EQ(stack->format->id, FormatId::kQ8_0);
-  quantized->release(stack->member(1));
-  EXPECT_THAT(weights->released, ElementsAre("layers.0.experts.1.up.weight"));
+  const auto released = [&](std::string_view name, std::int64_t first, std::int64_t count) {
+    weights->released.clear();
+    const StoredTensor* const tensor = quantized->find(name);
+    EXPECT_EQ(tensor->format->id, FormatId::kQ8_0);
+    quantized->release(tensor->row_range(first, count));
+    return weights->released;
+  };
+  EXPECT_THAT(released("blk.0.up_exps.weight", 32, 32),
+              ElementsAre("layers.0.experts.1.up.weight 0+32"));
+  EXPECT_THAT(released("blk.0.up_exps.weight", 24, 16),
+              ElementsAre("layers.0.experts.0.up.weight 24+8", "layers.0.experts.1.up.weight 0+8"));
+  // A row made of what is stored transposed is made of all of it, and the last one is last.
+  EXPECT_THAT(released("blk.0.even.weight", 0, 31), ElementsAre());
+  EXPECT_THAT(released("blk.0.even.weight", 16, 32), ElementsAre("layers.0.turns 0+32"));
+  EXPECT_THAT(released("blk.0.even.weight", 48, 16), ElementsAre("layers.0.turns 32+32"));
+  EXPECT_THAT(released("blk.0.conv.weight", 0, 48), ElementsAre("layers.0.conv.weight 0+32"));
 }
 
 TEST_F(Canonical, QuantizationLeavesWhatItMust) {
+  folder->values["config.fused_bias"] = true;
   weights->add("embed.weight", {3, 32});
   weights->add("layers.0.conv.weight", {32, 5});
+  weights->add("layers.0.conv.bias", {5});
   weights->add("layers.0.fused.weight", {4, 33});
   weights->add("layers.0.fused.bias", {4});
   weights->add("layers.0.norm.weight", {32});
@@ -301,6 +409,48 @@ TEST_F(FolderRotary, YarnKeepsWhatTheFolderSays) {
   EXPECT_EQ(description.get<double>("toy.rope.scaling.yarn_log_multiplier"),
             static_cast<double>(static_cast<float>(0.1 * 0.707)));
   EXPECT_FALSE(description.is_set("rope.scaling.attn_factor"));
+}
+
+TEST_F(FolderRotary, YarnsNullsAreAsGoodAsLeftOutButForTruncation) {
+  folder.values["config.rope_parameters.rope_type"] = std::string_view("yarn");
+  folder.values["config.rope_parameters.factor"] = 4.0;
+  const auto truncates = [&] {
+    set_rotary(description);
+    return description.get<bool>("toy.rope.scaling.yarn_truncate");
+  };
+  EXPECT_EQ(truncates(), true);
+  folder.nulls = {"config.rope_parameters.truncate", "config.rope_parameters.beta_fast",
+                  "config.rope_parameters.mscale", "config.rope_parameters.attention_factor"};
+  EXPECT_EQ(truncates(), false);
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.yarn_beta_fast"), 32.0);
+  EXPECT_FALSE(description.is_set("rope.scaling.attn_factor"));
+  folder.nulls = {"config.rope_parameters.factor"};
+  folder.values.erase("config.rope_parameters.factor");
+  EXPECT_THROW(set_rotary(description), FormatError);
+}
+
+TEST_F(FolderRotary, TheOldNameComesFirstAndTheContextMayStandOutside) {
+  folder.values["config.rope_theta"] = 5.0;
+  folder.values["config.rope_parameters.rope_theta"] = 7.0;
+  folder.values["config.rope_scaling.type"] = std::string_view("yarn");
+  folder.values["config.rope_scaling.factor"] = 2.0;
+  folder.values["config.rope_scaling.original_max_position_embeddings"] = std::int64_t{64};
+  folder.values["config.original_max_position_embeddings"] = std::int64_t{128};
+  set_rotary(description);
+  EXPECT_EQ(description.get<double>("toy.rope.freq_base"), 5.0);
+  EXPECT_EQ(description.integer("rope.scaling.original_context_length"), 128);
+}
+
+TEST_F(FolderRotary, ANullScalingOrNoneIsTheFamilys) {
+  const RotaryDefaults stretched{.unsaid = YarnScaling{.factor = 8.0f, .original_context = 32.0f}};
+  folder.nulls = {"config.rope_scaling"};
+  set_rotary(description, stretched);
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.factor"), 8.0);
+  EXPECT_EQ(description.integer("rope.scaling.original_context_length"), 32);
+  description.unset("rope.scaling.factor");
+  folder.values["config.rope_parameters.rope_theta"] = 7.0;
+  set_rotary(description, stretched);
+  EXPECT_FALSE(description.is_set("rope.scaling.factor"));
 }
 
 TEST_F(FolderRotary, OtherScalingsAreNamed) {

@@ -137,6 +137,13 @@ ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
 void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
   const std::string scaling =
       reader.text_or("rope.scaling.type", reader.has("rope.scaling.factor") ? "linear" : "none");
+  const float multiplier = reader.cap_or_none("rope.scaling.yarn_log_multiplier");
+  if (multiplier != 0.0f) {
+    // The magnitude goes into the scores, on keys and queries without rotation too.
+    const float stretched = std::max(1.0f, reader.positive_or("rope.scaling.factor", 1.0f));
+    const double each = 1.0 + double{multiplier} * std::log(double{stretched});
+    c.score_factor = static_cast<float>(each * each);
+  }
   if (scaling == "linear") {
     c.rotary_divisor = reader.positive("rope.scaling.factor");
   } else if (scaling == "none") {
@@ -154,15 +161,7 @@ void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
                          .truncate = reader.metadata().get_or<bool>(
                              reader.path("rope.scaling.yarn_truncate"), true)};
     c.rotary_magnitude = reader.positive_or("rope.scaling.attn_factor", 1.0f);
-    const float multiplier = reader.cap_or_none("rope.scaling.yarn_log_multiplier");
-    if (multiplier == 0.0f) {
-      c.rotary_magnitude *= c.yarn->magnitude();
-    } else {
-      // The magnitude goes into the scores instead, on keys and queries without rotation too.
-      const double stretched = std::max(1.0, double{c.yarn->factor});
-      const double each = 1.0 + double{multiplier} * std::log(stretched);
-      c.score_factor = static_cast<float>(each * each);
-    }
+    if (multiplier == 0.0f) c.rotary_magnitude *= c.yarn->magnitude();
   } else {
     throw UnsupportedError(
         "{}: rotary scaling {} isn't supported; known are 'none', 'linear' and 'yarn'",

@@ -12,17 +12,14 @@ constexpr std::array kKeys = {
     ConfigKey{"feed_forward_length", "intermediate_size"},
     ConfigKey{"attention.head_count", "num_attention_heads"},
     ConfigKey{"attention.value_length", "v_head_dim"},
-    ConfigKey{"attention.q_lora_rank", "q_lora_rank"},
+    ConfigKey{"attention.q_lora_rank", "q_lora_rank", {}, 1536, Null::kNone},
     ConfigKey{"attention.kv_lora_rank", "kv_lora_rank"},
-    ConfigKey{"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    ConfigKey{"attention.layer_norm_rms_epsilon", "rms_norm_eps", {}, 1e-6},
     ConfigKey{"rope.dimension_count", "qk_rope_head_dim"},
     ConfigKey{"leading_dense_block_count", "first_k_dense_replace"},
     ConfigKey{"expert_count", "n_routed_experts", "num_experts"},
     ConfigKey{"expert_used_count", "num_experts_per_tok"},
     ConfigKey{"expert_feed_forward_length", "moe_intermediate_size"},
-    ConfigKey{"expert_weights_scale", "routed_scaling_factor"},
-    ConfigKey{"expert_group_count", "n_group"},
-    ConfigKey{"expert_group_used_count", "topk_group"},
     ConfigKey{"vocab_size", "vocab_size"},
 };
 constexpr std::array kRules = joined(
@@ -31,18 +28,26 @@ constexpr std::array kRules = joined(
 constexpr std::array kV2Rules =
     joined(kRules, std::array{ConfigRule{"scoring_func", {"softmax"}},
                               ConfigRule{"topk_method", {"greedy", "group_limited_greedy"}},
-                              ConfigRule{"norm_topk_prob", {"false"}}});
+                              ConfigRule{"norm_topk_prob", {"false", "null"}},
+                              ConfigRule{"mlp_bias", {"false"}}});
 constexpr std::array kV3Rules = joined(kRules, std::array{ConfigRule{"scoring_func", {"sigmoid"}},
                                                           ConfigRule{"topk_method", {"noaux_tc"}}});
 // What the two leave out means different things.
-constexpr std::array kV2Keys =
-    joined(kKeys, std::array{ConfigKey{"expert_shared_count", "n_shared_experts", {}, 2}});
-constexpr std::array kV3Keys =
-    joined(kKeys, std::array{ConfigKey{"expert_shared_count", "n_shared_experts", {}, 1},
-                             ConfigKey{"expert_weights_norm", "norm_topk_prob"},
-                             ConfigKey{"expert_weights_scale", "routed_scaling_factor", {}, 2.5},
-                             ConfigKey{"expert_group_count", "n_group", {}, 8},
-                             ConfigKey{"expert_group_used_count", "topk_group", {}, 4}});
+constexpr std::array kV2Keys = joined(
+    kKeys, std::array{ConfigKey{"expert_shared_count", "n_shared_experts", {}, 2},
+                      ConfigKey{"expert_weights_scale", "routed_scaling_factor"},
+                      ConfigKey{"expert_group_count", "n_group", {}, {}, Null::kNone},
+                      ConfigKey{"expert_group_used_count", "topk_group", {}, {}, Null::kNone}});
+constexpr std::array kV3Keys = joined(
+    kKeys, std::array{ConfigKey{"leading_dense_block_count", "first_k_dense_replace", {}, 3},
+                      ConfigKey{"expert_gating_func", {}, {}, 2},  // sigmoids
+                      ConfigKey{"expert_shared_count", "n_shared_experts", {}, 1},
+                      ConfigKey{"expert_weights_norm", "norm_topk_prob", {}, true, Null::kNone},
+                      ConfigKey{"expert_weights_scale", "routed_scaling_factor", {}, 2.5},
+                      ConfigKey{"expert_group_count", "n_group", {}, 8},
+                      ConfigKey{"expert_group_used_count", "topk_group", {}, 4}});
+constexpr std::array kV3Companions = joined(
+    kLatentBiases, std::array{CompanionRule{"blk.#.ffn_gate_inp", {}, "blk.#.exp_probs_b.bias"}});
 constexpr std::array kTensors =
     joined(kDecoderTensors, kPreNormTensors, kGatedMlpTensors, kExpertTensors, kFusedExpertTensors,
            std::array{
@@ -79,13 +84,6 @@ void finish_v2(FolderDescription& d) {
   }
 }
 
-void finish_v3(FolderDescription& d) {
-  finish(d);
-  constexpr std::int64_t kSigmoid = 2;
-  d.set("expert_gating_func", kSigmoid);
-  if (!d.is_set("expert_weights_norm")) d.set("expert_weights_norm", true);
-}
-
 }  // namespace
 
 constexpr FolderSchema kDeepSeek2Folder = {.architecture = "deepseek2",
@@ -94,6 +92,7 @@ constexpr FolderSchema kDeepSeek2Folder = {.architecture = "deepseek2",
                                            .keys = kV2Keys,
                                            .rules = kV2Rules,
                                            .tensors = kTensors,
+                                           .companions = kLatentBiases,
                                            .rotary_rows = RotaryRows::kNeighbouringPairs,
                                            .finish = finish_v2};
 constexpr FolderSchema kDeepSeek3Folder = {.architecture = "deepseek2",
@@ -102,7 +101,8 @@ constexpr FolderSchema kDeepSeek3Folder = {.architecture = "deepseek2",
                                            .keys = kV3Keys,
                                            .rules = kV3Rules,
                                            .tensors = kTensors,
+                                           .companions = kV3Companions,
                                            .rotary_rows = RotaryRows::kNeighbouringPairs,
-                                           .finish = finish_v3};
+                                           .finish = finish};
 
 }  // namespace sirocco

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
@@ -19,10 +20,23 @@ std::string spelled(const MetadataValue& value) {
   return "";
 }
 
+/// Members of a model of several parts that the whole has.
+constexpr std::array<std::string_view, 3> kOfTheWhole = {"architectures", "tie_word_embeddings",
+                                                         "_name_or_path"};
+
+bool has(const Metadata& folder, std::string_view path) {
+  return folder.find(path) != nullptr || folder.is_null(path);
+}
+
+[[noreturn]] void refuse_null(const Metadata& folder, std::string_view path) {
+  throw FormatError("{}: {} is null, which says nothing that could be run; give it a value",
+                    folder.origin(), sirocco::quoted(path));
+}
+
 void check_rule(const FolderDescription& d, const Metadata& folder, const ConfigRule& rule) {
+  if (!d.says(rule.name)) return;
   const MetadataValue* const value = folder.find(d.config_path(rule.name));
-  if (value == nullptr) return;
-  const std::string found = spelled(*value);
+  const std::string found = value == nullptr ? "null" : spelled(*value);
   if (!found.empty() &&
       std::ranges::find(rule.values, std::string_view(found)) != rule.values.end())
     return;
@@ -33,6 +47,12 @@ void check_rule(const FolderDescription& d, const Metadata& folder, const Config
   throw UnsupportedError("{}: {} is {}, but only {} is supported for this architecture",
                          folder.origin(), sirocco::quoted(d.config_path(rule.name)),
                          found.empty() ? "a list" : sirocco::quoted(found), known);
+}
+
+void set_fallback(FolderDescription&, std::string_view, std::monostate) {}
+template <class T>
+void set_fallback(FolderDescription& d, std::string_view canonical, T value) {
+  d.set(canonical, value);
 }
 
 /// Numbers as GGUF holds them.
@@ -49,11 +69,33 @@ FolderDescription::FolderDescription(const Metadata& folder, const FolderSchema*
 
 std::string FolderDescription::config_path(std::string_view name) const {
   std::string nested = fmt::format("config.text_config.{}", name);
-  if (folder_.find(nested) != nullptr) return nested;
+  const bool of_the_part = has_parts() && std::ranges::find(kOfTheWhole, name) == kOfTheWhole.end();
+  if (of_the_part || has(folder_, nested)) return nested;
   return fmt::format("config.{}", name);
 }
 
+bool FolderDescription::says(std::string_view name) const {
+  return has(folder_, config_path(name));
+}
+
+bool FolderDescription::says_below(std::string_view name) const {
+  const std::string prefix = config_path(name) + ".";
+  return std::ranges::any_of(folder_.paths(),
+                             [&](std::string_view path) { return path.starts_with(prefix); });
+}
+
+std::string_view FolderDescription::text(std::string_view name) const {
+  if (says_null(name)) refuse_null(folder_, config_path(name));
+  return folder_.require<std::string_view>(config_path(name));
+}
+
+bool FolderDescription::flag(std::string_view name, bool fallback) const {
+  if (says_null(name)) refuse_null(folder_, config_path(name));
+  return said<bool>(name).value_or(fallback);
+}
+
 double FolderDescription::number(std::string_view name) const {
+  if (says_null(name)) refuse_null(folder_, config_path(name));
   const double value = folder_.require<double>(config_path(name));
   if (!std::isfinite(static_cast<float>(value))) {
     throw FormatError("{}: {} is {}; expected a finite number", origin(),
@@ -107,16 +149,21 @@ FolderDescription describe_folder(const Metadata& folder, const FolderSchema& sc
   d.values_.insert_or_assign("general.architecture", schema.architecture);
   if (const auto name = d.said<std::string_view>("_name_or_path"); name && !name->empty())
     d.values_.insert_or_assign("general.name", *name);
+  if (constexpr std::string_view kByLayer = "per_layer_config"; d.says_below(kByLayer)) {
+    throw UnsupportedError("{}: {} gives layers descriptions of their own, which isn't supported",
+                           d.origin(), sirocco::quoted(d.config_path(kByLayer)));
+  }
   for (const ConfigRule& rule : schema.rules) check_rule(d, folder, rule);
   for (const ConfigKey& key : schema.keys) {
-    const MetadataValue* value = folder.find(d.config_path(key.name));
-    if (value == nullptr && !key.other.empty()) value = folder.find(d.config_path(key.other));
-    if (value != nullptr) {
-      d.set(key.canonical, *value);
-    } else if (key.fallback != 0.0) {
-      const bool whole = key.fallback == std::floor(key.fallback);
-      d.set(key.canonical, whole ? MetadataValue(static_cast<std::int64_t>(key.fallback))
-                                 : MetadataValue(key.fallback));
+    const std::string_view name = d.says(key.name) || key.other.empty() ? key.name : key.other;
+    if (name.empty() || !d.says(name)) {
+      std::visit([&](auto value) { set_fallback(d, key.canonical, value); }, key.fallback);
+    } else if (!d.says_null(name)) {
+      d.set(key.canonical, *folder.find(d.config_path(name)));
+    } else if (key.null == Null::kRefused) {
+      refuse_null(folder, d.config_path(name));
+    } else if (key.null == Null::kZero) {
+      d.set(key.canonical, 0.0);
     }
   }
   if (schema.finish != nullptr) schema.finish(d);

@@ -2,11 +2,13 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/models/folder_schema.hpp"
+#include "sirocco/nn/rotary.hpp"
 #include "sirocco/tensor/metadata.hpp"
 
 namespace sirocco {
@@ -21,11 +23,16 @@ class FolderDescription final : public Metadata {
 
   // What the folder says, by the names in config.json ("rope_scaling.factor").
 
-  /// The whole path of a member: the text part's when that has it.
+  /// The whole path of a member: the text part's when that has it, or a model of several parts says
+  /// such things only there.
   std::string config_path(std::string_view name) const;
   /// Whether it is a model of several parts.
   bool has_parts() const { return folder_.find("config.text_config.model_type") != nullptr; }
-  bool says(std::string_view name) const { return folder_.find(config_path(name)) != nullptr; }
+  /// Whether it has the member, be it null, and whether it is null.
+  bool says(std::string_view name) const;
+  bool says_null(std::string_view name) const { return folder_.is_null(config_path(name)); }
+  /// Whether it has members below the name.
+  bool says_below(std::string_view name) const;
   template <class T>
   std::optional<T> said(std::string_view name) const {
     return folder_.get<T>(config_path(name));
@@ -34,8 +41,10 @@ class FolderDescription final : public Metadata {
   const T* said_array(std::string_view name) const {
     return folder_.get_array<T>(config_path(name));
   }
-  /// A number that must be there.
+  /// A number and a text that must be there, a flag that may be; a FormatError where it is null.
   double number(std::string_view name) const;
+  std::string_view text(std::string_view name) const;
+  bool flag(std::string_view name, bool fallback) const;
   /// The same, as a count of 1 to 2^30.
   std::int64_t whole_number(std::string_view name) const;
 
@@ -72,6 +81,7 @@ struct RotaryDefaults {
   std::string_view group = {};  ///< the kind of layers, where kinds differ ("full_attention")
   double base = 10000.0;        ///< of the frequencies
   double part = 1.0;            ///< of a head that is rotated; 1: no other part will do
+  std::optional<YarnScaling> unsaid = {};  ///< the scaling; nothing: none
 };
 
 /// Sets the keys of rotary encoding from "rope_parameters", or "rope_theta" and "rope_scaling".

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -9,14 +10,24 @@
 namespace sirocco {
 namespace {
 
-/// Where the folder writes about rotary encoding, the most particular place first.
+/// Where the folder writes about rotary encoding. "rope_scaling" is what older versions of the
+/// library call "rope_parameters" and comes before it: it takes its place, or, where kinds of
+/// layers differ, is added to what that says of one of them.
 class RotaryPlaces {
  public:
-  RotaryPlaces(const FolderDescription& d, std::string_view group) : d_(d) {
+  RotaryPlaces(const FolderDescription& d, std::string_view group) : d_(d), group_(group) {
+    const bool old = d.says_below("rope_scaling");
+    if (old) places_.emplace_back("rope_scaling.");
     if (!group.empty()) places_.push_back(fmt::format("rope_parameters.{}.", group));
-    places_.insert(places_.end(), {"rope_parameters.", "rope_scaling.", ""});
+    if (group.empty() && !old) places_.emplace_back("rope_parameters.");
   }
 
+  /// Whether the folder says anything of a scaling.
+  bool any() const {
+    return std::ranges::any_of(places_, [&](std::string_view place) {
+      return d_.says_below(place.substr(0, place.size() - 1));
+    });
+  }
   /// The name of the member where it is written, or an empty one.
   std::string find(std::string_view name) const {
     for (const std::string& place : places_) {
@@ -24,18 +35,40 @@ class RotaryPlaces {
     }
     return "";
   }
-  bool has(std::string_view name) const { return !find(name).empty(); }
+  /// The same for those that may stand outside too.
+  std::string find_anywhere(std::string_view name) const {
+    std::string found = find(name);
+    return found.empty() && d_.says(name) ? std::string(name) : found;
+  }
   double number(std::string_view name) const {
     const std::string found = find(name);
     // Where it is missing, the first place's name makes the message.
-    return d_.number(found.empty() ? fmt::format("rope_scaling.{}", name) : found);
+    return d_.number(found.empty() ? places_.front() + std::string(name) : found);
   }
+  /// Null is as good as missing.
   double number_or(std::string_view name, double fallback) const {
-    return has(name) ? number(name) : fallback;
+    const std::string found = find(name);
+    return found.empty() || d_.says_null(found) ? fallback : d_.number(found);
+  }
+  /// "type" is a member of other things too, so it counts only below its place.
+  std::string_view type() const {
+    for (const std::string_view name : {"rope_type", "type"}) {
+      const std::string found = find(name);
+      if (!found.empty()) return d_.text(found);
+    }
+    return "default";
+  }
+  /// Of the model before its context was stretched, of at most `longest`.
+  double original_positions(std::int64_t longest) const {
+    constexpr std::string_view kName = "original_max_position_embeddings";
+    if (group_.empty() && d_.says(kName)) return d_.number(kName);
+    const std::string found = find(kName);
+    return found.empty() ? static_cast<double>(longest) : d_.number(found);
   }
 
  private:
   const FolderDescription& d_;
+  std::string_view group_;
   std::vector<std::string> places_;
 };
 
@@ -48,26 +81,14 @@ std::int64_t whole(const FolderDescription& d, std::string_view what, double val
   return static_cast<std::int64_t>(value);
 }
 
-/// "type" is a member of other things too, so it counts only below its place.
-std::string_view scaling_type(const FolderDescription& d, std::string_view group) {
-  const std::string own = fmt::format("rope_parameters.{}.", group);
-  for (const std::string_view place : {std::string_view(own), std::string_view("rope_parameters."),
-                                       std::string_view("rope_scaling.")}) {
-    for (const std::string_view name : {"rope_type", "type"}) {
-      const std::string full = fmt::format("{}{}", place, name);
-      if (const auto type = d.said<std::string_view>(full)) return *type;
-    }
-  }
-  return "default";
-}
-
 /// The divisor of each frequency that Llama 3's scaling stands for, in the float operations, one
 /// rounding each, with which llama.cpp's converter makes the table of a GGUF file.
-std::vector<float> llama3_factors(const RotaryPlaces& places, std::int64_t dims, float base) {
+std::vector<float> llama3_factors(const RotaryPlaces& places, std::int64_t longest_context,
+                                  std::int64_t dims, float base) {
   const auto factor = static_cast<float>(places.number("factor"));
   const double low = places.number("low_freq_factor");
   const double high = places.number("high_freq_factor");
-  const double positions = places.number("original_max_position_embeddings");
+  const double positions = places.original_positions(longest_context);
   const auto longest = static_cast<float>(positions / low);
   const auto shortest = static_cast<float>(positions / high);
   std::vector<float> factors;
@@ -90,32 +111,20 @@ std::vector<float> llama3_factors(const RotaryPlaces& places, std::int64_t dims,
 }
 
 void set_yarn(FolderDescription& d, const RotaryPlaces& places) {
-  struct Row {
-    std::string_view name;
-    std::string_view canonical;
-  };
-  constexpr std::array kRows = {
-      Row{"beta_fast", "rope.scaling.yarn_beta_fast"},
-      Row{"beta_slow", "rope.scaling.yarn_beta_slow"},
-  };
-  d.set("rope.scaling.factor", places.number("factor"));
-  const std::string positions = places.find("original_max_position_embeddings");
   d.set("rope.scaling.original_context_length",
-        positions.empty() ? d.integer("context_length") : whole(d, positions, d.number(positions)));
-  for (const Row& row : kRows) {
-    if (places.has(row.name)) d.set(row.canonical, places.number(row.name));
-  }
+        whole(d, "original_max_position_embeddings",
+              places.original_positions(d.integer("context_length"))));
+  d.set("rope.scaling.yarn_beta_fast", places.number_or("beta_fast", 32.0));
+  d.set("rope.scaling.yarn_beta_slow", places.number_or("beta_slow", 1.0));
+  // A null is no truth, and left out it is one.
   const std::string truncate = places.find("truncate");
-  if (const auto whole_pairs = truncate.empty() ? std::nullopt : d.said<bool>(truncate))
-    d.set("rope.scaling.yarn_truncate", *whole_pairs);
-  // As llama.cpp's converter has it: the factor of ln(scale) in the attention's magnitude.
-  const double all = places.number_or("mscale_all_dim", 0.0);
-  if (all != 0.0) d.set("rope.scaling.yarn_log_multiplier", 0.1 * all);
+  d.set("rope.scaling.yarn_truncate", truncate.empty() || d.said<bool>(truncate).value_or(false));
   // What is left for cosines and sines, over what it is without being said.
   const auto magnitude = [&](double m) {
     const double factor = places.number("factor");
     return factor <= 1.0 ? 1.0 : 0.1 * m * std::log(factor) + 1.0;
   };
+  const double all = places.number_or("mscale_all_dim", 0.0);
   const double mscale = places.number_or("mscale", 0.0);
   const double usual =
       all != 0.0 && mscale != 0.0 ? magnitude(mscale) / magnitude(all) : magnitude(1.0);
@@ -124,43 +133,67 @@ void set_yarn(FolderDescription& d, const RotaryPlaces& places) {
   if (said != unsaid) d.set("rope.scaling.attn_factor", said / unsaid);
 }
 
+/// What a class has where the folder says nothing of a scaling.
+void set_yarn(FolderDescription& d, const YarnScaling& yarn) {
+  d.set("rope.scaling.type", std::string_view("yarn"));
+  d.set("rope.scaling.factor", double{yarn.factor});
+  d.set("rope.scaling.original_context_length", static_cast<std::int64_t>(yarn.original_context));
+  d.set("rope.scaling.yarn_beta_fast", double{yarn.fast});
+  d.set("rope.scaling.yarn_beta_slow", double{yarn.slow});
+  d.set("rope.scaling.yarn_truncate", yarn.truncate);
+}
+
 }  // namespace
 
 void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
+  constexpr std::string_view kOfOneKind = "rope_parameters.full_attention";
+  if (defaults.group.empty() && d.says_below(kOfOneKind)) {
+    throw UnsupportedError("{}: {} is of one kind of layers, but all rotate alike here", d.origin(),
+                           quoted(d.config_path(kOfOneKind)));
+  }
   const RotaryPlaces places(d, defaults.group);
-  const double theta = places.number_or("rope_theta", defaults.base);
+  const std::string base = places.find_anywhere("rope_theta");
+  const double theta = base.empty() ? defaults.base : d.number(base);
   d.set("rope.freq_base", theta);
   std::int64_t dims = d.is_set("attention.key_length")
                           ? d.integer("attention.key_length")
                           : d.integer("embedding_length") / d.integer("attention.head_count");
+  const std::string partial = places.find_anywhere("partial_rotary_factor");
+  const double part = partial.empty() ? defaults.part : d.number(partial);
+  if (part != 1.0 && defaults.part == 1.0) {
+    throw UnsupportedError("{}: {} is {}, but heads of this architecture rotate as a whole",
+                           d.origin(), quoted(d.config_path(partial)), part);
+  }
   if (d.is_set("rope.dimension_count")) {
     dims = d.integer("rope.dimension_count");
-  } else if (const double part = places.number_or("partial_rotary_factor", defaults.part);
-             part != 1.0) {
-    if (defaults.part == 1.0) {
-      throw UnsupportedError("{}: {} is {}, but heads of this architecture rotate as a whole",
-                             d.origin(), quoted(places.find("partial_rotary_factor")), part);
-    }
+  } else if (part != 1.0) {
     dims = whole(d, "partial_rotary_factor", static_cast<double>(dims) * part);
     d.set("rope.dimension_count", dims);
   }
-  const std::string_view type = scaling_type(d, defaults.group);
+  if (defaults.unsaid && !places.any()) return set_yarn(d, *defaults.unsaid);
+  const std::string_view type = places.type();
   if (type == "default") return;
-  if (type == "linear" || type == "yarn") d.set("rope.scaling.type", type);
-  if (type == "linear") return d.set("rope.scaling.factor", places.number("factor"));
-  if (type == "yarn") return set_yarn(d, places);
-  if (type != "llama3") {
+  if (type != "linear" && type != "llama3" && type != "yarn") {
     throw UnsupportedError(
         "{}: rotary scaling {} isn't supported; known are 'default', 'linear', 'llama3' and 'yarn'",
         d.origin(), quoted(type));
   }
+  // As llama.cpp's converter has it: the factor of ln(scale) in the attention's magnitude. Families
+  // that put it into scores do so whatever the scaling is.
+  d.set("rope.scaling.type", type == "llama3" ? std::string_view("none") : type);
+  d.set("rope.scaling.factor", places.number("factor"));
+  if (const double all = places.number_or("mscale_all_dim", 0.0); all != 0.0)
+    d.set("rope.scaling.yarn_log_multiplier", 0.1 * all);
+  if (type == "linear") return;
+  if (type == "yarn") return set_yarn(d, places);
   constexpr std::int64_t kMostDims = 1 << 16;
   if (dims < 2 || dims > kMostDims || dims % 2 != 0) {
     throw FormatError("{}: heads have {} rotary elements; expected an even number up to {}",
                       d.origin(), dims, kMostDims);
   }
-  d.vectors.insert_or_assign("rope_freqs.weight",
-                             llama3_factors(places, dims, static_cast<float>(theta)));
+  d.vectors.insert_or_assign(
+      "rope_freqs.weight",
+      llama3_factors(places, d.integer("context_length"), dims, static_cast<float>(theta)));
 }
 
 }  // namespace sirocco

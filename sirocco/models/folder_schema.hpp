@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "sirocco/tensor/weight_source.hpp"
@@ -12,19 +13,28 @@ namespace sirocco {
 
 class FolderDescription;
 
+/// What holds where a folder leaves a member out, which is what the library's class for it has as
+/// the default; nothing: it stays unset.
+using Fallback = std::variant<std::monostate, bool, std::int64_t, double>;
+
+/// What a member that is null means: nothing that could be run, or that there is none of it, which
+/// models know by its staying unset, or by a zero where they have a default of their own.
+enum class Null { kRefused, kNone, kZero };
+
 /// How a value of a folder's config.json becomes one that models read.
 struct ConfigKey {
   std::string_view canonical;   ///< below the architecture: "attention.head_count"
-  std::string_view name;        ///< "num_attention_heads"
+  std::string_view name;        ///< "num_attention_heads"; empty: no member says it
   std::string_view other = {};  ///< the name that another generation of folders gives it
-  double fallback = 0.0;        ///< where the folder leaves it out; 0: it stays unset
+  Fallback fallback = {};
+  Null null = Null::kRefused;
 };
 
 /// A member of config.json that must have one of these values where it is there: the architecture
 /// means them without saying so.
 struct ConfigRule {
   std::string_view name;
-  std::array<std::string_view, 4> values;  ///< text as it is; true, false and numbers as in JSON
+  std::array<std::string_view, 4> values;  ///< text as it is, all else as in JSON
 };
 
 /// What a folder's tensor goes through to be one that models read.
@@ -45,6 +55,15 @@ struct TensorRule {
   Arrangement how = {};
 };
 
+/// What has to stand beside a tensor. Biases that no such row speaks of belong to no model of the
+/// family, unless a row of tensors is for them alone.
+struct CompanionRule {
+  std::string_view of;           ///< "blk.#.attn_q", or with * at its end the beginning of several
+  std::string_view member = {};  ///< of config.json that says whether it does; empty: it does
+  std::string_view tensor = {};  ///< "blk.#.attn_q_norm.weight"; empty: the bias
+  bool optional = false;         ///< it may stand there
+};
+
 /// How folders of a family become a checkpoint in the words of GGUF, which models read.
 struct FolderSchema {
   std::string_view architecture;                  ///< "llama"
@@ -53,6 +72,7 @@ struct FolderSchema {
   std::span<const ConfigKey> keys;
   std::span<const ConfigRule> rules = {};
   std::span<const TensorRule> tensors;
+  std::span<const CompanionRule> companions = {};
   std::span<const std::string_view> ignored = {};  ///< beginnings of names that aren't run
   bool tied = false;  ///< whether embedding and head are one where the folder doesn't say
   RotaryRows rotary_rows = RotaryRows::kHalfSplit;
@@ -77,19 +97,28 @@ constexpr auto joined(const std::array<T, N>&... tables) {
   return all;
 }
 
-/// What most decoders agree on.
-inline constexpr std::array kDecoderKeys = {
-    ConfigKey{"block_count", "num_hidden_layers"},
-    ConfigKey{"context_length", "max_position_embeddings"},
-    ConfigKey{"embedding_length", "hidden_size"},
-    ConfigKey{"feed_forward_length", "intermediate_size"},
-    ConfigKey{"attention.head_count", "num_attention_heads"},
-    ConfigKey{"attention.head_count_kv", "num_key_value_heads"},
-    ConfigKey{"attention.key_length", "head_dim"},
-    ConfigKey{"attention.value_length", "head_dim"},
-    ConfigKey{"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
-    ConfigKey{"vocab_size", "vocab_size"},
+/// In what the classes of decoders differ where a folder says nothing.
+struct DecoderDefaults {
+  std::int64_t context_length;
+  Fallback kv_heads = {};  ///< nothing: as many as heads
+  Fallback head_dim = {};  ///< nothing: the width over the heads
+  double epsilon = 1e-6;
 };
+/// What most decoders agree on. Sizes have no default: the tensors wouldn't fit it.
+constexpr std::array<ConfigKey, 10> decoder_keys(const DecoderDefaults& defaults) {
+  return {{
+      {"block_count", "num_hidden_layers"},
+      {"context_length", "max_position_embeddings", {}, defaults.context_length},
+      {"embedding_length", "hidden_size"},
+      {"feed_forward_length", "intermediate_size"},
+      {"attention.head_count", "num_attention_heads"},
+      {"attention.head_count_kv", "num_key_value_heads", {}, defaults.kv_heads, Null::kNone},
+      {"attention.key_length", "head_dim", {}, defaults.head_dim, Null::kNone},
+      {"attention.value_length", "head_dim", {}, defaults.head_dim, Null::kNone},
+      {"attention.layer_norm_rms_epsilon", "rms_norm_eps", {}, defaults.epsilon},
+      {"vocab_size", "vocab_size"},
+  }};
+}
 inline constexpr std::array kDecoderTensors = {
     TensorRule{"embed_tokens", "token_embd"},
     TensorRule{"norm", "output_norm"},
@@ -126,6 +155,30 @@ inline constexpr std::array kFusedExpertTensors = {
     TensorRule{
         "layers.#.mlp.experts.gate_up_proj", "blk.#.ffn_up_exps.weight", {.part = 1, .parts = 2}},
     TensorRule{"layers.#.mlp.experts.down_proj", "blk.#.ffn_down_exps.weight"},
+};
+/// Biases that config.json speaks of.
+inline constexpr std::array kAttentionBiases = {
+    CompanionRule{"blk.#.attn_q", "attention_bias"},
+    CompanionRule{"blk.#.attn_k", "attention_bias"},
+    CompanionRule{"blk.#.attn_v", "attention_bias"},
+    CompanionRule{"blk.#.attn_output", "attention_bias"},
+};
+inline constexpr std::array kMlpBiases = {
+    CompanionRule{"blk.#.ffn_gate", "mlp_bias"},
+    CompanionRule{"blk.#.ffn_up", "mlp_bias"},
+    CompanionRule{"blk.#.ffn_down", "mlp_bias"},
+};
+inline constexpr std::array kLatentBiases = {
+    CompanionRule{"blk.#.attn_q_a", "attention_bias"},
+    CompanionRule{"blk.#.attn_kv_a_mqa", "attention_bias"},
+    CompanionRule{"blk.#.attn_output", "attention_bias"},
+};
+/// Those that queries, keys and values always have.
+inline constexpr std::array kQkvBiases = {
+    CompanionRule{"blk.#.attn_q"}, CompanionRule{"blk.#.attn_k"}, CompanionRule{"blk.#.attn_v"}};
+inline constexpr std::array kQkNorms = {
+    CompanionRule{"blk.#.attn_q", {}, "blk.#.attn_q_norm.weight"},
+    CompanionRule{"blk.#.attn_k", {}, "blk.#.attn_k_norm.weight"},
 };
 inline constexpr std::array kSiluRules = {ConfigRule{"hidden_act", {"silu", "swish"}}};
 

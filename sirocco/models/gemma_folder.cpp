@@ -8,6 +8,7 @@
 namespace sirocco {
 namespace {
 
+constexpr std::string_view kPattern = "attention.sliding_window_pattern";
 // A folder of several parts leaves out what is its class's default.
 constexpr std::array kCommonKeys = {
     ConfigKey{"block_count", "num_hidden_layers", {}, 26},
@@ -19,23 +20,28 @@ constexpr std::array kCommonKeys = {
     ConfigKey{"attention.value_length", "head_dim", {}, 256},
     ConfigKey{"attention.layer_norm_rms_epsilon", "rms_norm_eps", {}, 1e-6},
     ConfigKey{"attention.sliding_window", "sliding_window", {}, 4096},
-    ConfigKey{"final_logit_softcapping", "final_logit_softcapping"},
+    ConfigKey{"final_logit_softcapping", "final_logit_softcapping", {}, {}, Null::kNone},
     ConfigKey{"vocab_size", "vocab_size"},
 };
-constexpr std::array kGemma2Keys =
-    joined(kCommonKeys, std::array{ConfigKey{"context_length", "max_position_embeddings", {}, 8192},
-                                   ConfigKey{"attn_logit_softcapping", "attn_logit_softcapping"}});
+constexpr std::array kGemma2Keys = joined(
+    kCommonKeys,
+    std::array{
+        ConfigKey{"context_length", "max_position_embeddings", {}, 8192},
+        ConfigKey{"attn_logit_softcapping", "attn_logit_softcapping", {}, 50, Null::kZero},
+        ConfigKey{"final_logit_softcapping", "final_logit_softcapping", {}, 30, Null::kZero}});
 constexpr std::array kGemma3Keys = joined(
     kCommonKeys, std::array{ConfigKey{"context_length", "max_position_embeddings", {}, 131072},
-                            ConfigKey{"rope.freq_base_swa", "rope_local_base_freq", {}, 10000}});
+                            ConfigKey{"rope.freq_base_swa", "rope_local_base_freq", {}, 10000},
+                            ConfigKey{kPattern, "sliding_window_pattern", {}, 6}});
 constexpr std::array kRules = {
     ConfigRule{"hidden_activation", {"gelu_pytorch_tanh"}},
     ConfigRule{"attention_bias", {"false"}},
 };
 constexpr std::array kGemma2Rules =
-    joined(kRules, std::array{ConfigRule{"use_bidirectional_attention", {"false"}}});
+    joined(kRules, std::array{ConfigRule{"use_bidirectional_attention", {"false", "null"}}});
 constexpr std::array kGemma3Rules = joined(
-    kRules, std::array{ConfigRule{"attn_logit_softcapping", {"none"}},
+    kRules, std::array{ConfigRule{"attn_logit_softcapping", {"null"}},
+                       ConfigRule{"rope_parameters.sliding_attention.type", {"default"}},
                        ConfigRule{"rope_parameters.sliding_attention.rope_type", {"default"}}});
 constexpr std::array kTensors = joined(
     kAttentionTensors, kGatedMlpTensors,
@@ -49,13 +55,16 @@ constexpr std::array kTensors = joined(
         TensorRule{"layers.#.pre_feedforward_layernorm", "blk.#.ffn_norm", {.one_plus = true}},
         TensorRule{
             "layers.#.post_feedforward_layernorm", "blk.#.post_ffw_norm", {.one_plus = true}},
-        TensorRule{"layers.#.self_attn.q_norm", "blk.#.attn_q_norm", {.one_plus = true}},
-        TensorRule{"layers.#.self_attn.k_norm", "blk.#.attn_k_norm", {.one_plus = true}},
     });
-
+constexpr std::array kGemma3Tensors = joined(
+    kTensors,
+    std::array{TensorRule{"layers.#.self_attn.q_norm", "blk.#.attn_q_norm", {.one_plus = true}},
+               TensorRule{"layers.#.self_attn.k_norm", "blk.#.attn_k_norm", {.one_plus = true}}});
 // Projections behind the pooling, which sentence-transformers keeps in folders of their own.
 constexpr std::array kEmbeddingTensors =
-    joined(kTensors, std::array{TensorRule{"modules.#.linear", "dense_#"}});
+    joined(kGemma3Tensors, std::array{TensorRule{"modules.#.linear", "dense_#"}});
+constexpr std::array kEmbeddingCompanions =
+    joined(kQkNorms, std::array{CompanionRule{"dense_#", {}, {}, true}});
 constexpr std::array<std::string_view, 1> kEmbeddingTypes = {"gemma3_text"};
 constexpr std::array<std::string_view, 1> kEmbeddingClasses = {"Gemma3TextModel"};
 constexpr std::array<std::string_view, 1> kGemma2Types = {"gemma2"};
@@ -64,13 +73,9 @@ constexpr std::array<std::string_view, 2> kGemma3Types = {"gemma3_text", "gemma3
 constexpr std::array<std::string_view, 4> kGemma3Classes = {
     "Gemma3ForCausalLM", "Gemma3TextModel", "Gemma3ForConditionalGeneration", "Gemma3Model"};
 
-/// The period of global layers: said outright, or by a list of the layers' kinds. A model whose
-/// layers are all global has no window.
+/// The period of global layers, where a list gives the layers' kinds. A model whose layers are all
+/// global has no window.
 void set_windows(FolderDescription& d) {
-  constexpr std::string_view kPattern = "attention.sliding_window_pattern";
-  for (const std::string_view name : {"sliding_window_pattern", "_sliding_window_pattern"}) {
-    if (const auto period = d.said<std::int64_t>(name)) d.set(kPattern, *period);
-  }
   const auto* const kinds = d.said_array<std::vector<std::string_view>>("layer_types");
   if (kinds == nullptr) return;
   const auto is_global = [&](std::size_t i) { return (*kinds)[i] == "full_attention"; };
@@ -100,15 +105,6 @@ void finish(FolderDescription& d) {
   d.set("attention.scale", static_cast<double>(1.0f / std::sqrt(scalar)));
 }
 
-void finish_gemma2(FolderDescription& d) {
-  finish(d);
-  // Here a null means none; files that don't speak of caps have them.
-  for (const std::string_view cap : {"attn_logit_softcapping", "final_logit_softcapping"}) {
-    if (!d.is_set(cap)) d.set(cap, 0.0);
-  }
-  set_rotary(d);
-}
-
 void finish_gemma3(FolderDescription& d) {
   finish(d);
   set_rotary(d, {.group = "full_attention", .base = 1000000.0});
@@ -129,14 +125,18 @@ constexpr FolderSchema kGemma2Folder = {.architecture = "gemma2",
                                         .rules = kGemma2Rules,
                                         .tensors = kTensors,
                                         .tied = true,
-                                        .finish = finish_gemma2};
+                                        .finish = [](FolderDescription& d) {
+                                          finish(d);
+                                          set_rotary(d);
+                                        }};
 constexpr FolderSchema kGemma3Folder = {
     .architecture = "gemma3",
     .model_types = kGemma3Types,
     .classes = kGemma3Classes,
     .keys = kGemma3Keys,
     .rules = kGemma3Rules,
-    .tensors = kTensors,
+    .tensors = kGemma3Tensors,
+    .companions = kQkNorms,
     .tied = true,
     .applies = [](const FolderDescription& d) { return !sees_both_sides(d); },
     .finish = finish_gemma3};
@@ -146,6 +146,7 @@ constexpr FolderSchema kEmbeddingGemmaFolder = {.architecture = "gemma-embedding
                                                 .keys = kGemma3Keys,
                                                 .rules = kGemma3Rules,
                                                 .tensors = kEmbeddingTensors,
+                                                .companions = kEmbeddingCompanions,
                                                 .tied = true,
                                                 .applies = sees_both_sides,
                                                 .finish = finish_gemma3};

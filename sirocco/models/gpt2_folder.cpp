@@ -8,7 +8,7 @@ constexpr std::array kKeys = {
     ConfigKey{"block_count", "n_layer"},
     ConfigKey{"context_length", "n_positions", "n_ctx"},
     ConfigKey{"embedding_length", "n_embd"},
-    ConfigKey{"feed_forward_length", "n_inner"},
+    ConfigKey{"feed_forward_length", "n_inner", {}, {}, Null::kNone},
     ConfigKey{"attention.head_count", "n_head"},
     ConfigKey{"attention.layer_norm_epsilon", "layer_norm_epsilon", {}, 1e-5},
     ConfigKey{"vocab_size", "vocab_size"},
@@ -32,6 +32,7 @@ constexpr std::array kTensors = {
     TensorRule{"ln_f", "output_norm"},
     TensorRule{"lm_head", "output"},
 };
+constexpr std::array kBiases = {CompanionRule{"blk.#.*"}, CompanionRule{"output_norm"}};
 constexpr std::array<std::string_view, 1> kTypes = {"gpt2"};
 constexpr std::array<std::string_view, 2> kClasses = {"GPT2LMHeadModel", "GPT2Model"};
 
@@ -48,6 +49,7 @@ constexpr FolderSchema kGpt2Folder = {.architecture = "gpt2",
                                       .keys = kKeys,
                                       .rules = kRules,
                                       .tensors = kTensors,
+                                      .companions = kBiases,
                                       .tied = true,
                                       .finish = finish};
 

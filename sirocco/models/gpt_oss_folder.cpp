@@ -6,10 +6,10 @@ namespace sirocco {
 namespace {
 
 constexpr std::array kKeys =
-    joined(kDecoderKeys,
-           std::array{ConfigKey{"expert_count", "num_local_experts", "num_experts"},
-                      ConfigKey{"expert_used_count", "num_experts_per_tok", "experts_per_token"},
-                      ConfigKey{"attention.sliding_window", "sliding_window"}});
+    joined(decoder_keys({.context_length = 131072, .kv_heads = 8, .head_dim = 64, .epsilon = 1e-5}),
+           std::array{ConfigKey{"expert_count", "num_local_experts", "num_experts", 128},
+                      ConfigKey{"expert_used_count", "num_experts_per_tok", "experts_per_token", 4},
+                      ConfigKey{"attention.sliding_window", "sliding_window", {}, 128}});
 constexpr std::array kRules =
     joined(kSiluRules, std::array{ConfigRule{"swiglu_limit", {"7", "7.0"}},
                                   ConfigRule{"swiglu_alpha", {"1.702"}},
@@ -38,6 +38,9 @@ constexpr std::array kTensors = joined(
                    {.part = 1, .parts = 2, .interleaved = true}},
         TensorRule{"layers.#.mlp.experts.down_proj_bias", "blk.#.ffn_down_exps.bias"},
     });
+constexpr std::array kCompanions =
+    joined(kQkvBiases, std::array{CompanionRule{"blk.#.attn_output"}, CompanionRule{"blk.#.ffn_*"},
+                                  CompanionRule{"blk.#.attn_q", {}, "blk.#.attn_sinks.weight"}});
 constexpr std::array<std::string_view, 1> kTypes = {"gpt_oss"};
 constexpr std::array<std::string_view, 2> kClasses = {"GptOssForCausalLM", "GptOssModel"};
 
@@ -50,10 +53,9 @@ void finish(FolderDescription& d) {
                              quoted(d.config_path("layer_types")), i, quoted((*kinds)[i]));
     }
   }
-  set_rotary(d, {.base = 150000.0});
-  // What a folder leaves out means the opposite of what a GGUF file does.
-  constexpr std::string_view kTruncate = "rope.scaling.yarn_truncate";
-  if (!d.is_set(kTruncate)) d.set(kTruncate, true);
+  set_rotary(
+      d, {.base = 150000.0,
+          .unsaid = YarnScaling{.factor = 32.0f, .original_context = 4096.0f, .truncate = false}});
 }
 
 }  // namespace
@@ -64,6 +66,7 @@ constexpr FolderSchema kGptOssFolder = {.architecture = "gpt-oss",
                                         .keys = kKeys,
                                         .rules = kRules,
                                         .tensors = kTensors,
+                                        .companions = kCompanions,
                                         .finish = finish};
 
 }  // namespace sirocco

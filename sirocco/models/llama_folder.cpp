@@ -4,14 +4,19 @@
 namespace sirocco {
 namespace {
 
+constexpr std::array kKeys = decoder_keys({.context_length = 2048});
 // Llama's own files may speak of a window, which Llama doesn't look through.
-constexpr std::array kMistralKeys =
-    joined(kDecoderKeys, std::array{ConfigKey{"attention.sliding_window", "sliding_window"}});
+constexpr std::array kMistralKeys = joined(
+    decoder_keys({.context_length = 131072, .kv_heads = 8}),
+    std::array{ConfigKey{"attention.sliding_window", "sliding_window", {}, 4096, Null::kNone}});
+constexpr std::array kBiases = joined(kAttentionBiases, kMlpBiases);
 constexpr std::array kTensors =
     joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kGatedMlpTensors);
 constexpr std::array kMixtralKeys =
-    joined(kMistralKeys, std::array{ConfigKey{"expert_count", "num_local_experts"},
-                                    ConfigKey{"expert_used_count", "num_experts_per_tok"}});
+    joined(decoder_keys({.context_length = 131072, .kv_heads = 8, .epsilon = 1e-5}),
+           std::array{ConfigKey{"attention.sliding_window", "sliding_window", {}, {}, Null::kNone},
+                      ConfigKey{"expert_count", "num_local_experts", "num_experts", 8},
+                      ConfigKey{"expert_used_count", "num_experts_per_tok", {}, 2}});
 constexpr std::array kMixtralTensors =
     joined(kDecoderTensors, kAttentionTensors, kPreNormTensors, kFusedExpertTensors,
            std::array{
@@ -33,9 +38,10 @@ constexpr std::array<std::string_view, 2> kClasses = {"LlamaForCausalLM", "Llama
 constexpr FolderSchema kLlamaFolder = {.architecture = "llama",
                                        .model_types = kTypes,
                                        .classes = kClasses,
-                                       .keys = kDecoderKeys,
+                                       .keys = kKeys,
                                        .rules = kSiluRules,
                                        .tensors = kTensors,
+                                       .companions = kBiases,
                                        .finish = [](FolderDescription& d) { set_rotary(d); }};
 constexpr FolderSchema kMistralFolder = {.architecture = "llama",
                                          .model_types = kMistralTypes,

@@ -6,11 +6,11 @@ namespace {
 
 constexpr std::array kKeys = {
     ConfigKey{"block_count", "num_hidden_layers"},
-    ConfigKey{"context_length", "max_position_embeddings"},
+    ConfigKey{"context_length", "max_position_embeddings", {}, 2048},
     ConfigKey{"embedding_length", "hidden_size"},
     ConfigKey{"feed_forward_length", "intermediate_size"},
     ConfigKey{"attention.head_count", "num_attention_heads"},
-    ConfigKey{"attention.head_count_kv", "num_key_value_heads"},
+    ConfigKey{"attention.head_count_kv", "num_key_value_heads", {}, {}, Null::kNone},
     ConfigKey{"attention.layer_norm_epsilon", "layer_norm_eps", {}, 1e-5},
     ConfigKey{"vocab_size", "vocab_size"},
 };
@@ -30,6 +30,7 @@ constexpr std::array kTensors = {
     TensorRule{"final_layernorm", "output_norm"},
     TensorRule{"lm_head", "output"},
 };
+constexpr std::array kBiases = {CompanionRule{"blk.#.*"}, CompanionRule{"output*"}};
 constexpr std::array<std::string_view, 1> kTypes = {"phi"};
 constexpr std::array<std::string_view, 2> kClasses = {"PhiForCausalLM", "PhiModel"};
 
@@ -42,6 +43,7 @@ constexpr FolderSchema kPhi2Folder = {
     .keys = kKeys,
     .rules = kRules,
     .tensors = kTensors,
+    .companions = kBiases,
     .finish = [](FolderDescription& d) { set_rotary(d, {.part = 0.5}); }};
 
 }  // namespace sirocco

@@ -1,34 +1,13 @@
 // Hugging Face folders against the GGUF files of the same weights, bit for bit, and against what
 // transformers computes.
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "sirocco/base/error.hpp"
 #include "sirocco/models/canonical.hpp"
+#include "tests/models/golden_folder.hpp"
 #include "tests/models/npy.hpp"
-#include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {
 namespace {
-
-namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-using Rows = std::vector<std::vector<float>>;
-
-const fs::path kModels = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/models";
-
-Json read_json(const fs::path& path) {
-  std::ifstream file(path);
-  return Json::parse(file);
-}
-
-Json description(const std::string& name) { return read_json(kModels / (name + ".json")); }
 
 /// The golden models that are saved as folders.
 std::vector<std::string> names() {
@@ -39,26 +18,6 @@ std::vector<std::string> names() {
   }
   std::sort(out.begin(), out.end());
   return out;
-}
-
-/// By the scalar code with the bits of `isa`.
-Rows logits(const fs::path& path, const std::string& name, const Format* quantize = nullptr,
-            Isa isa = Isa::kRef) {
-  StepRunner::Options options;
-  options.isa = isa;
-  options.oracle = true;
-  options.quantize = quantize;
-  StepRunner runner(path, options);
-  return runner.step({{0, description(name)["prompt"].get<std::vector<std::int32_t>>()}});
-}
-
-void expect_same_bits(const Rows& a, const Rows& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (std::size_t t = 0; t < a.size(); ++t) {
-    ASSERT_EQ(a[t].size(), b[t].size());
-    ASSERT_EQ(std::memcmp(a[t].data(), b[t].data(), a[t].size() * sizeof(float)), 0)
-        << "position " << t;
-  }
 }
 
 /// Root of the mean square of the difference over that of the values, of the position in the
@@ -79,30 +38,6 @@ double relative_difference(const Rows& ours, const NpyArray<float>& theirs) {
   std::sort(positions.begin(), positions.end());
   return positions[positions.size() / 2];
 }
-
-/// A folder of the test's own, gone with it.
-class Scratch {
- public:
-  Scratch()
-      : path_(fs::path(::testing::TempDir()) / ("sirocco_models_" + std::to_string(getpid()))) {
-    fs::create_directories(path_);
-  }
-  ~Scratch() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-  }
-  void link_weights_of(const std::string& name) const {
-    for (const auto& entry : fs::directory_iterator(kModels / name)) {
-      const fs::path file = entry.path().filename();
-      if (file.native().starts_with("model")) fs::create_symlink(entry.path(), path_ / file);
-    }
-  }
-
- private:
-  fs::path path_;
-};
 
 /// Golden models a variant of which is saved as a folder too.
 TEST(PackedExperts, GiveTheBitsOfTheGguf) {
@@ -235,7 +170,8 @@ Json with_old_spelling(Json config) {
     scaling["type"] = "linear";
     scaling.erase("rope_type");
   }
-  config["rope_scaling"] = scaling["rope_type"] == "default" ? Json(nullptr) : scaling;
+  const bool plain = scaling.value("rope_type", "") == "default";
+  config["rope_scaling"] = plain ? Json(nullptr) : scaling;
   return config;
 }
 
@@ -256,151 +192,6 @@ INSTANTIATE_TEST_SUITE_P(Models, OldSpelling,
                            std::replace(name.begin(), name.end(), '-', '_');
                            return name;
                          });
-
-/// A member of config.json with another value than the golden folder's.
-struct Changed {
-  std::string name;
-  std::string member;  ///< a JSON pointer
-  Json value;
-};
-
-Json changed_config(const Changed& changed) {
-  Json config = read_json(kModels / changed.name / "config.json");
-  config[Json::json_pointer(changed.member)] = changed.value;
-  return config;
-}
-
-/// What transformers computes otherwise with it, or can't compute, is refused and named.
-TEST(FolderMembers, ThatAskForAnotherComputationAreRefused) {
-  const Changed cases[] = {
-      {"llama-gqa", "/hidden_act", "gelu"},
-      {"llama-gqa", "/partial_rotary_factor", 0.5},
-      {"gemma2", "/use_bidirectional_attention", true},
-      {"gemma3", "/attn_logit_softcapping", 2.0},
-      {"gpt-oss", "/attention_bias", false},
-      {"gemma3", "/rope_parameters/sliding_attention/rope_type", "linear"},
-  };
-  for (const Changed& changed : cases) {
-    SCOPED_TRACE(changed.name + changed.member);
-    const Scratch folder;
-    folder.write("config.json", changed_config(changed).dump());
-    folder.link_weights_of(changed.name);
-    const std::string member = changed.member.substr(changed.member.rfind('/') + 1);
-    try {
-      logits(folder.path(), changed.name);
-      ADD_FAILURE() << "it was run";
-    } catch (const UnsupportedError& e) {
-      EXPECT_NE(std::string(e.what()).find(member), std::string::npos) << e.what();
-    }
-  }
-}
-
-/// A model that is said to have a head of its own isn't run with the token table in its place.
-TEST(FolderMembers, AHeadOfItsOwnMustBeThere) {
-  for (const char* name : {"gpt2", "qwen2", "gemma2"}) {
-    SCOPED_TRACE(name);
-    const Scratch folder;
-    folder.write("config.json", changed_config({name, "/tie_word_embeddings", false}).dump());
-    folder.link_weights_of(name);
-    EXPECT_THROW(logits(folder.path(), name), FormatError);
-  }
-}
-
-/// What is the business of other families changes nothing, as in transformers.
-TEST(FolderMembers, OfOtherFamiliesChangeNothing) {
-  const Changed cases[] = {{"llama-rope3", "/sliding_window", 9}};
-  for (const Changed& changed : cases) {
-    SCOPED_TRACE(changed.name + changed.member);
-    const Scratch folder;
-    folder.write("config.json", changed_config(changed).dump());
-    folder.link_weights_of(changed.name);
-    expect_same_bits(logits(folder.path(), changed.name),
-                     logits(kModels / changed.name, changed.name));
-  }
-}
-
-/// A member that is left out means what the class of transformers has as its default.
-TEST(FolderMembers, LeftOutMeanTheDefault) {
-  const Changed defaults[] = {
-      {"gemma2", "/query_pre_attn_scalar", 256},    {"gemma3", "/query_pre_attn_scalar", 256},
-      {"deepseek2", "/n_shared_experts", 2},        {"deepseek3", "/n_shared_experts", 1},
-      {"deepseek3", "/routed_scaling_factor", 2.5}, {"gpt-oss", "/rope_parameters/truncate", true},
-  };
-  for (const Changed& given : defaults) {
-    SCOPED_TRACE(given.name + given.member);
-    const Scratch folder;
-    folder.link_weights_of(given.name);
-    Json config = changed_config(given);
-    folder.write("config.json", config.dump());
-    const Rows expected = logits(folder.path(), given.name);
-    const Json::json_pointer member(given.member);
-    config[member.parent_pointer()].erase(member.back());
-    folder.write("config.json", config.dump());
-    expect_same_bits(logits(folder.path(), given.name), expected);
-  }
-}
-
-/// The weights of a golden folder under other names, with one tensor of zeros more.
-std::string renamed_weights(const std::string& name,
-                            const std::function<std::string(const std::string&)>& rename,
-                            const std::string& more) {
-  std::ifstream file(kModels / name / "model.safetensors", std::ios::binary);
-  const std::string bytes((std::istreambuf_iterator<char>(file)), {});
-  std::uint64_t length = 0;
-  std::memcpy(&length, bytes.data(), sizeof length);
-  const std::string data = bytes.substr(sizeof length + length);
-  Json header;
-  const Json described = Json::parse(bytes.substr(sizeof length, length));
-  for (const auto& [key, value] : described.items()) {
-    if (key != "__metadata__") header[rename(key)] = value;
-  }
-  header[more] = {
-      {"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {data.size(), data.size() + 8}}};
-  const std::string text = header.dump();
-  length = text.size();
-  std::string out(sizeof length, '\0');
-  std::memcpy(out.data(), &length, sizeof length);
-  return out + text + data + std::string(8, '\0');
-}
-
-/// A Gemma 3 that sees pictures is run as its text part, wherever the two generations of the
-/// library keep that, and without the members that are its class's defaults.
-TEST(FolderOfParts, ItsTextPartIsRun) {
-  const std::string name = "gemma3";
-  Json text = read_json(kModels / name / "config.json");
-  for (const char* outside : {"architectures", "tie_word_embeddings", "rms_norm_eps"})
-    text.erase(outside);
-  const Json config = {{"architectures", {"Gemma3ForConditionalGeneration"}},
-                       {"model_type", "gemma3"},
-                       {"text_config", text},
-                       {"vision_config", {{"hidden_size", 2}, {"model_type", "siglip"}}}};
-  for (const char* prefix : {"language_model.model.", "model.language_model."}) {
-    const Scratch folder;
-    folder.write("config.json", config.dump());
-    folder.write("model.safetensors",
-                 renamed_weights(
-                     name, [&](const std::string& key) { return prefix + key.substr(6); },
-                     "vision_tower.bias"));
-    expect_same_bits(logits(folder.path(), name), logits(kModels / name, name));
-  }
-}
-
-TEST(FolderOfParts, ATensorThatNobodyKnowsIsNotLeftOut) {
-  const std::string name = "qwen2";
-  const Scratch folder;
-  folder.write("config.json", read_json(kModels / name / "config.json").dump());
-  folder.write("model.safetensors", renamed_weights(
-                                        name, [](const std::string& key) { return key; },
-                                        "model.layers.1.self_attn.o_proj.scale"));
-  try {
-    logits(folder.path(), name);
-    FAIL();
-  } catch (const UnsupportedError& e) {
-    EXPECT_NE(std::string(e.what()).find("o_proj.scale' isn't known to architecture qwen2"),
-              std::string::npos)
-        << e.what();
-  }
-}
 
 }  // namespace
 }  // namespace sirocco::testing
