@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "sirocco/text/later_characters.hpp"
 #include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
@@ -25,11 +26,11 @@ bool known_to(char32_t c, std::uint8_t version) noexcept {
   return age[0] != 0 && age[0] <= version;
 }
 
-// `changed` lists characters that left the category since.
+// `moved` lists characters that joined or left the category since.
 bool was_in_category(char32_t c, std::uint32_t mask, std::uint8_t version,
-                     std::initializer_list<char32_t> changed) noexcept {
-  if (std::find(changed.begin(), changed.end(), c) != changed.end()) return true;
-  return in_category(c, mask) && known_to(c, version);
+                     std::initializer_list<char32_t> moved) noexcept {
+  const bool now = in_category(c, mask) && known_to(c, version);
+  return now != (std::find(moved.begin(), moved.end(), c) != moved.end());
 }
 
 struct Range {
@@ -44,6 +45,20 @@ constexpr std::array kIdeographs = {
     Range{0x2B920, 0x2CEAF}, Range{0x2F800, 0x2FA1F},
 };
 
+// Capitals that came after ICU 72's Unicode 15, and how far off their small letters are.
+struct LaterCapitals {
+  char32_t first;
+  char32_t last;
+  std::int32_t to_small;
+};
+constexpr std::array kLaterCapitals = {
+    LaterCapitals{0x1C89, 0x1C89, 1},      LaterCapitals{0xA7CB, 0xA7CB, 0x264 - 0xA7CB},
+    LaterCapitals{0xA7CC, 0xA7CC, 1},      LaterCapitals{0xA7CE, 0xA7CE, 1},
+    LaterCapitals{0xA7D2, 0xA7D2, 1},      LaterCapitals{0xA7D4, 0xA7D4, 1},
+    LaterCapitals{0xA7DA, 0xA7DA, 1},      LaterCapitals{0xA7DC, 0xA7DC, 0x19B - 0xA7DC},
+    LaterCapitals{0x10D50, 0x10D65, 0x20}, LaterCapitals{0x16EA0, 0x16EB8, 0x1B},
+};
+
 }  // namespace
 
 bool is_white_space(char32_t c) noexcept {
@@ -55,12 +70,17 @@ bool is_word_character(char32_t c) noexcept {
   if (c < 0x80) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_';
   }
+  c = stand_in(c);
   const auto code = static_cast<UChar32>(c);
   return u_isUAlphabetic(code) != 0 || in_category(c, U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK) ||
          u_hasBinaryProperty(code, UCHAR_JOIN_CONTROL) != 0;
 }
 
-bool is_numeric(char32_t c) noexcept { return in_category(c, U_GC_N_MASK); }
+bool is_numeric(char32_t c) noexcept {
+  // Numbers of Unicode 17.
+  if ((c >= 0x11DE0 && c <= 0x11DE9) || (c >= 0x16FF4 && c <= 0x16FF6)) return true;
+  return in_category(stand_in(c), U_GC_N_MASK);
+}
 
 bool is_punctuation(char32_t c) noexcept {
   if (c < 0x80) {
@@ -76,11 +96,12 @@ bool is_bert_control(char32_t c) noexcept {
 }
 
 bool is_nonspacing_mark(char32_t c) noexcept {
-  return c >= 0x300 && was_in_category(c, U_GC_MN_MASK, kUnicode8, {0x1734});
+  return c >= 0x300 &&
+         was_in_category(c, U_GC_MN_MASK, kUnicode8, {0x1734, 0x1885, 0x1886, 0xA9BD, 0x111C9});
 }
 
 bool is_mark(char32_t c) noexcept {
-  return c >= 0x300 && was_in_category(c, U_GC_M_MASK, kUnicode9, {0x1CF2, 0x1CF3});
+  return c >= 0x300 && was_in_category(c, U_GC_M_MASK, kUnicode9, {0x1CF2, 0x1CF3, 0x111C9});
 }
 
 bool is_bert_ideograph(char32_t c) noexcept {
@@ -98,7 +119,12 @@ void append_lower(std::string& out, char32_t c) {
     out.append("i\u0307");
     return;
   }
-  append_utf8(out, static_cast<char32_t>(u_tolower(static_cast<UChar32>(c))));
+  const auto code = static_cast<UChar32>(c);
+  for (const LaterCapitals& row : kLaterCapitals) {
+    if (c >= row.first && c <= row.last)
+      return append_utf8(out, static_cast<char32_t>(code + row.to_small));
+  }
+  append_utf8(out, static_cast<char32_t>(u_tolower(code)));
 }
 
 }  // namespace sirocco

@@ -4,9 +4,10 @@
 
 namespace sirocco {
 
-/// Questions about characters as Hugging Face's `tokenizers` answers them. Its libraries keep their
-/// own tables: those behind BERT's rules stem from Unicode 8, those behind StripAccents from
-/// Unicode 9, so characters that came later are not what they would be today.
+/// Questions about characters as Hugging Face's `tokenizers` 0.23 answers them. Its libraries keep
+/// their own tables: those behind BERT's rules stem from Unicode 8, those behind StripAccents from
+/// Unicode 9, so characters that came later are not what they would be today; those behind words
+/// from Unicode 16, those behind numbers and lower case from Unicode 17.
 
 /// The property White_Space.
 bool is_white_space(char32_t c) noexcept;

@@ -1,5 +1,6 @@
 #include "sirocco/text/normalize.hpp"
 
+#include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <utf8proc.h>
 
@@ -49,6 +50,29 @@ std::vector<utf8proc_int32_t> decomposed(std::string_view text, bool compatibili
   return points;
 }
 
+// What the reference's tables don't know stands between two texts.
+bool is_later(char32_t c) {
+  constexpr std::uint8_t kUnicode9 = 9;
+  if (c < 0x300) return false;
+  UVersionInfo age{};
+  u_charAge(static_cast<UChar32>(c), age);
+  return age[0] > kUnicode9 || age[0] == 0;
+}
+
+void append_normalized(std::string& out, std::string_view text, UnicodeForm form) {
+  const bool composed = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
+  const bool compatibility = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
+  std::vector<utf8proc_int32_t> points = decomposed(text, compatibility);
+  if (composed) {
+    const utf8proc_ssize_t count = utf8proc_normalize_utf32(
+        points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+    SIROCCO_CHECK(count >= 0);
+    points.resize(static_cast<std::size_t>(count));
+  }
+  for (const utf8proc_int32_t point : points) append_utf8(out, static_cast<char32_t>(point));
+}
+
 bool is_ascii(std::string_view text) {
   return std::none_of(text.begin(), text.end(),
                       [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
@@ -64,20 +88,21 @@ bool surely_nfc(std::string_view text) noexcept {
 }
 
 std::string normalized(std::string_view text, UnicodeForm form) {
-  const bool composed = form == UnicodeForm::kNfc || form == UnicodeForm::kNfkc;
-  const bool compatibility = form == UnicodeForm::kNfkc || form == UnicodeForm::kNfkd;
   if (form == UnicodeForm::kNfc ? surely_nfc(text) : is_ascii(text)) return std::string(text);
-  std::vector<utf8proc_int32_t> points = decomposed(text, compatibility);
-  if (composed) {
-    const utf8proc_ssize_t count = utf8proc_normalize_utf32(
-        points.data(), static_cast<utf8proc_ssize_t>(points.size()),
-        static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
-    SIROCCO_CHECK(count >= 0);
-    points.resize(static_cast<std::size_t>(count));
-  }
   std::string out;
   out.reserve(text.size());
-  for (const utf8proc_int32_t point : points) append_utf8(out, static_cast<char32_t>(point));
+  std::size_t done = 0;
+  for (std::size_t pos = 0; pos < text.size();) {
+    const Utf8Unit unit = decode_utf8(text, pos);
+    const std::size_t end = pos + unit.size;
+    if (is_later(unit.value)) {
+      append_normalized(out, text.substr(done, pos - done), form);
+      out.append(text, pos, unit.size);
+      done = end;
+    }
+    pos = end;
+  }
+  append_normalized(out, text.substr(done), form);
   return out;
 }
 

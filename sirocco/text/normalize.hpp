@@ -6,7 +6,8 @@
 
 namespace sirocco {
 
-/// Unicode's normalization forms (UAX #15).
+/// Unicode's normalization forms (UAX #15), of the characters of Unicode 9: what came later stays
+/// as it is, as in Hugging Face's `tokenizers`.
 enum class UnicodeForm : std::uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 
 /// `text` (well-formed UTF-8) in that form, in time n log n whatever the text.

@@ -455,7 +455,6 @@ class Translator {
       case 'K':
       case 'N':
       case 'R':
-      case 'X':
       case 'z':
       case 'Z':
       case 'k':

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/text/later_characters.hpp"
 #include "sirocco/text/oniguruma.hpp"
 #include "sirocco/text/utf8.hpp"
 
@@ -106,6 +107,12 @@ SplitRun::~SplitRun() = default;
 SplitPattern::SplitPattern(std::string_view pattern, RegexDialect dialect)
     : compiled_(std::make_unique<Compiled>()) {
   const bool oniguruma = dialect == RegexDialect::kOniguruma;
+  std::string storage;
+  if (with_stand_ins(pattern, storage) != pattern) {
+    throw UnsupportedError(
+        "the pattern {} holds a character newer than Unicode 14, which isn't supported",
+        quoted(pattern));
+  }
   const std::string source = oniguruma ? pcre2_of_oniguruma(pattern) : with_white_space(pattern);
   std::uint32_t options = PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C;
   options |= oniguruma ? PCRE2_MULTILINE | PCRE2_USE_OFFSET_LIMIT : PCRE2_DOLLAR_ENDONLY;
@@ -133,9 +140,14 @@ SplitPattern::~SplitPattern() = default;
 SplitPattern::SplitPattern(SplitPattern&&) noexcept = default;
 SplitPattern& SplitPattern::operator=(SplitPattern&&) noexcept = default;
 
-void SplitPattern::split(std::string_view text, SplitRun& run,
-                         FunctionRef<void(std::string_view, bool)> emit) const {
+void SplitPattern::split(std::string_view whole, SplitRun& run,
+                         FunctionRef<void(std::string_view, bool)> emit_piece) const {
   SplitRun::Matcher& matcher = *run.matcher_;
+  std::string storage;
+  const std::string_view text = with_stand_ins(whole, storage);
+  const auto emit = [&](std::size_t begin, std::size_t end, bool matched) {
+    emit_piece(whole.substr(begin, end - begin), matched);
+  };
   const auto match = [&](std::size_t from, std::uint32_t limit, std::uint32_t options) {
     ++run.stats_.pattern_matches;
     pcre2_set_match_limit(matcher.context.get(), limit);
@@ -167,18 +179,18 @@ void SplitPattern::split(std::string_view text, SplitRun& run,
     if (rc < 0) {
       ++run.stats_.pattern_cuts;
       const std::size_t end = blunt_cut(text, pos);
-      emit(text.substr(pos, end - pos), false);
+      emit(pos, end, false);
       pos = end;
       continue;
     }
     const PCRE2_SIZE* where = pcre2_get_ovector_pointer(matcher.data.get());
     const std::size_t begin = where[0];
     const std::size_t end = where[1];
-    if (begin > pos) emit(text.substr(pos, begin - pos), false);
-    emit(text.substr(begin, end - begin), true);
+    if (begin > pos) emit(pos, begin, false);
+    emit(begin, end, true);
     pos = end;
   }
-  if (pos < text.size()) emit(text.substr(pos), false);
+  if (pos < text.size()) emit(pos, text.size(), false);
 }
 
 /// One walk over a text, match by match.
@@ -271,8 +283,10 @@ class SplitPattern::Search {
   SplitRun::Matcher& matcher_;
 };
 
-void SplitPattern::find_all(std::string_view text, SplitRun& run,
+void SplitPattern::find_all(std::string_view whole, SplitRun& run,
                             FunctionRef<void(std::size_t, std::size_t)> emit) const {
+  std::string storage;
+  const std::string_view text = with_stand_ins(whole, storage);
   Search search(*this, text, run);
   constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   std::array<std::size_t, 2> found{};

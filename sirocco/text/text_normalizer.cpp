@@ -6,6 +6,7 @@
 
 #include "sirocco/text/byte_alphabet.hpp"
 #include "sirocco/text/char_class.hpp"
+#include "sirocco/text/later_characters.hpp"
 #include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
@@ -200,7 +201,8 @@ struct Apply {
     std::size_t cluster_begin = 0;
     char32_t previous = 0;
     utf8proc_int32_t state = 0;
-    for_each_character(text, [&](char32_t c, std::size_t begin, std::size_t) {
+    for_each_character(text, [&](char32_t here, std::size_t begin, std::size_t) {
+      const char32_t c = stand_in(here);
       if (begin != 0 &&
           utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(previous),
                                            static_cast<utf8proc_int32_t>(c), &state) != 0) {
