@@ -103,6 +103,7 @@ void AddedTokens::find_all(std::string_view text, std::span<const TrustedRun> tr
         if (!is_white_space(decode_utf8(text, blank).value)) break;
         match->begin = blank;
       }
+      match->begin = std::max(match->begin, done);
     }
     if (token.rstrip) {
       while (match->end < text.size()) {
@@ -111,6 +112,7 @@ void AddedTokens::find_all(std::string_view text, std::span<const TrustedRun> tr
         match->end += unit.size;
       }
     }
+    if (match->begin >= match->end) continue;
     done = match->end;
     emit(*match);
   }

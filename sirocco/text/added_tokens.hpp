@@ -53,7 +53,8 @@ class AddedTokens {
 
   /// Calls `emit` for every token in `text`, from left to right: control tokens only within a
   /// trusted run (in order, not touching). A match may begin within the blanks that the one before
-  /// took; what follows it then begins at its own end, as in the reference.
+  /// took; what follows it then begins at its own end, as in the reference. One that takes blanks
+  /// itself has only what is left of them; nothing left, nothing emitted.
   void find_all(std::string_view text, std::span<const TrustedRun> trusted,
                 FunctionRef<void(const Match&)> emit) const;
 

@@ -10,7 +10,11 @@ ByteTokens::ByteTokens(const Vocabulary& vocabulary) {
   ids_.fill(-1);
   for (std::size_t byte = 0; byte < ids_.size(); ++byte) {
     const auto id = vocabulary.find(fmt::format("<0x{:02X}>", byte));
-    if (id && vocabulary.kind(*id) != TokenKind::kControl) ids_[byte] = id->value();
+    if (!id) continue;
+    const TokenKind kind = vocabulary.kind(*id);
+    // Neither kind is the model's own.
+    if (kind == TokenKind::kControl || kind == TokenKind::kUserDefined) continue;
+    ids_[byte] = id->value();
   }
   complete_ = std::find(ids_.begin(), ids_.end(), -1) == ids_.end();
 }

@@ -141,8 +141,8 @@ void ComponentTokenizer::encode_word(const Vocabulary& vocabulary, std::string_v
 
 std::string_view ComponentTokenizer::token_text(const Vocabulary& vocabulary,
                                                 TokenId id) const noexcept {
-  const bool unknown = vocabulary.kind(id) == TokenKind::kUnknown;
-  return unknown && !parts_.unknown_text.empty() ? parts_.unknown_text : vocabulary.text(id);
+  const auto other = parts_.decoded_texts.find(id);
+  return other == parts_.decoded_texts.end() ? vocabulary.text(id) : other->second;
 }
 
 void ComponentTokenizer::append_bytes(const Vocabulary& vocabulary, TokenId id,

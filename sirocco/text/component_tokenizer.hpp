@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -34,7 +35,8 @@ class ComponentTokenizer {
     WordSplitter splitter;
     WordModel model;
     DecoderChain decoder;
-    std::string unknown_text;  ///< how the unknown token reads; empty: as the vocabulary spells it
+    /// What decoders take a token for where that isn't its text in the vocabulary.
+    std::map<TokenId, std::string> decoded_texts;
   };
 
   explicit ComponentTokenizer(Parts parts);

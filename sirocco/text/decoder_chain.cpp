@@ -12,8 +12,9 @@
 namespace sirocco {
 namespace {
 
-// Far more than any token decodes to; a file's rules may multiply one.
 constexpr std::string_view kSpaceMark = "\xE2\x96\x81";  // U+2581
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+// Far more than any token decodes to; a file's rules may multiply one.
 constexpr std::size_t kLongestToken = std::size_t{1} << 20U;
 
 std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
@@ -133,10 +134,15 @@ struct DecodeState::Token {
   void operator()(const ByteFallbackDecoder& /*step*/) const {
     if (const auto byte = byte_of_token(text)) {
       const char c = static_cast<char>(*byte);
-      pass({&c, 1});
-    } else {
-      pass(text);
+      if (state.joins(next)) {
+        pass({&c, 1});
+      } else {
+        stage.held.push_back(c);
+      }
+      return;
     }
+    state.end_byte_run(next, std::exchange(stage.held, {}), out);
+    pass(text);
   }
   void operator()(const StripDecoder& step) const {
     std::string_view rest = text;
@@ -191,6 +197,19 @@ void DecodeState::token(std::size_t step, std::string_view text, std::string& ou
     return;
   }
   std::visit(Token{*this, step + 1, stages_[step], text, out}, chain_.steps_[step]);
+}
+
+bool DecodeState::joins(std::size_t step) const {
+  return step == chain_.steps_.size() || std::holds_alternative<FuseDecoder>(chain_.steps_[step]);
+}
+
+void DecodeState::end_byte_run(std::size_t step, const std::string& bytes, std::string& out) {
+  if (bytes.empty()) return;
+  if (valid_utf8_prefix(bytes) == bytes.size()) {
+    token(step, bytes, out);
+    return;
+  }
+  for (std::size_t i = 0; i < bytes.size(); ++i) token(step, kReplacement, out);
 }
 
 // A part of the one token arrives at a step.
@@ -264,7 +283,13 @@ void DecodeState::finish(std::string& out, bool at_end) {
     Stage& stage = stages_[i];
     const std::string held = std::exchange(stage.held, {});
     const bool holds = std::exchange(stage.holds, false);
-    if (const auto* const suffix = std::get_if<BpeSuffixDecoder>(&step)) {
+    if (std::holds_alternative<ByteFallbackDecoder>(step)) {
+      if (at_end) {
+        end_byte_run(i + 1, held, out);
+      } else if (!held.empty()) {
+        token(i + 1, held, out);
+      }
+    } else if (const auto* const suffix = std::get_if<BpeSuffixDecoder>(&step)) {
       if (holds) token(i + 1, replaced(held, suffix->suffix, at_end ? "" : " "), out);
     } else if (fused && !held.empty()) {
       // The held end of a Strip is what it takes away.

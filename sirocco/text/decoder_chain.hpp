@@ -26,7 +26,8 @@ struct WordPieceDecoder {
   std::string prefix;
   bool cleanup;
 };
-/// "<0xNN>" becomes that byte.
+/// "<0xNN>" becomes that byte. Where what follows looks at tokens, a run of bytes is one token, or
+/// as many U+FFFD where it isn't UTF-8.
 struct ByteFallbackDecoder {};
 /// All tokens become one.
 struct FuseDecoder {};
@@ -79,9 +80,9 @@ class DecoderChain {
 };
 
 /// One text on its way through a DecoderChain, token by token. What comes out, in a row, are the
-/// bytes of the whole sequence decoded at once; bytes of byte tokens come out as they are, so the
-/// result need not be UTF-8 (Hugging Face puts U+FFFD for every byte of a run of byte tokens that
-/// isn't UTF-8 as a whole). `chain` must outlive it.
+/// bytes of the whole sequence decoded at once; bytes of byte tokens that nothing but Fuse follows
+/// come out as they are, so the result need not be UTF-8 (Hugging Face puts U+FFFD for every byte
+/// of a run of byte tokens that isn't UTF-8 as a whole). `chain` must outlive it.
 class DecodeState {
  public:
   /// `at_start`: the tokens begin a text; else they continue one.
@@ -103,6 +104,9 @@ class DecodeState {
   };
 
   void reset();
+  // Whether bytes may arrive at a step one by one.
+  bool joins(std::size_t step) const;
+  void end_byte_run(std::size_t step, const std::string& bytes, std::string& out);
   void token(std::size_t step, std::string_view text, std::string& out);
   // A part of the one token that all have become.
   void part(std::size_t step, std::string_view text, std::string& out);

@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -276,9 +277,14 @@ TokenizerParts unigram_parts(const Metadata& metadata) {
                       origin);
   }
   const bool byte_tokens = model.byte_tokens().complete();
+  std::map<TokenId, std::string> decoded_texts;
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    const TokenId id(static_cast<std::int32_t>(i));
+    if (vocabulary.kind(id) == TokenKind::kUnknown) decoded_texts.emplace(id, kUnknownText);
+  }
   ComponentTokenizer algorithm({TextNormalizer(std::move(steps)), AddedTokens{}, WordSplitter({}),
                                 std::move(model), space_mark_decoder(byte_tokens, prefix, origin),
-                                std::string(kUnknownText)});
+                                std::move(decoded_texts)});
   return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special), prefix,
                   false);
 }

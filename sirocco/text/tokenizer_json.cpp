@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -110,6 +112,32 @@ bool read_pair(const JsonNode& item, FunctionRef<bool(const JsonNode& first)> fi
   return sound && index == 2;
 }
 
+// A score as the reference reads its decimal digits: the digits as one number, rounded, over a
+// power of ten. The last bit decides between segmentations that tie.
+double score_of_digits(double exact) {
+  constexpr int kExactPowers = 22;  // of ten, in a double
+  if (!std::isfinite(exact)) return exact;
+  std::array<char, 32> text{};
+  const auto end =
+      std::to_chars(text.begin(), text.end(), std::abs(exact), std::chars_format::scientific).ptr;
+  std::uint64_t digits = 0;
+  int exponent = 0;
+  for (const char* c = text.begin(); c != end; ++c) {
+    if (*c == 'e') {
+      const char* const sign = c + 1;
+      std::from_chars(*sign == '+' ? sign + 1 : sign, end, exponent);
+      const auto point = std::find(text.begin(), text.begin() + (c - text.begin()), '.');
+      if (point != c) exponent -= static_cast<int>(c - point - 1);
+      break;
+    }
+    if (*c != '.') digits = digits * 10 + static_cast<std::uint64_t>(*c - '0');
+  }
+  if (exponent >= 0 || exponent < -kExactPowers) return exact;
+  double power = 1;
+  for (int i = 0; i < -exponent; ++i) power *= 10;
+  return std::copysign(static_cast<double>(digits) / power, exact);
+}
+
 bool read_text(const JsonNode& node, std::string_view& out) {
   const auto text = node.as_text();
   if (text) out = *text;
@@ -130,7 +158,7 @@ void read_scored(const JsonNode& node, Draft& draft) {
         [&](const JsonNode& second) { return (score = second.as_number()).has_value(); });
     if (!sound) throw FormatError("{}: entry {} is not a text and its score", node.where(), id);
     if (!text.empty()) draft.put(text, id, TokenKind::kNormal, node);
-    draft.scores.push_back(text.empty() ? kNoPiece : *score);
+    draft.scores.push_back(text.empty() ? kNoPiece : score_of_digits(*score));
   });
 }
 
@@ -443,6 +471,7 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
   TextNormalizer normalizer = read_normalizer(root.find("normalizer"), config);
   std::vector<AddedTokens::Token> raw;
   std::vector<AddedTokens::Token> normalized;
+  std::map<TokenId, std::string> decoded_texts;
   TokenizeStats stats;
   for (const AddedToken& token : added.tokens()) {
     const TokenId id(token.id);
@@ -458,6 +487,8 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
     text.text = token.content;
     text.at_origin = true;
     entry.text = normalizer.apply(std::move(text), run).text;
+    // Decoders undo what the normalizer did, to these tokens as to text.
+    if (entry.text != token.content) decoded_texts.emplace(id, entry.text);
     normalized.push_back(std::move(entry));
   }
 
@@ -474,7 +505,8 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
   WordModel word_model = read_model(model, kind, vocabulary, std::move(draft), unknown);
   ComponentTokenizer algorithm({std::move(normalizer), AddedTokens(std::move(normalized), origin),
                                 read_splitter(root.find("pre_tokenizer")), std::move(word_model),
-                                read_decoder(root.find("decoder"), origin), std::string()});
+                                read_decoder(root.find("decoder"), origin),
+                                std::move(decoded_texts)});
   TokenizerParts parts{origin,
                        std::move(vocabulary),
                        std::move(algorithm),

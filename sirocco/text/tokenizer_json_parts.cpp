@@ -361,6 +361,14 @@ constexpr PostProcessorKind kPostProcessors[] = {
     {"ByteLevel", [](const JsonNode&, const Vocabulary&) -> Surroundings { return {}; }},
 };
 
+// The reference's templates make a list of sequences; whatever comes next adds to each of them.
+bool leaves_apart(const JsonNode& node) {
+  const std::string_view type = node.at("type").text();
+  if (type != "Sequence") return type == "TemplateProcessing";
+  const std::vector<JsonNode> members = node.at("processors").items();
+  return std::any_of(members.begin(), members.end(), leaves_apart);
+}
+
 Surroundings post_processor(const JsonNode& node, const Vocabulary& vocabulary, int depth) {
   const std::string_view type = node.at("type").text();
   if (type == "Sequence") {
@@ -368,8 +376,17 @@ Surroundings post_processor(const JsonNode& node, const Vocabulary& vocabulary, 
       throw FormatError("{}: sequences within sequences, more than {} deep", node.where(), depth);
     }
     Surroundings all;
+    bool apart = false;
     for (const JsonNode& member : node.at("processors").items()) {
       Surroundings outer = post_processor(member, vocabulary, depth + 1);
+      const bool adds = !outer.before.empty() || !outer.after.empty();
+      if (apart && adds) {
+        throw UnsupportedError(
+            "{}: {} behind a TemplateProcessing, which leaves the tokens it added apart from the "
+            "text, isn't supported",
+            member.where(), member.at("type").text());
+      }
+      apart = apart || (adds && leaves_apart(member));
       all.before.insert(all.before.begin(), outer.before.begin(), outer.before.end());
       all.after.insert(all.after.end(), outer.after.begin(), outer.after.end());
       if (all.before.size() + all.after.size() > kLongestContent) {
