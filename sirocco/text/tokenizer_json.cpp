@@ -487,6 +487,12 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
     text.text = token.content;
     text.at_origin = true;
     entry.text = normalizer.apply(std::move(text), run).text;
+    if (entry.text.empty()) {
+      throw UnsupportedError(
+          "{}: the normalizer leaves nothing of the added token {}, which isn't "
+          "supported",
+          origin, sirocco::quoted(token.content));
+    }
     // Decoders undo what the normalizer did, to these tokens as to text.
     if (entry.text != token.content) decoded_texts.emplace(id, entry.text);
     normalized.push_back(std::move(entry));

@@ -161,7 +161,12 @@ constexpr Kind<NormalizerStep> kNormalizers[] = {
     {"Replace", replace_normalizer},
     {"Prepend",
      [](const JsonNode& node) -> NormalizerStep {
-       return PrependNormalizer{short_text(node.at("prepend"))};
+       const JsonNode prepend = node.at("prepend");
+       std::string text = short_text(prepend);
+       if (text.empty()) {
+         throw UnsupportedError("{}: an empty text isn't supported", prepend.where());
+       }
+       return PrependNormalizer{std::move(text)};
      }},
     {"Precompiled", precompiled_normalizer},
     {"ByteLevel", [](const JsonNode&) -> NormalizerStep { return ByteLevelNormalizer{}; }},

@@ -131,6 +131,11 @@ TEST(TokenizerJsonReference, WhatIsRefused) {
   EXPECT_EQ(parsed(kLetters, processors(bert + ", " + around + R"(, {"type": "ByteLevel"})"))
                 .tokenize("ab", {.add_special = true}),
             ids({4, 4, 3, 5}));
+  refused(R"(, "normalizer": {"type": "Prepend", "prepend": ""})",
+          "normalizer.prepend: an empty text isn't supported");
+  refused(R"(, "added_tokens": [{"id": 6, "content": " ", "normalized": true}],
+              "normalizer": {"type": "Strip", "strip_left": true, "strip_right": true})",
+          "the normalizer leaves nothing of the added token ' '");
   const auto pattern = [](const std::string& regex) {
     return R"(, "pre_tokenizer": {"type": "Split", "behavior": "Isolated", "invert": false,
               "pattern": {"Regex": ")" +
