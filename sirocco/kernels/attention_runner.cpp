@@ -73,15 +73,17 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
         .logit_cap = args.logit_cap,
         .sinks = args.sinks ? args.sinks.as<float>() : nullptr,
         .slopes = args.slopes ? args.slopes.as<float>() : nullptr,
+        .visible_ends = args.mask.causal && batch.visible_ends
+                            ? batch.visible_ends.as<std::int32_t>() + first
+                            : nullptr,
     };
     tasks_.push_back(task);
     for (std::int32_t kv_head = 0; kv_head < args.cache.kv_heads; ++kv_head) {
       for (std::int64_t begin = 0; begin < rows * group; begin += kAttentionRows) {
         const std::int64_t end = std::min(begin + kAttentionRows, rows * group);
         const auto oldest = position + static_cast<std::int32_t>(begin / group);
-        const auto newest = position + static_cast<std::int32_t>((end - 1) / group);
         const std::int32_t low = std::max(0, oldest - task.window + 1);
-        const std::int32_t high = visible_end(task, newest);
+        const std::int32_t high = visible_end(task, (end - 1) / group);
         const std::int32_t span_begin = low / numerics::kSpanPositions;
         const std::int32_t span_end = (high - 1) / numerics::kSpanPositions + 1;
         items_.push_back({s, kv_head, begin, end, span_begin, span_end, states});

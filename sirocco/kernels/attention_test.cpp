@@ -18,7 +18,16 @@ const std::vector<Options> kMasks = {
     {.mask = {.causal = true, .window = 60}, .sinks = {0.5f, -3.0f, 4.0f, 20.0f, -40.0f}},
     {.mask = {}, .slopes = {0.5f, 0.0625f, 0.004f, 0.0f}},
     {.mask = {.causal = false, .window = 150}, .logit_cap = 3.0f, .slopes = {0.25f, 0.01f}},
+    // Spans of a position, from tile to tile, over several tiles, next to each other.
+    {.mask = {}, .spans = {{2, 3}, {10, 50}, {64, 128}, {128, 131}, {180, 280}}},
+    {.mask = {.causal = true, .window = 20},
+     .logit_cap = 2.0f,
+     .slopes = {0.02f, 0.0f},
+     .spans = {{5, 17}, {60, 200}, {255, 257}}},
+    {.mask = {.causal = true, .window = 100}, .sinks = {2.0f}, .spans = {{0, 290}}},
+    {.mask = {.causal = false, .window = 30}, .spans = {{5, 100}}},
 };
+const std::vector<std::size_t> kCausalMasks = {0, 1, 2, 8, 10, 11};
 
 TEST(Attention, IsSoftmaxAttention) {
   for (const auto& [type, value_first] :
@@ -110,7 +119,7 @@ TEST(Attention, ChunksNeighboursBlocksAndThreadsChangeNothing) {
   for (const std::int64_t heads : {2, 6, 8}) {
     Geometry geometry{.heads = heads, .kv_heads = 2, .key_dim = 48, .value_dim = 48};
     const Sequences in(geometry, {540, 130, 9}, 6);
-    for (const std::size_t m : {0, 1, 2, 8}) {
+    for (const std::size_t m : kCausalMasks) {
       const Options& options = kMasks[m];
       for (const Isa isa : runnable_tiers()) {
         if (isa == Isa::kRef && heads > 2) continue;
@@ -136,12 +145,15 @@ TEST(Attention, ChunksNeighboursBlocksAndThreadsChangeNothing) {
 
 // Blocks that have left the window may be gone.
 TEST(Attention, ReadsNothingBeforeTheWindow) {
-  const Options options{.mask = {.causal = true, .window = 90}};
   const Sequences in({.block_positions = 16}, {400}, 9);
-  for (const Isa isa : runnable_tiers()) {
-    TestBackend backend(isa, 2);
-    const auto expected = run(*backend, in, options, {400}, 10);
-    ASSERT_TRUE(same_bits(run(*backend, in, options, {150, 13}, 11, true)[0], expected[0]));
+  for (const Options& options :
+       {Options{.mask = {.causal = true, .window = 90}},
+        Options{.mask = {.causal = true, .window = 40}, .spans = {{170, 300}, {340, 345}}}}) {
+    for (const Isa isa : runnable_tiers()) {
+      TestBackend backend(isa, 2);
+      const auto expected = run(*backend, in, options, {400}, 10);
+      ASSERT_TRUE(same_bits(run(*backend, in, options, {150, 13}, 11, true)[0], expected[0]));
+    }
   }
 }
 

@@ -111,6 +111,16 @@ struct Options {
   float logit_cap = 0.0f;
   std::vector<float> sinks = {};  ///< by head, again and again
   std::vector<float> slopes = {};
+  /// Positions [first, second) of every sequence that see each other, as far as it reaches.
+  std::vector<std::pair<std::int32_t, std::int32_t>> spans = {};
+
+  /// The position behind the last one that the query at `position` sees under a causal mask.
+  std::int32_t visible_end(std::int32_t position, std::int32_t length) const {
+    for (const auto& [first, end] : spans)
+      if (first <= position && position < end) return std::min(end, length);
+    return position + 1;
+  }
+
   static float of_head(const std::vector<float>& values, std::int64_t head) {
     return values[static_cast<std::size_t>(head) % values.size()];
   }
@@ -136,7 +146,8 @@ inline AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const 
 }
 
 /// Runs all sequences through the cache; in every step, each takes up to the next of `chunks` rows
-/// (the last one again and again). The results, sequence by sequence.
+/// (the last one again and again), and more where that would cut a span. The results, sequence by
+/// sequence.
 inline std::vector<std::vector<float>> run(Backend& backend, const Sequences& in,
                                            const Options& options,
                                            const std::vector<std::int32_t>& chunks, unsigned seed,
@@ -150,9 +161,12 @@ inline std::vector<std::vector<float>> run(Backend& backend, const Sequences& in
     const std::int32_t chunk = chunks[std::min(step, chunks.size() - 1)];
     std::vector<std::int32_t> row_begin = {0};
     std::vector<std::int32_t> positions;
+    std::vector<std::int32_t> visible_ends;
     std::vector<float> q, k, v;
     for (std::size_t s = 0; s < count; ++s) {
-      const std::int32_t rows = std::min(chunk, in.lengths[s] - done[s]);
+      const std::int32_t length = in.lengths[s];
+      std::int32_t rows = std::min(chunk, length - done[s]);
+      if (rows > 0) rows = options.visible_end(done[s] + rows - 1, length) - done[s];
       const auto take = [&](std::vector<float>& to, const std::vector<float>& from,
                             std::int64_t width) {
         to.insert(to.end(), from.begin() + done[s] * width,
@@ -161,14 +175,18 @@ inline std::vector<std::vector<float>> run(Backend& backend, const Sequences& in
       take(q, in.q[s], g.heads * g.key_dim);
       take(k, in.k[s], std::int64_t{g.kv_heads} * g.key_dim);
       take(v, in.v[s], std::int64_t{g.kv_heads} * g.value_dim);
-      for (std::int32_t i = 0; i < rows; ++i) positions.push_back(done[s] + i);
+      for (std::int32_t i = 0; i < rows; ++i) {
+        positions.push_back(done[s] + i);
+        visible_ends.push_back(options.visible_end(done[s] + i, length));
+      }
       row_begin.push_back(row_begin.back() + rows);
     }
     const std::int64_t rows = row_begin.back();
     if (rows == 0) return results;
     std::vector<float> out(static_cast<std::size_t>(rows * g.heads * g.value_dim), NAN);
     const BatchTensors batch{tensor_of(positions, {rows}),
-                             tensor_of(row_begin, {std::ssize(row_begin)})};
+                             tensor_of(row_begin, {std::ssize(row_begin)}),
+                             options.spans.empty() ? Tensor() : tensor_of(visible_ends, {rows})};
     if (drop_window) cache.drop_before(done[0] - options.mask.window + 1);
     backend.write_cache(
         batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
@@ -224,7 +242,8 @@ inline std::vector<double> exact(const Sequences& in, std::size_t s, const Optio
       const std::int64_t kv = h / (g.heads / g.kv_heads);
       const std::int64_t low = std::max<std::int64_t>(0, t - options.mask.window + 1);
       const std::int64_t high =
-          options.mask.causal ? t + 1 : std::min(length, t + std::int64_t{options.mask.window});
+          options.mask.causal ? options.visible_end(static_cast<std::int32_t>(t), in.lengths[s])
+                              : std::min(length, t + std::int64_t{options.mask.window});
       std::vector<double> sum(static_cast<std::size_t>(g.value_dim));
       double total =
           options.sinks.empty() ? 0.0 : std::exp(double{Options::of_head(options.sinks, h)});

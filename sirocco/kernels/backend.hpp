@@ -135,6 +135,10 @@ struct ExpertRows {
 struct BatchTensors {
   Tensor positions;  ///< i32 [T]
   Tensor row_begin;  ///< i32 [S + 1]
+  /// i32 [T]: the position behind the last one that a row sees under a causal mask, which is that
+  /// behind its own or, of a row among some that see each other, behind the last of them. Never
+  /// falls within a sequence, nor exceeds it. Empty where no row sees a later one.
+  Tensor visible_ends = {};
   std::int64_t rows() const { return positions.rows(); }
   std::int64_t sequences() const { return row_begin.rows() - 1; }
 };
@@ -161,8 +165,9 @@ struct KvCacheView {
   int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
 };
 
-/// Which cached positions a query at position p sees: those up to p or all of its sequence, and of
-/// those only the ones above p - window and below p + window.
+/// Which cached positions a query at position p sees: all of its sequence that are above p - window
+/// and below p + window; or, causal, those above p - window up to p, or up to its visible end where
+/// the step gives one.
 struct MaskSpec {
   static constexpr std::int32_t kNoWindow = INT32_MAX;
   bool causal = true;

@@ -140,13 +140,17 @@ struct AttentionTask {
   std::int32_t window;
   bool causal;
   float scale;
-  float logit_cap;      ///< 0 for none
-  const float* sinks;   ///< [heads], or null
-  const float* slopes;  ///< [heads], or null
+  float logit_cap;                   ///< 0 for none
+  const float* sinks;                ///< [heads], or null
+  const float* slopes;               ///< [heads], or null
+  const std::int32_t* visible_ends;  ///< [rows], or null: what `causal` and `window` say
 };
 
-/// The position behind the last one that a query at `position` sees.
-constexpr std::int32_t visible_end(const AttentionTask& task, std::int32_t position) {
+/// The position behind the last one that the query of row `token` sees. Doesn't fall from row to
+/// row.
+constexpr std::int32_t visible_end(const AttentionTask& task, std::int64_t token) {
+  if (task.visible_ends != nullptr) return task.visible_ends[token];
+  const std::int32_t position = task.first_position + static_cast<std::int32_t>(token);
   if (task.causal) return position + 1;
   return task.window < task.length - position ? position + task.window : task.length;
 }

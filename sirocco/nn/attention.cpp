@@ -27,8 +27,8 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
   int widest = 0;
   std::int64_t total = 0;
   for (const SequenceRows& s : rows) {
-    SIROCCO_CHECK(s.first == Position(0));
-    const int blocks = ceil_div(s.rows, kStepBlock);
+    SIROCCO_CHECK(s.first() == Position(0));
+    const int blocks = ceil_div(s.rows(), kStepBlock);
     widest = std::max(widest, blocks);
     total += blocks;
   }
@@ -39,8 +39,8 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
   std::int32_t next = 0;
   for (std::size_t s = 0; s < rows.size(); ++s) {
     const auto begin = blocks.begin() + static_cast<std::ptrdiff_t>(s) * widest;
-    std::iota(begin, begin + ceil_div(rows[s].rows, kStepBlock), next);
-    next += ceil_div(rows[s].rows, kStepBlock);
+    std::iota(begin, begin + ceil_div(rows[s].rows(), kStepBlock), next);
+    next += ceil_div(rows[s].rows(), kStepBlock);
   }
   const Tensor table = context.ops().upload(context.scratch(), blocks,
                                             {static_cast<std::int64_t>(rows.size()), widest});

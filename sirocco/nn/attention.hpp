@@ -11,7 +11,9 @@
 
 namespace sirocco {
 
-// Masks are predicates, told to the kernel as a rule; none is ever written out as a matrix.
+// Masks are predicates, told to the kernel as a rule; none is ever written out as a matrix. Under a
+// causal one, rows of the same MutualSpan see each other besides, as far as a window goes back: it
+// says where a row's view begins and the span where it ends, as in Gemma 3.
 
 /// A query sees itself and what came before.
 struct CausalMask {

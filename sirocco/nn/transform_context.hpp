@@ -24,11 +24,31 @@ class TokenBatch {
   std::span<const TokenId> tokens_;
 };
 
-/// One sequence's part of a step: rows at consecutive positions.
-struct SequenceRows {
-  SequenceId sequence;
-  Position first;  ///< position of its first row
-  int rows = 0;    ///< at least 1
+/// Positions of a sequence whose rows see each other, as those of an image do, besides what came
+/// before: [first, end).
+struct MutualSpan {
+  Position first;
+  Position end;
+};
+
+/// One sequence's part of a step: rows at consecutive positions, at least one. Rows that see each
+/// other are never cut, so that their span lies in one step.
+class SequenceRows {
+ public:
+  /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
+  /// position, ends before the next one begins or where it does, and lies within the rows.
+  SequenceRows(SequenceId sequence, Position first, int rows, std::vector<MutualSpan> spans = {});
+
+  SequenceId sequence() const { return sequence_; }
+  Position first() const { return first_; }
+  int rows() const { return rows_; }
+  const std::vector<MutualSpan>& spans() const { return spans_; }
+
+ private:
+  SequenceId sequence_;
+  Position first_;
+  int rows_;
+  std::vector<MutualSpan> spans_;
 };
 
 /// The rows of one step on the host: sequences one after another, and the rows whose results are
@@ -65,6 +85,7 @@ struct StepMemory {
   friend class TransformContext;
   std::vector<std::int32_t> positions_;
   std::vector<std::int32_t> row_begin_;
+  std::vector<std::int32_t> visible_ends_;
   std::vector<std::int32_t> integers_;
   std::vector<Tensor> block_tables_;
   std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
@@ -86,7 +107,7 @@ class TransformContext {
   Arena& held() { return memory_.held; }
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
-  BatchTensors batch() const { return {positions_, row_begin_}; }
+  BatchTensors batch() const { return {positions_, row_begin_, visible_ends_}; }
   const StepRows& host_rows() const { return rows_; }
   /// An empty list for integers on their way to the backend, until the next call. Its memory stays.
   std::vector<std::int32_t>& host_integers() {
@@ -111,6 +132,7 @@ class TransformContext {
   const CacheViews& caches_;
   Tensor positions_;
   Tensor row_begin_;
+  Tensor visible_ends_;
   Tensor outputs_;
   int leases_ = 0;
 };

@@ -194,7 +194,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const std::int64_t token = row / task.group;
     const auto position = static_cast<std::int32_t>(task.first_position + token);
     const std::int32_t low = std::max(0, position - task.window + 1);
-    const std::int32_t high = visible_end(task, position);
+    const std::int32_t high = visible_end(task, token);
     const std::int32_t span_begin = std::max(low, span * numerics::kSpanPositions);
     const std::int32_t span_end = std::min(high, (span + 1) * numerics::kSpanPositions);
     const std::int64_t head = head_of(task, kv_head, row);

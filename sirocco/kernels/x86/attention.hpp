@@ -88,7 +88,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const auto position = static_cast<std::int32_t>(task.first_position + token);
     positions[r] = position;
     const std::int32_t oldest = position - task.window + 1;
-    const std::int32_t end = visible_end(task, position);
+    const std::int32_t end = visible_end(task, token);
     newest = end > newest ? end : newest;
     visible[r][0] = oldest > span_begin ? oldest : span_begin;
     visible[r][1] = end < span_end ? end : span_end;
