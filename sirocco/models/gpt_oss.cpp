@@ -34,7 +34,8 @@ class GptOssBuilder final : public DecoderBuilder {
           attention<A>(layer, shape, RotaryRows::kHalfSplit, kind.rotary, kind.mask),
           moe(layer, GateActivation::kClampedSwish));
     };
-    return alternating(range, pattern_, LayerKind<SlidingWindowAttention>{rotary, *pattern_.window},
+    return alternating(range, pattern_,
+                       LayerKind<SlidingWindowAttention>{rotary, {*pattern_.window}},
                        LayerKind<CausalAttention>{rotary}, make);
   }
 
