@@ -9,7 +9,6 @@ namespace {
 
 using blocks::load;
 using blocks::PanelRows;
-using blocks::store;
 
 constexpr std::size_t kWidth = 32;
 
