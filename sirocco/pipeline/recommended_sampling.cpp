@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <string_view>
@@ -35,6 +36,7 @@ struct Recommendation {
   std::string_view path;
   double least;
   double most;
+  bool whole;
   void (*assign)(SamplingParams& params, double value);
 };
 
@@ -42,18 +44,21 @@ constexpr double kSmallest = std::numeric_limits<float>::min();  // of what has 
 constexpr double kMostWhole = std::numeric_limits<std::int32_t>::max();
 
 constexpr std::array kRecommendations = {
-    Recommendation{"generation_config.temperature", 0, 100, assign<&SamplingParams::temperature>},
-    Recommendation{"generation_config.top_k", -kMostWhole, kMostWhole, assign_top_k},
-    Recommendation{"generation_config.top_p", kSmallest, 1, assign<&SamplingParams::top_p>},
-    Recommendation{"generation_config.min_p", 0, 1, assign<&SamplingParams::min_p>},
-    Recommendation{"generation_config.typical_p", kSmallest, 1, assign<&SamplingParams::typical_p>},
-    Recommendation{"generation_config.repetition_penalty", kSmallest, 100, assign_penalty_of_all},
-    Recommendation{"general.sampling.temp", 0, 100, assign<&SamplingParams::temperature>},
-    Recommendation{"general.sampling.top_k", -kMostWhole, kMostWhole, assign_top_k},
-    Recommendation{"general.sampling.top_p", kSmallest, 1, assign<&SamplingParams::top_p>},
-    Recommendation{"general.sampling.min_p", 0, 1, assign<&SamplingParams::min_p>},
-    Recommendation{"general.sampling.penalty_last_n", -1, kMostWhole, assign_last_n},
-    Recommendation{"general.sampling.penalty_repeat", kSmallest, 100,
+    Recommendation{"generation_config.temperature", 0, 100, false,
+                   assign<&SamplingParams::temperature>},
+    Recommendation{"generation_config.top_k", -kMostWhole, kMostWhole, true, assign_top_k},
+    Recommendation{"generation_config.top_p", kSmallest, 1, false, assign<&SamplingParams::top_p>},
+    Recommendation{"generation_config.min_p", 0, 1, false, assign<&SamplingParams::min_p>},
+    Recommendation{"generation_config.typical_p", kSmallest, 1, false,
+                   assign<&SamplingParams::typical_p>},
+    Recommendation{"generation_config.repetition_penalty", kSmallest, 100, false,
+                   assign_penalty_of_all},
+    Recommendation{"general.sampling.temp", 0, 100, false, assign<&SamplingParams::temperature>},
+    Recommendation{"general.sampling.top_k", -kMostWhole, kMostWhole, true, assign_top_k},
+    Recommendation{"general.sampling.top_p", kSmallest, 1, false, assign<&SamplingParams::top_p>},
+    Recommendation{"general.sampling.min_p", 0, 1, false, assign<&SamplingParams::min_p>},
+    Recommendation{"general.sampling.penalty_last_n", -1, kMostWhole, true, assign_last_n},
+    Recommendation{"general.sampling.penalty_repeat", kSmallest, 100, false,
                    assign<&SamplingParams::repetition_penalty>},
 };
 
@@ -65,9 +70,11 @@ std::optional<SamplingParams> recommended_sampling(const Metadata& metadata) {
     const auto value = metadata.get<double>(each.path);
     if (!value) continue;
     // Written so that a NaN is out of range.
-    if (!(*value >= each.least && *value <= each.most)) {
-      throw FormatError("{}: {} is {}; expected {:g} to {:g}", metadata.origin(), quoted(each.path),
-                        *value, each.least, each.most);
+    if (!(*value >= each.least && *value <= each.most) ||
+        (each.whole && *value != std::trunc(*value))) {
+      throw FormatError("{}: {} is {}; expected a {}number from {:g} to {:g}", metadata.origin(),
+                        quoted(each.path), *value, each.whole ? "whole " : "", each.least,
+                        each.most);
     }
     if (!out) out.emplace();
     each.assign(*out, *value);

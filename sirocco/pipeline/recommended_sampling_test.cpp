@@ -60,7 +60,8 @@ TEST(RecommendedSampling, WhatItLeavesOutIsOff) {
 TEST(RecommendedSampling, ValuesOutOfRangeAreNamed) {
   for (const char* json :
        {R"({"temperature": -1})", R"({"top_p": 0})", R"({"top_p": 1.5})", R"({"min_p": 2})",
-        R"({"repetition_penalty": 0})", R"({"top_k": 4294967296})", R"({"typical_p": -0.5})"}) {
+        R"({"repetition_penalty": 0})", R"({"top_k": 4294967296})", R"({"top_k": 0.9})",
+        R"({"typical_p": -0.5})"}) {
     try {
       recommended("generation_config", json);
       ADD_FAILURE() << json;

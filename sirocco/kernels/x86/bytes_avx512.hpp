@@ -1,5 +1,5 @@
 // Panels of quants in the AVX-512 tiers, and their dot products: with VNNI in one instruction, or
-// over 16-bit pairs without. Included by tier.cpp, like vec_*.hpp.
+// over 16-bit pairs without. Included by products.cpp, like vec_*.hpp.
 
 /// Four consecutive k of 16 rows, a byte each.
 struct Bytes64 {

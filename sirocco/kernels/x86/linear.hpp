@@ -1,4 +1,4 @@
-// Matrix products. Included by tier.cpp, like vec_*.hpp.
+// Matrix products. Included by products.cpp, like vec_*.hpp.
 
 /// Group `kGroup` of a block's quants.
 template <int kBits, int kGroup>

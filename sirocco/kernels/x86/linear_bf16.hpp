@@ -1,5 +1,5 @@
-// Products with weights in bf16 where the CPU multiplies bf16 in pairs. Included by bf16.cpp after
-// linear.hpp, like vec_*.hpp.
+// Products with weights in bf16 where the CPU multiplies bf16 in pairs. Included by products.cpp
+// after linear.hpp, like vec_*.hpp.
 
 // k whose activations are rounded at a time: few, so that the CPU does it beside the products.
 constexpr std::int64_t kRoundedTogether = 64;

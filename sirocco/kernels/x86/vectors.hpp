@@ -12,11 +12,10 @@
 #define INLINE [[gnu::always_inline]] inline
 #define INLINE_BODY __attribute__((always_inline))
 
+/// A number that is a type, and counts as the number wherever one is wanted.
 template <int kValue>
 struct Index {
-  constexpr operator int() const {
-    return kValue;
-  }  // NOLINT(google-explicit-constructor): an index
+  constexpr operator int() const { return kValue; }
 };
 
 template <int... kValues>
