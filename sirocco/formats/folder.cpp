@@ -10,6 +10,7 @@
 #include "sirocco/formats/folder_files.hpp"
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/formats/safetensors.hpp"
+#include "sirocco/formats/shards.hpp"
 
 namespace sirocco {
 namespace {
@@ -21,8 +22,6 @@ constexpr std::string_view kWeights = "model.safetensors";
 constexpr std::string_view kIndex = "model.safetensors.index.json";
 constexpr std::string_view kTemplatePath = "tokenizer.chat_template";
 constexpr std::size_t kLargestDescription = std::size_t{64} << 20;
-constexpr std::size_t kMostShards = 1024;
-constexpr std::size_t kNamedAtMost = 8;
 
 /// The JSON files that are metadata, and what of them is not: it is long, and the tokenizer reads
 /// it from the file.
@@ -137,10 +136,8 @@ JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder)
   return metadata;
 }
 
-/// Where the index says that each tensor is: pairs of tensor and shard, in the order of the
-/// tensors.
-std::vector<std::pair<std::string, std::string>> read_index(const FolderFiles& files,
-                                                            std::string_view text) {
+/// Where the index says that each tensor is.
+std::vector<TensorPlace> read_index(const FolderFiles& files, std::string_view text) {
   const std::string origin = files.origin(kIndex);
   const JsonValue index = parse_file(files, kIndex, text);
   const JsonValue* const map = index.member("weight_map");
@@ -151,7 +148,7 @@ std::vector<std::pair<std::string, std::string>> read_index(const FolderFiles& f
         "damaged: fetch it again",
         origin);
   }
-  std::vector<std::pair<std::string, std::string>> out;
+  std::vector<TensorPlace> out;
   for (const JsonValue::Member& member : *members) {
     const auto* const shard = member.value.as<std::string>();
     if (shard == nullptr || !shard->ends_with(".safetensors") ||
@@ -162,9 +159,8 @@ std::vector<std::pair<std::string, std::string>> read_index(const FolderFiles& f
           origin, sirocco::quoted(member.name),
           shard == nullptr ? "something that is no string" : sirocco::quoted(*shard));
     }
-    out.emplace_back(member.name, *shard);
+    out.push_back({member.name, *shard});
   }
-  std::ranges::sort(out);
   return out;
 }
 
@@ -194,65 +190,6 @@ void add_modules(const FolderFiles& files, const fs::path& folder,
   }
 }
 
-std::shared_ptr<const WeightSource> open_shards(const FolderFiles& files, const fs::path& folder,
-                                                std::string_view text, ScaleBlock block) {
-  const std::string origin = files.origin(kIndex);
-  const auto places = read_index(files, text);
-  std::vector<std::string> names;
-  for (const auto& place : places) names.push_back(place.second);
-  std::ranges::sort(names);
-  names.erase(std::unique(names.begin(), names.end()), names.end());
-  if (names.size() > kMostShards)
-    throw FormatError("{}: names {} files, allowed are {}", origin, names.size(), kMostShards);
-  std::vector<std::string> missing;
-  for (const std::string& name : names) {
-    std::error_code error;
-    if (!fs::exists(folder / name, error)) missing.push_back(sirocco::quoted(name));
-  }
-  if (!missing.empty()) {
-    const std::size_t more = missing.size() - std::min(missing.size(), kNamedAtMost);
-    missing.resize(missing.size() - more);
-    throw NotFound("{}: {} of the {} files that it names are missing: {}{}; fetch them too", origin,
-                   missing.size() + more, names.size(), fmt::join(missing, ", "),
-                   more == 0 ? "" : fmt::format(" and {} more", more));
-  }
-
-  std::vector<MappedFile> shards;
-  std::vector<SafetensorsEntry> entries;
-  std::size_t placed = 0;
-  for (const std::string& name : names) {
-    shards.emplace_back(folder / name);
-    for (SafetensorsEntry& entry :
-         parse_safetensors(shards.back().bytes(), printable(shards.back().path()))) {
-      const auto at = std::ranges::lower_bound(places, entry.name, {},
-                                               [](const auto& place) { return place.first; });
-      if (at == places.end() || at->first != entry.name || at->second != name) {
-        throw FormatError(
-            "{}: holds tensor {}, which the index says is {}; index and files don't belong "
-            "together: fetch them again",
-            printable(shards.back().path()), sirocco::quoted(entry.name),
-            at == places.end() || at->first != entry.name
-                ? "nowhere"
-                : fmt::format("in {}", sirocco::quoted(at->second)));
-      }
-      ++placed;
-      entries.push_back(std::move(entry));
-    }
-  }
-  if (placed != places.size()) {
-    const auto lacking = std::ranges::find_if(places, [&](const auto& place) {
-      return std::ranges::find(entries, place.first, &SafetensorsEntry::name) == entries.end();
-    });
-    throw FormatError(
-        "{}: {} of its {} tensors aren't where it says, {} in {} among them; index and files don't "
-        "belong together: fetch them again",
-        origin, places.size() - placed, places.size(), sirocco::quoted(lacking->first),
-        sirocco::quoted(lacking->second));
-  }
-  add_modules(files, folder, entries, shards);
-  return make_safetensors_weights(std::move(entries), std::move(shards), printable(folder), block);
-}
-
 /// What config.json says of the scales of F8_E4M3 tensors.
 ScaleBlock read_scale_block(const Metadata& metadata) {
   constexpr std::string_view kBlock = "config.quantization_config.weight_block_size";
@@ -265,20 +202,25 @@ ScaleBlock read_scale_block(const Metadata& metadata) {
   return {(*sides)[0], (*sides)[1]};
 }
 
+/// As in transformers, a whole file comes before an index, which may be that of another split.
 std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const fs::path& folder,
                                                  ScaleBlock block) {
-  if (const auto text = files.find(kIndex)) return open_shards(files, folder, *text, block);
+  Shards opened;
+  std::string origin = printable(folder);
   std::error_code error;
-  if (!fs::exists(folder / kWeights, error)) {
-    throw NotFound("{}: no weights: neither {} nor {} is here{}", printable(folder), kWeights,
-                   kIndex, foreign_weights(folder));
+  if (fs::exists(folder / kWeights, error)) {
+    opened.files.emplace_back(folder / kWeights);
+    origin = printable(opened.files.back().path());
+    opened.entries = parse_safetensors(opened.files.back().bytes(), origin);
+  } else if (const auto text = files.find(kIndex)) {
+    opened = open_shards(folder, read_index(files, *text), files.origin(kIndex));
+  } else {
+    throw NotFound("{}: no weights: neither {} nor {} is here{}", origin, kWeights, kIndex,
+                   foreign_weights(folder));
   }
-  std::vector<MappedFile> opened;
-  opened.emplace_back(folder / kWeights);
-  const std::string origin = printable(opened.back().path());
-  auto entries = parse_safetensors(opened.back().bytes(), origin);
-  add_modules(files, folder, entries, opened);
-  return make_safetensors_weights(std::move(entries), std::move(opened), origin, block);
+  add_modules(files, folder, opened.entries, opened.files);
+  return make_safetensors_weights(std::move(opened.entries), std::move(opened.files),
+                                  std::move(origin), block, std::move(opened.absent));
 }
 
 }  // namespace

@@ -193,27 +193,69 @@ TEST_F(Shards, AreJoinedByTheIndex) {
   EXPECT_NE(checkpoint.weights->find("y"), nullptr);
 }
 
-TEST_F(Shards, AnIndexThatDoesntFitIsRefused) {
+TEST_F(Shards, AnIndexThatIsNoneIsRefused) {
   EXPECT_THAT(with("{}"), HasSubstr("no 'weight_map'"));
   EXPECT_THAT(with("[]"), HasSubstr("no 'weight_map'"));
   EXPECT_THAT(with(R"({"x": 1})"), HasSubstr("something that is no string"));
   EXPECT_THAT(with(R"({"x": "../a.safetensors"})"), HasSubstr("no .safetensors file of this"));
   EXPECT_THAT(with(R"({"x": "/a.safetensors"})"), HasSubstr("no .safetensors file of this"));
   EXPECT_THAT(with(R"({"x": "a.bin"})"), HasSubstr("no .safetensors file of this"));
-  EXPECT_THAT(with(R"({"x": "a.safetensors"})"), "opened");
-  EXPECT_THAT(with(R"({"x": "a.safetensors", "z": "a.safetensors"})"),
-              HasSubstr("1 of its 2 tensors aren't where it says, 'z' in 'a.safetensors'"));
-  EXPECT_THAT(with(R"({"x": "b.safetensors", "y": "a.safetensors"})"),
-              HasSubstr("holds tensor 'x', which the index says is in 'b.safetensors'"));
-  EXPECT_THAT(with(R"({"z": "a.safetensors"})"), HasSubstr("is nowhere"));
-  with(R"({"x": "a.safetensors", "y": "c.safetensors", "z": "d.safetensors"})");
-  EXPECT_THAT(message<NotFound>(),
-              HasSubstr("2 of the 3 files that it names are missing: 'c.safetensors'"));
 }
 
-TEST_F(Shards, ATensorInTwoOfThemIsRefused) {
+/// As in transformers, it says which files to look into, and no more.
+TEST_F(Shards, TensorsCountWhereverTheyAre) {
+  EXPECT_EQ(with(R"({"x": "b.safetensors", "y": "a.safetensors"})"), "opened");
+  const Checkpoint checkpoint = open_checkpoint(path());
+  EXPECT_NE(checkpoint.weights->find("x"), nullptr);
+  EXPECT_NE(checkpoint.weights->find("y"), nullptr);
+  EXPECT_TRUE(checkpoint.weights->lacking().empty());
+}
+
+/// Whether they are needed is for the model to say.
+TEST_F(Shards, TensorsThatNoFileHoldsAreLacking) {
+  const auto lacking = [&](std::string_view map) {
+    EXPECT_EQ(with(map), "opened");
+    std::vector<std::string> out;
+    const Checkpoint checkpoint = open_checkpoint(path());
+    for (const LackingTensor& tensor : checkpoint.weights->lacking()) {
+      EXPECT_FALSE(tensor.stored);
+      out.push_back(fmt::format("{} {}", tensor.name, tensor.why));
+    }
+    return out;
+  };
+  EXPECT_THAT(lacking(R"({"x": "a.safetensors", "mtp.fc.weight": "a.safetensors"})"),
+              ElementsAre(AllOf(HasSubstr("model.safetensors.index.json: tensor 'mtp.fc.weight' "
+                                          "isn't in 'a.safetensors'"),
+                                HasSubstr("fetch that file again"))));
+  const auto missing =
+      HasSubstr("2 of the 3 files that it names are missing: 'c.safetensors', 'd.safetensors'");
+  EXPECT_THAT(lacking(R"({"z": "d.safetensors", "y": "c.safetensors", "x": "a.safetensors"})"),
+              ElementsAre(AllOf(testing::StartsWith("z "), missing),
+                          AllOf(testing::StartsWith("y "), missing)));
+  // A folder without any weights is none.
+  with(R"({"y": "c.safetensors", "z": "d.safetensors"})");
+  EXPECT_THAT(message<NotFound>(), HasSubstr("2 of the 2 files that it names are missing"));
+}
+
+TEST_F(Shards, ATensorInTwoOfThemIsThereOnce) {
   write("b.safetensors", weights("x"));
-  EXPECT_THAT(with(R"({"x": "a.safetensors", "y": "b.safetensors"})"), HasSubstr("'x'"));
+  EXPECT_EQ(with(R"({"x": "a.safetensors", "y": "b.safetensors"})"), "opened");
+  EXPECT_EQ(open_checkpoint(path()).weights->tensors().size(), 1u);
+  write("b.safetensors", SafetensorsTestFile().tensor<float>("x", "F32", "[1]", {3}).bytes());
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("b.safetensors: holds tensor 'x', of which another"));
+}
+
+/// The index may be that of another split, or no index at all.
+TEST_F(Shards, AWholeFileComesFirst) {
+  write("model.safetensors", weights("whole"));
+  for (const char* map : {R"({"x": "a.safetensors"})", R"({"x": "c.safetensors"})", "{"}) {
+    EXPECT_EQ(with(map), "opened") << map;
+    const Checkpoint checkpoint = open_checkpoint(path());
+    EXPECT_EQ(checkpoint.weights->tensors().size(), 1u);
+    EXPECT_NE(checkpoint.weights->find("whole"), nullptr);
+    EXPECT_TRUE(checkpoint.weights->lacking().empty());
+  }
 }
 
 TEST_F(Folder, ASafetensorsFileIsNoModelByItself) {

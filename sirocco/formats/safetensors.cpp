@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <functional>
 #include <utility>
 
@@ -28,32 +29,15 @@ constexpr std::string_view kFloat8 = "F8_E4M3";
 /// What two tensors of bytes that are one in MXFP4 end in.
 constexpr std::string_view kBlocksEnding = "_blocks";
 constexpr std::string_view kScalesEnding = "_scales";
-/// What a name ends in to hold the scales of the tensor whose name is before it, or the scale of
-/// that tensor's inputs, which stay in float here.
+/// What a name ends in to hold the scales of the tensor whose name is before it.
 constexpr std::array<std::string_view, 2> kScaleEndings = {"_scale_inv", "_scale"};
-constexpr std::string_view kWeightEnding = "weight";
-constexpr std::string_view kInputScaleEnding = "input_scale";
-
-/// Buffers of integers and truth values that frameworks save and no model needs.
-constexpr std::array<std::string_view, 5> kBufferEndings = {
-    "position_ids", "token_type_ids", "attn.bias", "attn.masked_bias", "attention.bias"};
-
-bool is_buffer(const SafetensorsEntry& entry) {
-  const bool is_float = entry.dtype.starts_with("F") || entry.dtype.starts_with("BF");
-  return !is_float && std::ranges::any_of(kBufferEndings, [&](std::string_view ending) {
-    return entry.name == ending || entry.name.ends_with(fmt::format(".{}", ending));
-  });
-}
 
 /// Up to four extents; those beyond are joined with the fourth. A scalar is a vector of one.
-Shape to_shape(const SafetensorsEntry& entry, std::string_view origin) {
+Shape to_shape(const SafetensorsEntry& entry) {
   std::array<std::int64_t, Shape::kMaxRank> extents{1, 1, 1, 1};
   const std::size_t rank = std::min<std::size_t>(entry.shape.size(), Shape::kMaxRank);
-  for (std::size_t axis = 0; axis < entry.shape.size(); ++axis) {
-    if (entry.shape[axis] == 0)
-      throw UnsupportedError("{}: tensor {} is empty", origin, sirocco::quoted(entry.name));
+  for (std::size_t axis = 0; axis < entry.shape.size(); ++axis)
     extents[std::min(axis, extents.size() - 1)] *= entry.shape[axis];
-  }
   switch (rank) {
     case 2:
       return {extents[0], extents[1]};
@@ -75,11 +59,12 @@ std::string readable_types() {
 class SafetensorsWeights final : public WeightSource {
  public:
   SafetensorsWeights(std::vector<SafetensorsEntry> entries, std::vector<MappedFile> files,
-                     std::string origin, ScaleBlock block)
+                     std::string origin, ScaleBlock block, std::vector<AbsentTensor> absent)
       : origin_(std::move(origin)),
         block_(block),
         files_(std::move(files)),
-        entries_(std::move(entries)) {
+        entries_(std::move(entries)),
+        absent_(std::move(absent)) {
     std::vector<std::string_view> all;
     for (const SafetensorsEntry& entry : entries_) all.push_back(entry.name);
     const auto order = unique_order(all, "tensor name", origin_);
@@ -88,14 +73,15 @@ class SafetensorsWeights final : public WeightSource {
       return at == nullptr ? nullptr : &entries_[*at];
     };
     for (const SafetensorsEntry& entry : entries_) {
-      if (is_buffer(entry) || belongs_to_float8(entry.name, entry_of) ||
-          belongs_to_blocks(entry.name, entry_of))
+      if (belongs_to_float8(entry.name, entry_of) || belongs_to_blocks(entry.name, entry_of))
         continue;
       if (const SafetensorsEntry* const scales = scales_of_blocks(entry, entry_of))
         add_blocks(entry, *scales);
       else
         add(entry, entry_of);
     }
+    for (const AbsentTensor& tensor : absent_)
+      lacking_.push_back({tensor.name, tensor.why, /*stored=*/false});
     for (const StoredTensor& tensor : tensors_) names_.push_back(tensor.name);
     order_ = unique_order(names_, "tensor name", origin_);
   }
@@ -105,6 +91,7 @@ class SafetensorsWeights final : public WeightSource {
     const std::uint32_t* const index = find_index(order_, names_, name);
     return index == nullptr ? nullptr : &tensors_[*index];
   }
+  std::span<const LackingTensor> lacking() const override { return lacking_; }
   void release(const StoredTensor& tensor) const override {
     if (tensor.made == nullptr) return release(tensor.bytes);
     const auto found = std::ranges::find(made_, tensor.made, [](auto& m) { return m.rows.get(); });
@@ -163,7 +150,7 @@ class SafetensorsWeights final : public WeightSource {
       throw UnsupportedError("{}: tensor {} has {} axes; sirocco reads up to {}", origin_,
                              sirocco::quoted(name), whole.shape.size(), Shape::kMaxRank);
     }
-    const Shape shape = to_shape(whole, origin_);
+    const Shape shape = to_shape(whole);
     const auto blocks_a_row = static_cast<std::size_t>(scales.shape.back());
     made_.push_back({std::move(rows),
                      {{blocks.bytes, blocks_a_row * (MxFp4Block::kElements / 2)},
@@ -179,7 +166,7 @@ class SafetensorsWeights final : public WeightSource {
     return nullptr;
   }
 
-  /// Whether `name` holds scales of some F8_E4M3 tensor, of its elements or of its inputs.
+  /// Whether `name` holds the scales of some F8_E4M3 tensor.
   static bool belongs_to_float8(std::string_view name, const EntryOf& entry_of) {
     const auto is_float8 = [&](std::string_view of) {
       const SafetensorsEntry* const entry = entry_of(of);
@@ -190,20 +177,20 @@ class SafetensorsWeights final : public WeightSource {
       const std::string_view of = name.substr(0, name.size() - ending.size());
       if (is_float8(of) && scales_of(of, entry_of)->name == name) return true;
     }
-    if (!name.ends_with(kInputScaleEnding)) return false;
-    const std::string_view stem = name.substr(0, name.size() - kInputScaleEnding.size());
-    return is_float8(fmt::format("{}{}", stem, kWeightEnding));
+    return false;
   }
 
   void add(const SafetensorsEntry& entry, const EntryOf& entry_of) {
     const auto* const plain = std::ranges::find(kPlainTypes, entry.dtype, &PlainType::dtype);
     if (plain == kPlainTypes.end() && entry.dtype != kFloat8) {
-      throw UnsupportedError(
-          "{}: tensor {} is of element type {}, which sirocco can't read; it reads {}: use a "
-          "checkpoint in one of these",
-          origin_, sirocco::quoted(entry.name), entry.dtype, readable_types());
+      return add_unread(
+          entry, fmt::format("is of element type {}, which sirocco can't read; it reads {}: use a "
+                             "checkpoint in one of these",
+                             entry.dtype, readable_types()));
     }
-    const Shape shape = to_shape(entry, origin_);
+    if (std::ranges::find(entry.shape, 0) != entry.shape.end())
+      return add_unread(entry, "is empty");
+    const Shape shape = to_shape(entry);
     if (plain != kPlainTypes.end()) {
       tensors_.push_back({entry.name, find_format(plain->format), shape, entry.bytes});
       return;
@@ -215,10 +202,20 @@ class SafetensorsWeights final : public WeightSource {
         {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
   }
 
+  /// Whether it is needed is for the model to say.
+  void add_unread(const SafetensorsEntry& entry, std::string_view what) {
+    const std::string& why = texts_.emplace_back(
+        fmt::format("{}: tensor {} {}", origin_, sirocco::quoted(entry.name), what));
+    lacking_.push_back({entry.name, why, /*stored=*/true});
+  }
+
   std::string origin_;
   ScaleBlock block_;
   std::vector<MappedFile> files_;
   std::vector<SafetensorsEntry> entries_;
+  std::vector<AbsentTensor> absent_;
+  std::deque<std::string> texts_;
+  std::vector<LackingTensor> lacking_;
   std::vector<Made> made_;
   std::vector<StoredTensor> tensors_;
   std::vector<std::string_view> names_;
@@ -229,9 +226,10 @@ class SafetensorsWeights final : public WeightSource {
 
 std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
                                                              std::vector<MappedFile> files,
-                                                             std::string origin, ScaleBlock block) {
+                                                             std::string origin, ScaleBlock block,
+                                                             std::vector<AbsentTensor> absent) {
   return std::make_shared<const SafetensorsWeights>(std::move(entries), std::move(files),
-                                                    std::move(origin), block);
+                                                    std::move(origin), block, std::move(absent));
 }
 
 }  // namespace sirocco

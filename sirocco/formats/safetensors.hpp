@@ -18,10 +18,11 @@
 /// access leave its bounds. Tensors arrive under their own names: F32, F16 and BF16 as they lie
 /// there; F8_E4M3 with its scales (NAME_scale_inv or NAME_scale: one for all, one a row, or one a
 /// block) as BF16, value times scale rounded once, made as it is read; NAME_blocks and
-/// NAME_scales of bytes as NAME in MXFP4; the scales themselves and the buffers that frameworks
-/// save without need (position_ids and the like) are left out.
+/// NAME_scales of bytes as NAME in MXFP4; the scales themselves are left out. A tensor of another
+/// element type, or without elements, can't be handed out (WeightSource::lacking).
 ///
-/// Errors: FormatError for what the format doesn't allow, UnsupportedError for other element types.
+/// Errors: FormatError for what the format doesn't allow, UnsupportedError for element types whose
+/// size isn't known.
 namespace sirocco {
 
 /// A tensor as the header describes it.
@@ -43,10 +44,17 @@ struct ScaleBlock {
   std::int64_t columns = 128;
 };
 
+/// A tensor that an index speaks of and no file holds, and what to say of that.
+struct AbsentTensor {
+  std::string name;
+  std::string why;
+};
+
 /// The tensors of entries, whose names differ. `files` holds what they point into.
 std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
                                                              std::vector<MappedFile> files,
                                                              std::string origin,
-                                                             ScaleBlock block = {});
+                                                             ScaleBlock block = {},
+                                                             std::vector<AbsentTensor> absent = {});
 
 }  // namespace sirocco

@@ -67,6 +67,9 @@ TEST(Safetensors, TensorsAreWhereTheHeaderSays) {
   const Opened opened = open(file.bytes());
   ASSERT_EQ(opened.weights->tensors().size(), 4u);
   EXPECT_EQ(opened.weights->find("embeddings.position_ids"), nullptr);
+  ASSERT_EQ(opened.weights->lacking().size(), 1u);
+  EXPECT_EQ(opened.weights->lacking()[0].name, "embeddings.position_ids");
+  EXPECT_TRUE(opened.weights->lacking()[0].stored);
   const StoredTensor* b = opened.weights->find("b");
   ASSERT_NE(b, nullptr);
   EXPECT_EQ(b->shape, Shape({2, 3}));
@@ -162,21 +165,24 @@ TEST(Safetensors, BytesAreUsedOnceAndWholly) {
   EXPECT_THAT(with("0,8", "8,16", 20), HasSubstr("take 16 bytes, but the file has 20"));
 }
 
-TEST(Safetensors, OtherElementTypesAreNamed) {
+/// Whether they are needed is for the model to say.
+TEST(Safetensors, WhatCantBeReadIsLacking) {
   const auto with = [](std::string_view dtype, std::size_t bytes) {
-    return message<UnsupportedError>(
-        SafetensorsTestFile()
-            .tensor<char>("x.weight", dtype, "[1]", std::vector<char>(bytes))
-            .bytes());
+    const Opened opened = open(SafetensorsTestFile()
+                                   .tensor<char>("x.weight", dtype, "[1]", std::vector<char>(bytes))
+                                   .bytes());
+    EXPECT_TRUE(opened.weights->tensors().empty());
+    return std::string(opened.weights->lacking()[0].why);
   };
   EXPECT_THAT(with("I64", 8), HasSubstr("tensor 'x.weight' is of element type I64"));
   EXPECT_THAT(with("F64", 8), HasSubstr("F64"));
   EXPECT_THAT(with("I8", 1), HasSubstr("it reads F32, F16, BF16, F8_E4M3"));
   EXPECT_THAT(with("F8_E5M2", 1), HasSubstr("F8_E5M2"));
-  EXPECT_THAT(with("Q9", 1), HasSubstr("'Q9', which sirocco doesn't know"));
   EXPECT_THAT(message<UnsupportedError>(
-                  SafetensorsTestFile().tensor<float>("e", "F32", "[0,4]", {}).bytes()),
-              HasSubstr("'e' is empty"));
+                  SafetensorsTestFile().tensor<char>("x", "Q9", "[1]", {'x'}).bytes()),
+              HasSubstr("'Q9', which sirocco doesn't know"));
+  const Opened opened = open(SafetensorsTestFile().tensor<float>("e", "F32", "[0,4]", {}).bytes());
+  EXPECT_THAT(std::string(opened.weights->lacking()[0].why), HasSubstr("'e' is empty"));
 }
 
 /// Random files with a few bytes changed open or are refused, and what opens can be read.
@@ -227,8 +233,7 @@ std::vector<float> scaled(std::string_view scale_name, std::string_view shape,
                           const std::vector<float>& scales, ScaleBlock block = {}) {
   SafetensorsTestFile file;
   file.tensor<std::uint8_t>("w.weight", "F8_E4M3", shape, std::vector<std::uint8_t>(elements, 0x38))
-      .tensor<float>(scale_name, "F32", scale_shape, scales)
-      .tensor<float>("w.input_scale", "F32", "[]", {7});
+      .tensor<float>(scale_name, "F32", scale_shape, scales);
   const Opened opened = open(file.bytes(), block);
   EXPECT_EQ(opened.weights->tensors().size(), 1u);
   const StoredTensor& tensor = opened.weights->tensors()[0];

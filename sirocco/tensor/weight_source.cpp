@@ -57,4 +57,6 @@ StoredTensor StoredTensor::member(std::int64_t index) const {
   return out;
 }
 
+std::string WeightSource::called(std::string_view name) const { return quoted(name); }
+
 }  // namespace sirocco

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "sirocco/quant/format.hpp"
@@ -57,6 +58,13 @@ struct StoredTensor {
 /// half a head apart, or next to each other.
 enum class RotaryRows { kHalfSplit, kNeighbouringPairs };
 
+/// A tensor that a checkpoint speaks of and can't hand out. Its texts live as long as the source.
+struct LackingTensor {
+  std::string_view name;
+  std::string_view why;  ///< a whole message for who needs it
+  bool stored;           ///< it lies in a file, in a form that isn't read; else no file holds it
+};
+
 /// The weights of a checkpoint, whatever its file format. Implemented in formats/, consumed in
 /// models/. Immutable and safe to share between threads.
 class WeightSource {
@@ -68,6 +76,12 @@ class WeightSource {
 
   /// The tensor of that name, or null.
   virtual const StoredTensor* find(std::string_view name) const = 0;
+
+  /// Those that can't be handed out, which is for who needs one to complain of.
+  virtual std::span<const LackingTensor> lacking() const { return {}; }
+
+  /// What the checkpoint calls a tensor, whether it is there or not, between quotes, for messages.
+  virtual std::string called(std::string_view name) const;
 
   /// Says that `tensor` won't be read again, so that its pages need not stay in memory. Reading it
   /// again is still right, only slower.
