@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/topology.hpp"
@@ -94,7 +95,10 @@ LoadOptions load_options(const CommonOptions& options) {
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
-  if (!options.quiet && isatty(STDERR_FILENO) != 0) load.progress = progress_bar();
+  if (!options.quiet && isatty(STDERR_FILENO) != 0) {
+    set_log_level(LogLevel::kInfo);
+    load.progress = progress_bar();
+  }
   return load;
 }
 

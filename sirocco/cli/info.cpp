@@ -65,6 +65,8 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   out["weight_bytes"] = bytes;
   out["tensors"] = checkpoint.weights->tensors().size();
   out["formats"] = formats;
+  for (const PassedCount& passed : canonical.passed)
+    out["not_run"][std::string(passed.what)] = passed.tensors;
   out["vocabulary"] = [&]() -> std::size_t {
     const auto* tokens = metadata.get_array<std::vector<std::string_view>>("tokenizer.ggml.tokens");
     if (tokens != nullptr) return tokens->size();

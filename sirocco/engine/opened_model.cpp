@@ -29,6 +29,7 @@ OpenedModel::OpenedModel(const std::filesystem::path& path, const OpenOptions& o
 
 void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
+  log_passed(canonical.weights->origin(), canonical.passed);
   if (options.quantize != nullptr)
     canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
   const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_,

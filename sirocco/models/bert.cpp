@@ -19,10 +19,9 @@ class BertBuilder final : public DecoderBuilder {
     encode_only();
   }
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     LayerSchedule<BertBlock> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       layers.push_back(BertBlock({centered_norm(layer_name(layer, "attn_output_norm")),
                                   centered_norm(layer_name(layer, "layer_output_norm"))},
                                  attention<BidirectionalAttention>(layer,
@@ -31,7 +30,7 @@ class BertBuilder final : public DecoderBuilder {
                                                                     .head_dim = config().head_dim},
                                                                    RotaryRows::kHalfSplit, nullptr),
                                  ungated_mlp(layer, GateActivation::kGeluErf)));
-    }
+    });
     const bool is_last = range.end.value() == config().info.layers;
     return AnyBlocks(std::make_shared<const LayerStack<NoNorm, BertBlock>>(
         std::move(layers), is_last ? std::optional(NoNorm()) : std::nullopt));

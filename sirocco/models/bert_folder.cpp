@@ -40,11 +40,11 @@ constexpr std::array kTensors = {
     TensorRule{"encoder.layer.#.output.LayerNorm.beta", "blk.#.layer_output_norm.bias"},
     // What sentence-transformers may put behind the pooling.
     TensorRule{"modules.#.linear", "dense_#"},
+    // What guesses masked words, which is the table of words.
+    TensorRule{"cls.predictions.decoder.weight", "output.weight"},
 };
 constexpr std::array kBiases = {CompanionRule{"blk.#.*"}, CompanionRule{"token_embd_norm"},
                                 CompanionRule{"dense_#", {}, {}, true}};
-// What stands behind the rows: a head for sentences or masked tokens, which isn't run.
-constexpr std::array<std::string_view, 2> kIgnored = {"pooler.", "cls."};
 constexpr std::array<std::string_view, 1> kTypes = {"bert"};
 constexpr std::array<std::string_view, 3> kClasses = {"BertModel", "BertForMaskedLM",
                                                       "BertForPreTraining"};
@@ -58,7 +58,7 @@ constexpr FolderSchema kBertFolder = {.architecture = "bert",
                                       .rules = kRules,
                                       .tensors = kTensors,
                                       .companions = kBiases,
-                                      .ignored = kIgnored,
-                                      .tied = true};
+                                      .tied = true,
+                                      .encodes = true};
 
 }  // namespace sirocco

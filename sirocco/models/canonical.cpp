@@ -4,89 +4,20 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
+#include <set>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/companions.hpp"
 #include "sirocco/models/derived_weights.hpp"
 #include "sirocco/models/folder_description.hpp"
+#include "sirocco/models/folder_names.hpp"
 #include "sirocco/models/known_names.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/models/name_pattern.hpp"
 
 namespace sirocco {
 namespace {
-
-/// What stands in front of a decoder's own names, depending on the class that saved it.
-constexpr std::array<std::string_view, 7> kPrefixes = {"model.language_model.",
-                                                       "language_model.model.",
-                                                       "language_model.",
-                                                       "model.",
-                                                       "transformer.",
-                                                       "bert.",
-                                                       ""};
-/// Other parts of a model whose text part is run.
-constexpr std::array<std::string_view, 6> kOtherParts = {"vision_tower.",
-                                                         "model.vision_tower.",
-                                                         "multi_modal_projector.",
-                                                         "model.multi_modal_projector.",
-                                                         "visual.",
-                                                         "model.visual."};
-/// Tables and masks that are computed here.
-constexpr std::array<std::string_view, 4> kBuffers = {"rotary_emb.inv_freq", ".attn.bias",
-                                                      ".attn.masked_bias", "position_ids"};
-constexpr std::array<std::string_view, 2> kKinds = {".weight", ".bias"};
-
-/// A tensor's name with its first number as #, its second as @.
-struct Pattern {
-  std::string text;
-  std::vector<std::int32_t> numbers;
-};
-
-Pattern pattern_of(std::string_view name) {
-  constexpr std::string_view kMarks = "#@";
-  Pattern out;
-  while (true) {
-    const std::size_t end = std::min(name.find('.'), name.size());
-    const std::string_view part = name.substr(0, end);
-    std::int32_t number = 0;
-    const auto [rest, status] = std::from_chars(part.data(), part.data() + part.size(), number);
-    const bool is_number = status == std::errc() && rest == part.data() + part.size() &&
-                           number >= 0 && std::to_string(number) == part;
-    if (is_number && out.numbers.size() < kMarks.size()) {
-      out.text += kMarks[out.numbers.size()];
-      out.numbers.push_back(number);
-    } else {
-      out.text += part;
-    }
-    if (end == name.size()) return out;
-    out.text += '.';
-    name.remove_prefix(end + 1);
-  }
-}
-
-/// Without ".weight" or ".bias".
-std::string_view stem_of(std::string_view name) { return name.substr(0, name.rfind('.')); }
-
-bool speaks_of(const CompanionRule& rule, std::string_view pattern) {
-  const std::string_view stem = stem_of(pattern);
-  return rule.of.ends_with('*') ? stem.starts_with(rule.of.substr(0, rule.of.size() - 1))
-                                : stem == rule.of;
-}
-
-/// The canonical name that `rule` gives to a folder's pattern; empty when it speaks of another.
-std::string canonical_pattern(const TensorRule& rule, std::string_view pattern) {
-  const auto stands_for_itself = [&](std::string_view kind) {
-    return rule.canonical.ends_with(kind);
-  };
-  if (std::ranges::any_of(kKinds, stands_for_itself))
-    return pattern == rule.folder ? std::string(rule.canonical) : "";
-  for (const std::string_view kind : kKinds) {
-    if (pattern.size() == rule.folder.size() + kind.size() && pattern.starts_with(rule.folder) &&
-        pattern.ends_with(kind))
-      return fmt::format("{}{}", rule.canonical, kind);
-  }
-  return "";
-}
 
 /// Collects the tensors that a schema makes of a folder's.
 class CanonicalWeights {
@@ -97,131 +28,109 @@ class CanonicalWeights {
         description_(description),
         source_(*source),
         layers_(description.integer("block_count")),
+        passed_(*source, layers_,
+                description.said<std::int64_t>("num_nextn_predict_layers").value_or(0)),
+        companions_(schema.companions, description),
         derived_(std::make_shared<DerivedWeights>(source, schema.rotary_rows)) {}
 
   std::shared_ptr<const WeightSource> build() {
     for (const StoredTensor& tensor : source_.tensors()) {
-      if (!place(tensor) && !is_ignored(tensor.name)) {
-        throw UnsupportedError(
-            "{}: tensor {} isn't known to architecture {}: without it the model's answers would be "
-            "wrong",
-            source_.origin(), quoted(tensor.name), schema_.architecture);
-      }
+      if (!passed_.pass(tensor) && !place(tensor))
+        refuse_unknown_tensor(source_.origin(), quoted(tensor.name), schema_.architecture);
+    }
+    for (const LackingTensor& tensor : source_.lacking()) {
+      if (passed_.pass(tensor)) continue;
+      if (tensor.stored) throw UnsupportedError("{}", tensor.why);
+      if (is_needed(tensor)) throw NotFound("{}", tensor.why);
     }
     for (auto& [name, members] : stacks_) stack(name, members);
     for (const auto& [name, values] : description_.vectors)
       derived_->add(name, derived_->make(values));
-    add_head();
+    add_tables();
     derived_->finish();
-    check_companions();
+    derived_->name_by([schema = &schema_, prefix = prefix_](std::string_view name) {
+      return folder_name(*schema, prefix, name);
+    });
+    companions_.check(*derived_);
     check_vocabulary();
     return derived_;
   }
+
+  std::vector<PassedCount> passed() const { return passed_.counts(); }
 
  private:
   static constexpr std::string_view kHead = "output.weight";
   static constexpr std::string_view kTable = "token_embd.weight";
 
-  bool is_ignored_by_schema(std::string_view name) const {
-    return std::ranges::any_of(kPrefixes, [&](std::string_view prefix) {
-      return name.starts_with(prefix) &&
-             std::ranges::any_of(schema_.ignored, [&](std::string_view part) {
-               return name.substr(prefix.size()).starts_with(part);
-             });
+  /// Calls f(rule, canonical pattern, numbers) for each row that speaks of a folder's tensor, under
+  /// the first prefix with which any does and f returns true.
+  template <class F>
+  bool each_rule(std::string_view name, const F& f) const {
+    return std::ranges::any_of(kFolderPrefixes, [&](std::string_view prefix) {
+      if (!name.starts_with(prefix)) return false;
+      const NamePattern pattern = pattern_of(name.substr(prefix.size()));
+      bool known = false;
+      for (const TensorRule& rule : schema_.tensors) {
+        const std::string canonical = canonical_pattern(rule, pattern.text);
+        if (!canonical.empty() && f(rule, canonical, pattern.numbers, prefix)) known = true;
+      }
+      return known;
     });
-  }
-
-  bool is_ignored(std::string_view name) const {
-    const auto in_front = [&](std::string_view part) { return name.starts_with(part); };
-    const auto behind = [&](std::string_view part) { return name.ends_with(part); };
-    return std::ranges::any_of(kBuffers, behind) || is_ignored_by_schema(name) ||
-           (description_.has_parts() && std::ranges::any_of(kOtherParts, in_front));
-  }
-
-  /// Layers behind the last that guess further tokens, which aren't run.
-  bool is_extra_layer(const Pattern& pattern) const {
-    const auto extra = description_.said<std::int64_t>("num_nextn_predict_layers").value_or(0);
-    return pattern.text.starts_with("layers.#.") && pattern.numbers[0] >= layers_ &&
-           pattern.numbers[0] - layers_ < extra;
   }
 
   /// Adds all that the rules make of `tensor`; false when no rule knows it.
   bool place(const StoredTensor& tensor) {
-    for (const std::string_view prefix : kPrefixes) {
-      if (!tensor.name.starts_with(prefix)) continue;
-      const Pattern pattern = pattern_of(tensor.name.substr(prefix.size()));
-      if (is_extra_layer(pattern)) return true;
-      bool known = false;
-      for (const TensorRule& rule : schema_.tensors) {
-        const std::string canonical = canonical_pattern(rule, pattern.text);
-        if (canonical.empty() || !belongs(rule, canonical, tensor)) continue;
-        known = true;
-        add(rule, canonical, pattern.numbers, tensor);
-      }
-      if (known) return true;
-    }
-    return false;
+    return each_rule(
+        tensor.name, [&](const TensorRule& rule, const std::string& canonical,
+                         const std::vector<std::int32_t>& numbers, std::string_view prefix) {
+          const bool is_extra_bias = canonical.ends_with(".bias") && rule.canonical != canonical &&
+                                     !companions_.allow_bias(canonical, tensor.name);
+          if (is_extra_bias) return false;
+          if (!prefix.empty()) prefix_ = prefix;
+          add(rule, canonical, numbers, tensor);
+          return true;
+        });
   }
 
-  /// Whether what `rule` makes of `tensor` is anything of the family's. Biases that config.json
-  /// denies are refused, though transformers drops them with a warning: one of the two is wrong.
-  bool belongs(const TensorRule& rule, std::string_view canonical,
-               const StoredTensor& tensor) const {
-    if (!canonical.ends_with(".bias") || rule.canonical == canonical) return true;
-    const auto companion = std::ranges::find_if(schema_.companions, [&](const CompanionRule& c) {
-      return c.tensor.empty() && speaks_of(c, canonical);
+  /// Whether a tensor that only an index knows is one that the model is made of and that isn't
+  /// there by another name. (Biases are the companions' affair; of token table and head one may do
+  /// for both, so that it is noted what there is to say of them.)
+  bool is_needed(const LackingTensor& tensor) {
+    return each_rule(tensor.name, [&](const TensorRule& rule, const std::string& canonical,
+                                      const std::vector<std::int32_t>& numbers, std::string_view) {
+      if (canonical == kHead) lacking_head_ = tensor.why;
+      if (canonical == kTable) lacking_table_ = tensor.why;
+      const bool is_beyond = canonical.starts_with("blk.#.") && numbers[0] >= layers_;
+      if (canonical == kHead || canonical == kTable || !canonical.ends_with(".weight") || is_beyond)
+        return false;
+      const std::string name = with_numbers(canonical, numbers);
+      const auto stacked = stacks_.find(name);
+      if (placed_.contains(name)) return false;
+      return stacked == stacks_.end() || (is_member(rule) && !stacked->second.contains(numbers[1]));
     });
-    if (companion == schema_.companions.end()) return false;
-    if (companion->member.empty() || description_.flag(companion->member, false)) return true;
-    throw FormatError(
-        "{}: tensor {} is there, but {} doesn't say so; correct the one that is wrong",
-        source_.origin(), quoted(tensor.name), quoted(description_.config_path(companion->member)));
   }
 
-  /// Notes what has to be there because `tensor` is.
-  void expect_companions(std::string_view canonical, std::string_view layer,
-                         const StoredTensor& tensor) {
-    if (canonical.ends_with(".bias")) return;
-    for (const CompanionRule& c : schema_.companions) {
-      if (c.optional || !speaks_of(c, canonical)) continue;
-      if (!c.member.empty() && !description_.flag(c.member, false)) continue;
-      std::string name =
-          c.tensor.empty() ? fmt::format("{}.bias", stem_of(canonical)) : std::string(c.tensor);
-      if (const std::size_t mark = name.find('#'); mark != std::string::npos)
-        name.replace(mark, 1, layer);
-      expected_.push_back({std::move(name), tensor.name, c.member});
-    }
-  }
-
-  void check_companions() const {
-    for (const Expected& e : expected_) {
-      if (derived_->find(e.name) != nullptr) continue;
-      throw FormatError(
-          "{}: beside tensor {} the one that stands for {} is missing{}; the checkpoint is "
-          "incomplete",
-          source_.origin(), quoted(e.beside), quoted(e.name),
-          e.member.empty() ? ""
-                           : fmt::format(", but {} says that it is there",
-                                         quoted(description_.config_path(e.member))));
-    }
+  /// Whether the row's tensors are members of others.
+  static bool is_member(const TensorRule& rule) {
+    return rule.folder.find('@') != std::string_view::npos;
   }
 
   void add(const TensorRule& rule, std::string_view canonical,
            const std::vector<std::int32_t>& numbers, const StoredTensor& tensor) {
-    std::string name(canonical);
-    expect_companions(canonical, numbers.empty() ? "" : std::to_string(numbers[0]), tensor);
-    if (const std::size_t mark = name.find('#'); mark != std::string::npos) {
-      if (name.starts_with("blk.") && numbers[0] >= layers_) {
-        throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}",
-                          source_.origin(), quoted(tensor.name), numbers[0],
-                          quoted(description_.path("block_count")), layers_);
-      }
-      name.replace(mark, 1, std::to_string(numbers[0]));
+    companions_.expect(canonical, numbers, tensor.name);
+    if (canonical.starts_with("blk.#.") && numbers[0] >= layers_) {
+      throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}",
+                        source_.origin(), quoted(tensor.name), numbers[0],
+                        quoted(description_.path("block_count")), layers_);
     }
+    std::string name = with_numbers(canonical, numbers);
     StoredTensor arranged = arrange(rule, name.ends_with(".bias"), tensor);
-    if (rule.folder.find('@') != std::string_view::npos) {
+    if (is_member(rule)) {
       stacks_[std::move(name)].emplace(numbers[1], arranged);
-    } else if (name == kHead) {
+      return;
+    }
+    placed_.insert(name);
+    if (name == kHead) {
       head_ = arranged;
     } else {
       if (name == kTable) table_ = arranged;
@@ -324,11 +233,14 @@ class CanonicalWeights {
     return same;
   }
 
-  /// A head that is the token table is not there twice. One with values of its own counts, whatever
-  /// is said: transformers ties only what a checkpoint leaves out.
-  void add_head() {
+  /// Token table and head, which may be one under either name, or under both. A head with values of
+  /// its own counts, whatever is said: transformers ties only what a checkpoint leaves out.
+  void add_tables() {
+    if (!table_ && head_) return add_table_of_head();
+    if (!table_ && !lacking_table_.empty()) throw NotFound("{}", lacking_table_);
     if (!head_) {
       if (says_untied_and_has_head()) {
+        if (!lacking_head_.empty()) throw NotFound("{}", lacking_head_);
         throw FormatError(
             "{}: the head is missing, and {} doesn't say that it is the token table; the "
             "checkpoint "
@@ -337,8 +249,22 @@ class CanonicalWeights {
       }
       return;
     }
+    if (schema_.encodes) return;
     if (!tied() || !table_ || !same_values(*table_, *head_))
       derived_->add(std::string(kHead), *head_);
+  }
+
+  void add_table_of_head() {
+    if (!tied()) {
+      if (!lacking_table_.empty()) throw NotFound("{}", lacking_table_);
+      throw FormatError(
+          "{}: tensor {} is missing, and {} doesn't say that {} stands for it too; the checkpoint "
+          "is incomplete",
+          source_.origin(), quoted(folder_name(schema_, prefix_, kTable)),
+          quoted(description_.config_path("tie_word_embeddings")),
+          quoted(folder_name(schema_, "", kHead)));
+    }
+    derived_->add(std::string(kTable), *head_);
   }
 
   bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
@@ -362,21 +288,20 @@ class CanonicalWeights {
                       table->shape[0], quoted(description_.config_path("vocab_size")), *size);
   }
 
-  struct Expected {
-    std::string name;
-    std::string_view beside;  ///< the folder's tensor
-    std::string_view member;  ///< that says so
-  };
-
   const FolderSchema& schema_;
   const FolderDescription& description_;
   const WeightSource& source_;
   std::int64_t layers_;
+  PassedTensors passed_;
+  Companions companions_;
   std::shared_ptr<DerivedWeights> derived_;
+  std::string prefix_;              ///< of the names that have one
+  std::set<std::string> placed_;    ///< names, but for those that are made of members
+  std::string_view lacking_table_;  ///< what an index's user is to be told; empty: nothing
+  std::string_view lacking_head_;
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
   std::optional<StoredTensor> head_;
   std::optional<StoredTensor> table_;
-  std::vector<Expected> expected_;
 };
 
 /// A description that keeps what its texts point into.
@@ -415,6 +340,26 @@ const FolderSchema& find_schema(const Metadata& folder) {
                          quoted(*type), known_names(known, *type));
 }
 
+/// A GGUF file without the tensors that no answer depends on.
+CanonicalCheckpoint passed_gguf(std::shared_ptr<const Metadata> metadata,
+                                std::shared_ptr<const WeightSource> weights) {
+  const auto architecture = metadata->require<std::string_view>("general.architecture");
+  const std::span<const std::string_view> known = known_architectures();
+  // What no family runs, and what doesn't say how many layers it has, is for the model to refuse.
+  if (std::ranges::find(known, architecture) == known.end() ||
+      metadata->find(fmt::format("{}.block_count", architecture)) == nullptr)
+    return {std::move(metadata), std::move(weights)};
+  const GgufLayers layers = gguf_layers(*metadata);
+  PassedTensors passed(*weights, layers.run, layers.guessing);
+  auto kept = std::make_shared<DerivedWeights>(weights, weights->rotary_rows());
+  for (const StoredTensor& tensor : weights->tensors()) {
+    if (!passed.pass(tensor)) kept->add(std::string(tensor.name), tensor);
+  }
+  if (passed.counts().empty()) return {std::move(metadata), std::move(weights)};
+  kept->finish();
+  return {std::move(metadata), std::move(kept), passed.counts()};
+}
+
 }  // namespace
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
@@ -423,14 +368,16 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
   check_class(schema, *folder);
   auto owned = std::make_shared<const OwnedDescription>(
       OwnedDescription{folder, describe_folder(*folder, schema)});
-  auto canonical = CanonicalWeights(schema, owned->description, std::move(weights)).build();
-  return {{owned, &owned->description}, std::move(canonical)};
+  CanonicalWeights canonical(schema, owned->description, std::move(weights));
+  std::shared_ptr<const WeightSource> built = canonical.build();
+  return {{owned, &owned->description}, std::move(built), canonical.passed()};
 }
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
                                          std::shared_ptr<const WeightSource> weights) {
-  if (metadata->find("general.architecture") != nullptr ||
-      metadata->find("config.model_type") == nullptr)
+  if (metadata->find("general.architecture") != nullptr)
+    return passed_gguf(std::move(metadata), std::move(weights));
+  if (metadata->find("config.model_type") == nullptr)
     return {std::move(metadata), std::move(weights)};
   const FolderSchema& schema = find_schema(*metadata);
   return canonical_checkpoint(std::move(metadata), std::move(weights), schema);

@@ -51,6 +51,8 @@ class FakeWeights final : public WeightSource {
   mutable std::vector<std::string> released;
   std::span<const StoredTensor> tensors() const override { return all; }
   const StoredTensor* find(std::string_view) const override { return nullptr; }
+  std::vector<LackingTensor> lacks;
+  std::span<const LackingTensor> lacking() const override { return lacks; }
   void release(const StoredTensor& tensor) const override {
     const auto whole =
         std::ranges::find_if(all, [&](const auto& t) { return t.name == tensor.name; });
@@ -176,8 +178,8 @@ TEST_F(Canonical, NullsAreRefusedWhereTheyDontMeanThatThereIsNone) {
 TEST_F(Canonical, WhatStandsBesideATensorIsWhatTheRowsSay) {
   weights->add("layers.0.conv.weight", {2, 3});
   EXPECT_THAT(message<FormatError>(),
-              HasSubstr("beside tensor 'layers.0.conv.weight' the one that stands for "
-                        "'blk.0.conv.bias' is missing; "));
+              HasSubstr("beside tensor 'layers.0.conv.weight' tensor 'layers.0.conv.bias' is "
+                        "missing; "));
   weights->add("layers.0.conv.bias", {3});
   weights->add("embed.weight", {3, 2});
   EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
@@ -187,7 +189,7 @@ TEST_F(Canonical, WhatStandsBesideATensorIsWhatTheRowsSay) {
   EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
   folder->values["config.fused_bias"] = true;
   EXPECT_THAT(message<FormatError>(),
-              HasSubstr("'blk.0.first.bias' is missing, but 'config.fused_bias' says"));
+              HasSubstr("'layers.0.fused.bias' is missing, but 'config.fused_bias' says"));
   weights->add("layers.0.fused.bias", {4});
   EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
   folder->values["config.fused_bias"] = false;
@@ -203,7 +205,7 @@ TEST_F(Canonical, WhatStandsBesideATensorIsWhatTheRowsSay) {
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'layers.1.norm.bias' isn't known"));
   weights->all.pop_back();
   weights->add("layers.1.experts.0.up.weight", {2, 2});
-  EXPECT_THAT(message<FormatError>(), HasSubstr("'blk.1.norm.weight' is missing"));
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'layers.1.norm.weight' is missing"));
   weights->add("layers.1.norm.weight", {3});
   EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
 }
@@ -335,6 +337,161 @@ TEST_F(Canonical, AHeadThatIsTheTableIsNotThereTwice) {
   EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
 }
 
+/// Either name does for both where the two are one.
+TEST_F(Canonical, AHeadAloneIsTheTableToo) {
+  weights->add("model.layers.0.norm.weight", {3});
+  weights->add("lm_head.weight", {3, 2}, 7.0f);
+  const std::string untied = message<FormatError>();
+  EXPECT_THAT(untied, HasSubstr("'model.embed.weight' is missing, and "
+                                "'config.tie_word_embeddings' doesn't say that 'lm_head.weight'"));
+  folder->values["config.tie_word_embeddings"] = false;
+  EXPECT_EQ(message<FormatError>(), untied);
+  folder->values["config.tie_word_embeddings"] = true;
+  EXPECT_THAT(values_of("token_embd.weight"), ElementsAre(7, 8, 9, 10, 11, 12));
+  EXPECT_EQ(made().weights->find("output.weight"), nullptr);
+  folder->values["config.vocab_size"] = std::int64_t{4};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("the token table has 3 rows"));
+}
+
+/// What ties the two in a model of several parts is what the whole says.
+TEST_F(Canonical, APartDoesntTieTheWholesTables) {
+  folder->values.erase("config.layers");
+  folder->values["config.text_config.model_type"] = std::string_view("toy");
+  folder->values["config.text_config.layers"] = std::int64_t{2};
+  folder->values["config.text_config.tie_word_embeddings"] = true;
+  weights->add("lm_head.weight", {3, 2});
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'embed.weight' is missing"));
+  folder->values["config.text_config.tie_word_embeddings"] = false;
+  folder->values["config.tie_word_embeddings"] = true;
+  EXPECT_NE(made().weights->find("token_embd.weight"), nullptr);
+}
+
+/// The head of an encoder stands for the table or for nothing.
+TEST_F(Canonical, AnEncodersHeadIsntRun) {
+  FolderSchema schema = kToy;
+  schema.encodes = true;
+  schema.tied = true;
+  weights->add("lm_head.weight", {3, 2}, 7.0f);
+  const auto made = [&] { return canonical_checkpoint(folder, weights, schema).weights; };
+  EXPECT_NE(made()->find("token_embd.weight"), nullptr);
+  weights->add("embed.weight", {3, 2});
+  EXPECT_EQ(made()->tensors().size(), 1u);
+}
+
+TEST_F(Canonical, WhatNoAnswerDependsOnIsLeftOutAndCounted) {
+  weights->add("model.embed.weight", {3, 2});
+  weights->add("model.rotary_emb.inv_freq", {4});
+  weights->add("score.weight", {2, 2});
+  weights->add("v_head.summary.weight", {2, 2});
+  weights->add("model.layers.3.enorm.weight", {2});
+  weights->add("model.layers.3.norm.weight", {2});
+  weights->lacks = {{"model.position_ids", "why", true}, {"mtp.fc.weight", "why", false}};
+  const CanonicalCheckpoint checkpoint = made();
+  EXPECT_EQ(checkpoint.weights->tensors().size(), 1u);
+  std::vector<std::pair<std::string_view, std::int64_t>> passed;
+  for (const PassedCount& count : checkpoint.passed) passed.emplace_back(count.what, count.tensors);
+  EXPECT_THAT(passed, ElementsAre(std::pair("of buffers that are computed here", 2),
+                                  std::pair("of heads for other tasks", 2),
+                                  std::pair("of layers that guess further tokens", 2)));
+}
+
+TEST_F(Canonical, WhatCantBeReadIsRefusedUnlessNoAnswerDependsOnIt) {
+  weights->lacks = {{"layers.0.attn.masked_bias", "is I64", true}};
+  EXPECT_EQ(message<Error>(), "nothing of that kind was thrown");
+  weights->lacks.push_back({"layers.0.other.weight", "is I64", true});
+  EXPECT_EQ(message<UnsupportedError>(), "is I64");
+}
+
+/// An index may name what nobody needs; what somebody does is asked for.
+TEST_F(Canonical, WhatOnlyAnIndexKnowsIsRefusedWhenItIsNeeded) {
+  weights->add("embed.weight", {3, 2});
+  weights->add("layers.1.experts.0.up.weight", {2, 2});
+  weights->add("layers.1.norm.weight", {3});
+  const auto with = [&](std::string_view name) {
+    weights->lacks = {{name, "fetch it", false}};
+    return message<NotFound>();
+  };
+  const std::string opened = "nothing of that kind was thrown";
+  EXPECT_EQ(with("other.weight"), opened);
+  EXPECT_EQ(with("layers.2.norm.weight"), opened);
+  EXPECT_EQ(with("layers.0.fused.bias"), opened);
+  EXPECT_EQ(with("model.layers.1.norm.weight"), opened);  // there, under another prefix
+  EXPECT_EQ(with("layers.1.experts.0.up.weight"), opened);
+  EXPECT_EQ(with("lm_head.weight"), opened);
+  EXPECT_EQ(with("layers.0.norm.weight"), "fetch it");
+  EXPECT_EQ(with("model.layers.1.experts.1.up.weight"), "fetch it");
+  EXPECT_EQ(with("layers.0.experts.0.up.weight"), "fetch it");
+  folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
+  EXPECT_EQ(with("lm_head.weight"), "fetch it");
+  folder->values["config.tie_word_embeddings"] = true;
+  EXPECT_EQ(with("lm_head.weight"), opened);
+  weights->all.front().name = "lm_head.weight";
+  EXPECT_EQ(with("embed.weight"), opened);
+  folder->values["config.tie_word_embeddings"] = false;
+  EXPECT_EQ(with("embed.weight"), "fetch it");
+  weights->all.clear();
+  EXPECT_EQ(with("model.embed.weight"), "fetch it");
+}
+
+/// Messages about what is missing speak the folder's language.
+TEST_F(Canonical, TensorsAreCalledWhatTheFolderCallsThem) {
+  weights->add("model.layers.0.norm.weight", {3});
+  const auto canonical = made().weights;
+  EXPECT_EQ(canonical->called("blk.1.norm.weight"), "'model.layers.1.norm.weight'");
+  EXPECT_EQ(canonical->called("blk.1.up_exps.weight"), "'model.layers.1.experts.*.up.weight'");
+  EXPECT_EQ(canonical->called("blk.0.odd.bias"), "'model.layers.0.turns_bias'");
+  EXPECT_EQ(canonical->called("output.weight"), "'lm_head.weight'");
+  EXPECT_EQ(canonical->called("other"), "'other'");
+  const auto quantized = quantized_weights(canonical, *find_format(FormatId::kQ8_0));
+  EXPECT_EQ(quantized->called("token_embd.bias"), "'model.embed.bias'");
+}
+
+class CanonicalGguf : public Canonical {
+ protected:
+  CanonicalGguf() {
+    folder->values = {{"general.architecture", std::string_view("llama")},
+                      {"llama.block_count", std::int64_t{2}}};
+    weights->add("blk.1.attn_norm.weight", {2});
+    weights->add("token_embd.weight", {2, 2});
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    const CanonicalCheckpoint checkpoint = canonical_checkpoint(folder, weights);
+    for (const StoredTensor& tensor : checkpoint.weights->tensors()) {
+      out.emplace_back(tensor.name);
+      EXPECT_EQ(checkpoint.weights->find(tensor.name), &tensor);
+    }
+    return out;
+  }
+};
+
+TEST_F(CanonicalGguf, IsItselfWhereAllOfItIsRun) {
+  weights->add("blk.2.attn_norm.weight", {2});  // for the model to refuse
+  EXPECT_EQ(canonical_checkpoint(folder, weights).weights, weights);
+}
+
+TEST_F(CanonicalGguf, LeavesOutWhatNoAnswerDependsOn) {
+  weights->add("blk.1.attn_rot_embd.weight", {2});
+  weights->add("blk.2.nextn.eh_proj.weight", {2, 2});
+  weights->add("blk.2.attn_norm.weight", {2});
+  weights->add("v.blk.0.attn_q.weight", {2, 2});
+  weights->add("mm.0.weight", {2, 2});
+  weights->add("cls.output.weight", {2, 2});
+  EXPECT_THAT(names(), ElementsAre("blk.1.attn_norm.weight", "token_embd.weight"));
+  // In a layer that is run they would be.
+  weights->add("blk.0.nextn.eh_proj.weight", {2, 2});
+  EXPECT_THAT(names(), ElementsAre("blk.1.attn_norm.weight", "token_embd.weight",
+                                   "blk.0.nextn.eh_proj.weight"));
+}
+
+/// Their number counts among that of all layers.
+TEST_F(CanonicalGguf, SaysHowManyLayersGuess) {
+  folder->values["llama.nextn_predict_layers"] = std::int64_t{1};
+  EXPECT_THAT(names(), ElementsAre("token_embd.weight"));
+  folder->values["llama.nextn_predict_layers"] = std::int64_t{2};
+  EXPECT_THROW(names(), FormatError);
+}
+
 TEST_F(Canonical, TensorsThatDontFitAreRefused) {
   weights->add("layers.2.norm.weight", {3});
   EXPECT_THAT(message<FormatError>(),
@@ -343,8 +500,12 @@ TEST_F(Canonical, TensorsThatDontFitAreRefused) {
   weights->add("layers.0.other.weight", {3});
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'layers.0.other.weight' isn't known"));
   weights->all.clear();
-  weights->add("layers.00.norm.weight", {3});
-  EXPECT_THAT(message<UnsupportedError>(), HasSubstr("isn't known"));
+  for (const char* name : {"layers.00.norm.weight", "layers.#.norm.weight", "layers.@.norm.weight",
+                           "layers.0.experts.@.up.weight"}) {
+    weights->all.clear();
+    weights->add(name, {3});
+    EXPECT_THAT(message<UnsupportedError>(), HasSubstr("isn't known")) << name;
+  }
   weights->all.clear();
   weights->add("layers.0.fused.weight", {3, 2});
   EXPECT_THAT(message<FormatError>(), HasSubstr("isn't 2 equal parts"));

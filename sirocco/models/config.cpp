@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/passed_tensors.hpp"
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/rotary.hpp"
 
@@ -177,14 +178,14 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   DecoderConfig c;
   c.info.architecture = metadata.require<std::string_view>("general.architecture");
   c.info.name = metadata.get_or<std::string_view>("general.name", "");
-  c.info.layers = reader.dimension("block_count");
+  c.info.layers =
+      reader.dimension("block_count") - static_cast<std::int32_t>(gguf_layers(metadata).guessing);
   c.info.width = reader.dimension("embedding_length");
   c.info.context_length = reader.dimension("context_length");
   const StoredTensor* table = weights.find("token_embd.weight");
   if (table == nullptr || table->shape.rank() != 2) {
-    throw FormatError(
-        "{}: no matrix 'token_embd.weight'; the file holds no weights of a language model",
-        weights.origin());
+    throw FormatError("{}: no matrix {}; the file holds no weights of a language model",
+                      weights.origin(), weights.called("token_embd.weight"));
   }
   c.info.vocabulary = table->shape[0];
 

@@ -2,9 +2,43 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/folder_schema.hpp"
+#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/models/passed_tensors.hpp"
 
 namespace sirocco {
+namespace {
+
+/// What the names of tensors outside of layers begin with, by the part that reads them.
+constexpr std::array<std::string_view, 2> kEmbedding = {"token_", "position_embd."};
+constexpr std::array<std::string_view, 2> kBlocks = {"rope_freqs.", "output_norm."};
+constexpr std::array<std::string_view, 1> kHead = {"output."};
+constexpr std::array<std::string_view, 1> kProjections = {"dense_"};
+constexpr auto kParts = joined(kEmbedding, kBlocks, kHead, kProjections);
+
+}  // namespace
+
+DecoderBuilder::DecoderBuilder(DecoderConfig config, const WeightSource& weights, Backend& backend,
+                               LoadProgress progress)
+    : config_(std::move(config)), loader_(weights, backend, std::move(progress)) {
+  for (const StoredTensor& tensor : weights.tensors()) {
+    const NamePattern pattern = pattern_of(tensor.name);
+    if (!pattern.text.starts_with("blk.#.")) {
+      if (std::ranges::none_of(
+              kParts, [&](std::string_view part) { return tensor.name.starts_with(part); }))
+        refuse_unknown_tensor(weights.origin(), weights.called(tensor.name),
+                              config_.info.architecture);
+    } else if (pattern.numbers[0] >= config_.info.layers) {
+      throw FormatError("{}: tensor {} is of layer {}, but the model's description makes it {}",
+                        weights.origin(), weights.called(tensor.name), pattern.numbers[0],
+                        config_.info.layers);
+    }
+  }
+}
 
 AnyEmbed DecoderBuilder::embed() {
   const std::int64_t d = config_.info.width;
@@ -18,7 +52,23 @@ AnyEmbed DecoderBuilder::embed() {
         loader_.matrix("position_embd.weight", config_.info.position_limit, d));
   }
   if (normalized_embedding_) built = std::move(built).with_norm(centered_norm("token_embd_norm"));
+  for (const std::string_view part : kEmbedding) expect_all_read(part);
   return AnyEmbed(std::make_shared<const TokenEmbedding>(std::move(built)));
+}
+
+AnyBlocks DecoderBuilder::blocks(LayerRange range) {
+  AnyBlocks built = make_blocks(range);
+  if (range.end.value() == config_.info.layers) {
+    for (const std::string_view part : kBlocks) expect_all_read(part);
+  }
+  return built;
+}
+
+void DecoderBuilder::each_layer(LayerRange range, FunctionRef<void(LayerIndex)> load) {
+  for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
+    load(LayerIndex(i));
+    expect_all_read(layer_name(LayerIndex(i), ""));
+  }
 }
 
 void DecoderBuilder::learn_positions() {
@@ -32,10 +82,12 @@ std::vector<Linear> DecoderBuilder::projections() {
   for (int module = 2;; ++module) {
     const std::string stem = fmt::format("dense_{}", module);
     const std::string name = stem + ".weight";
-    if (!loader_.has(name)) return out;
+    if (!loader_.has(name)) break;
     out.push_back(loader_.linear(stem, loader_.matrix_shape(name)[0], width));
     width = out.back().outputs();
   }
+  for (const std::string_view part : kProjections) expect_all_read(part);
+  return out;
 }
 
 AnyLmHead DecoderBuilder::lm_head() {
@@ -50,6 +102,7 @@ AnyLmHead DecoderBuilder::lm_head() {
                         ? loader_.matrix("output.weight", v, config_.info.width)
                         : table(),
                     bias);
+  for (const std::string_view part : kHead) expect_all_read(part);
   return AnyLmHead(std::make_shared<const VocabularyHead>(std::move(projection), final_cap_));
 }
 

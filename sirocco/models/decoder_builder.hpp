@@ -28,13 +28,21 @@ class DecoderBuilder : public ModelBuilder {
  public:
   const ModelInfo& info() const override { return config_.info; }
   AnyEmbed embed() override;
+  AnyBlocks blocks(LayerRange range) final;
   AnyLmHead lm_head() override;
   std::vector<Linear> projections() override;
 
  protected:
+  /// Throws UnsupportedError for tensors that decoders have no part for, FormatError for those of
+  /// layers that there aren't. Every part throws the former for tensors of its own that it has no
+  /// use for.
   DecoderBuilder(DecoderConfig config, const WeightSource& weights, Backend& backend,
-                 LoadProgress progress)
-      : config_(std::move(config)), loader_(weights, backend, std::move(progress)) {}
+                 LoadProgress progress);
+
+  /// The family's blocks, each made in its turn of `each_layer`, with the final norm.
+  virtual AnyBlocks make_blocks(LayerRange range) = 0;
+  /// Calls load(layer) for each of them; afterwards all tensors of that layer must have been read.
+  void each_layer(LayerRange range, FunctionRef<void(LayerIndex)> load);
 
   const DecoderConfig& config() const { return config_; }
   WeightLoader& loader() { return loader_; }
@@ -87,7 +95,8 @@ class DecoderBuilder : public ModelBuilder {
     if constexpr (A::Mask::kCausal) built = std::move(built).with_paged_attn({});
     if (loader_.has(name("attn_sinks.weight")))
       built = std::move(built).with_sinks(loader_.vector(name("attn_sinks.weight"), shape.heads));
-    if (!loader_.has(name("attn_q_norm.weight"))) return built;
+    if (!loader_.has(name("attn_q_norm.weight")) && !loader_.has(name("attn_k_norm.weight")))
+      return built;
     RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
     return std::move(built).with_qk_norm(std::move(query_norm),
                                          norm(name("attn_k_norm.weight"), shape.head_dim));
@@ -101,13 +110,12 @@ class DecoderBuilder : public ModelBuilder {
     using LocalBlock = decltype(make(range.begin, local));
     using GlobalBlock = decltype(make(range.begin, global));
     const auto fill = [&]<class... Blocks>(LayerSchedule<Blocks...> layers) {
-      for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-        const LayerIndex layer(i);
+      each_layer(range, [&](LayerIndex layer) {
         if (pattern.is_local(layer))
           layers.push_back(make(layer, local));
         else
           layers.push_back(make(layer, global));
-      }
+      });
       return AnyBlocks(
           std::make_shared<const DecoderBlocks<Blocks...>>(std::move(layers), final_norm(range)));
     };
@@ -121,6 +129,9 @@ class DecoderBuilder : public ModelBuilder {
   Mlp gated_mlp(LayerIndex layer, std::string_view suffix, std::int64_t width,
                 GateActivation activation);
   const std::shared_ptr<const WeightMatrix>& table();
+  void expect_all_read(std::string_view begin) const {
+    loader_.expect_all_read(begin, config_.info.architecture);
+  }
 
   DecoderConfig config_;
   WeightLoader loader_;

@@ -27,18 +27,17 @@ class DeepSeek2Builder final : public DecoderBuilder {
       : DecoderBuilder(read_config(reader, weights), weights, backend, std::move(progress)),
         latent_(read_latent_shape(reader, config())) {}
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<DeepSeekDenseBlock, DeepSeekBlock> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       const auto add = [&](auto ffn) {
         layers.push_back(TransformerBlock<RmsNorm, LatentAttention, decltype(ffn)>(
             {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
             load_latent_attention(loader(), layer, latent_, config(), rotary), std::move(ffn)));
       };
       std::visit(add, feed_forward(layer, GateActivation::kSilu));
-    }
+    });
     return AnyBlocks(std::make_shared<const DecoderBlocks<DeepSeekDenseBlock, DeepSeekBlock>>(
         std::move(layers), final_norm(range)));
   }

@@ -37,6 +37,10 @@ const StoredTensor* DerivedWeights::find(std::string_view name) const {
   return at == index_.end() ? nullptr : &tensors_[at->second];
 }
 
+std::string DerivedWeights::called(std::string_view name) const {
+  return names_in_source_ ? source_->called(names_in_source_(name)) : source_->called(name);
+}
+
 void DerivedWeights::release(const StoredTensor& tensor) const {
   const auto ours = std::ranges::find(rows_, tensor.made, [](const auto& r) { return r.get(); });
   if (tensor.made == nullptr || ours == rows_.end()) return source_->release(tensor);

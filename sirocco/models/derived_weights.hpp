@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -24,6 +25,9 @@ class DerivedWeights final : public WeightSource {
 
   /// A tensor of the source or one that has been made, under a name.
   void add(std::string name, const StoredTensor& stored);
+  /// What the source calls a tensor that has the name given here; the same without.
+  using Names = std::function<std::string(std::string_view)>;
+  void name_by(Names names) { names_in_source_ = std::move(names); }
   /// To be called once, when all have been added. Throws FormatError when a name occurs twice.
   void finish();
 
@@ -32,10 +36,12 @@ class DerivedWeights final : public WeightSource {
   void release(const StoredTensor& tensor) const override;
   std::string_view origin() const override { return source_->origin(); }
   std::optional<RotaryRows> rotary_rows() const override { return rotary_rows_; }
+  std::string called(std::string_view name) const override;
 
  private:
   std::shared_ptr<const WeightSource> source_;
   std::optional<RotaryRows> rotary_rows_;
+  Names names_in_source_;
   std::deque<std::string> names_;
   std::deque<std::vector<float>> values_;
   std::vector<std::unique_ptr<const DerivedRows>> rows_;

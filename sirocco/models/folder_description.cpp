@@ -69,8 +69,8 @@ FolderDescription::FolderDescription(const Metadata& folder, const FolderSchema*
 
 std::string FolderDescription::config_path(std::string_view name) const {
   std::string nested = fmt::format("config.text_config.{}", name);
-  const bool of_the_part = has_parts() && std::ranges::find(kOfTheWhole, name) == kOfTheWhole.end();
-  if (of_the_part || has(folder_, nested)) return nested;
+  const bool of_the_whole = std::ranges::find(kOfTheWhole, name) != kOfTheWhole.end();
+  if (has_parts() ? !of_the_whole : has(folder_, nested)) return nested;
   return fmt::format("config.{}", name);
 }
 

@@ -62,6 +62,9 @@ struct CompanionRule {
   std::string_view member = {};  ///< of config.json that says whether it does; empty: it does
   std::string_view tensor = {};  ///< "blk.#.attn_q_norm.weight"; empty: the bias
   bool optional = false;         ///< it may stand there
+  bool of_folders = false;       ///< GGUF files of the architecture may lack it
+
+  bool operator==(const CompanionRule&) const = default;
 };
 
 /// How folders of a family become a checkpoint in the words of GGUF, which models read.
@@ -73,8 +76,8 @@ struct FolderSchema {
   std::span<const ConfigRule> rules = {};
   std::span<const TensorRule> tensors;
   std::span<const CompanionRule> companions = {};
-  std::span<const std::string_view> ignored = {};  ///< beginnings of names that aren't run
-  bool tied = false;  ///< whether embedding and head are one where the folder doesn't say
+  bool tied = false;     ///< whether embedding and head are one where the folder doesn't say
+  bool encodes = false;  ///< no head is run; one that is there may be the token table's other name
   RotaryRows rotary_rows = RotaryRows::kHalfSplit;
   /// Whether it is this architecture, where several share a model type.
   bool (*applies)(const FolderDescription&) = nullptr;
@@ -173,9 +176,12 @@ inline constexpr std::array kLatentBiases = {
     CompanionRule{"blk.#.attn_kv_a_mqa", "attention_bias"},
     CompanionRule{"blk.#.attn_output", "attention_bias"},
 };
-/// Those that queries, keys and values always have.
+/// Those that queries, keys and values always have, though llama.cpp runs models without them too.
 inline constexpr std::array kQkvBiases = {
-    CompanionRule{"blk.#.attn_q"}, CompanionRule{"blk.#.attn_k"}, CompanionRule{"blk.#.attn_v"}};
+    CompanionRule{.of = "blk.#.attn_q", .of_folders = true},
+    CompanionRule{.of = "blk.#.attn_k", .of_folders = true},
+    CompanionRule{.of = "blk.#.attn_v", .of_folders = true},
+};
 inline constexpr std::array kQkNorms = {
     CompanionRule{"blk.#.attn_q", {}, "blk.#.attn_q_norm.weight"},
     CompanionRule{"blk.#.attn_k", {}, "blk.#.attn_k_norm.weight"},

@@ -66,7 +66,7 @@ class GemmaBuilder final : public DecoderBuilder {
     if (generation_.bidirectional) encode_only();
   }
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     const std::int32_t window = pattern_.window.value_or(MaskSpec::kNoWindow);
     // A window around a row counts both of its sides.
     return generation_.bidirectional

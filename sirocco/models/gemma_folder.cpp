@@ -148,6 +148,7 @@ constexpr FolderSchema kEmbeddingGemmaFolder = {.architecture = "gemma-embedding
                                                 .tensors = kEmbeddingTensors,
                                                 .companions = kEmbeddingCompanions,
                                                 .tied = true,
+                                                .encodes = true,
                                                 .applies = sees_both_sides,
                                                 .finish = finish_gemma3};
 

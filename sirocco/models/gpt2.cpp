@@ -17,10 +17,9 @@ class Gpt2Builder final : public DecoderBuilder {
     learn_positions();
   }
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     LayerSchedule<Gpt2Block> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       layers.push_back(Gpt2Block({centered_norm(layer_name(layer, "attn_norm")),
                                   centered_norm(layer_name(layer, "ffn_norm"))},
                                  attention<CausalAttention>(layer,
@@ -29,7 +28,7 @@ class Gpt2Builder final : public DecoderBuilder {
                                                              .head_dim = config().head_dim},
                                                             RotaryRows::kHalfSplit, nullptr),
                                  ungated_mlp(layer, GateActivation::kGeluTanh)));
-    }
+    });
     return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Gpt2Block>>(
         std::move(layers), final_centered_norm(range)));
   }

@@ -24,7 +24,7 @@ class GptOssBuilder final : public DecoderBuilder {
     (void)reader.dimension("attention.sliding_window");  // there is none without
   }
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     const auto make = [&]<Attention A>(LayerIndex layer, const LayerKind<A>& kind) {
       const AttentionConfig shape{

@@ -19,9 +19,9 @@ class LlamaBuilder final : public DecoderBuilder {
                LoadProgress progress)
       : LlamaBuilder(ConfigReader(metadata), weights, backend, std::move(progress)) {}
 
-  AnyBlocks blocks(LayerRange range) override {
-    return window_ ? blocks<SlidingWindowAttention>(range, {*window_})
-                   : blocks<CausalAttention>(range, {});
+  AnyBlocks make_blocks(LayerRange range) override {
+    return window_ ? blocks_seeing<SlidingWindowAttention>(range, {*window_})
+                   : blocks_seeing<CausalAttention>(range, {});
   }
 
  private:
@@ -34,13 +34,12 @@ class LlamaBuilder final : public DecoderBuilder {
   }
 
   template <Attention A>
-  AnyBlocks blocks(LayerRange range, const typename A::Mask& mask) {
+  AnyBlocks blocks_seeing(LayerRange range, const typename A::Mask& mask) {
     using Dense = TransformerBlock<RmsNorm, A, Mlp>;
     using Sparse = TransformerBlock<RmsNorm, A, MoE>;
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Dense, Sparse> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       const auto add = [&](auto ffn) {
         layers.push_back(TransformerBlock<RmsNorm, A, decltype(ffn)>(
             {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "ffn_norm.weight")},
@@ -52,7 +51,7 @@ class LlamaBuilder final : public DecoderBuilder {
             std::move(ffn)));
       };
       std::visit(add, feed_forward(layer, GateActivation::kSilu));
-    }
+    });
     return AnyBlocks(
         std::make_shared<const DecoderBlocks<Dense, Sparse>>(std::move(layers), final_norm(range)));
   }

@@ -62,7 +62,9 @@ class ModelBuilder {
 };
 
 /// The builder for the architecture that `metadata` names. Throws UnsupportedError, which lists the
-/// known ones and the nearest name, when there is none.
+/// known ones and the nearest name, when there is none, for files that hold no model, and for
+/// tensors that no part of it reads; FormatError where one that stands beside another is missing.
+/// What it is given is canonical: what no answer depends on has been left out.
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress = {});

@@ -116,6 +116,38 @@ TEST_F(ModelErrors, WhatIsntSupportedIsNamed) {
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'llama.expert_gating_func' is 7"));
 }
 
+TEST_F(ModelErrors, FilesThatHoldNoModelAreToldApart) {
+  for (const auto& [key, value, what] :
+       {std::tuple("general.type", "adapter", "merge it into its model"),
+        std::tuple("general.type", "imatrix", "importance matrix"),
+        std::tuple("general.architecture", "clip", "name the file of its text part"),
+        std::tuple("general.architecture", "controlvector", "a control vector")}) {
+    const auto kept = metadata_.values;
+    metadata_.values[key] = std::string_view(value);
+    EXPECT_THAT(message<UnsupportedError>(), HasSubstr(what));
+    metadata_.values = kept;
+  }
+  metadata_.values["general.type"] = std::string_view("model");
+  EXPECT_THAT(message<FormatError>(), HasSubstr("is missing"));
+}
+
+TEST_F(ModelErrors, TensorsOfNoPartAndOfNoLayerAreRefusedFirst) {
+  const auto with = [&](std::string_view name) {
+    weights_.all.push_back({name, find_format(FormatId::kF32), {2}, {}});
+    const std::string text = message<Error>();
+    weights_.all.pop_back();
+    return text;
+  };
+  EXPECT_THAT(with("rope_factors_long.weight"),
+              HasSubstr("'rope_factors_long.weight' isn't known to architecture llama"));
+  EXPECT_THAT(with("direction.1"), HasSubstr("'direction.1' isn't known"));
+  EXPECT_THAT(with("blk.1.attn_norm.weight"),
+              HasSubstr("'blk.1.attn_norm.weight' is of layer 1, but the model's description"));
+  EXPECT_THAT(with("blk.x.attn_norm.weight"), HasSubstr("isn't known"));
+  metadata_.values["llama.nextn_predict_layers"] = std::int64_t{1};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'llama.nextn_predict_layers' is 1, but"));
+}
+
 TEST_F(ModelErrors, TensorsAreMissingOrOfTheWrongShape) {
   EXPECT_THAT(message<FormatError>(), HasSubstr("weight' is missing"));
   weights_.all.push_back({"output.weight", find_format(FormatId::kF32), {16, 31}, {}});

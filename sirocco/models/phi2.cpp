@@ -15,11 +15,10 @@ class Phi2Builder final : public DecoderBuilder {
       : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights), weights, backend,
                        std::move(progress)) {}
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Phi2Block> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       layers.push_back(
           Phi2Block(Parallel::Of<LayerNorm>(centered_norm(layer_name(layer, "attn_norm"))),
                     attention<CausalAttention>(layer,
@@ -28,7 +27,7 @@ class Phi2Builder final : public DecoderBuilder {
                                                 .head_dim = config().head_dim},
                                                RotaryRows::kHalfSplit, rotary),
                     ungated_mlp(layer, GateActivation::kGeluTanh)));
-    }
+    });
     return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Phi2Block>>(
         std::move(layers), final_centered_norm(range)));
   }

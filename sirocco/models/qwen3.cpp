@@ -18,11 +18,10 @@ class Qwen3Builder final : public DecoderBuilder {
       : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights, &kRouter), weights,
                        backend, std::move(progress)) {}
 
-  AnyBlocks blocks(LayerRange range) override {
+  AnyBlocks make_blocks(LayerRange range) override {
     const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
     LayerSchedule<Qwen3Block, Qwen3MoeBlock> layers(range.begin);
-    for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-      const LayerIndex layer(i);
+    each_layer(range, [&](LayerIndex layer) {
       CausalAttention mixer = attention<CausalAttention>(
           layer,
           {.heads = config().heads, .kv_heads = config().kv_heads, .head_dim = config().head_dim},
@@ -34,7 +33,7 @@ class Qwen3Builder final : public DecoderBuilder {
             {std::move(mixer_norm), std::move(ffn_norm)}, std::move(mixer), std::move(ffn)));
       };
       std::visit(add, feed_forward(layer, GateActivation::kSilu));
-    }
+    });
     return AnyBlocks(std::make_shared<const DecoderBlocks<Qwen3Block, Qwen3MoeBlock>>(
         std::move(layers), final_norm(range)));
   }

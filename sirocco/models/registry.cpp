@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <array>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/bert.hpp"
+#include "sirocco/models/companions.hpp"
 #include "sirocco/models/deepseek2.hpp"
 #include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/gemma.hpp"
@@ -11,6 +13,7 @@
 #include "sirocco/models/known_names.hpp"
 #include "sirocco/models/llama.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/models/name_pattern.hpp"
 #include "sirocco/models/phi2.hpp"
 #include "sirocco/models/qwen3.hpp"
 
@@ -61,6 +64,52 @@ constexpr auto kNames = [] {
   return names;
 }();
 
+/// GGUF files that hold no model, by a value of theirs.
+struct Foreign {
+  std::string_view key;
+  std::string_view value;
+  std::string_view what;
+};
+constexpr std::array kForeign = {
+    Foreign{"general.type", "adapter", "an adapter, no model of its own: merge it into its model"},
+    Foreign{"general.type", "imatrix",
+            "an importance matrix for quantizing, no model: name the model's own file"},
+    Foreign{"general.type", "mmproj",
+            "the part of a model for pictures or sound: name the file of its text part"},
+    Foreign{"general.architecture", "clip",
+            "the part of a model for pictures or sound: name the file of its text part"},
+    Foreign{"general.architecture", "controlvector",
+            "a control vector, no model of its own: name the model's own file"},
+};
+
+void refuse_foreign(const Metadata& metadata) {
+  for (const Foreign& foreign : kForeign) {
+    const MetadataValue* const value = metadata.find(foreign.key);
+    const auto* const text = value == nullptr ? nullptr : std::get_if<std::string_view>(value);
+    if (text == nullptr || *text != foreign.value) continue;
+    throw UnsupportedError("{}: {} is {}: it is {}", metadata.origin(), quoted(foreign.key),
+                           quoted(*text), foreign.what);
+  }
+}
+
+/// What stands beside a tensor in every folder of the family has to stand there in its GGUF files.
+void check_companions(const Family& family, const WeightSource& weights) {
+  std::vector<CompanionRule> rules;
+  for (const CompanionRule& rule : family.folders.front()->companions) {
+    if (std::ranges::all_of(family.folders, [&](const FolderSchema* folder) {
+          return folder == nullptr ||
+                 std::ranges::find(folder->companions, rule) != folder->companions.end();
+        }))
+      rules.push_back(rule);
+  }
+  Companions companions(rules);
+  for (const StoredTensor& tensor : weights.tensors()) {
+    const NamePattern pattern = pattern_of(tensor.name);
+    companions.expect(pattern.text, pattern.numbers, tensor.name);
+  }
+  companions.check(weights);
+}
+
 }  // namespace
 
 std::span<const std::string_view> known_architectures() { return kNames; }
@@ -91,10 +140,13 @@ std::vector<const FolderSchema*> folder_schemas() {
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress) {
+  refuse_foreign(metadata);
   const auto name = metadata.require<std::string_view>("general.architecture");
   for (const Family& family : kFamilies) {
-    if (family.architecture == name)
-      return family.make_builder(metadata, weights, backend, std::move(progress));
+    if (family.architecture != name) continue;
+    auto builder = family.make_builder(metadata, weights, backend, std::move(progress));
+    check_companions(family, weights);
+    return builder;
   }
   throw UnsupportedError("{}: architecture {} isn't supported; known are {}", metadata.origin(),
                          quoted(name), known_names(kNames, name));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/passed_tensors.hpp"
 
 namespace sirocco {
 namespace {
@@ -33,10 +34,17 @@ const StoredTensor* WeightLoader::find(std::string_view name) const {
   return slice != slices_.end() ? &slice->second : weights_.find(name);
 }
 
+void WeightLoader::expect_all_read(std::string_view begin, std::string_view architecture) const {
+  for (const StoredTensor& tensor : weights_.tensors()) {
+    if (tensor.name.starts_with(begin) && !read_.contains(tensor.name))
+      refuse_unknown_tensor(weights_.origin(), weights_.called(tensor.name), architecture);
+  }
+}
+
 Shape WeightLoader::matrix_shape(std::string_view name) const {
   const StoredTensor* tensor = find(name);
   if (tensor == nullptr || tensor->shape.rank() != 2)
-    throw FormatError("{}: no matrix {}", weights_.origin(), quoted(name));
+    throw FormatError("{}: no matrix {}", weights_.origin(), weights_.called(name));
   return tensor->shape;
 }
 
@@ -48,8 +56,10 @@ void WeightLoader::split(std::string_view stem, std::initializer_list<Slice> sli
     if (whole == nullptr) continue;
     if (whole->shape[0] != rows) {
       throw FormatError("{}: tensor {} is {}, but the model's description gives it {} rows",
-                        weights_.origin(), quoted(whole->name), whole->shape.to_string(), rows);
+                        weights_.origin(), weights_.called(whole->name), whole->shape.to_string(),
+                        rows);
     }
+    read_.insert(whole->name);
     std::int64_t begin = 0;
     for (const Slice& slice : slices) {
       const bool whole_blocks = slice.rows % whole->format->block_elements == 0;
@@ -71,17 +81,19 @@ const StoredTensor& WeightLoader::require(std::string_view name, const Shape& sh
     throw FormatError(
         "{}: tensor {} is missing; the file may be incomplete, or of another architecture than it "
         "says",
-        weights_.origin(), quoted(name));
+        weights_.origin(), weights_.called(name));
   }
   if (tensor->shape != shape) {
     throw FormatError("{}: tensor {} is {}, but the model's description makes it {}",
-                      weights_.origin(), quoted(name), tensor->shape.to_string(),
+                      weights_.origin(), weights_.called(name), tensor->shape.to_string(),
                       shape.to_string());
   }
   return *tensor;
 }
 
 void WeightLoader::consumed(const StoredTensor& tensor) {
+  // A slice has the name of the tensor that it stands for, not of the one that it lies in.
+  if (!slices_.contains(tensor.name)) read_.insert(tensor.name);
   weights_.release(tensor);
   done_ += tensor.size_bytes();
   if (progress_) progress_(done_, total_);

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,10 @@ class WeightLoader {
   WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress);
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
+
+  /// Throws UnsupportedError for a tensor whose name begins with `begin` and that hasn't been read:
+  /// the model of that architecture would be computed without it.
+  void expect_all_read(std::string_view begin, std::string_view architecture) const;
 
   /// The shape of a matrix that the model's description says nothing of. Throws FormatError when it
   /// is missing or no matrix.
@@ -92,6 +97,7 @@ class WeightLoader {
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   std::map<std::string, StoredTensor, std::less<>> slices_;
+  std::set<std::string_view> read_;  ///< names of the source's tensors
 };
 
 }  // namespace sirocco

@@ -90,6 +90,34 @@ TEST_F(Loading, EveryExpertHasItsBias) {
               ::testing::ElementsAre(101, 106, 111, 116, 121, 126));
 }
 
+TEST_F(Loading, TensorsThatNobodyReadAreNamed) {
+  weights_.add("a.qkv.weight", {3, 2}, 0.0f);
+  weights_.add("a.qkv.bias", {3}, 0.0f);
+  weights_.add("a.o.weight", {2, 2}, 0.0f);
+  weights_.add("a.norm", {2}, 0.0f);
+  weights_.add("b.norm", {2}, 0.0f);
+  WeightLoader loader(weights_, *backend_, {});
+  const auto unread = [&](std::string_view begin) -> std::string {
+    try {
+      loader.expect_all_read(begin, "toy");
+    } catch (const UnsupportedError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  loader.split("a.qkv", {{"a.q", 1}, {"a.k", 2}});
+  loader.linear("a.q", 1, 2);
+  loader.linear("a.o", 2, 2);
+  EXPECT_THAT(unread("a."), ::testing::HasSubstr("'a.norm' isn't known to architecture toy"));
+  loader.vector("a.norm", 2);
+  EXPECT_EQ(unread("a."), "");
+  EXPECT_THAT(unread(""), ::testing::HasSubstr("'b.norm'"));
+  // One that the part of another stands for isn't read by its name.
+  weights_.add("a.k.weight", {2, 2}, 0.0f);
+  loader.linear("a.k", 2, 2);
+  EXPECT_THAT(unread("a."), ::testing::HasSubstr("'a.k.weight'"));
+}
+
 TEST_F(Loading, ExpertsThatAreMissingOrDifferAreNamed) {
   weights_.add("b.0.weight", {3, 2}, 0.0f);
   weights_.add("b.1.weight", {3, 2}, 0.0f);
