@@ -110,6 +110,12 @@ class CanonicalWeights {
     });
   }
 
+  /// Of config.json, which says how many layers there are.
+  std::string_view layers_member() const {
+    const auto key = std::ranges::find(schema_.keys, "block_count", &ConfigKey::canonical);
+    return key == schema_.keys.end() ? "" : key->name;
+  }
+
   /// Whether the row's tensors are members of others.
   static bool is_member(const TensorRule& rule) {
     return rule.folder.find('@') != std::string_view::npos;
@@ -121,7 +127,7 @@ class CanonicalWeights {
     if (canonical.starts_with("blk.#.") && numbers[0] >= layers_) {
       throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}",
                         source_.origin(), quoted(tensor.name), numbers[0],
-                        quoted(description_.path("block_count")), layers_);
+                        quoted(description_.config_path(layers_member())), layers_);
     }
     std::string name = with_numbers(canonical, numbers);
     StoredTensor arranged = arrange(rule, name.ends_with(".bias"), tensor);

@@ -495,7 +495,7 @@ TEST_F(CanonicalGguf, SaysHowManyLayersGuess) {
 TEST_F(Canonical, TensorsThatDontFitAreRefused) {
   weights->add("layers.2.norm.weight", {3});
   EXPECT_THAT(message<FormatError>(),
-              HasSubstr("is of layer 2, but 'toy.block_count' says that there are 2"));
+              HasSubstr("is of layer 2, but 'config.layers' says that there are 2"));
   weights->all.clear();
   weights->add("layers.0.other.weight", {3});
   EXPECT_THAT(message<UnsupportedError>(), HasSubstr("'layers.0.other.weight' isn't known"));

@@ -95,8 +95,7 @@ class DecoderBuilder : public ModelBuilder {
     if constexpr (A::Mask::kCausal) built = std::move(built).with_paged_attn({});
     if (loader_.has(name("attn_sinks.weight")))
       built = std::move(built).with_sinks(loader_.vector(name("attn_sinks.weight"), shape.heads));
-    if (!loader_.has(name("attn_q_norm.weight")) && !loader_.has(name("attn_k_norm.weight")))
-      return built;
+    if (!loader_.has(name("attn_q_norm.weight"))) return built;
     RmsNorm query_norm = norm(name("attn_q_norm.weight"), shape.head_dim);
     return std::move(built).with_qk_norm(std::move(query_norm),
                                          norm(name("attn_k_norm.weight"), shape.head_dim));

@@ -92,6 +92,15 @@ void refuse_foreign(const Metadata& metadata) {
   }
 }
 
+/// Whether the family's folders have such a tensor.
+bool has_tensor(const Family& family, std::string_view pattern) {
+  return std::ranges::any_of(family.folders, [&](const FolderSchema* folder) {
+    return folder != nullptr && std::ranges::any_of(folder->tensors, [&](const TensorRule& rule) {
+             return rule.canonical == pattern || rule.canonical == stem_of(pattern);
+           });
+  });
+}
+
 /// What stands beside a tensor in every folder of the family has to stand there in its GGUF files.
 void check_companions(const Family& family, const WeightSource& weights) {
   std::vector<CompanionRule> rules;
@@ -105,7 +114,8 @@ void check_companions(const Family& family, const WeightSource& weights) {
   Companions companions(rules);
   for (const StoredTensor& tensor : weights.tensors()) {
     const NamePattern pattern = pattern_of(tensor.name);
-    companions.expect(pattern.text, pattern.numbers, tensor.name);
+    if (has_tensor(family, pattern.text))
+      companions.expect(pattern.text, pattern.numbers, tensor.name);
   }
   companions.check(weights);
 }

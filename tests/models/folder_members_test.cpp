@@ -365,6 +365,90 @@ TEST(OldNames, OfBertsNormsGiveTheSameBits) {
   }
 }
 
+/// What transformers ties may be stored under either name.
+TEST(FolderTables, MayHaveTheHeadsName) {
+  for (const auto& [name, table] : {std::pair("gemma2", "model.embed_tokens.weight"),
+                                    std::pair("qwen2", "model.embed_tokens.weight"),
+                                    std::pair("gpt2", "transformer.wte.weight")}) {
+    SCOPED_TRACE(name);
+    int renamed = 0;
+    const auto as_head = [&](const std::string& key) {
+      renamed += key == table ? 1 : 0;
+      return key == table ? std::string("lm_head.weight") : key;
+    };
+    Json config = read_config(name);
+    const auto with = [&] {
+      const Scratch folder;
+      folder.write("config.json", config.dump());
+      folder.write("model.safetensors", renamed_weights(kModels / name, as_head));
+      return logits(folder.path(), name);
+    };
+    expect_same_bits(with(), logits(kModels / name, name));
+    EXPECT_EQ(renamed, 1);
+    const auto refused = [&] {
+      try {
+        with();
+      } catch (const FormatError& e) {
+        return std::string(e.what());
+      }
+      return std::string("it was run");
+    };
+    config["tie_word_embeddings"] = false;
+    expect_contains(refused(), "tensor '" + std::string(table) + "' is missing");
+    config.erase("tie_word_embeddings");
+    // Left out, it is what the class says.
+    if (std::string_view(name) == "qwen2")
+      expect_contains(refused(), "doesn't say that 'lm_head.weight' stands for it");
+    else
+      EXPECT_EQ(refused(), "it was run");
+  }
+}
+
+/// BERT's is its guesser's of masked words.
+TEST(FolderTables, OfAnEncoderMayHaveTheNameOfAHead) {
+  const fs::path model = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/embeddings/bert";
+  const Scratch folder;
+  folder.write("config.json", read_json(model / "config.json").dump());
+  folder.write("model.safetensors", renamed_weights(model, [](const std::string& key) {
+                 return key.ends_with("word_embeddings.weight") ? "cls.predictions.decoder.weight"
+                                                                : key;
+               }));
+  const auto table = [](const Checkpoint& opened) {
+    const auto canonical = canonical_checkpoint(opened.metadata, opened.weights);
+    EXPECT_EQ(canonical.weights->find("output.weight"), nullptr);
+    const StoredTensor* const tensor = canonical.weights->find("token_embd.weight");
+    return std::vector<std::byte>(tensor->bytes.begin(), tensor->bytes.end());
+  };
+  EXPECT_EQ(table(open_checkpoint(folder.path())), table(open_checkpoint(model)));
+}
+
+/// They pass whatever they hold.
+TEST(FolderTensors, ThatNoAnswerDependsOnChangeNothing) {
+  const Rows expected = logits(kModels / "qwen2", "qwen2");
+  for (const char* more :
+       {"model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.1.self_attn.k_scale",
+        "v_head.summary.weight", "score.weight", "mtp.fc.weight"}) {
+    SCOPED_TRACE(more);
+    const Scratch folder;
+    folder.write("config.json", read_config("qwen2").dump());
+    folder.write("model.safetensors", renamed_weights(kModels / "qwen2", as_it_is, more));
+    expect_same_bits(logits(folder.path(), "qwen2"), expected);
+  }
+}
+
+/// What is missing is named as the folder would name it.
+TEST(FolderTensors, ThatAreMissingAreNamed) {
+  for (const char* tensor :
+       {"model.layers.1.self_attn.q_proj.weight", "model.layers.0.mlp.down_proj.weight",
+        "model.layers.0.input_layernorm.weight", "model.norm.weight",
+        "model.embed_tokens.weight"}) {
+    const auto without = [&](const std::string& key) {
+      return key == tensor ? std::string("rotary_emb.inv_freq") : key;
+    };
+    expect_contains(refusal_renamed("qwen2", without), "'" + std::string(tensor) + "'");
+  }
+}
+
 /// A Gemma 3 that sees pictures is run as its text part, wherever the two generations of the
 /// library keep that, and without the members that are its class's defaults.
 TEST(FolderOfParts, ItsTextPartIsRun) {
