@@ -16,6 +16,7 @@
 #include "sirocco/cli/run_answer.hpp"
 #include "sirocco/cli/run_chat.hpp"
 #include "sirocco/cli/run_settings.hpp"
+#include "sirocco/cli/run_template.hpp"
 #include "sirocco/cli/terminal_text.hpp"
 #include "sirocco/pipeline/recommended_sampling.hpp"
 
@@ -24,6 +25,7 @@ namespace {
 
 struct Options {
   std::shared_ptr<CommonOptions> common;
+  std::shared_ptr<RunTemplate> chat_template;
   std::vector<std::pair<const Setting*, std::string>> chosen;
   std::vector<std::string> stop;
   std::optional<std::string> prompt;
@@ -88,8 +90,13 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
 void run(const Options& options) {
   const std::optional<std::string> prompt = single_prompt(options);
   const LoadedModel model = load_model(*options.common);
-  const RunSettings settings = settings_for(model, options);
-  Answerer answerer(model, options.raw, options.special);
+  RunSettings settings = settings_for(model, options);
+  std::optional<ChatFormat> format;
+  if (!options.raw) {
+    format = make_chat_format(model, *options.chat_template);
+    settings.variables = chosen_variables(format->chosen({}), *options.chat_template);
+  }
+  Answerer answerer(model, std::move(format), options.special);
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
@@ -111,6 +118,7 @@ void declare_run(CLI::App& app) {
                   ->excludes(system);
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       ->needs(raw);
+  options->chat_template = add_template_options(app, raw);
   for (const Setting& setting : run_settings_table()) {
     app.add_option_function<std::string>(
            std::string(setting.option),

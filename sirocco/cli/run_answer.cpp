@@ -11,11 +11,6 @@
 namespace sirocco {
 namespace {
 
-std::optional<ChatFormat> make_format(const LoadedModel& model, bool raw) {
-  if (raw) return std::nullopt;
-  return make_chat_format(model.metadata(), model.tokenizer());
-}
-
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -42,18 +37,23 @@ std::string RunStatistics::text() const {
                      rate(timed_tokens, generation_s));
 }
 
-Answerer::Answerer(const LoadedModel& model, bool raw, bool parse_special)
+Answerer::Answerer(const LoadedModel& model, std::optional<ChatFormat> format, bool parse_special)
     : model_(model),
-      format_(make_format(model, raw)),
+      format_(std::move(format)),
       parse_special_(parse_special),
       pipeline_(engine_.add(model.shared_pipeline())),
       session_(engine_, pipeline_, model.tokenizer()) {}
+
+const ChatTemplate* Answerer::chat_template() const {
+  return format_ ? &format_->chosen({}) : nullptr;
+}
 
 Completion Answerer::answer(const Conversation& conversation, const RunSettings& settings,
                             OnText on_text, const InterruptGuard* interrupts) {
   SIROCCO_CHECK(format_.has_value());
   ChatContext context;
   context.messages = conversation.json();
+  context.variables = settings.variables;
   const RenderedPrompt prompt = format_->render(std::move(context));
   std::vector<TextSegment> segments;
   for (const PromptSegment& segment : prompt.segments())

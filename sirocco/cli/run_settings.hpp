@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/cli/template_variables.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 
 namespace sirocco {
@@ -27,6 +28,7 @@ struct RunSettings {
   std::optional<std::uint64_t> seed;       ///< without: another one for each answer
   std::optional<std::int64_t> max_tokens;  ///< without: the engine's limit
   std::vector<std::string> stop;
+  TemplateVariables variables;  ///< what the chat template is given
 };
 
 /// One value that a person can set: a row of the table that options, /set, /help and error texts
@@ -43,7 +45,13 @@ struct Setting {
 
 std::span<const Setting> run_settings_table();
 
-/// Sets a value by its name, hyphens and underscores alike. Throws InvalidArgument that names what
+/// The setting of that name, hyphens and underscores alike; null without.
+const Setting* find_setting(std::string_view name);
+
+/// All names, for messages.
+std::string setting_names();
+
+/// Sets a value by its name, as find_setting knows it. Throws InvalidArgument that names what
 /// there is, or what the value may be; nothing has changed then.
 void assign_setting(RunSettings& settings, std::string_view name, std::string_view value);
 

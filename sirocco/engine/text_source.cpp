@@ -40,13 +40,19 @@ Tokenizer open_tokenizer(const std::filesystem::path& path) {
   return make_tokenizer(open_checkpoint(path));
 }
 
-ChatFormat open_chat_format(const std::filesystem::path& path) {
+ChatTemplates read_chat_templates(const Checkpoint& checkpoint) {
+  return checkpoint.files ? read_chat_templates(*checkpoint.files)
+                          : read_chat_templates(*checkpoint.metadata);
+}
+
+ChatFormat open_chat_format(const std::filesystem::path& path,
+                            std::optional<std::string_view> name) {
   if (const auto folder = folder_of(path); !folder.empty()) {
     const FolderFiles files(folder);
-    return make_chat_format(files, make_tokenizer(files));
+    return make_chat_format(read_chat_templates(files), make_tokenizer(files), name);
   }
   const Checkpoint checkpoint = open_checkpoint(path);
-  return make_chat_format(*checkpoint.metadata, make_tokenizer(checkpoint));
+  return make_chat_format(read_chat_templates(checkpoint), make_tokenizer(checkpoint), name);
 }
 
 }  // namespace sirocco

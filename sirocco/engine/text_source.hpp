@@ -1,9 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string_view>
 
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/text/chat_format.hpp"
+#include "sirocco/text/chat_templates.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
@@ -17,8 +20,13 @@ Tokenizer make_tokenizer(const Checkpoint& checkpoint);
 /// as make_tokenizer and open_checkpoint.
 Tokenizer open_tokenizer(const std::filesystem::path& path);
 
-/// How the model at `path` wants to be talked to; weights aren't needed either. Throws as
-/// open_tokenizer, and NotFound where there is no chat template.
-ChatFormat open_chat_format(const std::filesystem::path& path);
+/// The chat templates of an opened checkpoint. Throws as text/'s readers.
+ChatTemplates read_chat_templates(const Checkpoint& checkpoint);
+
+/// How the model at `path` wants to be talked to, by its template `name` or without one by those
+/// that ChatFormat chooses; weights aren't needed either. Throws as open_tokenizer,
+/// read_chat_templates and make_chat_format.
+ChatFormat open_chat_format(const std::filesystem::path& path,
+                            std::optional<std::string_view> name = {});
 
 }  // namespace sirocco

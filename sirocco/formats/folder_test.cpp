@@ -97,24 +97,9 @@ TEST_F(Folder, MetadataAreTheMembersOfItsFiles) {
               ElementsAre(1, 2));
   EXPECT_EQ(m.get<bool>("tokenizer_config.add_bos_token"), false);
   EXPECT_EQ(m.find("tokenizer_config.added_tokens_decoder.0.content"), nullptr);
-  EXPECT_EQ(m.get<std::string_view>("tokenizer.chat_template"), "D");
+  EXPECT_EQ(m.find("tokenizer_config.chat_template.0.template"), nullptr);
   EXPECT_EQ(checkpoint.weights->tensors().size(), 1u);
   EXPECT_THAT(std::string(m.origin()), HasSubstr("model"));
-}
-
-TEST_F(Folder, TheTemplateOfItsOwnFileComesFirst) {
-  write("config.json", "{}").write("model.safetensors", weights("w"));
-  EXPECT_EQ(open_checkpoint(path()).metadata->find("tokenizer.chat_template"), nullptr);
-  const auto found = [&] {
-    return std::string(
-        *open_checkpoint(path()).metadata->get<std::string_view>("tokenizer.chat_template"));
-  };
-  write("tokenizer_config.json", R"({"chat_template": "config"})");
-  EXPECT_EQ(found(), "config");
-  write("chat_template.json", R"({"chat_template": "json"})");
-  EXPECT_EQ(found(), "json");
-  write("chat_template.jinja", "jinja");
-  EXPECT_EQ(found(), "jinja");
 }
 
 TEST_F(Folder, CompanionsAreItsFilesOnly) {
@@ -135,6 +120,17 @@ TEST_F(Folder, CompanionsAreItsFilesOnly) {
   EXPECT_THROW(files.find(""), InvalidArgument);
   EXPECT_THROW(files.find(std::string_view("tokenizer.json\0x", 16)), InvalidArgument);
   EXPECT_THAT(files.origin("tokenizer.json"), HasSubstr("model/tokenizer.json"));
+}
+
+TEST_F(Folder, CompanionsOfAFolderAreListed) {
+  write("config.json", "{}").write("model.safetensors", weights("w"));
+  write("more/b.jinja", "B").write("more/a", "").write("more/below/c", "C");
+  fs::create_symlink(path() / "config.json", path() / "more" / "link");
+  const Checkpoint checkpoint = open_checkpoint(path());
+  EXPECT_THAT(checkpoint.files->list("more"), ElementsAre("a", "b.jinja", "link"));
+  EXPECT_THAT(checkpoint.files->list("none"), ElementsAre());
+  EXPECT_THAT(checkpoint.files->list("config.json"), ElementsAre());
+  EXPECT_THROW(checkpoint.files->list(".."), InvalidArgument);
 }
 
 TEST_F(Folder, WhatIsMissingIsNamed) {

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "sirocco/tensor/companion_files.hpp"
-#include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
@@ -32,13 +30,5 @@ Tokenizer make_tokenizer(const TokenizerFiles& files);
 
 /// The same for the files beside a checkpoint. Throws NotFound without a tokenizer.json.
 Tokenizer make_tokenizer(const CompanionFiles& files);
-
-/// The chat template that these files hold: chat_template.jinja, chat_template.json, or the member
-/// `chat_template` of tokenizer_config.json (a text, or a list of named ones of which "default"
-/// counts), in this order; or nothing.
-std::optional<std::string> find_chat_template(const CompanionFiles& files);
-
-/// How the model in a folder wants to be talked to. Throws NotFound when it has no template.
-ChatFormat make_chat_format(const CompanionFiles& files, const Tokenizer& tokenizer);
 
 }  // namespace sirocco

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
 
@@ -384,23 +385,7 @@ TEST(TokenizerFiles, OfAFolder) {
   EXPECT_EQ(tokenizer.tokenize("<x>", {.parse_special = true}), ids({9}));
   ChatContext context;
   context.messages = R"([{"role": "user", "content": "<s>"}])";
-  EXPECT_EQ(make_chat_format(files, tokenizer).render(context).text, "<s><s>");
-  EXPECT_THAT([&] { make_chat_format(FakeFiles(FakeFiles::Map{}), tokenizer); },
-              ThrowsMessage<NotFound>(HasSubstr("no chat template")));
-  EXPECT_EQ(find_chat_template(
-                FakeFiles(FakeFiles::Map{{"chat_template.json", R"({"chat_template": "J"})"},
-                                         {"tokenizer_config.json", R"({"chat_template": "C"})"}})),
-            "J");
-  EXPECT_EQ(
-      find_chat_template(FakeFiles(FakeFiles::Map{
-          {"chat_template.jinja", "X"}, {"chat_template.json", R"({"chat_template": "J"})"}})),
-      "X");
-  EXPECT_THAT(
-      [] {
-        find_chat_template(
-            FakeFiles(FakeFiles::Map{{"tokenizer_config.json", "{\"chat_template\": 3}"}}));
-      },
-      ThrowsMessage<FormatError>(HasSubstr("chat_template: found a number")));
+  EXPECT_EQ(make_chat_format(read_chat_templates(files), tokenizer).render(context).text, "<s><s>");
 }
 
 // Whatever the pattern and the text, the steps stay in proportion to the text.

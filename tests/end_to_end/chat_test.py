@@ -186,6 +186,22 @@ class Chat(unittest.TestCase):
         again.read_until(rb"temp is 0\.25")
 
 
+class Variables(unittest.TestCase):
+    def test_variables_of_the_template_are_set_in_a_chat(self):
+        file = HOME / "telling.jinja"
+        file.write_text("{{ raise_exception('thinks ' ~ enable_thinking ~ ', mood ' ~ mood) }}")
+        terminal = Terminal("run", "-m", MODEL, "--chat-template-file", file, "--set", "mood=calm")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        self.assertRegex(terminal.say("/set"), r'mood +"calm" ')
+        self.assertIn("enable_thinking is false.", terminal.say("/set enable_thinking=false"))
+        self.assertIn("thinks False, mood calm", terminal.say("hello"))
+        self.assertIn("on.", terminal.say("/set think"))
+        self.assertIn("is not set", terminal.say("/set mood="))
+        self.assertIn("thinks True, mood '", terminal.say("hello"))
+        self.assertIn("it uses enable_thinking, mood", terminal.say("/set heat 3"))
+
+
 class SmallContext(unittest.TestCase):
     def test_full_context_is_told_and_the_program_goes_on(self):
         terminal = Terminal("run", "-m", MODEL, "--temp", "0", "--ctx", "64", "-n", "20")

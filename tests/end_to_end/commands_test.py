@@ -146,6 +146,88 @@ class Answers(unittest.TestCase):
         answer("-n", "2", stdin=b"\xff\xfe\x00 hello")
 
 
+class Templates(unittest.TestCase):
+    """Several templates of one model, and their variables."""
+
+    @classmethod
+    def setUpClass(cls):
+        def entry(name, text):
+            return struct.pack("<Q", len(name)) + name + struct.pack("<IQ", 8, len(text)) + text
+
+        cls.model = HOME / "templates.gguf"
+        cls.model.write_bytes(with_two_entries(
+            MODEL, entry(b"tokenizer.chat_template.tool_use", b"TOOLS={{ tools|length }} {{ messages[0].content }}") +
+            entry(b"tokenizer.chat_template.loud", b"{{ raise_exception(effort ~ messages[0].content) }}")))
+        cls.messages = HOME / "question.json"
+        cls.messages.write_text('[{"role": "user", "content": "hi"}]')
+        cls.tools = HOME / "tools.json"
+        cls.tools.write_text('[{"type": "function", "function": {"name": "f"}}]')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.model.unlink()
+
+    def told(self, *arguments, status=1):
+        done = sirocco(*arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr.decode()
+
+    def template(self, model, *more):
+        done = sirocco("template", "-m", model, "--messages", self.messages, *more)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return done.stdout.decode()
+
+    def test_the_one_for_tools_is_taken_with_tools(self):
+        self.assertIn("<|im_start|>user\nhi", self.template(self.model))
+        self.assertEqual(self.template(self.model, "--tools", self.tools), "TOOLS=1 hi")
+        self.assertIn("<|im_start|>user\nhi", self.template(self.model, "--tools", self.tools, "--chat-template", "default"))
+        self.assertEqual(json.loads(sirocco("info", self.model, "--json").stdout)["chat_templates"],
+                         ["default", "loud", "tool_use"])
+
+    def test_files_of_a_folder(self):
+        folder = HOME / "several"
+        (folder / "additional_chat_templates").mkdir(parents=True)
+        (folder / "tokenizer.json").write_text('{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}')
+        (folder / "additional_chat_templates" / "tool_use.jinja").write_text("file {{ tools|length }}")
+        self.assertEqual(self.template(folder, "--tools", self.tools), "file 1")
+        told = self.told("template", "-m", folder, "--messages", self.messages)
+        self.assertIn("choose one with --chat-template: there is 'tool_use'", told)
+        (folder / "chat_template.jinja").write_text("file")
+        self.assertEqual(self.template(folder), "file")
+
+    def test_a_conversation_takes_the_one_that_is_named(self):
+        told = self.told("run", "-m", self.model, "-p", "hi", "--chat-template", "loud", "--set", "effort=high", "--quiet")
+        self.assertIn("'highhi'", told)
+        told = self.told("run", "-m", self.model, "-p", "hi", "--chat-template", "none")
+        self.assertIn("no chat template 'none'; there are 'default', 'loud', 'tool_use'", told)
+
+    def test_a_file_in_place_of_the_models(self):
+        file = HOME / "loud.jinja"
+        file.write_text("{{ raise_exception(enable_thinking ~ messages[0].content) }}")
+        told = self.told("run", "-m", MODEL, "-p", "hi", "--chat-template-file", file, "--think", "off")
+        self.assertIn("'Falsehi'", told)
+        told = self.told("run", "-m", MODEL, "-p", "hi", "--chat-template-file", file, "--think", "--set",
+                         "enable_thinking=5")
+        self.assertIn("'5hi'", told)
+        self.assertIn("enable_thinking", self.told("run", "-m", MODEL, "-p", "hi", "--think", "off"))
+
+    def test_values_and_names_are_checked(self):
+        for option, says in (("--set=enable_thinking=False", "'enable_thinking' can't be 'False'"), ("--set=x", "NAME=VALUE"),
+                             ("--set=messages=[]", "'messages'"), ("--think=much", "'much'")):
+            self.assertIn(says, self.told("run", "-m", MODEL, "-p", "hi", option, status=2))
+        told = self.told("run", "-m", MODEL, "-p", "hi", "-n", "1", "--quiet", "--set", "mood=[1]", "--set", "b=x", status=0)
+        self.assertEqual(told, "warning: the chat template doesn't use the variables 'b', 'mood'; it uses none that can be set\n")
+
+    def test_a_context_beyond_the_trained_length_is_told(self):
+        model = SOURCE / "tests/golden/models/llama-gqa.gguf"
+        trained = json.loads(sirocco("info", model, "--json").stdout)["metadata"]["llama.context_length"]
+        arguments = ("logits", "-m", model, "--tokens", "1,2", "--out", HOME / "context.npy", "--ctx")
+        self.assertEqual(self.told(*arguments, trained, status=0), "")
+        told = self.told(*arguments, trained + 1, status=0)
+        self.assertIn(f"warning: --ctx {trained + 1}: the model was trained for {trained} positions", told)
+        self.assertEqual(told.count("\n"), 1)
+
+
 class Failures(unittest.TestCase):
     def fails(self, *arguments, status=1, says=b"", **keywords):
         done = sirocco(*arguments, **keywords)
