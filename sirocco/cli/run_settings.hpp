@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 
 namespace sirocco {
@@ -25,7 +26,8 @@ inline SamplingParams chat_sampling() {
 struct RunSettings {
   SamplingParams sampling = chat_sampling();
   std::optional<std::uint64_t> seed;       ///< without: another one for each answer
-  std::optional<std::int64_t> max_tokens;  ///< without: the engine's limit
+  std::optional<std::int64_t> max_tokens;  ///< without: what `limits` say, then the engine's limit
+  RecommendedLimits limits;
   std::vector<std::string> stop;
 };
 

@@ -40,6 +40,7 @@ inline float exp_of(float x) {
 HighestLogit find_highest(std::span<const float> logits, std::vector<float>& maxima) {
   maxima.resize(ceil_div(logits.size(), kLogitBlock));
   float highest = kNone;
+  std::array<std::uint32_t, kLanes> strange{};  // where a lane met NaN
   for (std::size_t block = 0; block < maxima.size(); ++block) {
     const auto values = logits.subspan(block * kLogitBlock)
                             .first(std::min(kLogitBlock, logits.size() - block * kLogitBlock));
@@ -47,18 +48,32 @@ HighestLogit find_highest(std::span<const float> logits, std::vector<float>& max
     lanes.fill(kNone);
     std::size_t i = 0;
     // A comparison with NaN is false and keeps what there is.
-    for (; i + kLanes <= values.size(); i += kLanes)
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        lanes[lane] = values[i + lane] > lanes[lane] ? values[i + lane] : lanes[lane];
-    for (; i < values.size(); ++i) lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+    for (; i + kLanes <= values.size(); i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const float value = values[i + lane];
+        lanes[lane] = value > lanes[lane] ? value : lanes[lane];
+        strange[lane] |= value != value ? 1U : 0U;
+      }
+    }
+    for (; i < values.size(); ++i) {
+      lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
+      strange[0] |= values[i] != values[i] ? 1U : 0U;
+    }
     maxima[block] = *std::max_element(lanes.begin(), lanes.end());
     highest = std::max(highest, maxima[block]);
   }
-  if (highest == kNone) return {};
+  const bool all_numbers = std::ranges::all_of(strange, [](std::uint32_t s) { return s == 0; });
+  if (highest == kNone) return {kNone, 0, all_numbers};
   const auto block = static_cast<std::size_t>(std::ranges::find(maxima, highest) - maxima.begin());
   const auto at = std::find(logits.begin() + static_cast<std::ptrdiff_t>(block * kLogitBlock),
                             logits.end(), highest);
-  return {tame(highest), static_cast<std::int32_t>(at - logits.begin())};
+  return {highest, static_cast<std::int32_t>(at - logits.begin()), all_numbers};
+}
+
+bool make_distribution(std::span<const float> logits) {
+  const auto counts = [](float logit) { return logit <= kLargest; };
+  return std::ranges::all_of(logits, counts) &&
+         std::ranges::any_of(logits, [](float logit) { return logit > kNone; });
 }
 
 double weigh_all(std::span<const float> logits, float highest, double inverse_temperature,
@@ -73,12 +88,7 @@ double weigh_all(std::span<const float> logits, float highest, double inverse_te
     const std::size_t count = std::min(logits.size() - begin, kLogitBlock);
     const float* const in = logits.data() + begin;
     float* const out = weights.data() + begin;
-    if (highest < kLargest) {
-      for (std::size_t i = 0; i < count; ++i) out[i] = exp_of((in[i] - highest) * inverse);
-    } else {
-      // Beside infinity, or what counts as it, the next lower number weighs nothing.
-      for (std::size_t i = 0; i < count; ++i) out[i] = in[i] >= kLargest ? 1.0f : 0.0f;
-    }
+    for (std::size_t i = 0; i < count; ++i) out[i] = exp_of((in[i] - highest) * inverse);
     Lanes lanes{};
     std::size_t i = 0;
     for (; i + kLanes <= count; i += kLanes)

@@ -30,14 +30,17 @@ TEST(LogitScan, FindsTheFirstOfTheHighestAndEachBlocks) {
       std::vector<float> maxima;
       const HighestLogit found = find_highest(logits, maxima);
       HighestLogit expected;
+      expected.all_numbers = seed >= count;
       std::vector<float> expected_maxima((count + kLogitBlock - 1) / kLogitBlock, -kInf);
       for (std::size_t i = 0; i < count; ++i) {
-        if (logits[i] > expected.logit) expected = {logits[i], static_cast<std::int32_t>(i)};
+        if (logits[i] > expected.logit)
+          expected = {logits[i], static_cast<std::int32_t>(i), expected.all_numbers};
         if (logits[i] > expected_maxima[i / kLogitBlock])
           expected_maxima[i / kLogitBlock] = logits[i];
       }
       ASSERT_EQ(found.id, expected.id) << count << " " << seed;
       ASSERT_EQ(found.logit, expected.logit);
+      ASSERT_EQ(found.all_numbers, expected.all_numbers) << count << " " << seed;
       ASSERT_EQ(maxima, expected_maxima);
     }
   }
@@ -66,16 +69,24 @@ TEST(LogitScan, WeighsAsTheExponentialDoes) {
   }
 }
 
-TEST(LogitScan, NothingWeighsBesideInfinity) {
+TEST(LogitScan, NothingWeighsBesideTheLargestNumber) {
   const float largest = std::numeric_limits<float>::max();
-  const std::vector<float> logits = {1, kInf, kNan, largest, std::nextafter(largest, 0.0f), kInf};
+  const std::vector<float> logits = {1,     largest, -largest, std::nextafter(largest, 0.0f),
+                                     -kInf, largest};
   std::vector<float> maxima;
   std::vector<float> weights;
   std::vector<double> sums;
   const HighestLogit highest = find_highest(logits, maxima);
   EXPECT_EQ(highest.id, 1);
-  EXPECT_EQ(weigh_all(logits, highest.logit, 1e-3, weights, sums), 3.0);
-  EXPECT_EQ(weights, (std::vector<float>{0, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(weigh_all(logits, highest.logit, 1e-3, weights, sums), 2.0);
+  EXPECT_EQ(weights, (std::vector<float>{0, 1, 0, 0, 0, 1}));
+}
+
+TEST(LogitScan, KnowsWhatADistributionFollowsFrom) {
+  EXPECT_TRUE(make_distribution(std::vector<float>{1, -kInf, 2}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{1, kNan, 2}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{1, kInf}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{-kInf, -kInf}));
 }
 
 TEST(LogitScan, PicksWhereTheRunningSumPassesTheFraction) {
