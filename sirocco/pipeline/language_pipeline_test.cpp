@@ -6,12 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <random>
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/pipeline/random.hpp"
@@ -41,22 +40,6 @@ class TinyModel {
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
 };
-
-// A copy of the model in which the row of a token's embedding is not a number.
-std::filesystem::path with_broken_embedding(const std::string& name, std::int64_t token) {
-  const Checkpoint checkpoint = open_checkpoint(kModels / name);
-  const StoredTensor* const table = checkpoint.weights->find("token_embd.weight");
-  std::string row(static_cast<std::size_t>(table->columns()) * sizeof(float), '\0');
-  table->row_range(token, 1).read_rows(0, 1, std::as_writable_bytes(std::span(row)).data());
-  std::ifstream in(kModels / name, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(in), {}};
-  const float nan = std::nanf("");
-  for (std::size_t i = bytes.find(row), end = i + row.size(); i < end; i += sizeof nan)
-    std::memcpy(bytes.data() + i, &nan, sizeof nan);
-  const auto path = std::filesystem::path(testing::TempDir()) / ("broken-" + name);
-  std::ofstream(path, std::ios::binary) << bytes;
-  return path;
-}
 
 std::vector<TokenId> random_tokens(std::uint64_t seed, int count, std::int64_t vocabulary) {
   std::vector<TokenId> out;
@@ -209,7 +192,8 @@ TEST(LanguagePipeline, ForksAndTruncationsKeepTheBits) {
 
 TEST(LanguagePipeline, NotANumberFailsItsOwnSequenceOnly) {
   TinyModel whole("llama-odd.gguf", 1);
-  TinyModel broken(with_broken_embedding("llama-odd.gguf", 5), 1);
+  TinyModel broken(
+      formats_testing::with_broken_row(kModels / "llama-odd.gguf", "token_embd.weight", 5), 1);
   LanguagePipelineOptions options;
   options.context = 64;
   options.cache_positions = 192;

@@ -9,8 +9,8 @@
 
 namespace sirocco {
 
-/// The passes of sampling over a whole vocabulary. All are plain loops over sixteen lanes, which
-/// compilers turn into vectors; their results are the same bits with any.
+/// The passes of sampling over a whole vocabulary. All are plain loops over a number of
+/// lanes, which compilers turn into vectors; their results are the same bits with any.
 
 constexpr std::size_t kLogitBlock = 256;  ///< logits of a block; the last one may be shorter
 

@@ -22,7 +22,7 @@ std::vector<float> random_logits(std::uint64_t seed, std::size_t count, double s
 }
 
 TEST(LogitScan, FindsTheFirstOfTheHighestAndEachBlocks) {
-  for (const std::size_t count : {1u, 15u, 16u, 17u, 255u, 256u, 257u, 5000u}) {
+  for (const std::size_t count : {1u, 15u, 16u, 17u, 31u, 32u, 33u, 255u, 256u, 257u, 5000u}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       std::vector<float> logits = random_logits(seed, count, 8);
       for (float& logit : logits) logit = std::floor(logit);  // ties
@@ -80,6 +80,18 @@ TEST(LogitScan, NothingWeighsBesideTheLargestNumber) {
   EXPECT_EQ(highest.id, 1);
   EXPECT_EQ(weigh_all(logits, highest.logit, 1e-3, weights, sums), 2.0);
   EXPECT_EQ(weights, (std::vector<float>{0, 1, 0, 0, 0, 1}));
+}
+
+TEST(LogitScan, InfinitiesAreNumbers) {
+  std::vector<float> logits(700, 1.0f);
+  std::vector<float> maxima;
+  logits[3] = kInf;
+  logits[690] = -kInf;
+  EXPECT_TRUE(find_highest(logits, maxima).all_numbers);
+  logits[400] = kNan;
+  EXPECT_FALSE(find_highest(logits, maxima).all_numbers);
+  const std::vector<float> large(700, std::numeric_limits<float>::max());
+  EXPECT_TRUE(find_highest(large, maxima).all_numbers);
 }
 
 TEST(LogitScan, KnowsWhatADistributionFollowsFrom) {
