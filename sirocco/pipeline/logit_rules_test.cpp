@@ -14,6 +14,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/formats/json_value.hpp"
+#include "sirocco/pipeline/random.hpp"
 #include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 
@@ -110,12 +111,16 @@ TEST(LogitRules, AreTheProcessorsOfTransformers) {
 // --- what no case of theirs shows ---
 
 TEST(LogitRules, NGramsAreThoseOfTheDefinition) {
-  EXPECT_TRUE(rc::check([] {
-    constexpr int kLetters = 3;
-    const auto size = static_cast<std::size_t>(*rc::gen::inRange(0, 40));
-    const auto own = *rc::gen::container<std::vector<int>>(size, rc::gen::inRange(0, kLetters));
-    const auto prompt = static_cast<std::size_t>(*rc::gen::inRange(0, static_cast<int>(size) + 1));
-    const auto n = static_cast<std::size_t>(*rc::gen::inRange(1, 7));
+  EXPECT_TRUE(rc::check([](std::uint64_t seed) {
+    constexpr int kLetters = 2;
+    const auto below = [&](int end, std::uint64_t position) {
+      return static_cast<int>(uniform(seed, position, 0) * end);
+    };
+    std::vector<int> own;
+    for (int i = below(60, 0); i > 0; --i) own.push_back(below(kLetters, own.size() + 3));
+    const std::size_t size = own.size();
+    const auto prompt = static_cast<std::size_t>(below(static_cast<int>(size) + 1, 1));
+    const auto n = static_cast<std::size_t>(1 + below(6, 2));
     // What follows the last n - 1 tokens anywhere in the first `count`.
     const auto expected = [&](std::size_t count) {
       std::set<int> out;
