@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
@@ -18,7 +19,7 @@
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/cli/run_template.hpp"
 #include "sirocco/cli/terminal_text.hpp"
-#include "sirocco/pipeline/recommended_sampling.hpp"
+#include "sirocco/pipeline/recommended_generation.hpp"
 
 namespace sirocco {
 namespace {
@@ -57,10 +58,16 @@ std::optional<std::string> single_prompt(const Options& options) {
 /// What suits a conversation, then what the model's authors recommend, then what was chosen.
 RunSettings settings_for(const LoadedModel& model, const Options& options) {
   RunSettings settings;
-  if (const auto recommended = recommended_sampling(model.metadata()))
-    settings.sampling = *recommended;
+  RecommendedGeneration recommended = recommended_generation(
+      model.metadata(), std::move(settings.sampling), model.info().vocabulary);
+  if (!recommended.not_followed.empty()) {
+    log_warning("{}: recommended for answers, but not followed: {}", model.metadata().origin(),
+                fmt::join(recommended.not_followed, ", "));
+  }
+  settings.sampling = std::move(recommended.sampling);
+  settings.limits = recommended.limits;
+  settings.stop = options.stop.empty() ? std::move(recommended.stop) : options.stop;
   for (const auto& [setting, text] : options.chosen) setting->assign(settings, text);
-  settings.stop = options.stop;
   return settings;
 }
 
@@ -79,9 +86,10 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     if (options.raw) return answerer.complete(prompt, settings, show);
     return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
   }();
-  write_output("\n");
+  const bool failed = completion.reason == FinishReason::kFailed;
+  if (!failed || !completion.text.empty()) write_output("\n");
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
-  if (completion.reason == FinishReason::kFailed) throw ResourceExhausted("{}", notice);
+  if (failed) throw ResourceExhausted("{}", notice);
   if (options.common->quiet) return;
   if (!notice.empty()) std::fprintf(stderr, "%s\n", notice.c_str());
   std::fprintf(stderr, "%s\n", answerer.statistics().text().c_str());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 
 namespace sirocco {
 namespace {
@@ -66,6 +67,19 @@ Completion Answerer::complete(std::string_view text, const RunSettings& settings
   return run({{text, parse_special_}}, false, settings, std::move(on_text), interrupts);
 }
 
+std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
+                                                        std::int64_t prompt) {
+  const auto limit = limits.behind(prompt);
+  if (!limit && limits.max_length && !told_of_length_) {
+    told_of_length_ = true;
+    log_warning(
+        "{}: recommended for answers, but not followed: max_length ({}), for the prompt has {} "
+        "tokens",
+        model_.metadata().origin(), *limits.max_length, prompt);
+  }
+  return limit;
+}
+
 Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
                          const RunSettings& settings, OnText on_text,
                          const InterruptGuard* interrupts) {
@@ -86,6 +100,7 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
         "conversation, or give a larger --ctx",
         tokens, context);
   }
+  if (!request.max_tokens) request.max_tokens = recommended_limit(settings.limits, tokens);
   if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
 
   const TextHandle handle = session_.submit(std::move(request));

@@ -53,6 +53,9 @@ class Answerer {
  private:
   Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
                  OnText on_text, const InterruptGuard* interrupts);
+  /// On the tokens of an answer. Says, once, that there is one which leaves no room.
+  std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
+                                                std::int64_t prompt);
 
   const LoadedModel& model_;
   std::optional<ChatFormat> format_;
@@ -62,6 +65,7 @@ class Answerer {
   LanguageSession session_;
   RunStatistics statistics_;
   std::int64_t used_context_ = 0;
+  bool told_of_length_ = false;
 };
 
 /// What a person should know of how an answer ended; empty when it ended by itself.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sirocco/cli/template_variables.hpp"
+#include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 
 namespace sirocco {
@@ -26,7 +27,8 @@ inline SamplingParams chat_sampling() {
 struct RunSettings {
   SamplingParams sampling = chat_sampling();
   std::optional<std::uint64_t> seed;       ///< without: another one for each answer
-  std::optional<std::int64_t> max_tokens;  ///< without: the engine's limit
+  std::optional<std::int64_t> max_tokens;  ///< without: what `limits` say, then the engine's limit
+  RecommendedLimits limits;
   std::vector<std::string> stop;
   TemplateVariables variables;  ///< what the chat template is given
 };

@@ -149,10 +149,10 @@ Tensor EmbeddingPipeline::pooled(const Hidden& hidden, TransformContext& context
 
 void EmbeddingPipeline::finish(std::vector<float>& embedding) const {
   embedding.resize(static_cast<std::size_t>(width_));
-  if (!options_.normalize.value_or(true)) return;
   double squares = 0.0;
   for (const float value : embedding) squares += double{value} * value;
-  if (squares == 0.0) return;
+  if (!std::isfinite(squares)) return embedding.clear();
+  if (!options_.normalize.value_or(true) || squares == 0.0) return;
   const double length = std::sqrt(squares);
   for (float& value : embedding) value = static_cast<float>(value / length);
 }
@@ -207,8 +207,10 @@ Ticket EmbeddingPipeline::submit(const StepBatch& batch) {
   }
   std::vector<std::vector<float>> embeddings = run_step(sequences, ids);
   StepResult& result = results_.begin(batch);
-  for (std::size_t i = 0; i < batch.size(); ++i)
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (embeddings[i].empty()) result.items[i].fault = StepFault::kEmbeddingNotFinite;
     result.items[i].embedding = std::move(embeddings[i]);
+  }
   result.seconds = seconds_since(begin);
   return results_.finish();
 }
@@ -244,7 +246,13 @@ std::vector<std::vector<float>> EmbeddingPipeline::embed(
       ids.emplace_back(order[end]);
     }
     std::vector<std::vector<float>> embeddings = run_step(step, ids);
-    for (std::size_t i = begin; i < end; ++i) out[order[i]] = std::move(embeddings[i - begin]);
+    for (std::size_t i = begin; i < end; ++i) {
+      out[order[i]] = std::move(embeddings[i - begin]);
+      if (out[order[i]].empty()) {
+        throw NotANumber("text {}: {}", order[i] + 1,
+                         step_fault_text(StepFault::kEmbeddingNotFinite));
+      }
+    }
     begin = end;
   }
   return out;

@@ -272,8 +272,13 @@ Ticket LanguagePipeline::submit(const StepBatch& batch) {
   run_step(batch, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
     StepItemResult& out = result.items[i];
     if (const auto* want = std::get_if<WantToken>(&batch[i].wanted)) {
-      out.token =
+      const Sampled sampled =
           want->sampler->sample(logits, want->own, want->own.size(), want->choice, sampling_);
+      if (const auto* fault = std::get_if<StepFault>(&sampled)) {
+        out.fault = *fault;
+        return;
+      }
+      out.token = std::get<TokenId>(sampled);
       if (options_.hooks.token) options_.hooks.token(out.sequence, *out.token);
     } else {
       out.logits.insert(out.logits.end(), logits.begin(), logits.end());

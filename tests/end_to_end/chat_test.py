@@ -15,6 +15,7 @@ import time
 import unittest
 
 from program import ENVIRONMENT, HOME, MODEL, PROGRAM
+from small_model import write_folder
 
 PROMPT = b">>> "
 LONG_ENOUGH = 120  # seconds until a test gives up
@@ -210,6 +211,18 @@ class SmallContext(unittest.TestCase):
         self.assertIn("/clear", terminal.say("word " * 100))
         self.assertIn("0 messages", terminal.say(f"/save {HOME / 'full.json'}"))
         terminal.type("\x04")
+        self.assertEqual(terminal.wait(), 0)
+
+
+class BrokenModel(unittest.TestCase):
+    def test_the_chat_goes_on(self):
+        folder = write_folder(HOME / "broken", {"a": float("nan")})
+        terminal = Terminal("run", "-m", folder)
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        for _ in range(2):
+            self.assertIn("[the answer failed: the model's scores of tokens are not finite", terminal.say("ab"))
+        terminal.type("/bye\n")
         self.assertEqual(terminal.wait(), 0)
 
 
