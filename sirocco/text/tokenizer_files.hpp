@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,10 @@
 
 namespace sirocco {
 
+/// Whether text is lowered before it is normalized, as sentence-transformers' do_lower_case has it:
+/// character by character, and special tokens are looked for before.
+enum class LetterCase : std::uint8_t { kKept, kLowered };
+
 /// The files of a Hugging Face folder that describe its tokenizer, as bytes. All but the first may
 /// be empty: absent.
 struct TokenizerFiles {
@@ -19,6 +24,7 @@ struct TokenizerFiles {
   std::string_view special_tokens_map;    ///< special_tokens_map.json
   std::string_view generation_config;     ///< generation_config.json
   std::string_view config;                ///< config.json
+  LetterCase letters = LetterCase::kKept;
 };
 
 /// The tokenizer that these files describe: the components that tokenizer.json names, put together
@@ -31,7 +37,7 @@ struct TokenizerFiles {
 Tokenizer make_tokenizer(const TokenizerFiles& files);
 
 /// The same for the files beside a checkpoint. Throws NotFound without a tokenizer.json.
-Tokenizer make_tokenizer(const CompanionFiles& files);
+Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters = LetterCase::kKept);
 
 /// The chat template that these files hold: chat_template.jinja, chat_template.json, or the member
 /// `chat_template` of tokenizer_config.json (a text, or a list of named ones of which "default"
