@@ -5,7 +5,6 @@
 
 #include "sirocco/formats/folder_files.hpp"
 #include "sirocco/platform/mapped_file.hpp"
-#include "sirocco/text/tokenizer_files.hpp"
 
 namespace sirocco {
 namespace {
@@ -21,8 +20,8 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Tokenizer make_tokenizer(const Checkpoint& checkpoint) {
-  return checkpoint.files ? make_tokenizer(*checkpoint.files)
+Tokenizer make_tokenizer(const Checkpoint& checkpoint, LetterCase letters) {
+  return checkpoint.files ? make_tokenizer(*checkpoint.files, letters)
                           : make_tokenizer(*checkpoint.metadata);
 }
 

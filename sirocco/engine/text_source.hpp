@@ -8,12 +8,13 @@
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/chat_templates.hpp"
 #include "sirocco/text/tokenizer.hpp"
+#include "sirocco/text/tokenizer_files.hpp"
 
 namespace sirocco {
 
 /// The tokenizer of an opened checkpoint: a folder's tokenizer.json, or what the metadata say.
-/// Throws as make_tokenizer.
-Tokenizer make_tokenizer(const Checkpoint& checkpoint);
+/// Only a folder can ask for letters that are lowered. Throws as make_tokenizer.
+Tokenizer make_tokenizer(const Checkpoint& checkpoint, LetterCase letters = LetterCase::kKept);
 
 /// The tokenizer at `path`, for which no weights are needed: any GGUF file that holds a vocabulary,
 /// a Hugging Face folder, or a tokenizer.json (beside which the folder's other files count). Throws

@@ -118,6 +118,10 @@ class CanonicalWeights {
     return derived_;
   }
 
+  /// Whether no tensor is the head, and the token table isn't either. That is for who wants text of
+  /// the model to complain of: embeddings need none.
+  bool lacks_head() const { return lacks_head_; }
+
  private:
   static constexpr std::string_view kHead = "output.weight";
   static constexpr std::string_view kTable = "token_embd.weight";
@@ -328,13 +332,7 @@ class CanonicalWeights {
   /// is said: transformers ties only what a checkpoint leaves out.
   void add_head() {
     if (!head_) {
-      if (says_untied_and_has_head()) {
-        throw FormatError(
-            "{}: the head is missing, and {} doesn't say that it is the token table; the "
-            "checkpoint "
-            "is incomplete",
-            source_.origin(), quoted(description_.config_path("tie_word_embeddings")));
-      }
+      lacks_head_ = !tied();
       return;
     }
     if (!tied() || !table_ || !same_values(*table_, *head_))
@@ -342,17 +340,6 @@ class CanonicalWeights {
   }
 
   bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
-
-  /// Classes for embeddings have no head, whatever is said.
-  bool says_untied_and_has_head() const {
-    const auto* const classes =
-        description_.said_array<std::vector<std::string_view>>("architectures");
-    return !tied() && classes != nullptr &&
-           std::ranges::all_of(*classes, [](std::string_view name) {
-             return name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel") ||
-                    name.ends_with("ForConditionalGeneration");
-           });
-  }
 
   void check_vocabulary() const {
     const auto size = description_.get<std::int64_t>(description_.path("vocab_size"));
@@ -376,6 +363,7 @@ class CanonicalWeights {
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
   std::optional<StoredTensor> head_;
   std::optional<StoredTensor> table_;
+  bool lacks_head_ = false;
   std::vector<Expected> expected_;
 };
 
@@ -421,9 +409,11 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
                                          std::shared_ptr<const WeightSource> weights,
                                          const FolderSchema& schema) {
   check_class(schema, *folder);
-  auto owned = std::make_shared<const OwnedDescription>(
+  auto owned = std::make_shared<OwnedDescription>(
       OwnedDescription{folder, describe_folder(*folder, schema)});
-  auto canonical = CanonicalWeights(schema, owned->description, std::move(weights)).build();
+  CanonicalWeights collected(schema, owned->description, std::move(weights));
+  auto canonical = collected.build();
+  if (collected.lacks_head()) owned->description.set("lacks_head", true);
   return {{owned, &owned->description}, std::move(canonical)};
 }
 

@@ -154,9 +154,9 @@ TEST_F(Canonical, WhatTheWholeSaysOfAPartCountsForNothing) {
   folder->values["config.h"] = std::int64_t{8};
   EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
   folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
-  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+  EXPECT_EQ(made().metadata->get<bool>("toy.lacks_head"), true);
   folder->values["config.tie_word_embeddings"] = true;
-  EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
+  EXPECT_EQ(made().metadata->get<bool>("toy.lacks_head"), std::nullopt);
 }
 
 TEST_F(Canonical, NullsAreRefusedWhereTheyDontMeanThatThereIsNone) {
@@ -331,8 +331,10 @@ TEST_F(Canonical, AHeadThatIsTheTableIsNotThereTwice) {
   folder->values["config.tie_word_embeddings"] = false;
   folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
   EXPECT_NE(made().weights->find("output.weight"), nullptr);
+  EXPECT_FALSE(made().metadata->get<bool>("toy.lacks_head"));
   weights->all.pop_back();
-  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+  // Embeddings need none, so that it is said and not refused.
+  EXPECT_EQ(made().metadata->get<bool>("toy.lacks_head"), true);
 }
 
 TEST_F(Canonical, TensorsThatDontFitAreRefused) {
@@ -451,6 +453,36 @@ TEST_F(FolderRotary, ANullScalingOrNoneIsTheFamilys) {
   folder.values["config.rope_parameters.rope_theta"] = 7.0;
   set_rotary(description, stretched);
   EXPECT_FALSE(description.is_set("rope.scaling.factor"));
+}
+
+TEST_F(FolderRotary, ADynamicScalingIsOfTheModelsOwnPositions) {
+  folder.values["config.rope_scaling.type"] = std::string_view("dynamic");
+  folder.values["config.rope_scaling.factor"] = 2.0;
+  // transformers doesn't look at it here.
+  folder.values["config.rope_scaling.original_max_position_embeddings"] = std::int64_t{64};
+  set_rotary(description);
+  EXPECT_EQ(description.get<std::string_view>("toy.rope.scaling.type"), "dynamic");
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.factor"), 2.0);
+  EXPECT_FALSE(description.is_set("rope.scaling.original_context_length"));
+}
+
+/// As transformers refuses them.
+TEST_F(FolderRotary, ScalingsWithoutAFactorAreRefused) {
+  for (const std::string_view type : {"linear", "dynamic", "llama3", "yarn"}) {
+    folder.values["config.rope_scaling.type"] = type;
+    try {
+      set_rotary(description);
+      FAIL() << type;
+    } catch (const FormatError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("'config.rope_scaling.factor' is missing"));
+      EXPECT_THAT(e.what(), HasSubstr("'" + std::string(type) + "'"));
+    }
+  }
+  folder.values["config.rope_scaling.factor"] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW(set_rotary(description), FormatError);
+  folder.values.erase("config.rope_scaling.factor");
+  folder.nulls = {"config.rope_scaling.factor"};
+  EXPECT_THROW(set_rotary(description), FormatError);
 }
 
 TEST_F(FolderRotary, OtherScalingsAreNamed) {

@@ -39,6 +39,13 @@ std::vector<Linear> DecoderBuilder::projections() {
 }
 
 AnyLmHead DecoderBuilder::lm_head() {
+  if (config_.lacks_head) {
+    throw FormatError(
+        "{}: the head is missing: there is no tensor 'lm_head.weight', and config.json doesn't say "
+        "that it is the token table ('tie_word_embeddings'). Without it the model makes embeddings "
+        "(`sirocco embed`) and no text: fetch the rest of the checkpoint",
+        loader_.origin());
+  }
   if (!config_.info.generates) {
     throw UnsupportedError("{}: the model makes embeddings and no text; `sirocco embed` runs it",
                            quoted(config_.info.architecture));

@@ -326,6 +326,7 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, 
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts) {
   if (!builder.info().generates) builder.lm_head();  // says what it is
+  builder.expect_context(options.context);
   if (cuts.empty()) {
     return std::make_unique<LanguagePipeline>(builder.info(),
                                               load_parts<Whole>(builder, builder.all_layers()),

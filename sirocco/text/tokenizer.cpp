@@ -129,6 +129,7 @@ void Tokenizer::append_bytes(TokenId id, std::string& out) const {
 
 const Vocabulary& Tokenizer::vocabulary() const noexcept { return impl_->parts.vocabulary; }
 const SpecialTokens& Tokenizer::special() const noexcept { return impl_->parts.special; }
+std::span<const TokenId> Tokenizer::behind() const noexcept { return impl_->parts.after; }
 const ComponentTokenizer* Tokenizer::components() const noexcept {
   return std::get_if<ComponentTokenizer>(&impl_->parts.algorithm);
 }

@@ -75,6 +75,8 @@ class Tokenizer {
   /// Texts as the file spells them, kinds, scores.
   const Vocabulary& vocabulary() const noexcept;
   const SpecialTokens& special() const noexcept;
+  /// What `add_special` puts behind a text.
+  std::span<const TokenId> behind() const noexcept;
 
  private:
   friend class ByteDetokenizer;

@@ -4,7 +4,7 @@
 
 namespace sirocco {
 
-Tokenizer make_tokenizer(const CompanionFiles& files) {
+Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters) {
   constexpr std::string_view kTokenizer = "tokenizer.json";
   const auto tokenizer = files.find(kTokenizer);
   if (!tokenizer) {
@@ -21,6 +21,7 @@ Tokenizer make_tokenizer(const CompanionFiles& files) {
   all.special_tokens_map = content("special_tokens_map.json");
   all.generation_config = content("generation_config.json");
   all.config = content("config.json");
+  all.letters = letters;
   return make_tokenizer(all);
 }
 

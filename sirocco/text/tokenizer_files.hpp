@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -7,6 +8,10 @@
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
+
+/// Whether text is lowered before it is normalized, as sentence-transformers' do_lower_case has it:
+/// character by character, and special tokens are looked for before.
+enum class LetterCase : std::uint8_t { kKept, kLowered };
 
 /// The files of a Hugging Face folder that describe its tokenizer, as bytes. All but the first may
 /// be empty: absent.
@@ -17,6 +22,7 @@ struct TokenizerFiles {
   std::string_view special_tokens_map;    ///< special_tokens_map.json
   std::string_view generation_config;     ///< generation_config.json
   std::string_view config;                ///< config.json
+  LetterCase letters = LetterCase::kKept;
 };
 
 /// The tokenizer that these files describe: the components that tokenizer.json names, put together
@@ -29,6 +35,6 @@ struct TokenizerFiles {
 Tokenizer make_tokenizer(const TokenizerFiles& files);
 
 /// The same for the files beside a checkpoint. Throws NotFound without a tokenizer.json.
-Tokenizer make_tokenizer(const CompanionFiles& files);
+Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters = LetterCase::kKept);
 
 }  // namespace sirocco
