@@ -35,26 +35,26 @@ std::vector<float> flat_logits(std::int64_t vocabulary) {
   return logits;
 }
 
-void sample(benchmark::State& state, const std::vector<float>& logits,
-            const SamplingParams& params) {
-  const Sampler sampler(params, std::ssize(logits));
+struct Chain {
+  const char* name;
+  SamplingParams params;
+  int own = 512;  // tokens of the sequence
+};
+
+void sample(benchmark::State& state, const std::vector<float>& logits, const Chain& chain) {
+  const Sampler sampler(chain.params, std::ssize(logits));
   SamplerScratch scratch;
   std::vector<TokenId> own;
-  for (int i = 0; i < 512; ++i) own.emplace_back(i * 7 % 300);
+  for (int i = 0; i < chain.own; ++i) own.emplace_back(i * 7 % 300);
   std::uint64_t position = 0;
   for (auto _ : state)
     benchmark::DoNotOptimize(sampler.sample(logits, own, position++, 0, scratch));
 }
 
-struct Chain {
-  const char* name;
-  SamplingParams params;
-};
-
 std::vector<Chain> chains() {
   std::vector<Chain> all;
-  const auto add = [&](const char* name, void (*change)(SamplingParams&)) {
-    all.push_back({name, {}});
+  const auto add = [&](const char* name, void (*change)(SamplingParams&), int own = 512) {
+    all.push_back({name, {}, own});
     change(all.back().params);
   };
   add("greedy", [](SamplingParams& p) { p.temperature = 0; });
@@ -74,6 +74,28 @@ std::vector<Chain> chains() {
     p.repetition_penalty = 1.1f;
     p.frequency_penalty = 0.1f;
   });
+  constexpr int kLong = 32768;
+  add(
+      "penalties_of_32768",
+      [](SamplingParams& p) {
+        p.temperature = 0;
+        p.repetition_penalty = 1.1f;
+        p.penalty_last_n = -1;
+      },
+      kLong);
+  add(
+      "n_grams_of_32768",
+      [](SamplingParams& p) {
+        p.temperature = 0;
+        p.rules.no_repeat_ngram = 4;
+      },
+      kLong);
+  add("rules", [](SamplingParams& p) {
+    p.temperature = 0;
+    p.rules.suppressed = {TokenId(1), TokenId(2)};
+    for (int i = 0; i < 1000; ++i)
+      p.rules.bad_words.push_back({TokenId(i % 300), TokenId(i / 7), TokenId(i)});
+  });
   return all;
 }
 
@@ -84,9 +106,8 @@ void register_all() {
         const std::string name =
             std::string(kind) + "/" + chain.name + "/" + std::to_string(vocabulary);
         benchmark::RegisterBenchmark(name.c_str(), [logits = std::move(logits),
-                                                    params =
-                                                        chain.params](benchmark::State& state) {
-          sample(state, logits, params);
+                                                    chain](benchmark::State& state) {
+          sample(state, logits, chain);
         })->Unit(benchmark::kMicrosecond);
       };
       add("peaked", peaked_logits(vocabulary));

@@ -20,7 +20,7 @@ import unicodedata
 import sentencepiece
 import tiktoken
 import tokenizers
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 STRINGS = 12000
 PIECE_STRINGS = 3000
@@ -372,6 +372,46 @@ def mark_unused(model, every):
     return proto.SerializeToString()
 
 
+MARK = "\u2581"
+
+
+def sentencepiece_merges(values):
+    """What `transformers` makes of the pieces' scores."""
+    kinds = values["tokenizer.ggml.token_type"]
+    scores = {t: (s, i) for i, (t, s) in enumerate(zip(values["tokenizer.ggml.tokens"], values["tokenizer.ggml.scores"]))
+              if kinds[i] in (1, 4)}
+    merges = [(-score, i, piece[:at], piece[at:]) for piece, (score, i) in scores.items() for at in range(1, len(piece))
+              if piece[:at] in scores and piece[at:] in scores]
+    return [(left, right) for _, _, left, right in sorted(merges)]
+
+
+def sentencepiece_reference(values, special):
+    """The tokenizer.json of such a vocabulary: added tokens are cut out of the text first, and what is left between them is
+    a text each. A mark in a user-defined token stands for a space too. Without `special`, text makes no special tokens."""
+    tokens = values["tokenizer.ggml.tokens"]
+    kinds = values["tokenizer.ggml.token_type"]
+    ids = {t: i for i, t in enumerate(tokens)}
+    tokenizer = Tokenizer(models.BPE(ids, sentencepiece_merges(values), unk_token="<unk>", fuse_unk=True, byte_fallback=True))
+    prefix = values["tokenizer.ggml.add_space_prefix"]
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(MARK)] * prefix + [normalizers.Replace(" ", MARK)])
+    user_defined = [t for t, kind in zip(tokens, kinds) if kind == 4]
+    spaced = {t.replace(MARK, " "): ids[t] for t in user_defined if MARK in t}
+    tokenizer.add_tokens([AddedToken(t, normalized=False, special=False) for t in [*user_defined, *spaced]])
+    if special:
+        tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t, kind in zip(tokens, kinds) if kind in (2, 3)])
+    others = {tokenizer.token_to_id(t): i for t, i in spaced.items()}
+    return tokenizer, others
+
+
+def encode_sentencepiece(reference, data):
+    tokenizer, others = reference
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return 0
+    return hash_ids([others.get(i, i) for i in tokenizer.encode(text, add_special_tokens=False).ids])
+
+
 # ---------------------------------------------------------------------------- files
 
 
@@ -625,11 +665,33 @@ def main():
                 return None
             return None if "\0" in text else processor.encode(text)
 
-        encoded = [encode_spm(s) for s in strings]
-        golden.case("ids", name, "-", "-", [0 if ids is None else hash_ids(ids) for ids in encoded])
+        if 4 in values["tokenizer.ggml.token_type"]:
+            reference = sentencepiece_reference(values, False)
+            hashes = [encode_sentencepiece(reference, s) for s in strings]
+        else:
+            hashes = [0 if ids is None else hash_ids(ids) for ids in map(encode_spm, strings)]
+        golden.case("ids", name, "-", "-", hashes)
         byte_ids = {i for i in range(processor.vocab_size()) if processor.is_byte(i)}
         golden.case("text", name, "-", "-", [0 if byte_ids & set(ids) else fnv(processor.decode(ids).encode())
                                              for ids in random_ids(processor.vocab_size())])
+
+    # Words that were added to such a vocabulary, as converters write them.
+    processor = sentencepiece.SentencePieceProcessor(model_proto=trained["spm-llama"])
+    values = sentencepiece_metadata(processor, True, False)
+    known = set(values["tokenizer.ggml.tokens"])
+    for text, kind in [(t, 3) for t in control] + [(t, 4) for t in user_defined + [" of", " the ", "é "]]:
+        if text in known:
+            continue
+        values["tokenizer.ggml.tokens"].append(text)
+        values["tokenizer.ggml.scores"].append(-1000.0)
+        values["tokenizer.ggml.token_type"].append(kind)
+    for prefix in (True, False):
+        name = "spm-words" if prefix else "spm-words-bare"
+        values["tokenizer.ggml.add_space_prefix"] = prefix
+        golden.vocabulary(name, values)
+        for options in ("special", "-"):
+            reference = sentencepiece_reference(values, options == "special")
+            golden.case("ids", name, "-", options, [encode_sentencepiece(reference, s) for s in strings])
 
     if args.model:
         import gguf

@@ -14,6 +14,7 @@ constexpr std::array kTraits = {
     ErrorTraits{ErrorKind::kNotFound, "not_found", 404, 1},
     ErrorTraits{ErrorKind::kIo, "io_error", 500, 1},
     ErrorTraits{ErrorKind::kResourceExhausted, "resource_exhausted", 503, 1},
+    ErrorTraits{ErrorKind::kNotANumber, "not_a_number", 500, 1},
     ErrorTraits{ErrorKind::kCancelled, "cancelled", 499, 1},
 };
 

@@ -18,6 +18,7 @@ enum class ErrorKind {
   kNotFound,           ///< a named thing (file, model, tensor, variable) is not there
   kIo,                 ///< the operating system refused: permission, full disk, broken pipe
   kResourceExhausted,  ///< a limit of memory, cache, steps or output was reached
+  kNotANumber,         ///< a model computed NaN or infinity where a number is needed
   kCancelled,          ///< the caller withdrew the request
 };
 
@@ -60,6 +61,7 @@ using InvalidArgument = detail::ErrorOf<ErrorKind::kInvalidArgument>;
 using NotFound = detail::ErrorOf<ErrorKind::kNotFound>;
 using IoError = detail::ErrorOf<ErrorKind::kIo>;
 using ResourceExhausted = detail::ErrorOf<ErrorKind::kResourceExhausted>;
+using NotANumber = detail::ErrorOf<ErrorKind::kNotANumber>;
 using Cancelled = detail::ErrorOf<ErrorKind::kCancelled>;
 
 /// `text` between single quotes, control and non-UTF-8 bytes escaped as \xNN, cut after `limit`

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/pipeline/logit_scan.hpp"
 
 namespace sirocco {
 namespace {
@@ -39,6 +41,7 @@ struct Measurement {
   int batch = 0;
   int depth = 0;
   std::vector<double> tokens_per_s;
+  bool sound = true;  // the scores that came out are numbers
 };
 
 /// Drives a pipeline with random tokens, without sampling.
@@ -75,7 +78,7 @@ class Load {
         done += rows;
         StepBatch batch;
         batch.push_back({id, chunk, done == tokens ? Wanted(WantLogits{}) : Wanted(NoOutput{})});
-        pipeline_.step(std::move(batch));
+        last_ = &pipeline_.step(std::move(batch));
       }
     }
   }
@@ -87,8 +90,15 @@ class Load {
       StepBatch batch;
       for (std::size_t s = 0; s < sequences_.size(); ++s)
         batch.push_back({sequences_[s], {&next[s], 1}, WantLogits{}});
-      pipeline_.step(std::move(batch));
+      last_ = &pipeline_.step(std::move(batch));
     }
+  }
+
+  /// Whether the last step computed scores that mean something.
+  bool sound() const {
+    return last_ == nullptr || std::ranges::all_of(last_->items, [](const StepItemResult& item) {
+             return item.logits.empty() || make_distribution(item.logits);
+           });
   }
 
  private:
@@ -112,6 +122,7 @@ class Load {
   std::mt19937 random_{1};
   std::uint64_t next_id_ = 1;
   std::vector<SequenceId> sequences_;
+  const StepResult* last_ = nullptr;
 };
 
 double seconds_of(const std::function<void()>& work) {
@@ -122,7 +133,8 @@ double seconds_of(const std::function<void()>& work) {
 
 Measurement measure(LanguagePipeline& pipeline, const Options& o, bool is_prompt, int tokens,
                     int batch, int depth) {
-  Measurement out{fmt::format("{}{}", is_prompt ? "pp" : "tg", tokens), tokens, batch, depth, {}};
+  Measurement out{
+      fmt::format("{}{}", is_prompt ? "pp" : "tg", tokens), tokens, batch, depth, {}, true};
   Load load(pipeline, batch);
   const auto run = [&] { is_prompt ? load.prompt(tokens) : load.generate(tokens); };
   if (!o.no_warmup) {
@@ -133,6 +145,7 @@ Measurement measure(LanguagePipeline& pipeline, const Options& o, bool is_prompt
     load.begin(depth, tokens);
     out.tokens_per_s.push_back(static_cast<double>(tokens) * batch / seconds_of(run));
   }
+  out.sound = load.sound();
   return out;
 }
 
@@ -193,6 +206,11 @@ void bench(const Options& o) {
       for (const int tokens : o.prompt) add(true, tokens, sequences, depth);
       for (const int tokens : o.generate) add(false, tokens, sequences, depth);
     }
+  }
+  if (!std::ranges::all_of(results, &Measurement::sound)) {
+    log_warning(
+        "the speeds are measured, but the model's scores are not finite numbers: its file "
+        "is damaged, or its numbers outgrow the type of the cache");
   }
   if (!o.json) return;
   nlohmann::ordered_json out{

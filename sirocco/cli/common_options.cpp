@@ -47,6 +47,16 @@ void bind_this_thread(const OpenOptions& options) {
   if (options.device) bind_thread(pthread_self(), options.device->cpus.front());
 }
 
+/// Says that a model is asked for more than it was made for. Where its positions are a table, it
+/// has already refused.
+void warn_of_context(const CommonOptions& options, const ModelInfo& info) {
+  if (options.context <= info.context_length) return;
+  log_warning(
+      "--ctx {}: the model was trained for {} positions. It goes on beyond these with the rotary "
+      "encoding that its checkpoint names, and is likely to get worse there",
+      options.context, info.context_length);
+}
+
 /// A bar on standard error, redrawn when it grows and wiped when it is full.
 LoadProgress progress_bar() {
   return [drawn = -1](std::uint64_t done, std::uint64_t total) mutable {
@@ -108,7 +118,9 @@ LoadedModel load_model(const CommonOptions& options) {
 
 LoadedModel load_model(const CommonOptions& options, LoadOptions load) {
   bind_this_thread(load);
-  return load_language_model(resolve_model(options.model), std::move(load));
+  LoadedModel model = load_language_model(resolve_model(options.model), std::move(load));
+  warn_of_context(options, model.info());
+  return model;
 }
 
 TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOptions pipeline) {
@@ -116,7 +128,10 @@ TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOption
   bind_this_thread(load);
   pipeline.context = load.pipeline.context;
   pipeline.kv_type = load.pipeline.kv_type;
-  return load_text_embedder(resolve_model(options.model), std::move(load), std::move(pipeline));
+  TextEmbedder model =
+      load_text_embedder(resolve_model(options.model), std::move(load), std::move(pipeline));
+  warn_of_context(options, model.info());
+  return model;
 }
 
 }  // namespace sirocco

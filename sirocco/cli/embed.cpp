@@ -28,6 +28,7 @@ struct Options {
   std::int64_t dimensions = 0;
   std::string pooling;
   std::optional<bool> normalize;
+  bool special = false;
 };
 
 std::vector<std::string> lines_of(std::string_view text) {
@@ -55,11 +56,14 @@ void embed(const Options& o) {
     throw InvalidArgument("there is no text: neither an argument nor a line of standard input");
   std::vector<std::vector<TokenId>> sequences;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    TextEmbedder::Tokenized text = model.tokenize(texts[i], o.prompt);
+    TextEmbedder::Tokenized text =
+        model.tokenize(texts[i], {.prompt = o.prompt, .parse_special = o.special});
     if (text.left_out > 0 && !o.common->quiet) {
       fmt::print(stderr, "text {}: {} tokens fit; the last {} are left out\n", i + 1,
                  model.most_tokens(), text.left_out);
     }
+    if (text.tokens.empty() && !o.common->quiet)
+      fmt::print(stderr, "text {}: makes no token, so its vector tells nothing\n", i + 1);
     sequences.push_back(std::move(text.tokens));
   }
   const std::vector<std::vector<float>> embeddings = model.pipeline().embed(sequences);
@@ -100,6 +104,8 @@ void declare_embed(CLI::App& app) {
          "--no-normalize", [options] { options->normalize = false; },
          "leave the lengths of the vectors")
       ->excludes(normalize);
+  app.add_flag("--special", options->special,
+               "parse special tokens in the texts; they are text without");
   app.add_option("text", options->texts, "the texts; the lines of standard input without");
   app.callback([options] { embed(*options); });
 }

@@ -11,6 +11,7 @@
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/engine/text_source.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/models/canonical.hpp"
 
@@ -73,7 +74,9 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
     const StoredTensor* const table = canonical.weights->find("token_embd.weight");
     return table == nullptr ? 0 : static_cast<std::size_t>(table->shape[0]);
   }();
-  out["chat_template"] = metadata.find("tokenizer.chat_template") != nullptr;
+  const ChatTemplates templates = read_chat_templates(checkpoint);
+  out["chat_template"] = !templates.empty();
+  out["chat_templates"] = templates.names();
   Json& described = out["metadata"] = Json::object();
   for (const std::string_view key : metadata.paths()) {
     if (const MetadataValue* value = metadata.find(key))

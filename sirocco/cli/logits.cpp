@@ -4,10 +4,12 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/npy.hpp"
+#include "sirocco/pipeline/logit_scan.hpp"
 #include "sirocco/platform/atomic_file.hpp"
 
 namespace sirocco {
@@ -28,10 +30,19 @@ void logits(const Options& o) {
                        : parse_token_ids(o.tokens);
   AtomicFile file(o.out);
   file.write(npy_header(tokens.size(), model.info().vocabulary));
-  model.pipeline().score(tokens, o.chunks, [&](std::int64_t, std::span<const float> row) {
-    file.write(std::as_bytes(row));
+  std::int64_t broken = 0;
+  std::int64_t first = 0;
+  model.pipeline().score(tokens, o.chunks, [&](std::int64_t row, std::span<const float> scores) {
+    file.write(std::as_bytes(scores));
+    if (make_distribution(scores)) return;
+    if (++broken == 1) first = row;
   });
   file.commit();
+  // The file holds what was computed: to look at that is what the command is for.
+  if (broken > 0) {
+    log_warning("{} of {} rows, row {} the first, hold scores that are not finite numbers", broken,
+                tokens.size(), first);
+  }
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
+#include "sirocco/pipeline/step_fault.hpp"
 
 namespace sirocco {
 namespace {
@@ -24,20 +25,26 @@ struct Options {
 
 constexpr std::int32_t kDefaultWindow = 512;
 
-/// Costs of the scored tokens so far; docs/perplexity.md says which.
+/// What a token costs, by docs/perplexity.md: NaN where the logits aren't finite, but for
+/// -infinity, which costs as much when it is the token's own.
+double cost_of(std::span<const float> logits, TokenId next) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0.0;
+  for (const float x : logits) sum += std::exp(x - largest);
+  return std::log(sum) + largest - logits[static_cast<std::size_t>(next.value())];
+}
+
+/// Costs of the scored tokens so far.
 class Score {
  public:
-  void add(std::span<const float> logits, TokenId next) {
-    const double largest = *std::max_element(logits.begin(), logits.end());
-    double sum = 0.0;
-    for (const float x : logits) sum += std::exp(x - largest);
-    const double cost = std::log(sum) + largest - logits[static_cast<std::size_t>(next.value())];
+  void add(double cost) {
     ++count_;
     sum_ += cost;
     squares_ += cost * cost;
   }
   std::int64_t count() const { return count_; }
   double perplexity() const { return std::exp(sum_ / static_cast<double>(count_)); }
+  /// NaN of one token.
   double standard_error() const {
     const double mean = sum_ / static_cast<double>(count_);
     const double variance = squares_ / static_cast<double>(count_) - mean * mean;
@@ -49,6 +56,11 @@ class Score {
   double sum_ = 0.0;
   double squares_ = 0.0;
 };
+
+/// As JSON has it, which knows no other numbers than finite ones.
+std::string json_number(double value) {
+  return std::isfinite(value) ? fmt::format("{:.6f}", value) : "null";
+}
 
 void perplexity(const Options& o) {
   LoadOptions load = load_options(*o.common);
@@ -81,16 +93,26 @@ void perplexity(const Options& o) {
     std::vector<TokenId> input(begin, begin + window);
     if (special.add_bos && special.bos) input.front() = *special.bos;
     model.pipeline().score(input, {}, [&](std::int64_t row, std::span<const float> logits) {
-      if (row >= window / 2 && row + 1 < window) score.add(logits, begin[row + 1]);
+      if (row < window / 2 || row + 1 >= window) return;
+      const TokenId next = begin[row + 1];
+      const double cost = cost_of(logits, next);
+      if (!std::isfinite(cost)) {
+        throw NotANumber("window {}, position {}: {}", w + 1, row,
+                         std::isnan(cost) ? step_fault_text(StepFault::kScoresNotFinite)
+                                          : "the model rules out the token that follows, so its "
+                                            "perplexity is infinite");
+      }
+      score.add(cost);
     });
     if (!o.common->quiet)
       fmt::print(stderr, "[{}/{}] {:.4f}\n", w + 1, windows, score.perplexity());
   }
   if (o.json) {
     write_output(
-        fmt::format("{{\"perplexity\": {:.6f}, \"standard_error\": {:.6f}, \"scored_tokens\": {}, "
+        fmt::format("{{\"perplexity\": {}, \"standard_error\": {}, \"scored_tokens\": {}, "
                     "\"windows\": {}, \"window\": {}}}\n",
-                    score.perplexity(), score.standard_error(), score.count(), windows, window));
+                    json_number(score.perplexity()), json_number(score.standard_error()),
+                    score.count(), windows, window));
   } else {
     write_output(fmt::format("perplexity {:.4f} +/- {:.4f} over {} tokens in {} windows of {}\n",
                              score.perplexity(), score.standard_error(), score.count(), windows,

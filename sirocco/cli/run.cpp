@@ -10,20 +10,23 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/run_answer.hpp"
 #include "sirocco/cli/run_chat.hpp"
 #include "sirocco/cli/run_settings.hpp"
+#include "sirocco/cli/run_template.hpp"
 #include "sirocco/cli/terminal_text.hpp"
-#include "sirocco/pipeline/recommended_sampling.hpp"
+#include "sirocco/pipeline/recommended_generation.hpp"
 
 namespace sirocco {
 namespace {
 
 struct Options {
   std::shared_ptr<CommonOptions> common;
+  std::shared_ptr<RunTemplate> chat_template;
   std::vector<std::pair<const Setting*, std::string>> chosen;
   std::vector<std::string> stop;
   std::optional<std::string> prompt;
@@ -55,10 +58,16 @@ std::optional<std::string> single_prompt(const Options& options) {
 /// What suits a conversation, then what the model's authors recommend, then what was chosen.
 RunSettings settings_for(const LoadedModel& model, const Options& options) {
   RunSettings settings;
-  if (const auto recommended = recommended_sampling(model.metadata()))
-    settings.sampling = *recommended;
+  RecommendedGeneration recommended = recommended_generation(
+      model.metadata(), std::move(settings.sampling), model.info().vocabulary);
+  if (!recommended.not_followed.empty()) {
+    log_warning("{}: recommended for answers, but not followed: {}", model.metadata().origin(),
+                fmt::join(recommended.not_followed, ", "));
+  }
+  settings.sampling = std::move(recommended.sampling);
+  settings.limits = recommended.limits;
+  settings.stop = options.stop.empty() ? std::move(recommended.stop) : options.stop;
   for (const auto& [setting, text] : options.chosen) setting->assign(settings, text);
-  settings.stop = options.stop;
   return settings;
 }
 
@@ -77,9 +86,10 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     if (options.raw) return answerer.complete(prompt, settings, show);
     return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
   }();
-  write_output("\n");
+  const bool failed = completion.reason == FinishReason::kFailed;
+  if (!failed || !completion.text.empty()) write_output("\n");
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
-  if (completion.reason == FinishReason::kFailed) throw ResourceExhausted("{}", notice);
+  if (failed) throw ResourceExhausted("{}", notice);
   if (options.common->quiet) return;
   if (!notice.empty()) std::fprintf(stderr, "%s\n", notice.c_str());
   std::fprintf(stderr, "%s\n", answerer.statistics().text().c_str());
@@ -88,8 +98,13 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
 void run(const Options& options) {
   const std::optional<std::string> prompt = single_prompt(options);
   const LoadedModel model = load_model(*options.common);
-  const RunSettings settings = settings_for(model, options);
-  Answerer answerer(model, options.raw, options.special);
+  RunSettings settings = settings_for(model, options);
+  std::optional<ChatFormat> format;
+  if (!options.raw) {
+    format = make_chat_format(model, *options.chat_template);
+    settings.variables = chosen_variables(format->chosen({}), *options.chat_template);
+  }
+  Answerer answerer(model, std::move(format), options.special);
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
@@ -111,6 +126,7 @@ void declare_run(CLI::App& app) {
                   ->excludes(system);
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       ->needs(raw);
+  options->chat_template = add_template_options(app, raw);
   for (const Setting& setting : run_settings_table()) {
     app.add_option_function<std::string>(
            std::string(setting.option),

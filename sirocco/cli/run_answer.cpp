@@ -7,14 +7,10 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 
 namespace sirocco {
 namespace {
-
-std::optional<ChatFormat> make_format(const LoadedModel& model, bool raw) {
-  if (raw) return std::nullopt;
-  return make_chat_format(model.metadata(), model.tokenizer());
-}
 
 std::uint64_t random_seed() {
   std::random_device device;
@@ -42,18 +38,23 @@ std::string RunStatistics::text() const {
                      rate(timed_tokens, generation_s));
 }
 
-Answerer::Answerer(const LoadedModel& model, bool raw, bool parse_special)
+Answerer::Answerer(const LoadedModel& model, std::optional<ChatFormat> format, bool parse_special)
     : model_(model),
-      format_(make_format(model, raw)),
+      format_(std::move(format)),
       parse_special_(parse_special),
       pipeline_(engine_.add(model.shared_pipeline())),
       session_(engine_, pipeline_, model.tokenizer()) {}
+
+const ChatTemplate* Answerer::chat_template() const {
+  return format_ ? &format_->chosen({}) : nullptr;
+}
 
 Completion Answerer::answer(const Conversation& conversation, const RunSettings& settings,
                             OnText on_text, const InterruptGuard* interrupts) {
   SIROCCO_CHECK(format_.has_value());
   ChatContext context;
   context.messages = conversation.json();
+  context.variables = settings.variables;
   const RenderedPrompt prompt = format_->render(std::move(context));
   std::vector<TextSegment> segments;
   for (const PromptSegment& segment : prompt.segments())
@@ -64,6 +65,19 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
 Completion Answerer::complete(std::string_view text, const RunSettings& settings, OnText on_text,
                               const InterruptGuard* interrupts) {
   return run({{text, parse_special_}}, false, settings, std::move(on_text), interrupts);
+}
+
+std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
+                                                        std::int64_t prompt) {
+  const auto limit = limits.behind(prompt);
+  if (!limit && limits.max_length && !told_of_length_) {
+    told_of_length_ = true;
+    log_warning(
+        "{}: recommended for answers, but not followed: max_length ({}), for the prompt has {} "
+        "tokens",
+        model_.metadata().origin(), *limits.max_length, prompt);
+  }
+  return limit;
 }
 
 Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
@@ -86,6 +100,7 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
         "conversation, or give a larger --ctx",
         tokens, context);
   }
+  if (!request.max_tokens) request.max_tokens = recommended_limit(settings.limits, tokens);
   if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
 
   const TextHandle handle = session_.submit(std::move(request));

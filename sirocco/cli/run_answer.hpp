@@ -32,8 +32,8 @@ struct RunStatistics {
 /// Where answers come from: a loaded model and an engine, driven by whoever asks.
 class Answerer {
  public:
-  /// Without `raw`, throws NotFound when the model has no chat template.
-  Answerer(const LoadedModel& model, bool raw, bool parse_special);
+  /// `format` is how conversations are rendered; without, only texts are completed.
+  Answerer(const LoadedModel& model, std::optional<ChatFormat> format, bool parse_special);
 
   /// Streams the answer to a conversation's last message.
   Completion answer(const Conversation& conversation, const RunSettings& settings, OnText on_text,
@@ -43,6 +43,8 @@ class Answerer {
                       const InterruptGuard* interrupts = nullptr);
 
   bool raw() const { return !format_.has_value(); }
+  /// What conversations are rendered with; null where there is no format.
+  const ChatTemplate* chat_template() const;
   const LoadedModel& model() const { return model_; }
   const RunStatistics& statistics() const { return statistics_; }
   /// Tokens of the last prompt and its answer.
@@ -51,6 +53,9 @@ class Answerer {
  private:
   Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
                  OnText on_text, const InterruptGuard* interrupts);
+  /// On the tokens of an answer. Says, once, that there is one which leaves no room.
+  std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
+                                                std::int64_t prompt);
 
   const LoadedModel& model_;
   std::optional<ChatFormat> format_;
@@ -60,6 +65,7 @@ class Answerer {
   LanguageSession session_;
   RunStatistics statistics_;
   std::int64_t used_context_ = 0;
+  bool told_of_length_ = false;
 };
 
 /// What a person should know of how an answer ended; empty when it ended by itself.

@@ -4,7 +4,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <iterator>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -13,6 +12,7 @@
 #include "sirocco/cli/message_assembler.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/run_commands.hpp"
+#include "sirocco/cli/run_set.hpp"
 #include "sirocco/cli/terminal_text.hpp"
 
 namespace sirocco {
@@ -129,7 +129,7 @@ class Chat {
       case ChatCommandKind::kSystem:
         return tell_system(command.argument);
       case ChatCommandKind::kSet:
-        return change_setting(command.argument);
+        return say(change_setting(settings_, answerer_.chat_template(), command.argument));
       case ChatCommandKind::kSave:
         save_conversation(conversation_, typed_path(command.argument));
         return say(fmt::format("Saved {} messages to {}.", conversation_.messages.size(),
@@ -154,25 +154,6 @@ class Chat {
     }
     say(conversation_.system.empty() ? "No system message."
                                      : "System message: " + conversation_.system);
-  }
-
-  void change_setting(const std::string& argument) {
-    if (argument.empty()) {
-      std::string out;
-      for (const Setting& s : run_settings_table()) {
-        fmt::format_to(std::back_inserter(out), "  {:18} {:10} {}\n", s.name, s.show(settings_),
-                       s.help);
-      }
-      out.pop_back();
-      return say(out);
-    }
-    const std::size_t end = argument.find_first_of(" \t=");
-    const std::size_t value =
-        end == std::string::npos ? end : argument.find_first_not_of(" \t=", end);
-    if (value == std::string::npos) throw InvalidArgument("usage: /set NAME VALUE");
-    const std::string name = argument.substr(0, end);
-    assign_setting(settings_, name, argument.substr(value));
-    say(fmt::format("{} is {}.", name, argument.substr(value)));
   }
 
   void show_statistics() {

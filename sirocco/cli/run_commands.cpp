@@ -20,7 +20,7 @@ constexpr std::array kCommands = {
     ChatCommand{"/system", Takes::kText, ChatCommandKind::kSystem, "/system [TEXT]",
                 "tell the model how to behave; \"\" takes it back; show it without TEXT"},
     ChatCommand{"/set", Takes::kText, ChatCommandKind::kSet, "/set [NAME VALUE]",
-                "change a setting; show all without NAME"},
+                "change a setting or a variable of the chat template; show all without NAME"},
     ChatCommand{"/save", Takes::kSomething, ChatCommandKind::kSave, "/save FILE",
                 "write the conversation to a file, as JSON"},
     ChatCommand{"/load", Takes::kSomething, ChatCommandKind::kLoad, "/load FILE",

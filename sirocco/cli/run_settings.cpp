@@ -112,17 +112,25 @@ bool same_name(std::string_view name, std::string_view typed) {
 
 std::span<const Setting> run_settings_table() { return kTable; }
 
-void assign_setting(RunSettings& settings, std::string_view name, std::string_view value) {
+const Setting* find_setting(std::string_view name) {
   const auto row =
       std::ranges::find_if(kTable, [&](const Setting& s) { return same_name(s.name, name); });
-  if (row == kTable.end()) {
-    std::string names;
-    for (const Setting& s : kTable) {
-      if (!names.empty()) names += ", ";
-      names += s.name;
-    }
-    throw InvalidArgument("no setting {}; there are {}", sirocco::quoted(name), names);
+  return row == kTable.end() ? nullptr : &*row;
+}
+
+std::string setting_names() {
+  std::string names;
+  for (const Setting& s : kTable) {
+    if (!names.empty()) names += ", ";
+    names += s.name;
   }
+  return names;
+}
+
+void assign_setting(RunSettings& settings, std::string_view name, std::string_view value) {
+  const Setting* const row = find_setting(name);
+  if (row == nullptr)
+    throw InvalidArgument("no setting {}; there are {}", sirocco::quoted(name), setting_names());
   if (!row->assign(settings, value)) {
     throw InvalidArgument("{} can't be {}; expected {}", row->name, sirocco::quoted(value),
                           row->range);

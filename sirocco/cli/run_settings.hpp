@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/cli/template_variables.hpp"
+#include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 
 namespace sirocco {
@@ -25,8 +27,10 @@ inline SamplingParams chat_sampling() {
 struct RunSettings {
   SamplingParams sampling = chat_sampling();
   std::optional<std::uint64_t> seed;       ///< without: another one for each answer
-  std::optional<std::int64_t> max_tokens;  ///< without: the engine's limit
+  std::optional<std::int64_t> max_tokens;  ///< without: what `limits` say, then the engine's limit
+  RecommendedLimits limits;
   std::vector<std::string> stop;
+  TemplateVariables variables;  ///< what the chat template is given
 };
 
 /// One value that a person can set: a row of the table that options, /set, /help and error texts
@@ -43,7 +47,13 @@ struct Setting {
 
 std::span<const Setting> run_settings_table();
 
-/// Sets a value by its name, hyphens and underscores alike. Throws InvalidArgument that names what
+/// The setting of that name, hyphens and underscores alike; null without.
+const Setting* find_setting(std::string_view name);
+
+/// All names, for messages.
+std::string setting_names();
+
+/// Sets a value by its name, as find_setting knows it. Throws InvalidArgument that names what
 /// there is, or what the value may be; nothing has changed then.
 void assign_setting(RunSettings& settings, std::string_view name, std::string_view value);
 

@@ -205,6 +205,11 @@ struct Engine::State {
     return std::nullopt;
   }
 
+  std::optional<Ending> outcome(Job& job, const StepItemResult& item) {
+    if (item.fault) return Ending{FinishReason::kFailed, std::string(step_fault_text(*item.fault))};
+    return item.token ? deliver(job, *item.token) : std::nullopt;
+  }
+
   void take_out(Lane& at, SequenceId id, const Ending& ending) {
     const auto found = std::find_if(at.active.begin(), at.active.end(),
                                     [&](const auto& job) { return job->sequence.id() == id; });
@@ -260,10 +265,7 @@ struct Engine::State {
       Job& job = *jobs_[i];
       const Active& active = std::get<Active>(job.sequence.state());
       if (std::holds_alternative<Prefilling>(active.phase)) job.sequence.read(plan[i].rows);
-      if (!result->items[i].token) continue;
-      if (const auto ending = deliver(job, *result->items[i].token)) {
-        take_out(at, plan[i].id, *ending);
-      }
+      if (const auto ending = outcome(job, result->items[i])) take_out(at, plan[i].id, *ending);
     }
   }
 
@@ -362,10 +364,10 @@ RequestHandle Engine::submit(PipelineId pipeline, Request request) {
   p.check_admissible(prompt + limit - 1);
 
   std::sort(request.end_tokens.begin(), request.end_tokens.end());
+  Sampler sampler(std::move(request.sampling), vocabulary, {prompt, limit, request.end_tokens});
   auto shared = std::make_shared<RequestHandle::Shared>(id, limit);
   auto job = std::make_unique<State::Job>(
-      State::Job{Sequence(id, std::move(request.prompt),
-                          Sampler(std::move(request.sampling), vocabulary), limit, s.now()),
+      State::Job{Sequence(id, std::move(request.prompt), std::move(sampler), limit, s.now()),
                  shared, std::move(request.sink), std::move(request.end_tokens), at_limit});
   {
     const std::lock_guard lock(s.mutex);

@@ -50,7 +50,17 @@ class CountingPipeline final : public Pipeline {
       out.sequence = item.sequence;
       if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
         EXPECT_EQ(want->own.size(), running[item.sequence]);
-        out.token = TokenId(item.tokens.back().value() + 1);
+        const std::int32_t next = item.tokens.back().value() + 1;
+        if (next == 778) {
+          out.fault = StepFault::kScoresNotFinite;
+        } else if (samples) {
+          std::vector<float> logits(1000, 0.0f);
+          logits[static_cast<std::size_t>(next)] = 1.0f;
+          out.token = std::get<TokenId>(
+              want->sampler->sample(logits, want->own, want->own.size(), 0, scratch_));
+        } else {
+          out.token = TokenId(next);
+        }
       }
       result_.items.push_back(std::move(out));
     }
@@ -64,9 +74,11 @@ class CountingPipeline final : public Pipeline {
   std::map<SequenceId, std::size_t> running;
   int steps = 0;
   double cost = 1;
+  bool samples = false;  // else no sampler is asked
 
  private:
   ModelInfo info_;
+  SamplerScratch scratch_;
   StepResult result_;
   double* clock_;
 };
@@ -162,6 +174,48 @@ TEST(Engine, EndsForItsReasons) {
   engine.run();
   EXPECT_EQ(d.wait().reason, FinishReason::kFailed);
   EXPECT_EQ(d.wait().message, "broken");
+}
+
+TEST(Engine, AFaultEndsItsSequenceAlone) {
+  Engine engine;
+  auto pipeline = std::make_shared<CountingPipeline>();
+  const PipelineId id = engine.add(pipeline);
+  auto broken = std::make_shared<Recorder>();
+  auto sound = std::make_shared<Recorder>();
+  const auto a = engine.submit(id, request(770, 5, 20, broken));
+  const auto b = engine.submit(id, request(0, 5, 20, sound));
+  engine.run();
+  EXPECT_EQ(a.wait().reason, FinishReason::kFailed);
+  EXPECT_THAT(a.wait().message, HasSubstr("not finite numbers (NaN"));
+  EXPECT_EQ(broken->tokens, (std::vector<int>{775, 776, 777}));
+  EXPECT_EQ(broken->ends, 1);
+  EXPECT_EQ(b.wait().reason, FinishReason::kLength);
+  EXPECT_EQ(sound->tokens.size(), 20U);
+  EXPECT_TRUE(pipeline->running.empty());
+}
+
+TEST(Engine, SamplersKnowWhereAnswersBeginAndEnd) {
+  Engine engine;
+  auto pipeline = std::make_shared<CountingPipeline>();
+  pipeline->samples = true;
+  const PipelineId id = engine.add(pipeline);
+  const auto answer = [&](std::int64_t limit, void (*change)(LogitRules&)) {
+    auto sink = std::make_shared<Recorder>();
+    Request r = request(0, 5, limit, sink);
+    r.end_tokens = {TokenId(900), TokenId(8)};
+    r.sampling.temperature = 0;
+    change(r.sampling.rules);
+    engine.submit(id, std::move(r));
+    engine.run();
+    return sink->tokens;
+  };
+  using Tokens = std::vector<int>;
+  EXPECT_EQ(answer(20, [](LogitRules&) {}), (Tokens{5, 6, 7}));
+  EXPECT_EQ(answer(20, [](LogitRules& r) { r.min_new_tokens = 5; }),
+            (Tokens{5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(answer(20, [](LogitRules& r) { r.suppressed_at_begin = {TokenId(5)}; }),
+            (Tokens{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(answer(3, [](LogitRules& r) { r.forced_last = {TokenId(900)}; }), (Tokens{5, 6}));
 }
 
 TEST(Engine, CancelsQueuedAndRunning) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "sirocco/engine/text_source.hpp"
+
 namespace sirocco {
 namespace {
 
@@ -45,8 +47,8 @@ Isa LoadedModel::isa() const { return state_->opened.isa(); }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 
-std::optional<std::string_view> LoadedModel::chat_template() const {
-  return metadata().get<std::string_view>("tokenizer.chat_template");
+ChatTemplates LoadedModel::chat_templates() const {
+  return read_chat_templates(state_->opened.checkpoint());
 }
 
 LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions options) {

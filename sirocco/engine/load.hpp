@@ -2,12 +2,11 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
-#include <string_view>
 #include <vector>
 
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/text/chat_templates.hpp"
 
 namespace sirocco {
 
@@ -41,8 +40,8 @@ class LoadedModel {
   /// The model's tokenizer, made at the first call. Throws FormatError or UnsupportedError when the
   /// checkpoint has none that can be read.
   const Tokenizer& tokenizer() const;
-  /// The source of the model's chat template, when it has one.
-  std::optional<std::string_view> chat_template() const;
+  /// The model's chat templates, read anew. Throws as read_chat_templates.
+  ChatTemplates chat_templates() const;
 
  private:
   friend LoadedModel load_language_model(const std::filesystem::path&, LoadOptions);

@@ -37,8 +37,9 @@ void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use
   use(*builder);
 }
 
-const Tokenizer& OpenedModel::tokenizer() const {
-  std::call_once(tokenizer_made_, [&] { tokenizer_.emplace(make_tokenizer(checkpoint_)); });
+const Tokenizer& OpenedModel::tokenizer(LetterCase letters) const {
+  std::call_once(tokenizer_made_,
+                 [&] { tokenizer_.emplace(make_tokenizer(checkpoint_, letters)); });
   return *tokenizer_;
 }
 

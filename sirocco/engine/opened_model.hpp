@@ -13,7 +13,7 @@
 #include "sirocco/platform/isa.hpp"
 #include "sirocco/platform/thread_group.hpp"
 #include "sirocco/platform/topology.hpp"
-#include "sirocco/text/tokenizer.hpp"
+#include "sirocco/text/tokenizer_files.hpp"
 
 namespace sirocco {
 
@@ -50,9 +50,9 @@ class OpenedModel {
   const std::shared_ptr<ThreadGroup>& thread_group() const { return threads_; }
   Isa isa() const { return isa_; }
 
-  /// The model's tokenizer, made at the first call; thread-safe. Throws FormatError or
-  /// UnsupportedError when the checkpoint has none that can be read.
-  const Tokenizer& tokenizer() const;
+  /// The model's tokenizer, made at the first call as that asks for it; thread-safe. Throws
+  /// FormatError or UnsupportedError when the checkpoint has none that can be read.
+  const Tokenizer& tokenizer(LetterCase letters = LetterCase::kKept) const;
 
  private:
   Checkpoint checkpoint_;

@@ -23,7 +23,7 @@ enum class FinishReason : std::uint8_t {
   kLength,       ///< the limit on tokens was reached
   kContextFull,  ///< the context has no room for more
   kCancelled,    ///< whoever asked no longer wants it
-  kFailed,       ///< a step of the pipeline failed
+  kFailed,       ///< a step of the pipeline failed, or gave this sequence nothing to go on with
 };
 /// "stop", "length", "context_full", "cancelled", "failed".
 std::string_view finish_reason_name(FinishReason reason);

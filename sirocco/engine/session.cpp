@@ -63,6 +63,20 @@ Completion TextHandle::wait() const {
   return completion;
 }
 
+LanguageSession::LanguageSession(Engine& engine, PipelineId pipeline, const Tokenizer& tokenizer)
+    : engine_(engine),
+      pipeline_(pipeline),
+      tokenizer_(tokenizer),
+      known_tokens_(static_cast<std::int64_t>(tokenizer.vocabulary().size())) {
+  const auto unused = [&](std::int64_t id) {
+    return tokenizer.vocabulary().kind(TokenId(static_cast<std::int32_t>(id))) ==
+           TokenKind::kUnused;
+  };
+  while (known_tokens_ > 1 && unused(known_tokens_ - 1)) --known_tokens_;
+  for (std::int64_t id = 0; id < known_tokens_; ++id)
+    if (unused(id)) unused_.emplace_back(static_cast<std::int32_t>(id));
+}
+
 std::vector<TokenId> LanguageSession::tokenize(const TextRequest& request) const {
   std::vector<TokenId> tokens = tokenizer_.tokenize(request.segments);
   const SpecialTokens& special = tokenizer_.special();
@@ -78,6 +92,10 @@ TextHandle LanguageSession::submit(TextRequest request) {
   Request tokens;
   tokens.prompt = tokenize(request);
   tokens.sampling = std::move(request.sampling);
+  LogitRules& rules = tokens.sampling.rules;
+  if (rules.known_tokens == 0 || rules.known_tokens > known_tokens_)
+    rules.known_tokens = known_tokens_;
+  rules.suppressed.insert(rules.suppressed.end(), unused_.begin(), unused_.end());
   tokens.max_tokens = request.max_tokens;
   if (!request.ignore_end) tokens.end_tokens = tokenizer_.special().end_of_generation;
   auto sink = std::make_shared<TextHandle::Sink>(tokenizer_, request.own_text, std::move(matcher),

@@ -62,11 +62,12 @@ class TextHandle {
   std::shared_ptr<Sink> sink_;
 };
 
-/// Text in, text out: one pipeline of an engine with its tokenizer. Both outlive it. Thread-safe.
+/// Text in, text out: one pipeline of an engine with its tokenizer. Both outlive it. Answers are
+/// made of tokens that the tokenizer has: never of ids beyond it, which a model's head may have
+/// too, nor of its unused ones. Thread-safe.
 class LanguageSession {
  public:
-  LanguageSession(Engine& engine, PipelineId pipeline, const Tokenizer& tokenizer)
-      : engine_(engine), pipeline_(pipeline), tokenizer_(tokenizer) {}
+  LanguageSession(Engine& engine, PipelineId pipeline, const Tokenizer& tokenizer);
 
   /// The tokens that a request's prompt becomes.
   std::vector<TokenId> tokenize(const TextRequest& request) const;
@@ -80,6 +81,8 @@ class LanguageSession {
   Engine& engine_;
   PipelineId pipeline_;
   const Tokenizer& tokenizer_;
+  std::int64_t known_tokens_;    // all that an answer may have are below
+  std::vector<TokenId> unused_;  // those below that are none
 };
 
 }  // namespace sirocco

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -26,7 +27,10 @@ EmbeddingPipeline& TextEmbedder::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<EmbeddingPipeline> TextEmbedder::shared_pipeline() const {
   return state_->pipeline;
 }
-const Tokenizer& TextEmbedder::tokenizer() const { return state_->opened.tokenizer(); }
+const Tokenizer& TextEmbedder::tokenizer() const {
+  return state_->opened.tokenizer(state_->modules.lowercase ? LetterCase::kLowered
+                                                            : LetterCase::kKept);
+}
 const std::map<std::string, std::string, std::less<>>& TextEmbedder::prompts() const {
   return state_->modules.prompts;
 }
@@ -38,9 +42,9 @@ std::int64_t TextEmbedder::most_tokens() const {
 }
 
 TextEmbedder::Tokenized TextEmbedder::tokenize(std::string_view text,
-                                               std::optional<std::string_view> prompt) const {
-  const std::string_view name = prompt.value_or(state_->modules.default_prompt);
-  std::string whole;
+                                               const TextOptions& options) const {
+  const std::string_view name = options.prompt.value_or(state_->modules.default_prompt);
+  std::string_view prompt;
   if (!name.empty()) {
     const auto found = prompts().find(name);
     if (found == prompts().end()) {
@@ -51,27 +55,27 @@ TextEmbedder::Tokenized TextEmbedder::tokenize(std::string_view text,
                                 ? "the model has none"
                                 : fmt::format("the model's are {}", fmt::join(names, ", ")));
     }
-    whole = found->second;
+    prompt = found->second;
   }
-  whole += text;
-  Tokenized out{tokenizer().tokenize(whole, {.add_special = true}), 0};
+  // The prompt is the checkpoint's own.
+  const std::array segments = {TextSegment{prompt, true}, TextSegment{text, options.parse_special}};
+  Tokenized out{tokenizer().tokenize(segments, {.add_special = true}), 0};
   const auto most = static_cast<std::size_t>(most_tokens());
   if (out.tokens.size() > most) {
     // What the model puts behind a text stays behind it.
-    const TokenId last = out.tokens.back();
-    const bool added = tokenizer().vocabulary().kind(last) == TokenKind::kControl;
+    const std::size_t kept = std::min(tokenizer().behind().size(), most);
     out.left_out = out.tokens.size() - most;
-    out.tokens.resize(most);
-    if (added) out.tokens.back() = last;
+    const auto begin = out.tokens.begin() + static_cast<std::ptrdiff_t>(most - kept);
+    out.tokens.erase(begin, begin + static_cast<std::ptrdiff_t>(out.left_out));
   }
   return out;
 }
 
 std::vector<std::vector<float>> TextEmbedder::embed(std::span<const std::string> texts,
-                                                    std::optional<std::string_view> prompt) {
+                                                    const TextOptions& options) {
   std::vector<std::vector<TokenId>> sequences;
   sequences.reserve(texts.size());
-  for (const std::string& text : texts) sequences.push_back(tokenize(text, prompt).tokens);
+  for (const std::string& text : texts) sequences.push_back(tokenize(text, options).tokens);
   return pipeline().embed(sequences);
 }
 
@@ -85,6 +89,7 @@ TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions o
   if (!options.normalize) options.normalize = state->modules.normalize;
   state->opened.load(std::move(open), [&](ModelBuilder& builder) {
     Backend& backend = state->opened.backend();
+    builder.expect_context(options.context);
     Head parts = load_parts<Head>(builder, builder.all_layers());
     std::vector<Linear> projections = builder.projections();
     if (checkpoint.files != nullptr && projections.size() != state->modules.dense) {

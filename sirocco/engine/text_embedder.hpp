@@ -16,6 +16,14 @@
 
 namespace sirocco {
 
+/// How a text is taken.
+struct TextOptions {
+  /// The name of one of the model's prompts, put before it; without one, its default.
+  std::optional<std::string_view> prompt = std::nullopt;
+  /// The text is trusted: special tokens in it are these, as they are in the prompt, and not text.
+  bool parse_special = false;
+};
+
 /// A model that turns texts into vectors, ready to run, with everything that it stands on: its
 /// pooling, projections and prompts are those of the checkpoint, where it has any (GGUF's
 /// pooling_type, or sentence-transformers' modules.json). Move-only.
@@ -36,17 +44,15 @@ class TextEmbedder {
   std::int64_t most_tokens() const;
 
   struct Tokenized {
-    std::vector<TokenId> tokens;  ///< with what the model adds around a text
+    std::vector<TokenId> tokens;  ///< with what the model adds around a text; may be none
     std::size_t left_out = 0;     ///< tokens at the end of the text that don't count
   };
-  /// `prompt` is the name of one of the model's; without one, its default. Throws InvalidArgument,
-  /// which lists the names, for another.
-  Tokenized tokenize(std::string_view text,
-                     std::optional<std::string_view> prompt = std::nullopt) const;
+  /// Throws InvalidArgument, which lists the model's prompts, for the name of another.
+  Tokenized tokenize(std::string_view text, const TextOptions& options = {}) const;
 
-  /// [N][width]
+  /// [N][width]. A text may be empty; see EmbeddingPipeline::embed.
   std::vector<std::vector<float>> embed(std::span<const std::string> texts,
-                                        std::optional<std::string_view> prompt = std::nullopt);
+                                        const TextOptions& options = {});
 
  private:
   friend TextEmbedder load_text_embedder(const std::filesystem::path&, OpenOptions,

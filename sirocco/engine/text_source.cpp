@@ -5,7 +5,6 @@
 
 #include "sirocco/formats/folder_files.hpp"
 #include "sirocco/platform/mapped_file.hpp"
-#include "sirocco/text/tokenizer_files.hpp"
 
 namespace sirocco {
 namespace {
@@ -21,8 +20,8 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Tokenizer make_tokenizer(const Checkpoint& checkpoint) {
-  return checkpoint.files ? make_tokenizer(*checkpoint.files)
+Tokenizer make_tokenizer(const Checkpoint& checkpoint, LetterCase letters) {
+  return checkpoint.files ? make_tokenizer(*checkpoint.files, letters)
                           : make_tokenizer(*checkpoint.metadata);
 }
 
@@ -40,13 +39,19 @@ Tokenizer open_tokenizer(const std::filesystem::path& path) {
   return make_tokenizer(open_checkpoint(path));
 }
 
-ChatFormat open_chat_format(const std::filesystem::path& path) {
+ChatTemplates read_chat_templates(const Checkpoint& checkpoint) {
+  return checkpoint.files ? read_chat_templates(*checkpoint.files)
+                          : read_chat_templates(*checkpoint.metadata);
+}
+
+ChatFormat open_chat_format(const std::filesystem::path& path,
+                            std::optional<std::string_view> name) {
   if (const auto folder = folder_of(path); !folder.empty()) {
     const FolderFiles files(folder);
-    return make_chat_format(files, make_tokenizer(files));
+    return make_chat_format(read_chat_templates(files), make_tokenizer(files), name);
   }
   const Checkpoint checkpoint = open_checkpoint(path);
-  return make_chat_format(*checkpoint.metadata, make_tokenizer(checkpoint));
+  return make_chat_format(read_chat_templates(checkpoint), make_tokenizer(checkpoint), name);
 }
 
 }  // namespace sirocco

@@ -14,8 +14,8 @@ namespace sirocco {
 ///
 /// A GGUF file's metadata are its own. A Hugging Face folder's are the members of its JSON files by
 /// path, prefixed by the file ("config.hidden_size", "config.rope_parameters.rope_theta",
-/// "generation_config.eos_token_id", "tokenizer_config.add_bos_token"), and the chat template,
-/// wherever the folder keeps it, as "tokenizer.chat_template".
+/// "generation_config.eos_token_id", "tokenizer_config.add_bos_token"), without what the tokenizer
+/// and chat templates are made of, which is read from the files.
 struct Checkpoint {
   std::shared_ptr<const Metadata> metadata;
   std::shared_ptr<const WeightSource> weights;

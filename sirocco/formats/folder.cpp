@@ -20,20 +20,20 @@ namespace fs = std::filesystem;
 constexpr std::string_view kConfig = "config.json";
 constexpr std::string_view kWeights = "model.safetensors";
 constexpr std::string_view kIndex = "model.safetensors.index.json";
-constexpr std::string_view kTemplatePath = "tokenizer.chat_template";
 constexpr std::size_t kLargestDescription = std::size_t{64} << 20;
 
-/// The JSON files that are metadata, and what of them is not: it is long, and the tokenizer reads
-/// it from the file.
+/// The JSON files that are metadata, and what of them is not: it is long, and text/ reads it from
+/// the file.
 struct Described {
   std::string_view file;
   std::string_view prefix;
-  std::string_view without;
+  std::array<std::string_view, 2> without;
 };
 constexpr std::array kDescriptions = {
-    Described{kConfig, "config", ""},
-    Described{"generation_config.json", "generation_config", ""},
-    Described{"tokenizer_config.json", "tokenizer_config", "added_tokens_decoder"},
+    Described{kConfig, "config", {}},
+    Described{"generation_config.json", "generation_config", {}},
+    Described{
+        "tokenizer_config.json", "tokenizer_config", {"added_tokens_decoder", "chat_template"}},
 };
 
 /// Weights in other formats, by what their names end in.
@@ -80,58 +80,18 @@ JsonValue parse_file(const FolderFiles& files, std::string_view name, std::strin
   return value;
 }
 
-/// The template in tokenizer_config.json: a string, or one of several, of which the default one.
-std::string_view configured_template(const JsonValue& config) {
-  const JsonValue* const member = config.member("chat_template");
-  if (member == nullptr) return {};
-  if (const auto* text = member->as<std::string>()) return *text;
-  const auto* const several = member->as<JsonValue::Array>();
-  if (several == nullptr) return {};
-  for (const JsonValue& each : *several) {
-    const JsonValue* const name = each.member("name");
-    const JsonValue* const text = each.member("template");
-    if (name == nullptr || text == nullptr || text->as<std::string>() == nullptr) continue;
-    if (const auto* n = name->as<std::string>(); n != nullptr && *n == "default")
-      return *text->as<std::string>();
-  }
-  return {};
-}
-
-/// The chat template: of a file of its own before that of tokenizer_config.json.
-void add_template(const FolderFiles& files, const JsonValue* tokenizer_config,
-                  JsonMetadata& metadata) {
-  if (const auto text = files.find("chat_template.jinja"))
-    return metadata.add(kTemplatePath, *text);
-  constexpr std::string_view kJson = "chat_template.json";
-  if (const auto text = files.find(kJson)) {
-    const JsonValue document = parse_file(files, kJson, *text);
-    if (const std::string_view found = configured_template(document); !found.empty())
-      return metadata.add(kTemplatePath, found);
-  }
-  if (tokenizer_config == nullptr) return;
-  if (const std::string_view found = configured_template(*tokenizer_config); !found.empty())
-    metadata.add(kTemplatePath, found);
-}
-
 JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder) {
   JsonMetadata metadata(printable(folder));
-  JsonValue tokenizer_config;
   for (const Described& description : kDescriptions) {
     const auto text = files.find(description.file);
     if (!text) continue;
     JsonValue document = parse_file(files, description.file, *text);
-    auto& members = std::get<JsonValue::Object>(document.value);
-    std::erase_if(members, [&](const JsonValue::Member& member) {
-      return member.name == description.without;
-    });
-    if (description.prefix == "tokenizer_config") {
-      tokenizer_config = document;
-      // It has a path of its own, wherever it comes from.
-      std::erase_if(members, [](const JsonValue::Member& m) { return m.name == "chat_template"; });
-    }
+    std::erase_if(
+        std::get<JsonValue::Object>(document.value), [&](const JsonValue::Member& member) {
+          return std::ranges::find(description.without, member.name) != description.without.end();
+        });
     metadata.add(description.prefix, document);
   }
-  add_template(files, &tokenizer_config, metadata);
   metadata.finish();
   return metadata;
 }

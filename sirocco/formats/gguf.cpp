@@ -42,8 +42,11 @@ class GgufMetadata final : public Metadata {
 class GgufWeights final : public WeightSource {
  public:
   /// `files` holds what the tensors point into, none when the caller keeps it.
-  GgufWeights(std::vector<StoredTensor> tensors, std::vector<MappedFile> files, std::string origin)
-      : origin_(std::move(origin)), files_(std::move(files)), tensors_(std::move(tensors)) {
+  GgufWeights(GgufTensors tensors, std::vector<MappedFile> files, std::string origin)
+      : origin_(std::move(origin)),
+        files_(std::move(files)),
+        tensors_(std::move(tensors.stored)),
+        made_(std::move(tensors.made)) {
     names_.reserve(tensors_.size());
     for (const StoredTensor& tensor : tensors_) names_.push_back(tensor.name);
     order_ = unique_order(names_, "tensor name", origin_);
@@ -55,20 +58,27 @@ class GgufWeights final : public WeightSource {
     return index == nullptr ? nullptr : &tensors_[*index];
   }
   void release(const StoredTensor& tensor) const override {
-    const auto holds = [&](const MappedFile& file) {
-      const auto all = file.bytes();
-      return std::less_equal<>()(all.data(), tensor.bytes.data()) &&
-             std::less<>()(tensor.bytes.data(), all.data() + all.size());
-    };
-    const auto file = std::ranges::find_if(files_, holds);
-    if (file != files_.end()) file->release(tensor.bytes);
+    if (tensor.made == nullptr) return release(tensor.bytes);
+    const auto found = std::ranges::find(made_, tensor.made, [](auto& m) { return m.get(); });
+    if (found != made_.end()) release((*found)->source(tensor.first_row, tensor.rows()));
   }
   std::string_view origin() const override { return origin_; }
 
  private:
+  void release(std::span<const std::byte> bytes) const {
+    const auto holds = [&](const MappedFile& file) {
+      const auto all = file.bytes();
+      return std::less_equal<>()(all.data(), bytes.data()) &&
+             std::less<>()(bytes.data(), all.data() + all.size());
+    };
+    const auto file = std::ranges::find_if(files_, holds);
+    if (file != files_.end()) file->release(bytes);
+  }
+
   std::string origin_;
   std::vector<MappedFile> files_;
   std::vector<StoredTensor> tensors_;
+  std::vector<std::unique_ptr<const NarrowedFloat64>> made_;
   std::vector<std::string_view> names_;
   std::vector<std::uint32_t> order_;
 };
@@ -187,13 +197,14 @@ Checkpoint open_parts(MappedFile given, GgufHeader given_header, const SplitPlac
       }
     }
     if (number == 0) joined.entries = std::move(header.entries);
-    joined.tensors.insert(joined.tensors.end(), header.tensors.begin(), header.tensors.end());
+    std::ranges::copy(header.tensors.stored, std::back_inserter(joined.tensors.stored));
+    std::ranges::move(header.tensors.made, std::back_inserter(joined.tensors.made));
   }
-  if (!std::cmp_equal(joined.tensors.size(), place.tensors)) {
+  if (!std::cmp_equal(joined.tensors.stored.size(), place.tensors)) {
     throw FormatError(
         "{}: its {} parts hold {} tensors, but should hold {}; they are of different checkpoints: "
         "fetch them again",
-        origin, place.count, joined.tensors.size(), place.tensors);
+        origin, place.count, joined.tensors.stored.size(), place.tensors);
   }
   return hand_out(std::move(joined), std::move(files), origin);
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "sirocco/formats/float64.hpp"
 #include "sirocco/formats/gguf_cursor.hpp"
 #include "sirocco/tensor/metadata.hpp"
 #include "sirocco/tensor/weight_source.hpp"
@@ -16,10 +18,16 @@ struct GgufEntry {
   MetadataValue value;
 };
 
-/// The validated content of one GGUF file, in file order; views and bytes point into it.
+/// Tensors in file order; bytes point into the file. Those of doubles are made as f32.
+struct GgufTensors {
+  std::vector<StoredTensor> stored;
+  std::vector<std::unique_ptr<const NarrowedFloat64>> made;  ///< what some of them refer to
+};
+
+/// The validated content of one GGUF file, in file order; views point into it.
 struct GgufHeader {
   std::vector<GgufEntry> entries;
-  std::vector<StoredTensor> tensors;
+  GgufTensors tensors;
 };
 
 /// Parses and validates a whole file. `origin` names it in messages.
@@ -30,7 +38,7 @@ GgufHeader parse_gguf(std::span<const std::byte> bytes, std::string_view origin)
 /// break the rules of gguf.hpp. `file` is the whole file that the cursor walks, `alignment` a power
 /// of two.
 std::vector<GgufEntry> read_entries(GgufCursor& cursor, std::uint64_t count);
-std::vector<StoredTensor> read_tensors(GgufCursor& cursor, std::uint64_t count,
-                                       std::span<const std::byte> file, std::uint64_t alignment);
+GgufTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
+                         std::uint64_t alignment);
 
 }  // namespace sirocco

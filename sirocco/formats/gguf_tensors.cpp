@@ -21,24 +21,24 @@ constexpr std::array kForeignTypes = {
     ForeignType{17, "iq2_xs"}, ForeignType{18, "iq3_xxs"}, ForeignType{19, "iq1_s"},
     ForeignType{21, "iq3_s"},  ForeignType{22, "iq2_s"},   ForeignType{24, "i8"},
     ForeignType{25, "i16"},    ForeignType{26, "i32"},     ForeignType{27, "i64"},
-    ForeignType{28, "f64"},    ForeignType{29, "iq1_m"},   ForeignType{34, "tq1_0"},
-    ForeignType{35, "tq2_0"},
+    ForeignType{29, "iq1_m"},  ForeignType{34, "tq1_0"},   ForeignType{35, "tq2_0"},
 };
+
+/// Doubles, which are handed out as f32.
+constexpr std::uint32_t kFloat64Type = 28;
 
 std::string known_formats() {
   std::string list;
-  for (const Format& format : formats()) {
-    if (!list.empty()) list += ", ";
-    list += format.name;
-  }
-  return list;
+  for (const Format& format : formats()) list += fmt::format("{}, ", format.name);
+  return list + "f64";
 }
 
 /// A description before its place in the file has been checked.
 struct Described {
   StoredTensor tensor;
   std::uint64_t offset;  ///< from the beginning of the data
-  std::uint64_t size;    ///< bytes
+  std::uint64_t size;    ///< bytes in the file
+  bool is_float64;
 };
 
 [[noreturn]] void unknown_type(const GgufCursor& cursor, std::string_view tensor,
@@ -86,7 +86,9 @@ Shape read_shape(GgufCursor& cursor, std::string_view tensor) {
   }
 }
 
-std::uint64_t stored_bytes(const GgufCursor& cursor, const StoredTensor& tensor) {
+/// What `tensor` takes in the file, where a block takes `block_bytes`.
+std::uint64_t stored_bytes(const GgufCursor& cursor, const StoredTensor& tensor,
+                           std::uint64_t block_bytes) {
   const Format& format = *tensor.format;
   const std::int64_t columns = tensor.shape[tensor.shape.rank() - 1];
   if (columns % format.block_elements != 0) {
@@ -95,7 +97,7 @@ std::uint64_t stored_bytes(const GgufCursor& cursor, const StoredTensor& tensor)
                       format.block_elements);
   }
   const auto blocks = static_cast<std::uint64_t>(tensor.shape.elements()) / format.block_elements;
-  const auto bytes = checked_mul<std::uint64_t>(blocks, format.block_bytes);
+  const auto bytes = checked_mul<std::uint64_t>(blocks, block_bytes);
   if (!bytes) {
     throw FormatError("{}: tensor {} of shape {} is larger than any file; the file is damaged",
                       cursor.origin(), quoted(tensor.name), tensor.shape.to_string());
@@ -113,10 +115,14 @@ Described read_description(GgufCursor& cursor) {
   described.tensor.name = name;
   described.tensor.shape = read_shape(cursor, name);
   const auto type = cursor.read<std::uint32_t>("the type of a tensor");
-  described.tensor.format = find_format(static_cast<FormatId>(type));
+  described.is_float64 = type == kFloat64Type;
+  described.tensor.format =
+      find_format(described.is_float64 ? FormatId::kF32 : static_cast<FormatId>(type));
   if (described.tensor.format == nullptr) unknown_type(cursor, name, type);
   described.offset = cursor.read<std::uint64_t>("the offset of a tensor");
-  described.size = stored_bytes(cursor, described.tensor);
+  described.size =
+      stored_bytes(cursor, described.tensor,
+                   described.is_float64 ? sizeof(double) : described.tensor.format->block_bytes);
   return described;
 }
 
@@ -140,16 +146,16 @@ void check_overlaps(const GgufCursor& cursor, const std::vector<Described>& tens
 
 }  // namespace
 
-std::vector<StoredTensor> read_tensors(GgufCursor& cursor, std::uint64_t count,
-                                       std::span<const std::byte> file, std::uint64_t alignment) {
+GgufTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
+                         std::uint64_t alignment) {
   // Length and one byte of the name, rank, type, offset.
   constexpr std::size_t kLeastTensor = 8 + 1 + 4 + 4 + 8;
   const std::size_t members = cursor.checked_count(count, kLeastTensor, "the list of tensors");
-  cursor.charge(members, sizeof(Described) + sizeof(StoredTensor));
+  cursor.charge(members, sizeof(Described) + sizeof(StoredTensor) + sizeof(NarrowedFloat64));
   std::vector<Described> described;
   described.reserve(members);
   for (std::size_t i = 0; i < members; ++i) described.push_back(read_description(cursor));
-  std::vector<StoredTensor> tensors;
+  GgufTensors tensors;
   if (members == 0) return tensors;
 
   const auto data_begin = checked_round_up<std::uint64_t>(cursor.position(), alignment);
@@ -169,11 +175,17 @@ std::vector<StoredTensor> read_tensors(GgufCursor& cursor, std::uint64_t count,
   }
   check_overlaps(cursor, described);
 
-  tensors.reserve(members);
+  tensors.stored.reserve(members);
   for (Described& d : described) {
-    d.tensor.bytes = file.subspan(static_cast<std::size_t>(*data_begin + d.offset),
-                                  static_cast<std::size_t>(d.size));
-    tensors.push_back(d.tensor);
+    const auto bytes = file.subspan(static_cast<std::size_t>(*data_begin + d.offset),
+                                    static_cast<std::size_t>(d.size));
+    if (d.is_float64) {
+      tensors.made.push_back(std::make_unique<const NarrowedFloat64>(bytes, d.tensor.columns()));
+      d.tensor.made = tensors.made.back().get();
+    } else {
+      d.tensor.bytes = bytes;
+    }
+    tensors.stored.push_back(d.tensor);
   }
   return tensors;
 }

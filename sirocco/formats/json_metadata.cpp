@@ -59,10 +59,6 @@ void JsonMetadata::add(std::string_view prefix, const JsonValue& document) {
   add_value(std::string(prefix), document);
 }
 
-void JsonMetadata::add(std::string_view path, std::string_view text) {
-  put(std::string(path), keep(std::string(text)));
-}
-
 void JsonMetadata::finish() { order_ = unique_order(paths_, "path", origin_); }
 
 const MetadataValue* JsonMetadata::find(std::string_view path) const {

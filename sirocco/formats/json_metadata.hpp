@@ -21,7 +21,6 @@ class JsonMetadata final : public Metadata {
 
   /// Adds what `document` holds, below `prefix`.
   void add(std::string_view prefix, const JsonValue& document);
-  void add(std::string_view path, std::string_view text);
   /// To be called once, when all has been added. Throws FormatError when two values have one path.
   void finish();
 

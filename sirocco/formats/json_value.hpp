@@ -57,9 +57,11 @@ struct JsonLimits {
   std::size_t memory = std::size_t{256} << 20;  ///< bytes that the values take
 };
 
-/// Parses a whole document (RFC 8259, UTF-8). `origin` names it in messages. Throws FormatError for
-/// what isn't JSON, for a name that occurs twice in an object, for integers beyond 64 bits and for
-/// documents beyond the limits.
+/// Parses a whole document (RFC 8259, UTF-8), and what Python's json writes and reads besides: NaN,
+/// Infinity and -Infinity. A byte order mark in front, which editors leave, is skipped. Whole
+/// numbers beyond 63 bits are numbers like others, infinite ones where they are beyond those too.
+/// `origin` names the document in messages. Throws FormatError for what isn't JSON, for a name that
+/// occurs twice in an object, and for documents beyond the limits.
 JsonValue parse_json(std::string_view text, std::string_view origin, const JsonLimits& limits = {});
 
 }  // namespace sirocco

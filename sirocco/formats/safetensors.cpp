@@ -1,5 +1,7 @@
 #include "sirocco/formats/safetensors.hpp"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <deque>
@@ -7,6 +9,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/formats/float64.hpp"
 #include "sirocco/formats/name_order.hpp"
 #include "sirocco/formats/packed_mxfp4.hpp"
 #include "sirocco/formats/scaled_float8.hpp"
@@ -25,7 +28,7 @@ constexpr std::array kPlainTypes = {
     PlainType{"F16", FormatId::kF16},
     PlainType{"BF16", FormatId::kBF16},
 };
-constexpr std::string_view kFloat8 = "F8_E4M3";
+constexpr std::string_view kFloat64 = "F64";
 /// What two tensors of bytes that are one in MXFP4 end in.
 constexpr std::string_view kBlocksEnding = "_blocks";
 constexpr std::string_view kScalesEnding = "_scales";
@@ -53,7 +56,7 @@ Shape to_shape(const SafetensorsEntry& entry) {
 std::string readable_types() {
   std::string list;
   for (const PlainType& type : kPlainTypes) list += fmt::format("{}, ", type.dtype);
-  return list + std::string(kFloat8);
+  return fmt::format("{}{}, {}", list, kFloat64, fmt::join(kFloat8Types, ", "));
 }
 
 class SafetensorsWeights final : public WeightSource {
@@ -166,23 +169,23 @@ class SafetensorsWeights final : public WeightSource {
     return nullptr;
   }
 
-  /// Whether `name` holds the scales of some F8_E4M3 tensor.
+  /// Whether `name` holds the scales of some tensor of eight bits.
   static bool belongs_to_float8(std::string_view name, const EntryOf& entry_of) {
-    const auto is_float8 = [&](std::string_view of) {
+    const auto has_scales = [&](std::string_view of) {
       const SafetensorsEntry* const entry = entry_of(of);
-      return entry != nullptr && entry->dtype == kFloat8;
+      return entry != nullptr && is_float8(entry->dtype);
     };
     for (const std::string_view ending : kScaleEndings) {
       if (!name.ends_with(ending)) continue;
       const std::string_view of = name.substr(0, name.size() - ending.size());
-      if (is_float8(of) && scales_of(of, entry_of)->name == name) return true;
+      if (has_scales(of) && scales_of(of, entry_of)->name == name) return true;
     }
     return false;
   }
 
   void add(const SafetensorsEntry& entry, const EntryOf& entry_of) {
     const auto* const plain = std::ranges::find(kPlainTypes, entry.dtype, &PlainType::dtype);
-    if (plain == kPlainTypes.end() && entry.dtype != kFloat8) {
+    if (plain == kPlainTypes.end() && entry.dtype != kFloat64 && !is_float8(entry.dtype)) {
       return add_unread(
           entry, fmt::format("is of element type {}, which sirocco can't read; it reads {}: use a "
                              "checkpoint in one of these",
@@ -195,9 +198,18 @@ class SafetensorsWeights final : public WeightSource {
       tensors_.push_back({entry.name, find_format(plain->format), shape, entry.bytes});
       return;
     }
+    const auto columns = static_cast<std::size_t>(shape[shape.rank() - 1]);
+    if (entry.dtype == kFloat64) {
+      made_.push_back(
+          {std::make_unique<const NarrowedFloat64>(entry.bytes, shape[shape.rank() - 1]),
+           {{entry.bytes, columns * sizeof(double)}}});
+      tensors_.push_back(
+          {entry.name, find_format(FormatId::kF32), shape, {}, made_.back().rows.get()});
+      return;
+    }
     made_.push_back({std::make_unique<const ScaledFloat8>(entry, scales_of(entry.name, entry_of),
                                                           origin_, block_),
-                     {{entry.bytes, static_cast<std::size_t>(shape[shape.rank() - 1])}}});
+                     {{entry.bytes, columns}}});
     tensors_.push_back(
         {entry.name, find_format(FormatId::kBF16), shape, {}, made_.back().rows.get()});
   }

@@ -16,10 +16,11 @@
 ///
 /// A file is validated whole before anything is handed out; from then on no byte of it can make an
 /// access leave its bounds. Tensors arrive under their own names: F32, F16 and BF16 as they lie
-/// there; F8_E4M3 with its scales (NAME_scale_inv or NAME_scale: one for all, one a row, or one a
-/// block) as BF16, value times scale rounded once, made as it is read; NAME_blocks and
-/// NAME_scales of bytes as NAME in MXFP4; the scales themselves are left out. A tensor of another
-/// element type, or without elements, can't be handed out (WeightSource::lacking).
+/// there; F64 as F32, each value rounded once; F8_E4M3 and F8_E5M2 with their scales
+/// (NAME_scale_inv or NAME_scale: one for all, one a row, or one a block) as BF16, value times
+/// scale rounded once; both made as they are read; NAME_blocks and NAME_scales of bytes as NAME in
+/// MXFP4; the scales themselves are left out. A tensor of another element type, or without
+/// elements, can't be handed out (WeightSource::lacking).
 ///
 /// Errors: FormatError for what the format doesn't allow, UnsupportedError for element types whose
 /// size isn't known.
@@ -38,7 +39,7 @@ struct SafetensorsEntry {
 std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> file,
                                                 std::string_view origin);
 
-/// The part of an F8_E4M3 matrix that has one scale, where scales are fewer than rows.
+/// The part of a matrix of F8_E4M3 or F8_E5M2 that has one scale, where scales are fewer than rows.
 struct ScaleBlock {
   std::int64_t rows = 128;
   std::int64_t columns = 128;

@@ -5,27 +5,52 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "sirocco/base/checked.hpp"
 #include "sirocco/base/error.hpp"
+#include "sirocco/formats/float64.hpp"
 #include "sirocco/formats/float8.hpp"
 #include "sirocco/quant/float16.hpp"
 
 namespace sirocco {
 namespace {
 
-constexpr auto kValues = [] {
+template <float (*kDecode)(std::uint8_t)>
+constexpr auto kValuesOf = [] {
   std::array<float, 256> values{};
-  for (std::size_t i = 0; i < values.size(); ++i)
-    values[i] = f8_e4m3_to_f32(static_cast<std::uint8_t>(i));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = kDecode(static_cast<std::uint8_t>(i));
   return values;
 }();
 
-const Format* scale_format(std::string_view dtype) {
-  if (dtype == "F32") return find_format(FormatId::kF32);
-  if (dtype == "F16") return find_format(FormatId::kF16);
-  if (dtype == "BF16") return find_format(FormatId::kBF16);
-  return nullptr;
+/// In the order of kFloat8Types.
+constexpr std::array kValues = {&kValuesOf<f8_e4m3_to_f32>, &kValuesOf<f8_e5m2_to_f32>};
+static_assert(kValues.size() == kFloat8Types.size());
+
+const std::array<float, 256>* values_of(std::string_view dtype) {
+  const auto* const found = std::ranges::find(kFloat8Types, dtype);
+  SIROCCO_CHECK(found != kFloat8Types.end());
+  return kValues[static_cast<std::size_t>(found - kFloat8Types.begin())];
+}
+
+/// Scales in their order; nothing where they are of another type than these.
+std::optional<std::vector<float>> read_scales(const SafetensorsEntry& scale) {
+  constexpr std::array kTypes = {std::pair("F32", FormatId::kF32), std::pair("F16", FormatId::kF16),
+                                 std::pair("BF16", FormatId::kBF16)};
+  if (scale.dtype == "F64") {
+    std::vector<float> out(scale.bytes.size() / sizeof(double));
+    const std::int64_t count = std::ssize(out);
+    NarrowedFloat64(scale.bytes, count)
+        .read(0, 0, count, std::as_writable_bytes(std::span(out)).data());
+    return out;
+  }
+  const auto* const type = std::ranges::find(kTypes, scale.dtype, [](auto& t) { return t.first; });
+  if (type == kTypes.end()) return std::nullopt;
+  const Format* const format = find_format(type->second);
+  std::vector<float> out(scale.bytes.size() / format->block_bytes);
+  format->decode(scale.bytes.data(), out.size(), out.data());
+  return out;
 }
 
 std::string shape_text(std::span<const std::int64_t> shape) {
@@ -34,9 +59,13 @@ std::string shape_text(std::span<const std::int64_t> shape) {
 
 }  // namespace
 
+bool is_float8(std::string_view dtype) {
+  return std::ranges::find(kFloat8Types, dtype) != kFloat8Types.end();
+}
+
 ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntry* scale,
                            std::string_view origin, ScaleBlock block)
-    : bytes_(tensor.bytes), columns_(1) {
+    : values_(values_of(tensor.dtype)), bytes_(tensor.bytes), columns_(1) {
   // As in Shape: what is beyond the fourth dimension is joined with it.
   constexpr std::size_t kLastAxis = Shape::kMaxRank - 1;
   for (std::size_t axis = std::min(kLastAxis, tensor.shape.size() - 1); axis < tensor.shape.size();
@@ -46,17 +75,14 @@ ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntr
     scales_ = {1.0f};
     return;
   }
-  const Format* const format = scale_format(scale->dtype);
-  if (format == nullptr) {
-    throw UnsupportedError("{}: the scales {} are {}; sirocco reads F32, F16 and BF16", origin,
+  auto scales = read_scales(*scale);
+  if (!scales) {
+    throw UnsupportedError("{}: the scales {} are {}; sirocco reads F64, F32, F16 and BF16", origin,
                            sirocco::quoted(scale->name), scale->dtype);
   }
+  scales_ = *std::move(scales);
   const std::size_t rank = tensor.shape.size();
-  if (rank < 2 && scale->bytes.size() == format->block_bytes) {
-    scales_.resize(1);
-    format->decode(scale->bytes.data(), 1, scales_.data());
-    return;
-  }
+  if (rank < 2 && scales_.size() == 1) return;
   std::vector<std::int64_t> shape = scale->shape;
   if (rank >= 2 && shape.size() == 1 && shape[0] != 1 && shape[0] == tensor.shape[rank - 2])
     shape.push_back(1);
@@ -82,8 +108,6 @@ ScaledFloat8::ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntr
         origin, sirocco::quoted(scale->name), shape_text(scale->shape),
         sirocco::quoted(tensor.name), shape_text(tensor.shape), block.rows, block.columns);
   }
-  scales_.resize(static_cast<std::size_t>(stride));
-  format->decode(scale->bytes.data(), scales_.size(), scales_.data());
 }
 
 void ScaledFloat8::read(std::int64_t row, std::int64_t column, std::int64_t count,
@@ -98,7 +122,7 @@ void ScaledFloat8::read(std::int64_t row, std::int64_t column, std::int64_t coun
   const std::byte* const from = bytes_.data() + row * columns_ + column;
   for (std::int64_t i = 0; i < count; ++i) {
     const std::int64_t at = base + (column + i) / last.group * last.stride;
-    const float value = kValues[static_cast<std::size_t>(from[i])];
+    const float value = (*values_)[static_cast<std::size_t>(from[i])];
     const std::uint16_t bits = f32_to_bf16(value * scales_[static_cast<std::size_t>(at)]);
     std::memcpy(out + 2 * i, &bits, sizeof bits);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -9,14 +10,18 @@
 
 namespace sirocco {
 
-/// Elements of the rows of an F8_E4M3 tensor times their scales, as bf16: the product in F32,
+/// Element types of eight bits that safetensors has and sirocco reads.
+inline constexpr std::array<std::string_view, 2> kFloat8Types = {"F8_E4M3", "F8_E5M2"};
+bool is_float8(std::string_view dtype);
+
+/// Elements of the rows of a tensor of such a type times their scales, as bf16: the product in F32,
 /// rounded once.
 class ScaledFloat8 final : public MadeRows {
  public:
   /// Without a scale, every element counts as it is. Each extent of the scale is 1, the tensor's,
   /// or, of the last two, its number of blocks; missing ones in front count as 1, and a vector of
   /// the last but one extent has a scale a row. Throws FormatError for other shapes,
-  /// UnsupportedError for scales that are no F32, F16 or BF16.
+  /// UnsupportedError for scales that are no F64, F32, F16 or BF16.
   ScaledFloat8(const SafetensorsEntry& tensor, const SafetensorsEntry* scale,
                std::string_view origin, ScaleBlock block = {});
 
@@ -31,6 +36,7 @@ class ScaledFloat8 final : public MadeRows {
     std::int64_t stride;
   };
 
+  const std::array<float, 256>* values_;  ///< of the element type, by the bits
   std::span<const std::byte> bytes_;
   std::int64_t columns_;
   std::vector<Axis> axes_;  // outermost first

@@ -96,7 +96,6 @@ constexpr std::array kBetweenEmbeddings = {
 };
 constexpr std::array kOfDense = {FixedMember{"use_residual", "false"}};
 constexpr std::array kOfTransformer = {
-    FixedMember{"do_lower_case", "false"},
     FixedMember{"transformer_task", "feature-extraction"},
     FixedMember{"module_output_name", "token_embeddings"},
     FixedMember{"processing_kwargs", "null"},
@@ -215,7 +214,11 @@ SentenceModules read_sentence_modules(const CompanionFiles& files) {
   }
   read_prompts(files, out);
   const JsonFile transformer(files, "sentence_bert_config.json");
-  if (transformer) check_fixed(transformer, kOfTransformer);
+  if (transformer) {
+    check_fixed(transformer, kOfTransformer);
+    const auto* const lowers = transformer.get<bool>(transformer.root(), "do_lower_case");
+    out.lowercase = lowers != nullptr && *lowers;
+  }
   out.max_tokens = read_max_tokens(files, transformer);
   return out;
 }

@@ -19,6 +19,7 @@ struct SentenceModules {
   std::optional<bool> normalize;       ///< whether embeddings get a length of 1
   /// Tokens of a text that count; the rest is left out. 0: what the context holds.
   std::int64_t max_tokens = 0;
+  bool lowercase = false;  ///< texts are lowered before the tokenizer's own rules apply
   std::map<std::string, std::string, std::less<>> prompts;  ///< by name, put before a text
   std::string default_prompt;  ///< the name of one of them; empty: none
 };

@@ -84,6 +84,31 @@ TEST(SentenceModules, TheTokenizerSaysHowLongATextMayBeWhereTheModuleDoesnt) {
   EXPECT_EQ(read_sentence_modules(f).max_tokens, 0);
 }
 
+TEST(SentenceModules, TextsAreLoweredWhereTheModuleSaysSo) {
+  FakeFiles f = usual();
+  EXPECT_FALSE(read_sentence_modules(f).lowercase);
+  for (const auto& [said, meant] :
+       {std::pair("true", true), std::pair("false", false), std::pair("null", false)}) {
+    f.files["sentence_bert_config.json"] = std::string(R"({"do_lower_case": )") + said + "}";
+    EXPECT_EQ(read_sentence_modules(f).lowercase, meant) << said;
+  }
+  EXPECT_THAT(refusal<FormatError>("sentence_bert_config.json", R"({"do_lower_case": "yes"})"),
+              HasSubstr("'do_lower_case'"));
+}
+
+/// As they come from Windows' editors, and from Python's json.
+TEST(SentenceModules, ByteOrderMarksAndInfiniteNumbersAreReadOver) {
+  FakeFiles f = usual();
+  for (auto& [name, text] : f.files) text = "\xEF\xBB\xBF" + text;
+  f.files["sentence_bert_config.json"] = R"({"max_seq_length": 256, "other": [NaN, -Infinity]})";
+  f.files["tokenizer_config.json"] = R"({"model_max_length": Infinity})";
+  const SentenceModules m = read_sentence_modules(f);
+  EXPECT_EQ(m.pooling, "last");
+  EXPECT_EQ(m.max_tokens, 256);
+  f.files.erase("sentence_bert_config.json");
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 0);
+}
+
 TEST(SentenceModules, MembersThatChangeWhatIsComputedAreRefused) {
   struct Case {
     const char* file;
@@ -91,7 +116,6 @@ TEST(SentenceModules, MembersThatChangeWhatIsComputedAreRefused) {
     const char* value;
   };
   constexpr Case kCases[] = {
-      {"sentence_bert_config.json", "do_lower_case", "true"},
       {"sentence_bert_config.json", "transformer_task", "\"fill-mask\""},
       {"sentence_bert_config.json", "module_output_name", "\"sentence_embedding\""},
       {"sentence_bert_config.json", "processing_kwargs", R"({"text": {"max_length": 8}})"},

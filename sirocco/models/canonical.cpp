@@ -58,6 +58,10 @@ class CanonicalWeights {
 
   std::vector<PassedCount> passed() const { return passed_.counts(); }
 
+  /// What to tell who wants text of a model whose head is no tensor, nor the token table; empty
+  /// where there is one. Embeddings need none.
+  const std::string& lacks_head() const { return lacks_head_; }
+
  private:
   static constexpr std::string_view kHead = "output.weight";
   static constexpr std::string_view kTable = "token_embd.weight";
@@ -244,18 +248,11 @@ class CanonicalWeights {
   void add_tables() {
     if (!table_ && head_) return add_table_of_head();
     if (!table_ && !lacking_table_.empty()) throw NotFound("{}", lacking_table_);
+    if (schema_.encodes) return;
     if (!head_) {
-      if (says_untied_and_has_head()) {
-        if (!lacking_head_.empty()) throw NotFound("{}", lacking_head_);
-        throw FormatError(
-            "{}: the head is missing, and {} doesn't say that it is the token table; the "
-            "checkpoint "
-            "is incomplete",
-            source_.origin(), quoted(description_.config_path("tie_word_embeddings")));
-      }
+      if (!tied()) lacks_head_ = missing_head();
       return;
     }
-    if (schema_.encodes) return;
     if (!tied() || !table_ || !same_values(*table_, *head_))
       derived_->add(std::string(kHead), *head_);
   }
@@ -273,18 +270,20 @@ class CanonicalWeights {
     derived_->add(std::string(kTable), *head_);
   }
 
-  bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
-
-  /// Classes for embeddings have no head, whatever is said.
-  bool says_untied_and_has_head() const {
-    const auto* const classes =
-        description_.said_array<std::vector<std::string_view>>("architectures");
-    return !tied() && classes != nullptr &&
-           std::ranges::all_of(*classes, [](std::string_view name) {
-             return name.ends_with("ForCausalLM") || name.ends_with("LMHeadModel") ||
-                    name.ends_with("ForConditionalGeneration");
-           });
+  std::string missing_head() const {
+    const std::string why =
+        !lacking_head_.empty()
+            ? std::string(lacking_head_)
+            : fmt::format(
+                  "{}: the head is missing: there is no tensor {}, and {} doesn't say that "
+                  "it is the token table: fetch the rest of the checkpoint",
+                  source_.origin(), quoted(folder_name(schema_, "", kHead)),
+                  quoted(description_.config_path("tie_word_embeddings")));
+    return fmt::format(
+        "{}. Without its head the model makes embeddings (`sirocco embed`) and no text", why);
   }
+
+  bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
 
   void check_vocabulary() const {
     const auto size = description_.get<std::int64_t>(description_.path("vocab_size"));
@@ -308,12 +307,14 @@ class CanonicalWeights {
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
   std::optional<StoredTensor> head_;
   std::optional<StoredTensor> table_;
+  std::string lacks_head_;
 };
 
 /// A description that keeps what its texts point into.
 struct OwnedDescription {
   std::shared_ptr<const Metadata> folder;
   FolderDescription description;
+  std::string lacks_head;
 };
 
 void check_class(const FolderSchema& schema, const Metadata& folder) {
@@ -372,10 +373,13 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
                                          std::shared_ptr<const WeightSource> weights,
                                          const FolderSchema& schema) {
   check_class(schema, *folder);
-  auto owned = std::make_shared<const OwnedDescription>(
-      OwnedDescription{folder, describe_folder(*folder, schema)});
+  auto owned = std::make_shared<OwnedDescription>(
+      OwnedDescription{folder, describe_folder(*folder, schema), {}});
   CanonicalWeights canonical(schema, owned->description, std::move(weights));
   std::shared_ptr<const WeightSource> built = canonical.build();
+  owned->lacks_head = canonical.lacks_head();
+  if (!owned->lacks_head.empty())
+    owned->description.set("lacks_head", std::string_view(owned->lacks_head));
   return {{owned, &owned->description}, std::move(built), canonical.passed()};
 }
 

@@ -109,6 +109,11 @@ class Canonical : public testing::Test {
                       {"config.layers", std::int64_t{2}}};
   }
   CanonicalCheckpoint made() const { return canonical_checkpoint(folder, weights, kToy); }
+  /// What is to be told to who wants text of it.
+  std::string lacks_head() const {
+    const auto metadata = made().metadata;
+    return std::string(metadata->get_or<std::string_view>("toy.lacks_head", ""));
+  }
   std::vector<float> values_of(std::string_view name) const {
     const CanonicalCheckpoint checkpoint = made();
     const StoredTensor* const tensor = checkpoint.weights->find(name);
@@ -156,9 +161,9 @@ TEST_F(Canonical, WhatTheWholeSaysOfAPartCountsForNothing) {
   folder->values["config.h"] = std::int64_t{8};
   EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
   folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
-  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+  EXPECT_THAT(lacks_head(), HasSubstr("the head is missing"));
   folder->values["config.tie_word_embeddings"] = true;
-  EXPECT_EQ(made().metadata->get<std::int64_t>("toy.heads"), 4);
+  EXPECT_EQ(lacks_head(), "");
 }
 
 TEST_F(Canonical, NullsAreRefusedWhereTheyDontMeanThatThereIsNone) {
@@ -333,8 +338,11 @@ TEST_F(Canonical, AHeadThatIsTheTableIsNotThereTwice) {
   folder->values["config.tie_word_embeddings"] = false;
   folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
   EXPECT_NE(made().weights->find("output.weight"), nullptr);
+  EXPECT_EQ(lacks_head(), "");
   weights->all.pop_back();
-  EXPECT_THAT(message<FormatError>(), HasSubstr("the head is missing"));
+  // Embeddings need none, so that it is said and not refused.
+  EXPECT_THAT(lacks_head(), HasSubstr("no tensor 'lm_head.weight', and "
+                                      "'config.tie_word_embeddings' doesn't say"));
 }
 
 /// Either name does for both where the two are one.
@@ -421,10 +429,12 @@ TEST_F(Canonical, WhatOnlyAnIndexKnowsIsRefusedWhenItIsNeeded) {
   EXPECT_EQ(with("layers.0.norm.weight"), "fetch it");
   EXPECT_EQ(with("model.layers.1.experts.1.up.weight"), "fetch it");
   EXPECT_EQ(with("layers.0.experts.0.up.weight"), "fetch it");
-  folder->values["config.architectures"] = Texts{"ToyForCausalLM"};
-  EXPECT_EQ(with("lm_head.weight"), "fetch it");
+  // Embeddings need no head.
+  EXPECT_EQ(with("lm_head.weight"), opened);
+  EXPECT_THAT(lacks_head(), HasSubstr("fetch it. Without its head"));
   folder->values["config.tie_word_embeddings"] = true;
   EXPECT_EQ(with("lm_head.weight"), opened);
+  EXPECT_EQ(lacks_head(), "");
   weights->all.front().name = "lm_head.weight";
   EXPECT_EQ(with("embed.weight"), opened);
   folder->values["config.tie_word_embeddings"] = false;
@@ -612,6 +622,36 @@ TEST_F(FolderRotary, ANullScalingOrNoneIsTheFamilys) {
   folder.values["config.rope_parameters.rope_theta"] = 7.0;
   set_rotary(description, stretched);
   EXPECT_FALSE(description.is_set("rope.scaling.factor"));
+}
+
+TEST_F(FolderRotary, ADynamicScalingIsOfTheModelsOwnPositions) {
+  folder.values["config.rope_scaling.type"] = std::string_view("dynamic");
+  folder.values["config.rope_scaling.factor"] = 2.0;
+  // transformers doesn't look at it here.
+  folder.values["config.rope_scaling.original_max_position_embeddings"] = std::int64_t{64};
+  set_rotary(description);
+  EXPECT_EQ(description.get<std::string_view>("toy.rope.scaling.type"), "dynamic");
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.factor"), 2.0);
+  EXPECT_FALSE(description.is_set("rope.scaling.original_context_length"));
+}
+
+/// As transformers refuses them.
+TEST_F(FolderRotary, ScalingsWithoutAFactorAreRefused) {
+  for (const std::string_view type : {"linear", "dynamic", "llama3", "yarn"}) {
+    folder.values["config.rope_scaling.type"] = type;
+    try {
+      set_rotary(description);
+      FAIL() << type;
+    } catch (const FormatError& e) {
+      EXPECT_THAT(e.what(), HasSubstr("'config.rope_scaling.factor' is missing"));
+      EXPECT_THAT(e.what(), HasSubstr("'" + std::string(type) + "'"));
+    }
+  }
+  folder.values["config.rope_scaling.factor"] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THROW(set_rotary(description), FormatError);
+  folder.values.erase("config.rope_scaling.factor");
+  folder.nulls = {"config.rope_scaling.factor"};
+  EXPECT_THROW(set_rotary(description), FormatError);
 }
 
 TEST_F(FolderRotary, OtherScalingsAreNamed) {

@@ -135,26 +135,40 @@ ExpertConfig read_experts(const ConfigReader& reader, const RouterSpec& router,
   return e;
 }
 
+/// By what a scaling stretches; as llama.cpp has it, 1 where that is left out or 0.
+float read_stretch(const ConfigReader& reader) {
+  for (const std::string_view key : {"rope.scaling.factor", "rope.scale_linear"}) {
+    if (!reader.has(key)) continue;
+    const float factor = reader.cap_or_none(key);
+    return factor == 0.0f ? 1.0f : factor;
+  }
+  return 1.0f;
+}
+
 void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
-  const std::string scaling =
-      reader.text_or("rope.scaling.type", reader.has("rope.scaling.factor") ? "linear" : "none");
+  const std::string scaling = reader.text_or("rope.scaling.type", "linear");
   const float multiplier = reader.cap_or_none("rope.scaling.yarn_log_multiplier");
   if (multiplier != 0.0f) {
     // The magnitude goes into the scores, on keys and queries without rotation too.
-    const float stretched = std::max(1.0f, reader.positive_or("rope.scaling.factor", 1.0f));
+    const float stretched = std::max(1.0f, read_stretch(reader));
     const double each = 1.0 + double{multiplier} * std::log(double{stretched});
     c.score_factor = static_cast<float>(each * each);
   }
   if (scaling == "linear") {
-    c.rotary_divisor = reader.positive("rope.scaling.factor");
-  } else if (scaling == "none") {
-    c.rotary_divisor = reader.positive_or("rope.scale_linear", 1.0f);
+    c.rotary_divisor = read_stretch(reader);
+  } else if (scaling == "dynamic") {
+    if (c.rotary_dims <= 2) {
+      throw FormatError("{}: {} rotary elements a head; a dynamic scaling needs more than 2",
+                        reader.metadata().origin(), c.rotary_dims);
+    }
+    c.ntk = NtkScaling{.factor = reader.positive("rope.scaling.factor"),
+                       .trained_context = static_cast<float>(c.info.context_length)};
   } else if (scaling == "yarn") {
     if (!(c.rotary_base > 1.0f)) {
       throw FormatError("{}: {} is {}; YaRN needs one above 1", reader.metadata().origin(),
                         quoted(reader.path("rope.freq_base")), c.rotary_base);
     }
-    c.yarn = YarnScaling{.factor = reader.positive("rope.scaling.factor"),
+    c.yarn = YarnScaling{.factor = read_stretch(reader),
                          .original_context = static_cast<float>(reader.dimension_or(
                              "rope.scaling.original_context_length", c.info.context_length)),
                          .fast = reader.positive_or("rope.scaling.yarn_beta_fast", 32.0f),
@@ -163,9 +177,9 @@ void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
                              reader.path("rope.scaling.yarn_truncate"), true)};
     c.rotary_magnitude = reader.positive_or("rope.scaling.attn_factor", 1.0f);
     if (multiplier == 0.0f) c.rotary_magnitude *= c.yarn->magnitude();
-  } else {
+  } else if (scaling != "none") {
     throw UnsupportedError(
-        "{}: rotary scaling {} isn't supported; known are 'none', 'linear' and 'yarn'",
+        "{}: rotary scaling {} isn't supported; known are 'none', 'linear', 'yarn' and 'dynamic'",
         reader.metadata().origin(), quoted(scaling));
   }
 }
@@ -190,6 +204,8 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   c.info.vocabulary = table->shape[0];
 
   c.info.pooling = read_pooling(reader);
+  c.lacks_head = reader.text_or("lacks_head", "");
+  c.info.generates = c.lacks_head.empty();
 
   c.heads = reader.dimension("attention.head_count");
   c.kv_heads = reader.dimension_or("attention.head_count_kv", c.heads);
@@ -232,9 +248,11 @@ WindowPattern read_window_pattern(const ConfigReader& reader, std::int32_t globa
 }
 
 Rotary read_rotary(const DecoderConfig& c, WeightLoader& loader) {
+  const auto base = double{c.rotary_base};
   std::vector<float> frequencies =
-      c.yarn ? yarn_frequencies(c.rotary_dims, double{c.rotary_base}, *c.yarn)
-             : divided(rotary_frequencies(c.rotary_dims, double{c.rotary_base}), c.rotary_divisor);
+      c.yarn  ? yarn_frequencies(c.rotary_dims, base, *c.yarn)
+      : c.ntk ? rotary_frequencies(c.rotary_dims, c.ntk->base(c.rotary_dims, base, c.context))
+              : divided(rotary_frequencies(c.rotary_dims, base), c.rotary_divisor);
   if (!loader.has("rope_freqs.weight")) return Rotary(std::move(frequencies), c.rotary_magnitude);
   const std::vector<float> factors = loader.floats("rope_freqs.weight", c.rotary_dims / 2);
   for (const float factor : factors) {

@@ -60,14 +60,19 @@ struct DecoderConfig {
   float rotary_base = 0.0f;
   float rotary_divisor = 1.0f;      ///< linear scaling
   std::optional<YarnScaling> yarn;  ///< instead of it
+  std::optional<NtkScaling> ntk;    ///< instead of both
+  std::int32_t context = 0;         ///< positions that sequences will have; 0: as trained for
   float score_factor = 1.0f;        ///< of attention scores besides 1 / sqrt(E), by YaRN's mscale
   float rotary_magnitude = 1.0f;    ///< of cosines and sines
   float norm_epsilon = 0.0f;
+  /// What to tell who wants text where the checkpoint lacks the vocabulary head that models of the
+  /// family have, so that it makes embeddings only; else empty.
+  std::string lacks_head;
 };
 
 /// Reads it; the vocabulary's size is that of the token table. Throws UnsupportedError for a rotary
-/// scaling other than linear and YaRN. `router` is how the family routes where the file doesn't
-/// say; null: the family has no experts, and a file with some is an UnsupportedError.
+/// scaling other than linear, YaRN and dynamic. `router` is how the family routes where the file
+/// doesn't say; null: the family has no experts, and a file with some is an UnsupportedError.
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
                                   const RouterSpec* router = nullptr);
 
@@ -83,8 +88,9 @@ struct WindowPattern {
 /// `global_every` is the family's, where the file doesn't say.
 WindowPattern read_window_pattern(const ConfigReader& reader, std::int32_t global_every);
 
-/// The rotary encoding: theta's angles, stretched as YaRN does or divided by the linear factor, and
-/// divided by the checkpoint's own table (rope_freqs) where it has one.
+/// The rotary encoding: theta's angles, of a base that has grown with the context, stretched as
+/// YaRN does or divided by the linear factor, and divided by the checkpoint's own table
+/// (rope_freqs) where it has one.
 Rotary read_rotary(const DecoderConfig& config, class WeightLoader& loader);
 
 }  // namespace sirocco

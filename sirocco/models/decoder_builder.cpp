@@ -91,6 +91,7 @@ std::vector<Linear> DecoderBuilder::projections() {
 }
 
 AnyLmHead DecoderBuilder::lm_head() {
+  if (!config_.lacks_head.empty()) throw FormatError("{}", config_.lacks_head);
   if (!config_.info.generates) {
     throw UnsupportedError("{}: the model makes embeddings and no text; `sirocco embed` runs it",
                            quoted(config_.info.architecture));

@@ -27,6 +27,7 @@ struct LayerKind {
 class DecoderBuilder : public ModelBuilder {
  public:
   const ModelInfo& info() const override { return config_.info; }
+  void expect_context(std::int32_t positions) override { config_.context = positions; }
   AnyEmbed embed() override;
   AnyBlocks blocks(LayerRange range) final;
   AnyLmHead lm_head() override;

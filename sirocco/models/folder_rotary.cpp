@@ -35,7 +35,9 @@ class RotaryPlaces {
     }
     return "";
   }
-  /// The same for those that may stand outside too.
+  /// The name of the member in the first place.
+  std::string first(std::string_view name) const { return places_.front() + std::string(name); }
+  /// As `find`, for those that may stand outside too.
   std::string find_anywhere(std::string_view name) const {
     std::string found = find(name);
     return found.empty() && d_.says(name) ? std::string(name) : found;
@@ -43,7 +45,7 @@ class RotaryPlaces {
   double number(std::string_view name) const {
     const std::string found = find(name);
     // Where it is missing, the first place's name makes the message.
-    return d_.number(found.empty() ? places_.front() + std::string(name) : found);
+    return d_.number(found.empty() ? first(name) : found);
   }
   /// Null is as good as missing.
   double number_or(std::string_view name, double fallback) const {
@@ -173,10 +175,17 @@ void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
   if (defaults.unsaid && !places.any()) return set_yarn(d, *defaults.unsaid);
   const std::string_view type = places.type();
   if (type == "default") return;
-  if (type != "linear" && type != "llama3" && type != "yarn") {
+  if (type != "linear" && type != "dynamic" && type != "llama3" && type != "yarn") {
     throw UnsupportedError(
-        "{}: rotary scaling {} isn't supported; known are 'default', 'linear', 'llama3' and 'yarn'",
+        "{}: rotary scaling {} isn't supported; known are 'default', 'linear', 'dynamic', 'llama3' "
+        "and 'yarn'",
         d.origin(), quoted(type));
+  }
+  if (places.find("factor").empty()) {
+    throw FormatError(
+        "{}: {} is missing, without which rotary scaling {} says nothing; transformers refuses it "
+        "too: give it its factor, or take the scaling out",
+        d.origin(), quoted(d.config_path(places.first("factor"))), quoted(type));
   }
   // As llama.cpp's converter has it: the factor of ln(scale) in the attention's magnitude. Families
   // that put it into scores do so whatever the scaling is.
@@ -184,7 +193,7 @@ void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
   d.set("rope.scaling.factor", places.number("factor"));
   if (const double all = places.number_or("mscale_all_dim", 0.0); all != 0.0)
     d.set("rope.scaling.yarn_log_multiplier", 0.1 * all);
-  if (type == "linear") return;
+  if (type == "linear" || type == "dynamic") return;
   if (type == "yarn") return set_yarn(d, places);
   constexpr std::int64_t kMostDims = 1 << 16;
   if (dims < 2 || dims > kMostDims || dims % 2 != 0) {

@@ -32,7 +32,8 @@ struct ModelInfo {
   /// Positions that it can have at all, where it holds a table of them; else 0.
   std::int32_t position_limit = 0;
   std::optional<Pooling> pooling;  ///< where the checkpoint says what its embeddings are
-  bool generates = true;           ///< false: an encoder, without a vocabulary head
+  /// Whether it has a vocabulary head; encoders have none, and checkpoints may lack theirs.
+  bool generates = true;
 };
 
 /// Layers [begin, end) of a model: what one stage of a pipeline runs.
@@ -51,9 +52,12 @@ class ModelBuilder {
  public:
   virtual ~ModelBuilder() = default;
   virtual const ModelInfo& info() const = 0;
+  /// Says how many positions sequences will have, for rotary encodings that depend on it; told
+  /// nothing, or 0, the builder takes those that the model was trained for. Comes before the parts.
+  virtual void expect_context(std::int32_t positions) = 0;
   virtual AnyEmbed embed() = 0;
   virtual AnyBlocks blocks(LayerRange range) = 0;
-  /// Throws UnsupportedError where the model doesn't generate.
+  /// Throws UnsupportedError where the model doesn't generate, FormatError where it lacks its head.
   virtual AnyLmHead lm_head() = 0;
   /// What the pooled row of an embedding model goes through, in order; mostly nothing.
   virtual std::vector<Linear> projections() = 0;

@@ -8,6 +8,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/config.hpp"
 
 namespace sirocco {
 namespace {
@@ -146,6 +147,47 @@ TEST_F(ModelErrors, TensorsOfNoPartAndOfNoLayerAreRefusedFirst) {
   EXPECT_THAT(with("blk.x.attn_norm.weight"), HasSubstr("isn't known"));
   metadata_.values["llama.nextn_predict_layers"] = std::int64_t{1};
   EXPECT_THAT(message<FormatError>(), HasSubstr("'llama.nextn_predict_layers' is 1, but"));
+}
+
+/// llama.cpp's words: a stretch that is left out or 0 is none.
+TEST_F(ModelErrors, AScalingWithoutAFactorStretchesNothing) {
+  const auto config = [&](std::string_view type, std::optional<double> factor,
+                          std::optional<double> old = {}) {
+    if (!type.empty()) metadata_.values["llama.rope.scaling.type"] = type;
+    if (factor) metadata_.values["llama.rope.scaling.factor"] = *factor;
+    if (old) metadata_.values["llama.rope.scale_linear"] = *old;
+    const DecoderConfig read = read_decoder_config(ConfigReader(metadata_), weights_);
+    for (const char* key : {"type", "factor"})
+      metadata_.values.erase(std::string("llama.rope.scaling.") + key);
+    metadata_.values.erase("llama.rope.scale_linear");
+    return read;
+  };
+  EXPECT_EQ(config("linear", {}).rotary_divisor, 1.0f);
+  EXPECT_EQ(config("linear", 0.0).rotary_divisor, 1.0f);
+  EXPECT_EQ(config("linear", 4.0).rotary_divisor, 4.0f);
+  EXPECT_EQ(config("linear", {}, 3.0).rotary_divisor, 3.0f);
+  EXPECT_EQ(config("", 4.0, 3.0).rotary_divisor, 4.0f);
+  EXPECT_EQ(config("", {}).rotary_divisor, 1.0f);
+  EXPECT_EQ(config("none", 4.0).rotary_divisor, 1.0f);
+  EXPECT_EQ(config("yarn", {}).yarn->factor, 1.0f);
+  EXPECT_EQ(config("dynamic", 2.0).ntk->trained_context, 64.0f);
+  EXPECT_THROW(config("linear", -1.0), FormatError);
+  EXPECT_THROW(config("dynamic", {}), FormatError);
+  metadata_.values["llama.rope.dimension_count"] = std::int64_t{2};
+  EXPECT_THROW(config("dynamic", 2.0), FormatError);
+}
+
+TEST_F(ModelErrors, AHeadThatIsLackingIsSaidToWhoWantsIt) {
+  metadata_.values["llama.lacks_head"] = std::string_view("fetch the head");
+  const auto builder = make_model_builder(metadata_, weights_, *backend_);
+  EXPECT_FALSE(builder->info().generates);
+  EXPECT_NO_THROW(builder->embed());
+  try {
+    builder->lm_head();
+    FAIL();
+  } catch (const FormatError& e) {
+    EXPECT_EQ(e.what(), std::string("fetch the head"));
+  }
 }
 
 TEST_F(ModelErrors, TensorsAreMissingOrOfTheWrongShape) {

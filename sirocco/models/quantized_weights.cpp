@@ -19,8 +19,9 @@ const Format* quantized_format(const StoredTensor& tensor, const Format& wanted)
     return tensor.name.find(part) != std::string_view::npos;
   };
   const bool is_float = tensor.format->block_elements == 1;
-  if (!is_float || tensor.shape.rank() < 2 || !tensor.name.ends_with(".weight") ||
-      std::ranges::any_of(kNeverQuantized, has))
+  // Of one row it is a vector to llama.cpp.
+  if (!is_float || tensor.shape.rank() < 2 || tensor.rows() == 1 ||
+      !tensor.name.ends_with(".weight") || std::ranges::any_of(kNeverQuantized, has))
     return nullptr;
   const bool is_table = std::ranges::find(kTables, tensor.name) != kTables.end();
   const Format* const format =

@@ -22,6 +22,17 @@ std::vector<std::int32_t> half_split_sources(const HeadRows& h) {
   return source;
 }
 
+/// Whether a tensor of shape `stored` is the one of shape `wanted`. A vector may be stored as a
+/// matrix of one row or column.
+bool fits(const Shape& stored, const Shape& wanted) {
+  if (stored == wanted) return true;
+  if (wanted.rank() != 1 || stored.elements() != wanted[0]) return false;
+  for (int axis = 0; axis < stored.rank(); ++axis) {
+    if (stored[axis] == wanted[0]) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 WeightLoader::WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress)
@@ -52,23 +63,27 @@ void WeightLoader::split(std::string_view stem, std::initializer_list<Slice> sli
   std::int64_t rows = 0;
   for (const Slice& slice : slices) rows += slice.rows;
   for (const std::string_view kind : {"weight", "bias"}) {
-    const StoredTensor* whole = weights_.find(fmt::format("{}.{}", stem, kind));
-    if (whole == nullptr) continue;
-    if (whole->shape[0] != rows) {
+    const StoredTensor* stored = weights_.find(fmt::format("{}.{}", stem, kind));
+    if (stored == nullptr) continue;
+    StoredTensor whole = *stored;
+    if (fits(whole.shape, {rows})) {
+      const bool lies_so = whole.shape.rank() == 1 && whole.made == nullptr;
+      if (!lies_so || whole.format->block_elements != 1) {
+        whole = {.name = stored->name,
+                 .format = find_format(FormatId::kF32),
+                 .shape = {rows},
+                 .bytes = std::as_bytes(std::span(cut_.emplace_back(decoded(*stored))))};
+      }
+    } else if (whole.shape[0] != rows) {
       throw FormatError("{}: tensor {} is {}, but the model's description gives it {} rows",
-                        weights_.origin(), weights_.called(whole->name), whole->shape.to_string(),
+                        weights_.origin(), weights_.called(whole.name), whole.shape.to_string(),
                         rows);
     }
-    read_.insert(whole->name);
+    read_.insert(stored->name);
     std::int64_t begin = 0;
     for (const Slice& slice : slices) {
-      const bool whole_blocks = slice.rows % whole->format->block_elements == 0;
-      if (whole->shape.rank() == 1 && (whole->made != nullptr || !whole_blocks)) {
-        throw UnsupportedError("{}: tensor {} can't be cut after {} elements", weights_.origin(),
-                               quoted(whole->name), slice.rows);
-      }
       const auto at = slices_.try_emplace(fmt::format("{}.{}", slice.stem, kind)).first;
-      at->second = whole->members(begin, slice.rows);
+      at->second = whole.members(begin, slice.rows);
       at->second.name = at->first;
       begin += slice.rows;
     }
@@ -83,7 +98,7 @@ const StoredTensor& WeightLoader::require(std::string_view name, const Shape& sh
         "says",
         weights_.origin(), weights_.called(name));
   }
-  if (tensor->shape != shape) {
+  if (!fits(tensor->shape, shape)) {
     throw FormatError("{}: tensor {} is {}, but the model's description makes it {}",
                       weights_.origin(), weights_.called(name), tensor->shape.to_string(),
                       shape.to_string());
@@ -218,11 +233,16 @@ WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {
 
 std::vector<float> WeightLoader::floats(std::string_view name, const Shape& shape) {
   const StoredTensor& stored = require(name, shape);
-  std::vector<float> out(static_cast<std::size_t>(shape.elements()));
+  std::vector<float> out = decoded(stored);
+  consumed(stored);
+  return out;
+}
+
+std::vector<float> WeightLoader::decoded(const StoredTensor& stored) const {
+  std::vector<float> out(static_cast<std::size_t>(stored.shape.elements()));
   std::vector<std::byte> encoded(stored.size_bytes());
   stored.read_rows(0, stored.rows(), encoded.data());
   stored.format->decode(encoded.data(), out.size() / stored.format->block_elements, out.data());
-  consumed(stored);
   return out;
 }
 

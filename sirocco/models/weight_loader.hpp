@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <map>
@@ -80,6 +81,7 @@ class WeightLoader {
   std::pair<StackLinear, StackLinear> split_stack(std::string_view name, std::int64_t count,
                                                   std::int64_t upper, std::int64_t lower,
                                                   std::int64_t inputs);
+  /// A vector [size], also one that is stored as [size, 1] or [1, size].
   WeightVector vector(std::string_view name, std::int64_t size);
   std::vector<float> floats(std::string_view name, std::int64_t size) {
     return floats(name, Shape{size});
@@ -89,6 +91,7 @@ class WeightLoader {
   const StoredTensor* find(std::string_view name) const;
   const StoredTensor& require(std::string_view name, const Shape& shape);
   std::vector<float> floats(std::string_view name, const Shape& shape);
+  std::vector<float> decoded(const StoredTensor& tensor) const;
   void consumed(const StoredTensor& tensor);
 
   const WeightSource& weights_;
@@ -97,7 +100,8 @@ class WeightLoader {
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;
   std::map<std::string, StoredTensor, std::less<>> slices_;
-  std::set<std::string_view> read_;  ///< names of the source's tensors
+  std::deque<std::vector<float>> cut_;  // vectors that slices are of and no file holds so
+  std::set<std::string_view> read_;     ///< names of the source's tensors
 };
 
 }  // namespace sirocco

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <deque>
 #include <string>
 
@@ -11,6 +12,8 @@
 
 namespace sirocco {
 namespace {
+
+using ::testing::ElementsAre;
 
 class FakeWeights final : public WeightSource {
  public:
@@ -56,6 +59,46 @@ class Loading : public ::testing::Test {
   ThreadGroup threads_{1};
   std::unique_ptr<Backend> backend_ = make_cpu_backend(Isa::kRef, threads_);
 };
+
+/// As other frameworks' converters leave them.
+TEST_F(Loading, VectorsMayBeOneRowOrOneColumn) {
+  weights_.add("line", {3}, 1.0f);
+  weights_.add("column", {3, 1}, 1.0f);
+  weights_.add("row", {1, 1, 3}, 1.0f);
+  weights_.add("square", {2, 2}, 1.0f);
+  weights_.add("qkv.bias", {1, 5}, 1.0f);
+  WeightLoader loader(weights_, *backend_, {});
+  for (const char* name : {"line", "column", "row"})
+    EXPECT_THAT(loader.floats(name, 3), ElementsAre(1, 2, 3)) << name;
+  EXPECT_THROW(loader.floats("column", 2), FormatError);
+  EXPECT_THROW(loader.floats("square", 4), FormatError);
+  // A matrix is what it is.
+  EXPECT_THROW(loader.matrix("column", 1, 3), FormatError);
+  loader.split("qkv", {{"q", 2}, {"kv", 3}});
+  EXPECT_THAT(loader.floats("q.bias", 2), ElementsAre(1, 2));
+  EXPECT_THAT(loader.floats("kv.bias", 3), ElementsAre(3, 4, 5));
+}
+
+/// Rows of -0, -1, -2, …, whatever file they might come from.
+class NegativeRows final : public MadeRows {
+ public:
+  void read(std::int64_t, std::int64_t column, std::int64_t count,
+            std::byte* out) const noexcept override {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto value = static_cast<float>(-(column + i));
+      std::memcpy(out + i * static_cast<std::int64_t>(sizeof value), &value, sizeof value);
+    }
+  }
+};
+
+TEST_F(Loading, VectorsThatAreMadeAreCutToo) {
+  const NegativeRows rows;
+  weights_.all().push_back({"qkv.bias", find_format(FormatId::kF32), {4}, {}, &rows});
+  WeightLoader loader(weights_, *backend_, {});
+  loader.split("qkv", {{"q", 1}, {"kv", 3}});
+  EXPECT_THAT(loader.floats("q.bias", 1), ElementsAre(0));
+  EXPECT_THAT(loader.floats("kv.bias", 3), ElementsAre(-1, -2, -3));
+}
 
 TEST_F(Loading, ExpertsComeAsOneTensorOrAsOneEach) {
   weights_.add("a_exps.weight", {2, 3, 2}, 0.0f);

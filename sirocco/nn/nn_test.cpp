@@ -83,6 +83,26 @@ TEST(Rotary, YarnKeepsFastPairsAndDividesSlowOnes) {
   EXPECT_FLOAT_EQ(whole.magnitude(), 1.3465736f);
 }
 
+// transformers' values (tools/rotary_frequencies.py), for 16 dimensions of base 10000, factor 2.5,
+// of a model of 4096 positions.
+TEST(Rotary, ABaseThatGrowsWithTheContextKeepsTheFastestPair) {
+  const NtkScaling scaling{.factor = 2.5f, .trained_context = 4096.0f};
+  const auto expect_near = [&](double context, const std::vector<float>& expected) {
+    const std::vector<float> f = rotary_frequencies(16, scaling.base(16, 10000.0, context));
+    for (std::size_t i = 0; i < 8; ++i)
+      EXPECT_NEAR(f[i], expected[i], 1e-6 * double{expected[i]}) << context << ", " << i;
+  };
+  for (const double context : {0.0, 1.0, 4096.0})
+    EXPECT_EQ(rotary_frequencies(16, scaling.base(16, 10000.0, context)),
+              rotary_frequencies(16, 10000.0));
+  expect_near(5000.0, {1.0f, 0.296988368f, 0.0882020891f, 0.0261949953f, 0.00777960895f,
+                       0.00231045322f, 0.000686177809f, 0.000203786811f});
+  expect_near(16384.0, {1.0f, 0.232930243f, 0.0542564951f, 0.0126379784f, 0.00294376723f,
+                        0.000685692416f, 0.000159718489f, 3.72032664e-05f});
+  expect_near(100000.0, {1.0f, 0.176384717f, 0.0311115663f, 0.00548760453f, 0.000967929547f,
+                         0.000170727959f, 3.01138025e-05f, 5.31161413e-06f});
+}
+
 /// What the tests of ingredients run on.
 class Ingredients : public ::testing::Test {
  protected:

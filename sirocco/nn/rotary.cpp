@@ -21,6 +21,14 @@ float YarnScaling::magnitude() const {
   return factor <= 1.0f ? 1.0f : static_cast<float>(0.1 * std::log(double{factor}) + 1.0);
 }
 
+double NtkScaling::base(int dims, double theta, double context) const {
+  SIROCCO_CHECK(dims > 2);
+  const double trained = double{trained_context};
+  const double longest = std::max(context, trained);
+  const double stretch = double{factor} * longest / trained - (double{factor} - 1.0);
+  return theta * std::pow(stretch, dims / (dims - 2.0));
+}
+
 std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& scaling) {
   SIROCCO_CHECK(dims > 0 && dims % 2 == 0);
   // The pair that makes so many turns within the original context.

@@ -42,6 +42,16 @@ struct YarnScaling {
 /// Frequencies of base `theta` between the two, by a ramp over the pairs. `factor` and the others
 /// are positive, `theta` above 1.
 std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& scaling);
+/// How a base grows with the context, so that the slowest pair turns as far as it did in training
+/// and the fastest keeps its frequency ("dynamic NTK", as transformers computes it).
+struct NtkScaling {
+  float factor = 1.0f;           ///< positive
+  float trained_context = 1.0f;  ///< positions; up to so many nothing changes
+
+  /// theta · (factor · context / trained_context - factor + 1)^(dims / (dims - 2)). `dims` is above
+  /// 2.
+  double base(int dims, double theta, double context) const;
+};
 /// Each frequency divided by its own factor, as checkpoints that carry a table of factors want it
 /// (Llama 3.1's scaling in GGUF). The sizes are equal.
 std::vector<float> divided(std::vector<float> frequencies, const std::vector<float>& factors);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <numeric>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -142,17 +141,36 @@ Tensor EmbeddingPipeline::pooled(const Hidden& hidden, TransformContext& context
     context.ops().mean_rows(x, begin, mean);
     x = mean;
   }
+  return projected(x, context);
+}
+
+Tensor EmbeddingPipeline::projected(Tensor x, TransformContext& context) const {
   for (const Linear& projection : projections_)
     x = projection.forward({.f32 = x, .q8 = {}}, context);
   return x;
 }
 
+std::vector<float> EmbeddingPipeline::embedding_of_nothing() {
+  // A step of one row, of which no layer knows.
+  rows_.sequences.assign(1, {SequenceId(0), Position(0), 1});
+  rows_.outputs.assign(1, 0);
+  const CacheViews none;
+  TransformContext context(backend_, memory_, rows_, none);
+  const std::vector<float> zeros(static_cast<std::size_t>(info_.width));
+  const Tensor row =
+      backend_.upload(context.scratch(), std::span<const float>(zeros), {1, info_.width});
+  const std::span<const float> values = backend_.read(projected(row, context));
+  std::vector<float> embedding(values.begin(), values.end());
+  finish(embedding);
+  return embedding;
+}
+
 void EmbeddingPipeline::finish(std::vector<float>& embedding) const {
   embedding.resize(static_cast<std::size_t>(width_));
-  if (!options_.normalize.value_or(true)) return;
   double squares = 0.0;
   for (const float value : embedding) squares += double{value} * value;
-  if (squares == 0.0) return;
+  if (!std::isfinite(squares)) return embedding.clear();
+  if (!options_.normalize.value_or(true) || squares == 0.0) return;
   const double length = std::sqrt(squares);
   for (float& value : embedding) value = static_cast<float>(value / length);
 }
@@ -207,8 +225,10 @@ Ticket EmbeddingPipeline::submit(const StepBatch& batch) {
   }
   std::vector<std::vector<float>> embeddings = run_step(sequences, ids);
   StepResult& result = results_.begin(batch);
-  for (std::size_t i = 0; i < batch.size(); ++i)
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (embeddings[i].empty()) result.items[i].fault = StepFault::kEmbeddingNotFinite;
     result.items[i].embedding = std::move(embeddings[i]);
+  }
   result.seconds = seconds_since(begin);
   return results_.finish();
 }
@@ -217,19 +237,27 @@ std::vector<std::vector<float>> EmbeddingPipeline::embed(
     std::span<const std::vector<TokenId>> sequences) {
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const std::size_t count = sequences[i].size();
-    if (count < 1 || count > static_cast<std::size_t>(options_.context)) {
-      throw InvalidArgument("text {} has {} tokens; 1 to {} fit into the context", i + 1, count,
+    if (count > static_cast<std::size_t>(options_.context)) {
+      throw InvalidArgument("text {} has {} tokens; at most {} fit into the context", i + 1, count,
                             options_.context);
     }
     check_tokens(sequences[i]);
   }
-  std::vector<std::size_t> order(sequences.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::vector<std::vector<float>> out(sequences.size());
+  std::vector<std::size_t> order;
+  std::vector<float> of_nothing;
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    if (!sequences[i].empty()) {
+      order.push_back(i);
+      continue;
+    }
+    if (of_nothing.empty()) of_nothing = embedding_of_nothing();
+    out[i] = of_nothing;
+  }
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
     return sequences[a].size() > sequences[b].size();
   });
   const std::size_t largest = std::min(kUsualStep, static_cast<std::size_t>(options_.largest_step));
-  std::vector<std::vector<float>> out(sequences.size());
   for (std::size_t begin = 0; begin < order.size();) {
     std::vector<std::span<const TokenId>> step;
     std::vector<SequenceId> ids;
@@ -244,7 +272,13 @@ std::vector<std::vector<float>> EmbeddingPipeline::embed(
       ids.emplace_back(order[end]);
     }
     std::vector<std::vector<float>> embeddings = run_step(step, ids);
-    for (std::size_t i = begin; i < end; ++i) out[order[i]] = std::move(embeddings[i - begin]);
+    for (std::size_t i = begin; i < end; ++i) {
+      out[order[i]] = std::move(embeddings[i - begin]);
+      if (out[order[i]].empty()) {
+        throw NotANumber("text {}: {}", order[i] + 1,
+                         step_fault_text(StepFault::kEmbeddingNotFinite));
+      }
+    }
     begin = end;
   }
   return out;
@@ -253,6 +287,7 @@ std::vector<std::vector<float>> EmbeddingPipeline::embed(
 std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder, Backend& backend,
                                                            EmbeddingPipelineOptions options) {
   chosen_pooling(builder.info(), options.pooling);  // before anything is loaded
+  builder.expect_context(options.context);
   return std::make_unique<EmbeddingPipeline>(builder.info(),
                                              load_parts<Head>(builder, builder.all_layers()),
                                              builder.projections(), backend, std::move(options));

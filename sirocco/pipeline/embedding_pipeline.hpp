@@ -60,8 +60,10 @@ class EmbeddingPipeline final : public Pipeline {
   Pooling pooling() const { return pooling_; }
 
   /// The embeddings of many sequences, in their order, [N][width]. Steps take sequences of like
-  /// lengths together, longest first. Throws InvalidArgument for an empty sequence, one that is
-  /// longer than the context, or a token outside the vocabulary.
+  /// lengths together, longest first. One without tokens has what the projections make of zeros, as
+  /// in sentence-transformers, where nothing is left of it behind the mask. Throws InvalidArgument
+  /// for a sequence that is longer than the context, or a token outside the vocabulary, and
+  /// NotANumber, which names the text, for an embedding that isn't made of finite numbers.
   std::vector<std::vector<float>> embed(std::span<const std::vector<TokenId>> sequences);
 
  private:
@@ -70,6 +72,10 @@ class EmbeddingPipeline final : public Pipeline {
   std::vector<std::vector<float>> run_step(std::span<const std::span<const TokenId>> sequences,
                                            std::span<const SequenceId> ids);
   Tensor pooled(const Hidden& hidden, TransformContext& context) const;
+  Tensor projected(Tensor x, TransformContext& context) const;
+  /// The embedding of a sequence without tokens.
+  std::vector<float> embedding_of_nothing();
+  /// Cuts and normalizes; nothing is left of one that isn't made of finite numbers.
   void finish(std::vector<float>& embedding) const;
 
   ModelInfo info_;

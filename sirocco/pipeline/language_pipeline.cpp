@@ -272,8 +272,13 @@ Ticket LanguagePipeline::submit(const StepBatch& batch) {
   run_step(batch, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
     StepItemResult& out = result.items[i];
     if (const auto* want = std::get_if<WantToken>(&batch[i].wanted)) {
-      out.token =
+      const Sampled sampled =
           want->sampler->sample(logits, want->own, want->own.size(), want->choice, sampling_);
+      if (const auto* fault = std::get_if<StepFault>(&sampled)) {
+        out.fault = *fault;
+        return;
+      }
+      out.token = std::get<TokenId>(sampled);
       if (options_.hooks.token) options_.hooks.token(out.sequence, *out.token);
     } else {
       out.logits.insert(out.logits.end(), logits.begin(), logits.end());
@@ -321,6 +326,7 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, 
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts) {
   if (!builder.info().generates) builder.lm_head();  // says what it is
+  builder.expect_context(options.context);
   if (cuts.empty()) {
     return std::make_unique<LanguagePipeline>(builder.info(),
                                               load_parts<Whole>(builder, builder.all_layers()),

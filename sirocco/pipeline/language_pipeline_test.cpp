@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <random>
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/pipeline/random.hpp"
@@ -16,12 +18,13 @@
 namespace sirocco {
 namespace {
 
+const std::filesystem::path kModels = SIROCCO_SOURCE_DIR "/tests/golden/models";
+
 // A tiny random model, loaded as often as asked for.
 class TinyModel {
  public:
-  TinyModel(const std::string& name, int threads)
-      : checkpoint_(
-            open_checkpoint(std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + name)),
+  TinyModel(const std::filesystem::path& name, int threads)
+      : checkpoint_(open_checkpoint(kModels / name)),
         threads_(threads),
         backend_(make_cpu_backend(Isa::kRef, threads_)) {}
 
@@ -185,6 +188,44 @@ TEST(LanguagePipeline, ForksAndTruncationsKeepTheBits) {
   EXPECT_EQ(pipeline->length(b), 20);
   last(b, std::span(tokens).subspan(20, 20));
   EXPECT_TRUE(same_bits(last(b, std::span(tokens).subspan(40)), tail_of(expected)));
+}
+
+TEST(LanguagePipeline, NotANumberFailsItsOwnSequenceOnly) {
+  TinyModel whole("llama-odd.gguf", 1);
+  TinyModel broken(
+      formats_testing::with_broken_row(kModels / "llama-odd.gguf", "token_embd.weight", 5), 1);
+  LanguagePipelineOptions options;
+  options.context = 64;
+  options.cache_positions = 192;
+  options.max_sequences = 3;
+  const auto expected = whole.pipeline(options);
+  std::vector<SequenceId> told;
+  options.hooks.token = [&](SequenceId id, TokenId) { told.push_back(id); };
+  const auto pipeline = broken.pipeline(options);
+  const std::int64_t v = pipeline->info().vocabulary;
+
+  SamplingParams greedy;
+  greedy.temperature = 0;
+  const Sampler sampler(greedy, v);
+  for (int id = 0; id < v; ++id) greedy.rules.suppressed.emplace_back(id);
+  const Sampler mute(greedy, v);
+  const std::vector<TokenId> sound = {TokenId(1), TokenId(2), TokenId(3)};
+  const std::vector<TokenId> struck = {TokenId(1), TokenId(5), TokenId(3)};
+  for (std::uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(pipeline->admit(SequenceId(id), 10));
+  ASSERT_TRUE(expected->admit(SequenceId(1), 10));
+  const StepResult& result = pipeline->step({{SequenceId(1), struck, WantToken{&sampler, struck}},
+                                             {SequenceId(2), sound, WantToken{&sampler, sound}},
+                                             {SequenceId(3), sound, WantToken{&mute, sound}}});
+  EXPECT_EQ(result.items[0].fault, StepFault::kScoresNotFinite);
+  EXPECT_FALSE(result.items[0].token);
+  EXPECT_FALSE(result.items[1].fault);
+  EXPECT_EQ(result.items[1].token,
+            expected->step({{SequenceId(1), sound, WantToken{&sampler, sound}}}).items[0].token);
+  EXPECT_EQ(result.items[2].fault, StepFault::kNothingAllowed);
+  EXPECT_EQ(told, std::vector<SequenceId>{SequenceId(2)});
+  // Results lend their memory on, but no faults.
+  const StepResult& next = pipeline->step({{SequenceId(2), struck, NoOutput{}}});
+  EXPECT_FALSE(next.items[0].fault);
 }
 
 TEST(LanguagePipeline, RefusesWhatIsNotRight) {

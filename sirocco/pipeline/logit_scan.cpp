@@ -35,30 +35,53 @@ inline float exp_of(float x) {
   return sum * std::bit_cast<float>(exponent << 23);
 }
 
+/// What `op` makes of all values, in some order.
+template <class Op>
+float fold(std::span<const float> values, float begin, Op op) {
+  constexpr std::size_t kWide = 32;  // so that steps needn't wait for each other
+  std::array<float, kWide> lanes;
+  lanes.fill(begin);
+  std::size_t i = 0;
+  for (; i + kWide <= values.size(); i += kWide)
+    for (std::size_t lane = 0; lane < kWide; ++lane)
+      lanes[lane] = op(lanes[lane], values[i + lane]);
+  for (; i < values.size(); ++i) lanes[0] = op(lanes[0], values[i]);
+  for (std::size_t half = kWide / 2; half > 0; half /= 2)
+    for (std::size_t lane = 0; lane < half; ++lane)
+      lanes[lane] = op(lanes[lane], lanes[lane + half]);
+  return lanes[0];
+}
+
 }  // namespace
 
 HighestLogit find_highest(std::span<const float> logits, std::vector<float>& maxima) {
   maxima.resize(ceil_div(logits.size(), kLogitBlock));
   float highest = kNone;
+  float total = 0.0f;
+  // A comparison with NaN is false and keeps what there is; a sum keeps the NaN.
+  const auto larger = [](float a, float b) { return b > a ? b : a; };
+  const auto sum = [](float a, float b) { return a + b; };
   for (std::size_t block = 0; block < maxima.size(); ++block) {
     const auto values = logits.subspan(block * kLogitBlock)
                             .first(std::min(kLogitBlock, logits.size() - block * kLogitBlock));
-    Lanes lanes;
-    lanes.fill(kNone);
-    std::size_t i = 0;
-    // A comparison with NaN is false and keeps what there is.
-    for (; i + kLanes <= values.size(); i += kLanes)
-      for (std::size_t lane = 0; lane < kLanes; ++lane)
-        lanes[lane] = values[i + lane] > lanes[lane] ? values[i + lane] : lanes[lane];
-    for (; i < values.size(); ++i) lanes[0] = values[i] > lanes[0] ? values[i] : lanes[0];
-    maxima[block] = *std::max_element(lanes.begin(), lanes.end());
+    maxima[block] = fold(values, kNone, larger);
     highest = std::max(highest, maxima[block]);
+    total += fold(values, 0.0f, sum);
   }
-  if (highest == kNone) return {};
+  // A sum may also be none for the infinities in it: then they are looked at one by one.
+  const bool all_numbers =
+      total == total || std::ranges::all_of(logits, [](float logit) { return logit == logit; });
+  if (highest == kNone) return {kNone, 0, all_numbers};
   const auto block = static_cast<std::size_t>(std::ranges::find(maxima, highest) - maxima.begin());
   const auto at = std::find(logits.begin() + static_cast<std::ptrdiff_t>(block * kLogitBlock),
                             logits.end(), highest);
-  return {tame(highest), static_cast<std::int32_t>(at - logits.begin())};
+  return {highest, static_cast<std::int32_t>(at - logits.begin()), all_numbers};
+}
+
+bool make_distribution(std::span<const float> logits) {
+  const auto counts = [](float logit) { return logit <= kLargest; };
+  return std::ranges::all_of(logits, counts) &&
+         std::ranges::any_of(logits, [](float logit) { return logit > kNone; });
 }
 
 double weigh_all(std::span<const float> logits, float highest, double inverse_temperature,
@@ -73,12 +96,7 @@ double weigh_all(std::span<const float> logits, float highest, double inverse_te
     const std::size_t count = std::min(logits.size() - begin, kLogitBlock);
     const float* const in = logits.data() + begin;
     float* const out = weights.data() + begin;
-    if (highest < kLargest) {
-      for (std::size_t i = 0; i < count; ++i) out[i] = exp_of((in[i] - highest) * inverse);
-    } else {
-      // Beside infinity, or what counts as it, the next lower number weighs nothing.
-      for (std::size_t i = 0; i < count; ++i) out[i] = in[i] >= kLargest ? 1.0f : 0.0f;
-    }
+    for (std::size_t i = 0; i < count; ++i) out[i] = exp_of((in[i] - highest) * inverse);
     Lanes lanes{};
     std::size_t i = 0;
     for (; i + kLanes <= count; i += kLanes)

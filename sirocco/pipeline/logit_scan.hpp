@@ -9,27 +9,25 @@
 
 namespace sirocco {
 
-/// The passes of sampling over a whole vocabulary. All are plain loops over sixteen lanes, which
-/// compilers turn into vectors; their results are the same bits with any.
+/// The passes of sampling over a whole vocabulary. All are plain loops over a number of
+/// lanes, which compilers turn into vectors; their results are the same bits with any.
 
 constexpr std::size_t kLogitBlock = 256;  ///< logits of a block; the last one may be shorter
 
-/// No NaN, no +infinity: what arithmetic can go on with.
-inline float tame(float logit) {
-  if (logit != logit) return -std::numeric_limits<float>::infinity();
-  return logit < std::numeric_limits<float>::max() ? logit : std::numeric_limits<float>::max();
-}
-
 struct HighestLogit {
-  float logit = -std::numeric_limits<float>::infinity();  ///< tame
-  std::int32_t id = 0;  ///< the first of those that have it; 0 when there is none
+  float logit = -std::numeric_limits<float>::infinity();
+  std::int32_t id = 0;      ///< the first of those that have it; 0 when all are -infinity or NaN
+  bool all_numbers = true;  ///< none is NaN
 };
 
-/// `maxima` becomes the largest of each block as it stands, or -infinity where all are NaN.
+/// `maxima` become the largest of each block, or -infinity where all are NaN.
 HighestLogit find_highest(std::span<const float> logits, std::vector<float>& maxima);
 
-/// body(id, logit) for each logit of at least `least`, which isn't -infinity, in the order of ids.
-/// `maxima` are those of find_highest. Logits are tame.
+/// Whether a distribution follows from logits: none is NaN or +infinity, not all are -infinity.
+bool make_distribution(std::span<const float> logits);
+
+/// body(id, logit) for each logit of at least `least`, which isn't -infinity, in the order of
+/// ids. `maxima` are those of find_highest.
 template <class Body>
 void for_logits_from(float least, std::span<const float> logits, std::span<const float> maxima,
                      Body body) {
@@ -37,12 +35,12 @@ void for_logits_from(float least, std::span<const float> logits, std::span<const
     if (!(maxima[block] >= least)) continue;
     const std::size_t end = std::min(logits.size(), (block + 1) * kLogitBlock);
     for (std::size_t i = block * kLogitBlock; i < end; ++i)
-      if (logits[i] >= least) body(static_cast<std::int32_t>(i), tame(logits[i]));
+      if (logits[i] >= least) body(static_cast<std::int32_t>(i), logits[i]);
   }
 }
 
-/// `weights` become e^((logit - highest) · inverse_temperature), to within 1e-6 of themselves, or 0
-/// below e^-87; `sums` those of each block. Returns the sum of all.
+/// `weights` become e^((logit - highest) · inverse_temperature), to within 1e-6 of themselves, or
+/// 0 below e^-87; `sums` those of each block. Returns the sum of all. `highest` is finite.
 double weigh_all(std::span<const float> logits, float highest, double inverse_temperature,
                  std::vector<float>& weights, std::vector<double>& sums);
 

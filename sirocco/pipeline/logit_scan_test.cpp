@@ -22,7 +22,7 @@ std::vector<float> random_logits(std::uint64_t seed, std::size_t count, double s
 }
 
 TEST(LogitScan, FindsTheFirstOfTheHighestAndEachBlocks) {
-  for (const std::size_t count : {1u, 15u, 16u, 17u, 255u, 256u, 257u, 5000u}) {
+  for (const std::size_t count : {1u, 15u, 16u, 17u, 31u, 32u, 33u, 255u, 256u, 257u, 5000u}) {
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
       std::vector<float> logits = random_logits(seed, count, 8);
       for (float& logit : logits) logit = std::floor(logit);  // ties
@@ -30,14 +30,17 @@ TEST(LogitScan, FindsTheFirstOfTheHighestAndEachBlocks) {
       std::vector<float> maxima;
       const HighestLogit found = find_highest(logits, maxima);
       HighestLogit expected;
+      expected.all_numbers = seed >= count;
       std::vector<float> expected_maxima((count + kLogitBlock - 1) / kLogitBlock, -kInf);
       for (std::size_t i = 0; i < count; ++i) {
-        if (logits[i] > expected.logit) expected = {logits[i], static_cast<std::int32_t>(i)};
+        if (logits[i] > expected.logit)
+          expected = {logits[i], static_cast<std::int32_t>(i), expected.all_numbers};
         if (logits[i] > expected_maxima[i / kLogitBlock])
           expected_maxima[i / kLogitBlock] = logits[i];
       }
       ASSERT_EQ(found.id, expected.id) << count << " " << seed;
       ASSERT_EQ(found.logit, expected.logit);
+      ASSERT_EQ(found.all_numbers, expected.all_numbers) << count << " " << seed;
       ASSERT_EQ(maxima, expected_maxima);
     }
   }
@@ -66,16 +69,36 @@ TEST(LogitScan, WeighsAsTheExponentialDoes) {
   }
 }
 
-TEST(LogitScan, NothingWeighsBesideInfinity) {
+TEST(LogitScan, NothingWeighsBesideTheLargestNumber) {
   const float largest = std::numeric_limits<float>::max();
-  const std::vector<float> logits = {1, kInf, kNan, largest, std::nextafter(largest, 0.0f), kInf};
+  const std::vector<float> logits = {1,     largest, -largest, std::nextafter(largest, 0.0f),
+                                     -kInf, largest};
   std::vector<float> maxima;
   std::vector<float> weights;
   std::vector<double> sums;
   const HighestLogit highest = find_highest(logits, maxima);
   EXPECT_EQ(highest.id, 1);
-  EXPECT_EQ(weigh_all(logits, highest.logit, 1e-3, weights, sums), 3.0);
-  EXPECT_EQ(weights, (std::vector<float>{0, 1, 0, 1, 0, 1}));
+  EXPECT_EQ(weigh_all(logits, highest.logit, 1e-3, weights, sums), 2.0);
+  EXPECT_EQ(weights, (std::vector<float>{0, 1, 0, 0, 0, 1}));
+}
+
+TEST(LogitScan, InfinitiesAreNumbers) {
+  std::vector<float> logits(700, 1.0f);
+  std::vector<float> maxima;
+  logits[3] = kInf;
+  logits[690] = -kInf;
+  EXPECT_TRUE(find_highest(logits, maxima).all_numbers);
+  logits[400] = kNan;
+  EXPECT_FALSE(find_highest(logits, maxima).all_numbers);
+  const std::vector<float> large(700, std::numeric_limits<float>::max());
+  EXPECT_TRUE(find_highest(large, maxima).all_numbers);
+}
+
+TEST(LogitScan, KnowsWhatADistributionFollowsFrom) {
+  EXPECT_TRUE(make_distribution(std::vector<float>{1, -kInf, 2}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{1, kNan, 2}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{1, kInf}));
+  EXPECT_FALSE(make_distribution(std::vector<float>{-kInf, -kInf}));
 }
 
 TEST(LogitScan, PicksWhereTheRunningSumPassesTheFraction) {

@@ -12,6 +12,7 @@
 #include "sirocco/base/ids.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/pipeline/sampler.hpp"
+#include "sirocco/pipeline/step_fault.hpp"
 
 namespace sirocco {
 
@@ -39,9 +40,10 @@ using StepBatch = std::vector<StepItem>;
 /// What came of one item.
 struct StepItemResult {
   SequenceId sequence;
-  std::optional<TokenId> token;  ///< WantToken
-  std::vector<float> logits;     ///< WantLogits: [rows, V]
-  std::vector<float> embedding;  ///< WantEmbedding
+  std::optional<StepFault> fault;  ///< why what was wanted isn't there: no token, no embedding
+  std::optional<TokenId> token;    ///< WantToken
+  std::vector<float> logits;       ///< WantLogits: [rows, V]
+  std::vector<float> embedding;    ///< WantEmbedding
 };
 struct StepResult {
   std::vector<StepItemResult> items;  ///< in the order of the batch

@@ -97,7 +97,7 @@ void keep_top(const LogitView& all, std::size_t k, std::vector<Candidate>& out) 
     const float least = out.size() < k ? kLowest : out.front().logit;
     if (!(all.maxima[block] > least)) continue;
     for (std::size_t i = begin; i < std::min(all.logits.size(), begin + kLogitBlock); ++i) {
-      const Candidate c{tame(all.logits[i]), static_cast<std::int32_t>(i), 0.0};
+      const Candidate c{all.logits[i], static_cast<std::int32_t>(i), 0.0};
       if (out.size() < k) {
         if (c.logit == kLowest) continue;
         out.push_back(c);
@@ -269,9 +269,11 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
     require(bias.bias <= std::numeric_limits<float>::max(), "logit_bias", bias.bias,
             "a number or -infinity");
   }
+  validate(p.rules, vocabulary);
 }
 
-Sampler::Sampler(SamplingParams params, std::int64_t vocabulary) : params_(std::move(params)) {
+Sampler::Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bounds)
+    : params_(std::move(params)), rules_(params_.rules, std::move(bounds), vocabulary) {
   validate(params_, vocabulary);
 }
 
@@ -281,40 +283,50 @@ bool Sampler::has_penalties() const {
           params_.frequency_penalty != 0.0f);
 }
 
-void Sampler::adjust(std::span<const TokenId> own, SamplerScratch& scratch) const {
-  std::vector<float>& logits = scratch.logits;
-  for (const LogitBias& bias : params_.logit_bias) {
-    logits[static_cast<std::size_t>(bias.token.value())] += bias.bias;
-  }
-  if (!has_penalties()) return;
-  if (params_.penalty_last_n > 0) {
-    own = own.last(std::min(own.size(), static_cast<std::size_t>(params_.penalty_last_n)));
-  }
-  scratch.seen.clear();
-  for (const TokenId id : own) scratch.seen.push_back(id.value());
-  std::sort(scratch.seen.begin(), scratch.seen.end());
-  for (auto run = scratch.seen.begin(); run != scratch.seen.end();) {
-    const auto end = std::find_if(run, scratch.seen.end(), [&](auto id) { return id != *run; });
-    float& logit = logits[static_cast<std::size_t>(*run)];
-    logit = logit > 0.0f ? logit / params_.repetition_penalty : logit * params_.repetition_penalty;
-    logit -= params_.presence_penalty;
-    logit -= params_.frequency_penalty * static_cast<float>(end - run);
-    run = end;
-  }
+std::span<const float> Sampler::adjusted(std::span<const float> logits,
+                                         std::span<const TokenId> own,
+                                         SamplerScratch& scratch) const {
+  logits = logits.first(std::min(logits.size(), rules_.known()));
+  if (params_.logit_bias.empty() && !has_penalties() && !rules_.apply_at(own.size())) return logits;
+  scratch.logits.assign(logits.begin(), logits.end());
+  adjust(own, scratch.logits, scratch.rules);
+  return scratch.logits;
 }
 
-TokenId Sampler::sample(std::span<const float> logits, std::span<const TokenId> own,
+void Sampler::adjust(std::span<const TokenId> own, std::span<float> logits,
+                     RuleScratch& scratch) const {
+  for (const LogitBias& bias : params_.logit_bias) {
+    const auto id = static_cast<std::size_t>(bias.token.value());
+    if (id >= logits.size()) continue;
+    // Infinity less infinity is no number.
+    logits[id] = bias.bias == kLowest ? kLowest : kept_finite(logits[id], logits[id] + bias.bias);
+  }
+  rules_.before_penalties(own, logits, scratch);
+  if (has_penalties()) {
+    std::span<const TokenId> seen = own;
+    if (params_.penalty_last_n > 0)
+      seen = own.last(std::min(own.size(), static_cast<std::size_t>(params_.penalty_last_n)));
+    for_each_seen(seen, logits.size(), scratch, [&](std::size_t id, std::int32_t times) {
+      const float penalty = params_.repetition_penalty;
+      float& logit = logits[id];
+      logit = kept_finite(logit, logit > 0.0f ? logit / penalty : logit * penalty);
+      logit -= params_.presence_penalty;
+      logit -= params_.frequency_penalty * static_cast<float>(times);
+    });
+  }
+  rules_.behind_penalties(own, logits, scratch);
+}
+
+Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> own,
                         std::uint64_t position, std::uint32_t choice,
                         SamplerScratch& scratch) const {
   SIROCCO_CHECK(!logits.empty());
-  if (!params_.logit_bias.empty() || has_penalties()) {
-    scratch.logits.assign(logits.begin(), logits.end());
-    adjust(own, scratch);
-    logits = scratch.logits;
-  }
+  logits = adjusted(logits, own, scratch);
   const HighestLogit highest = find_highest(logits, scratch.maxima);
-  if (params_.temperature == 0.0f || params_.top_k == 1 || highest.logit == kLowest)
-    return TokenId(highest.id);
+  if (!highest.all_numbers || highest.logit > std::numeric_limits<float>::max())
+    return StepFault::kScoresNotFinite;
+  if (highest.logit == kLowest) return StepFault::kNothingAllowed;
+  if (params_.temperature == 0.0f || params_.top_k == 1) return TokenId(highest.id);
 
   const LogitView all{logits, scratch.maxima, highest};
   const double inverse = 1.0 / static_cast<double>(params_.temperature);

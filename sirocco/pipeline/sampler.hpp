@@ -2,9 +2,12 @@
 
 #include <cstdint>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
+#include "sirocco/pipeline/logit_rules.hpp"
+#include "sirocco/pipeline/step_fault.hpp"
 
 namespace sirocco {
 
@@ -17,6 +20,7 @@ struct LogitBias {
 /// the model's own distribution as it is.
 struct SamplingParams {
   std::vector<LogitBias> logit_bias;
+  LogitRules rules;  ///< before and behind the penalties
   // Penalties, over the last `penalty_last_n` of the sequence's own tokens, prompt included.
   float repetition_penalty = 1.0f;   ///< > 0: divides positive logits of seen tokens, multiplies
                                      ///< negative ones (Keskar et al. 2019)
@@ -46,8 +50,8 @@ struct SamplerScratch {
     std::int32_t id;
     double weight;
   };
-  std::vector<float> logits;  // as biases and penalties leave them
-  std::vector<std::int32_t> seen;
+  std::vector<float> logits;  // as biases, rules and penalties leave them
+  RuleScratch rules;
   std::vector<float> maxima;   // of blocks of logits
   std::vector<float> weights;  // of all tokens
   std::vector<double> sums;    // of blocks of weights
@@ -55,27 +59,37 @@ struct SamplerScratch {
   std::vector<Candidate> edge;  // those among which a cut lies
 };
 
-/// Chooses tokens. The choice is a function of (logits, parameters, the sequence's own tokens,
-/// seed, position, choice) and of nothing else: a counter-based generator, no libm, sums in a fixed
-/// order, ties to the lower id. A NaN counts as -infinity, and when nothing is left the first token
-/// is taken. Immutable, may be shared.
+/// A token, or why there is none: logits of -infinity only (kNothingAllowed), or one that is NaN or
+/// +infinity among those of the known tokens, unless a rule forbids that token or forces another
+/// (kScoresNotFinite).
+using Sampled = std::variant<TokenId, StepFault>;
+
+/// Chooses tokens. The choice is a function of (logits, parameters, bounds of the answer, the
+/// sequence's own tokens, seed, position, choice) and of nothing else: a counter-based generator,
+/// no libm, sums in a fixed order, ties to the lower id. Immutable, may be shared.
 class Sampler {
  public:
   /// Throws as `validate`.
-  Sampler(SamplingParams params, std::int64_t vocabulary);
+  Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bounds = {});
 
   const SamplingParams& params() const { return params_; }
 
+  /// The logits of the tokens that may be chosen, after biases, rules and penalties: those that
+  /// came where nothing changes, else in `scratch`. `logits` is [V]; `own` the tokens before.
+  std::span<const float> adjusted(std::span<const float> logits, std::span<const TokenId> own,
+                                  SamplerScratch& scratch) const;
+
   /// The token at `position` of the sequence. `logits` is [V]; `own` the tokens before it;
   /// `choice` numbers answers to one prompt.
-  TokenId sample(std::span<const float> logits, std::span<const TokenId> own,
+  Sampled sample(std::span<const float> logits, std::span<const TokenId> own,
                  std::uint64_t position, std::uint32_t choice, SamplerScratch& scratch) const;
 
  private:
   bool has_penalties() const;
-  void adjust(std::span<const TokenId> own, SamplerScratch& scratch) const;
+  void adjust(std::span<const TokenId> own, std::span<float> logits, RuleScratch& scratch) const;
 
   SamplingParams params_;
+  RuleBook rules_;
 };
 
 }  // namespace sirocco

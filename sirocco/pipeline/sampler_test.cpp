@@ -22,10 +22,15 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-std::int32_t pick(const SamplingParams& p, std::vector<float> logits, std::vector<TokenId> own = {},
-                  std::uint64_t position = 0) {
+Sampled sampled(const SamplingParams& p, const std::vector<float>& logits,
+                const std::vector<TokenId>& own = {}, std::uint64_t position = 0) {
   SamplerScratch scratch;
-  return Sampler(p, std::ssize(logits)).sample(logits, own, position, 0, scratch).value();
+  return Sampler(p, std::ssize(logits)).sample(logits, own, position, 0, scratch);
+}
+
+std::int32_t pick(const SamplingParams& p, const std::vector<float>& logits,
+                  const std::vector<TokenId>& own = {}, std::uint64_t position = 0) {
+  return std::get<TokenId>(sampled(p, logits, own, position)).value();
 }
 
 // How often each token comes at so many positions.
@@ -35,7 +40,8 @@ std::map<std::int32_t, int> counts(const SamplingParams& p, const std::vector<fl
   SamplerScratch scratch;
   const Sampler sampler(p, std::ssize(logits));
   for (int i = 0; i < draws; ++i) {
-    ++out[sampler.sample(logits, {}, static_cast<std::uint64_t>(i), 0, scratch).value()];
+    const Sampled token = sampler.sample(logits, {}, static_cast<std::uint64_t>(i), 0, scratch);
+    ++out[std::get<TokenId>(token).value()];
   }
   return out;
 }
@@ -57,12 +63,50 @@ TEST(Philox, KnownAnswers) {
 TEST(Sampler, GreedyTakesTheHighestAndTheLowerOfEquals) {
   const auto greedy = with([](SamplingParams& p) { p.temperature = 0; });
   EXPECT_EQ(pick(greedy, {1, 3, 3, 2}), 1);
-  EXPECT_EQ(pick(greedy, {kNan, 1, kNan}), 1);
-  EXPECT_EQ(pick(greedy, {kNan, kNan}), 0);
-  EXPECT_EQ(pick(greedy, {-kInf, -kInf}), 0);
-  EXPECT_EQ(pick(greedy, {0, kInf, 5}), 1);
+  EXPECT_EQ(pick(greedy, {-kInf, -3, -kInf}), 1);
   const auto first = with([](SamplingParams& p) { p.top_k = 1; });
   EXPECT_EQ(pick(first, {1, 3, 3, 2}), 1);
+}
+
+TEST(Sampler, OneLogitThatIsNoNumberIsAFault) {
+  for (const float temperature : {0.0f, 1.0f}) {
+    for (const std::int32_t top_k : {0, 1, 2}) {
+      SamplingParams p;
+      p.temperature = temperature;
+      p.top_k = top_k;
+      const Sampled broken = StepFault::kScoresNotFinite;
+      EXPECT_EQ(sampled(p, {kNan, kNan}), broken);
+      EXPECT_EQ(sampled(p, {1, 2, kNan}), broken);
+      EXPECT_EQ(sampled(p, {1, kInf, 2}), broken);
+      EXPECT_EQ(sampled(p, {kNan, -kInf, -kInf}), broken);
+      // Wherever it stands, behind whole blocks and within them.
+      std::vector<float> logits(600, 1.0f);
+      for (const std::size_t at : {0, 17, 255, 256, 511, 599}) {
+        logits[at] = kNan;
+        EXPECT_EQ(sampled(p, logits), broken) << at;
+        p.repetition_penalty = 1.5f;
+        EXPECT_EQ(sampled(p, logits, {TokenId(static_cast<std::int32_t>(at))}), broken) << at;
+        p.repetition_penalty = 1.0f;
+        // What can't be chosen anyway hurts nobody.
+        SamplingParams without = p;
+        without.rules.suppressed = {TokenId(static_cast<std::int32_t>(at))};
+        EXPECT_TRUE(std::holds_alternative<TokenId>(sampled(without, logits))) << at;
+        logits[at] = 1.0f;
+      }
+      EXPECT_EQ(sampled(p, {-kInf, -kInf}), Sampled(StepFault::kNothingAllowed));
+      p.rules.suppressed = {TokenId(0), TokenId(1)};
+      EXPECT_EQ(sampled(p, {3, 4}), Sampled(StepFault::kNothingAllowed));
+    }
+  }
+}
+
+TEST(Sampler, NeverChoosesIdsBeyondTheKnown) {
+  SamplingParams p;
+  p.rules.known_tokens = 3;
+  p.temperature = 2;
+  for (const auto& [id, n] : counts(p, {1, 2, 3, 50, kNan})) EXPECT_LT(id, 3);
+  p.temperature = 0;
+  EXPECT_EQ(pick(p, {1, 2, 3, 50, kInf}), 2);
 }
 
 TEST(Sampler, HostileLogitsGiveATokenOfTheVocabulary) {
@@ -78,8 +122,16 @@ TEST(Sampler, HostileLogitsGiveATokenOfTheVocabulary) {
     p.min_p = *rc::gen::element(0.0f, 0.1f, 1.0f);
     p.typical_p = *rc::gen::element(0.3f, 1.0f);
     p.repetition_penalty = *rc::gen::element(0.5f, 1.0f, 1.5f);
-    const auto id = pick(p, logits, {TokenId(0)});
-    RC_ASSERT(id >= 0 && id < std::ssize(logits));
+    const bool numbers = std::ranges::all_of(logits, [](float x) { return x < kInf; });
+    const bool some = std::ranges::any_of(logits, [](float x) { return x > -kInf; });
+    const Sampled got = sampled(p, logits, {TokenId(0)});
+    if (const auto* token = std::get_if<TokenId>(&got)) {
+      RC_ASSERT(numbers && token->value() >= 0 && token->value() < std::ssize(logits));
+      RC_ASSERT(logits[static_cast<std::size_t>(token->value())] > -kInf);
+    } else {
+      RC_ASSERT(!numbers || !some || p.repetition_penalty > 1.0f);
+      RC_ASSERT((std::get<StepFault>(got) == StepFault::kScoresNotFinite) == !numbers);
+    }
   }));
 }
 

@@ -16,6 +16,7 @@ StepResult& StepResults::begin(const StepBatch& batch) {
   for (std::size_t i = 0; i < batch.size(); ++i) {
     StepItemResult& item = result.items[i];
     item.sequence = batch[i].sequence;
+    item.fault.reset();
     item.token.reset();
     item.logits.clear();
     item.embedding.clear();

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace sirocco {
 
@@ -17,6 +18,11 @@ class CompanionFiles {
   /// nothing when there is no such file. It lives as long as this object. Throws InvalidArgument
   /// for a name that leads out of the folder, IoError when the file can't be read.
   virtual std::optional<std::string_view> find(std::string_view name) const = 0;
+
+  /// The names of the files that lie in `folder` itself, a path like a file's, in rising order;
+  /// none when there is no such folder. Throws InvalidArgument as `find`, FormatError beyond 4096
+  /// files.
+  virtual std::vector<std::string> list(std::string_view /*folder*/) const { return {}; }
 
   /// The path of that file, for messages.
   virtual std::string origin(std::string_view name) const = 0;

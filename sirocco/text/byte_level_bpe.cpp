@@ -77,14 +77,7 @@ ByteLevelBpe::ByteLevelBpe(const Vocabulary& vocabulary, std::span<const std::st
 
 void ByteLevelBpe::encode(const Vocabulary& vocabulary, const TextSpan& span,
                           EncodeContext& context) const {
-  std::string_view text = span.text;
-  std::string prefixed;
-  if (options_.add_space_prefix && !text.empty() && text.front() != ' ') {
-    prefixed.reserve(text.size() + 1);
-    prefixed.append(" ").append(text);
-    text = prefixed;
-  }
-  pretokenizer_.split(text, context.run, [&](std::string_view word) {
+  pretokenizer_.split(span.text, context.run, [&](std::string_view word) {
     ++context.stats.words;
     if (context.cache.append(word, context.out)) {
       ++context.stats.cached_words;

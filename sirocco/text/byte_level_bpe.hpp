@@ -19,8 +19,7 @@ namespace sirocco {
 class ByteLevelBpe {
  public:
   struct Options {
-    bool ignore_merges = false;     ///< a word that is a token is that token
-    bool add_space_prefix = false;  ///< text that begins without a space gets one
+    bool ignore_merges = false;  ///< a word that is a token is that token
     std::optional<TokenId>
         unknown;  ///< for a byte without a token; without it, the byte is left out
   };

@@ -8,26 +8,23 @@
 
 namespace sirocco {
 
-RenderedPrompt ChatFormat::render(ChatContext context) const {
-  for (const auto& [name, text] : special_tokens_) {
-    if (!context.variables.contains(name)) context.special_tokens.try_emplace(name, text);
-  }
-  return template_.render(context);
+namespace {
+
+/// JSON text that means that nothing is given.
+bool is_null(std::string_view json) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t begin = json.find_first_not_of(kBlanks);
+  return begin != std::string_view::npos &&
+         json.substr(begin, json.find_last_not_of(kBlanks) + 1 - begin) == "null";
 }
 
-ChatFormat make_chat_format(const Metadata& metadata, const Tokenizer& tokenizer) {
-  return make_chat_format(metadata.get<std::string_view>("tokenizer.chat_template"),
-                          metadata.origin(), tokenizer);
+bool has_tools(const ChatContext& context) {
+  const auto variable = context.variables.find("tools");
+  if (variable != context.variables.end()) return !is_null(variable->second);
+  return context.tools && !is_null(*context.tools);
 }
 
-ChatFormat make_chat_format(std::optional<std::string_view> source, std::string_view origin,
-                            const Tokenizer& tokenizer) {
-  if (!source) {
-    throw NotFound(
-        "{}: the model has no chat template, so it can't be chatted with; complete a text with "
-        "--raw",
-        origin);
-  }
+ChatFormat::TokenTexts texts_of_special_tokens(const Tokenizer& tokenizer) {
   const SpecialTokens& special = tokenizer.special();
   const std::array<std::pair<const char*, std::optional<TokenId>>, 6> named = {
       {{"bos_token", special.bos},
@@ -36,11 +33,48 @@ ChatFormat make_chat_format(std::optional<std::string_view> source, std::string_
        {"pad_token", special.padding},
        {"sep_token", special.separator},
        {"mask_token", special.mask}}};
-  std::map<std::string, std::string> texts;
+  ChatFormat::TokenTexts texts;
   for (const auto& [name, id] : named) {
     if (id) texts.emplace(name, tokenizer.vocabulary().text(*id));
   }
-  return ChatFormat(ChatTemplate(*source), std::move(texts));
+  return texts;
+}
+
+}  // namespace
+
+ChatFormat::ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens)
+    : plain_(std::exception_ptr()), special_tokens_(std::move(special_tokens)) {
+  const auto readable = [&](bool with_tools) -> Readable {
+    try {
+      return ChatTemplate(templates.choose(with_tools));
+    } catch (const Error&) {
+      return std::current_exception();
+    }
+  };
+  plain_ = readable(false);
+  if (templates.distinguish_tools()) with_tools_ = readable(true);
+}
+
+const ChatTemplate& ChatFormat::chosen(const ChatContext& context) const {
+  const Readable& readable = with_tools_ && has_tools(context) ? *with_tools_ : plain_;
+  if (const auto* failure = std::get_if<std::exception_ptr>(&readable))
+    std::rethrow_exception(*failure);
+  return std::get<ChatTemplate>(readable);
+}
+
+RenderedPrompt ChatFormat::render(ChatContext context) const {
+  for (const auto& [name, text] : special_tokens_) {
+    if (!context.variables.contains(name)) context.special_tokens.try_emplace(name, text);
+  }
+  return chosen(context).render(context);
+}
+
+ChatFormat make_chat_format(const ChatTemplates& templates, const Tokenizer& tokenizer,
+                            std::optional<std::string_view> name) {
+  ChatFormat::TokenTexts texts = texts_of_special_tokens(tokenizer);
+  if (name) return {ChatTemplate(templates.named(*name)), std::move(texts)};
+  if (templates.empty()) templates.choose(false);
+  return {templates, std::move(texts)};
 }
 
 std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer, const RenderedPrompt& prompt) {

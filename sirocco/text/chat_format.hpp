@@ -1,44 +1,57 @@
 #pragma once
 
+#include <exception>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
-#include "sirocco/tensor/metadata.hpp"
 #include "sirocco/text/chat_template.hpp"
+#include "sirocco/text/chat_templates.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
 
-/// How a model wants to be talked to: its template, and the texts of its own special tokens, which
-/// the template may write as control tokens. Immutable; any number of threads may use one.
+/// How a model wants to be talked to: its template, or one for conversations with tools and one for
+/// those without, and the texts of its own special tokens, which a template may write as control
+/// tokens. Immutable; any number of threads may use one.
 class ChatFormat {
  public:
-  /// `special_tokens` by the names that templates know: bos_token, eos_token, …
-  ChatFormat(ChatTemplate chat_template, std::map<std::string, std::string> special_tokens)
-      : template_(std::move(chat_template)), special_tokens_(std::move(special_tokens)) {}
+  /// By the names that templates know: bos_token, eos_token, …
+  using TokenTexts = std::map<std::string, std::string>;
+
+  /// One template for everything.
+  ChatFormat(ChatTemplate chat_template, TokenTexts special_tokens)
+      : plain_(std::move(chat_template)), special_tokens_(std::move(special_tokens)) {}
+  /// The templates that ChatTemplates::choose names. One that isn't there or can't be read is an
+  /// error when it is wanted.
+  ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens);
+
+  /// The template for a conversation like this one, which counts as one with tools where these are
+  /// anything but null. Throws as ChatTemplates::choose and as ChatTemplate's constructor.
+  const ChatTemplate& chosen(const ChatContext& context) const;
 
   /// The prompt of a conversation. Special tokens that `context` sets itself stay. Throws as
-  /// ChatTemplate::render.
+  /// `chosen` and ChatTemplate::render.
   RenderedPrompt render(ChatContext context) const;
 
-  bool uses(std::string_view variable) const { return template_.uses(variable); }
-
  private:
-  ChatTemplate template_;
-  std::map<std::string, std::string> special_tokens_;
+  /// A template, or why there is none.
+  using Readable = std::variant<ChatTemplate, std::exception_ptr>;
+
+  Readable plain_;
+  std::optional<Readable> with_tools_;  ///< without: the same
+  TokenTexts special_tokens_;
 };
 
-/// The format that a checkpoint describes (`tokenizer.chat_template`). Throws NotFound when it has
-/// no template.
-ChatFormat make_chat_format(const Metadata& metadata, const Tokenizer& tokenizer);
-
-/// The format that this template makes with the tokenizer's special tokens. Throws NotFound without
-/// a template, naming `origin`.
-ChatFormat make_chat_format(std::optional<std::string_view> source, std::string_view origin,
-                            const Tokenizer& tokenizer);
+/// The format that these templates make with the tokenizer's special tokens: the template `name`
+/// for everything, or without one those that ChatFormat chooses. Throws NotFound when there is no
+/// template, or none of that name.
+ChatFormat make_chat_format(const ChatTemplates& templates, const Tokenizer& tokenizer,
+                            std::optional<std::string_view> name = {});
 
 /// The tokens of a rendered conversation: control tokens only where the template wrote them, and
 /// the BOS that the model adds to texts unless the template wrote one itself.

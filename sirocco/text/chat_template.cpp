@@ -7,8 +7,10 @@
 #include "sirocco/text/jinja_ast.hpp"
 #include "sirocco/text/jinja_fault.hpp"
 #include "sirocco/text/jinja_interpreter.hpp"
+#include "sirocco/text/jinja_native.hpp"
 #include "sirocco/text/jinja_operators.hpp"
 #include "sirocco/text/jinja_value.hpp"
+#include "sirocco/text/jinja_variables.hpp"
 
 namespace sirocco {
 namespace {
@@ -18,6 +20,9 @@ using jinja::Value;
 
 constexpr std::array<std::string_view, 5> kRoles = {"system", "developer", "user", "assistant",
                                                     "tool"};
+
+constexpr std::array<std::string_view, 3> kConversation = {"messages", "tools",
+                                                           "add_generation_prompt"};
 
 std::tm system_clock() {
   const std::time_t now = std::time(nullptr);
@@ -84,21 +89,44 @@ std::vector<PromptSegment> RenderedPrompt::segments() const {
 }
 
 struct ChatTemplate::Impl {
+  Impl(std::string_view source, const ChatTemplateLimits& given)
+      : program(jinja::parse(source)),
+        uses(jinja::name_uses(program)),
+        limits{given.max_memory, given.max_output, given.max_steps} {}
+
   jinja::Program program;
+  std::vector<jinja::NameUse> uses;  ///< by symbol
   jinja::Limits limits;
 };
 
 ChatTemplate::ChatTemplate(std::string_view source, ChatTemplateLimits limits)
-    : impl_(std::make_unique<const Impl>(
-          Impl{jinja::parse(source), {limits.max_memory, limits.max_output, limits.max_steps}})) {}
+    : impl_(std::make_unique<const Impl>(source, limits)) {}
 ChatTemplate::~ChatTemplate() = default;
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
 bool ChatTemplate::uses(std::string_view variable) const {
   const auto& symbols = impl_->program.symbols;
-  return std::find(symbols.begin() + jinja::kWellKnownCount, symbols.end(), variable) !=
-         symbols.end();
+  const auto found = std::ranges::find(symbols, variable);
+  return found != symbols.end() &&
+         impl_->uses[static_cast<std::size_t>(found - symbols.begin())].outside;
+}
+
+std::vector<std::string> ChatTemplate::variables() const {
+  const auto functions = jinja::global_functions();
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < impl_->uses.size(); ++i) {
+    const std::string& name = impl_->program.symbols[i];
+    const jinja::NameUse& use = impl_->uses[i];
+    if (!use.outside || (use.assigned && !use.asked)) continue;
+    if (std::ranges::find(kConversation, name) != kConversation.end() || name.ends_with("_token"))
+      continue;
+    if (std::ranges::find(functions, name, [](const auto& f) { return f.first; }) ==
+        functions.end())
+      out.push_back(name);
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 RenderedPrompt ChatTemplate::render(const ChatContext& context) const {

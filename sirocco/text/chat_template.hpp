@@ -79,8 +79,15 @@ class ChatTemplate {
   /// raises an exception of its own, or where a JSON text isn't one; ResourceExhausted at a limit.
   RenderedPrompt render(const ChatContext& context) const;
 
-  /// Whether the template reads a variable of that name: what a caller may offer to set.
+  /// Whether the template may read a variable of that name from outside: whether setting it can
+  /// matter.
   bool uses(std::string_view variable) const;
+
+  /// The names of the variables that a caller may offer to set, in rising order: those that it
+  /// uses, without what a conversation consists of (messages, tools, add_generation_prompt),
+  /// special tokens, functions, and names that it gives values itself without asking first whether
+  /// they have one.
+  std::vector<std::string> variables() const;
 
  private:
   struct Impl;

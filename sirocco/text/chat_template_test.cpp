@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -13,6 +14,7 @@
 namespace sirocco {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using OrderedJson = nlohmann::ordered_json;
 
@@ -257,12 +259,77 @@ TEST(ChatTemplateLimits, NoCycleOutlivesARun) {
       .render(with_messages("[]"));
 }
 
-TEST(ChatTemplateRendering, UsesNamesWhatATemplateReads) {
+TEST(ChatTemplateVariables, AreWhatATemplateReadsFromOutside) {
   const ChatTemplate chat("{% if enable_thinking %}{{ tools }}{% endif %}{{ d.member }}");
   EXPECT_TRUE(chat.uses("enable_thinking"));
   EXPECT_TRUE(chat.uses("tools"));
   EXPECT_FALSE(chat.uses("member"));
   EXPECT_FALSE(chat.uses("loop"));
+  EXPECT_THAT(chat.variables(), ElementsAre("d", "enable_thinking"));
+}
+
+struct Reading {
+  const char* source;
+  bool uses;     ///< x
+  bool offered;  ///< x too
+};
+
+TEST(ChatTemplateVariables, AreReadWhereNothingSurelyGaveThemAValue) {
+  const Reading cases[] = {
+      {"{{ x }}", true, true},
+      {"{{ x.y[x](x) }}", true, true},
+      {"{{ f(k=x) }}", true, true},
+      {"{{ f(*x, **x) }}", true, true},
+      {"{{ a if x else b }}", true, true},
+      {"{{ 1 is divisibleby(x) }}", true, true},
+      {"{% set x = 1 %}{{ x }}", false, false},
+      {"{% set x = x or 1 %}{{ x }}", true, false},
+      {"{% set x = x | default(1) %}", true, true},
+      {"{% if x is not defined %}{% set x = 1 %}{% endif %}{{ x }}", true, true},
+      {"{% if not x %}{% set x = 1 %}{% endif %}{{ x }}", true, false},
+      {"{% if a %}{% set x = 1 %}{% endif %}{{ x }}", true, false},
+      {"{% if a %}{% set x = 1 %}{% else %}{% set x = 2 %}{% endif %}{{ x }}", false, false},
+      {"{% if a %}{% set x = 1 %}{% elif b %}{% else %}{% set x = 2 %}{% endif %}{{ x }}", true,
+       false},
+      {"{% if a %}{% set x = 1 %}{{ x }}{% endif %}", false, false},
+      {"{% for x in a %}{{ x }}{% endfor %}", false, false},
+      {"{% for b, x in a %}{{ x }}{% endfor %}", false, false},
+      {"{% for x in a if x %}{% endfor %}", false, false},
+      {"{% for x in x %}{% endfor %}", true, false},
+      {"{% for x in a %}{% endfor %}{{ x }}", true, false},
+      {"{% for x in a %}{% else %}{{ x }}{% endfor %}", true, false},
+      {"{% for b in a %}{% set x = 1 %}{% endfor %}{{ x }}", true, false},
+      {"{% macro m(x) %}{{ x }}{% endmacro %}", false, false},
+      {"{% macro m(a=x) %}{% endmacro %}", true, true},
+      {"{% macro x() %}{{ x }}{% endmacro %}{{ x() }}", false, false},
+      {"{% macro m() %}{{ x }}{% endmacro %}{{ m() }}", true, true},
+      {"{% call(x) m() %}{{ x }}{% endcall %}", false, false},
+      {"{% call m(x) %}{% endcall %}", true, true},
+      {"{% with x = 1 %}{{ x }}{% endwith %}", false, false},
+      {"{% with x = 1 %}{% endwith %}{{ x }}", true, false},
+      {"{% set x %}a{% endset %}{{ x }}", false, false},
+      {"{% filter replace('a', x) %}a{% endfilter %}", true, true},
+      {"{% set x.y = 1 %}", true, true},
+      {"{% set x = namespace() %}{% set x.y = 1 %}", false, false},
+      {"{% generation %}{% set x = 1 %}{% endgeneration %}{{ x }}", true, false},
+      {"{% for x in a %}{% block b %}{{ x }}{% endblock %}{% endfor %}", true, false},
+      {"{% for x in a %}{% block b %}{% endblock %}{{ x }}{% endfor %}", false, false},
+      {"{{ y.x }}{{ 'x' }}{{ f(x=1) }}", false, false},
+  };
+  for (const Reading& each : cases) {
+    const ChatTemplate chat(each.source);
+    const std::vector<std::string> offered = chat.variables();
+    EXPECT_EQ(chat.uses("x"), each.uses) << each.source;
+    EXPECT_EQ(std::ranges::count(offered, "x"), each.offered ? 1 : 0) << each.source;
+  }
+}
+
+TEST(ChatTemplateVariables, AreNoPartsOfTheConversationAndNoFunctions) {
+  const ChatTemplate chat(
+      "{{ bos_token }}{{ my_token }}{{ raise_exception(range(1)) }}{{ messages }}{{ tools }}"
+      "{{ add_generation_prompt }}{{ namespace(b=b) }}{{ documents }}{{ a }}");
+  EXPECT_TRUE(chat.uses("messages"));
+  EXPECT_THAT(chat.variables(), ElementsAre("a", "b", "documents"));
 }
 
 TEST(ChatTemplateRendering, SegmentsCoverTheText) {

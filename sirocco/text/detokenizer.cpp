@@ -14,7 +14,7 @@ ByteDetokenizer::ByteDetokenizer(const Tokenizer& tokenizer, Options options)
 }
 
 void ByteDetokenizer::push(TokenId id, std::string& out) {
-  tokenizer_.require(id);
+  if (!tokenizer_.has_text(id)) return;
   const Vocabulary& vocabulary = tokenizer_.vocabulary();
   const bool control = vocabulary.kind(id) == TokenKind::kControl;
   if (control && !options_.show_control) return;

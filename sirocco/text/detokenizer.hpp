@@ -24,8 +24,8 @@ class ByteDetokenizer {
 
   ByteDetokenizer(const Tokenizer& tokenizer, Options options);
 
-  /// Appends the bytes that this token settles. Throws InvalidArgument for an id outside the
-  /// vocabulary.
+  /// Appends the bytes that this token settles: none for an id beyond the vocabulary. Throws
+  /// InvalidArgument for a negative one.
   void push(TokenId id, std::string& out);
 
   /// Appends what is left. Ready for another text afterwards.
@@ -51,8 +51,8 @@ class StreamingDetokenizer {
       : StreamingDetokenizer(tokenizer, Options{}) {}
   StreamingDetokenizer(const Tokenizer& tokenizer, Options options);
 
-  /// The text that this token completes, perhaps none. Throws InvalidArgument for an id outside the
-  /// vocabulary.
+  /// The text that this token completes, perhaps none; none for an id beyond the vocabulary. Throws
+  /// InvalidArgument for a negative one.
   std::string push(TokenId id);
 
   /// The end: what is left of an unfinished character. Ready for another text afterwards.

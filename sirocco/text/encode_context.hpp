@@ -70,7 +70,6 @@ class WordCache {
 /// A stretch of the input between tokens that were cut out of it.
 struct TextSpan {
   std::string_view text;
-  bool first;                           ///< nothing but control tokens so far, or one just before
   bool at_origin;                       ///< begins where the input begins
   std::span<const TrustedRun> trusted;  ///< in bytes of `text`; in order, not touching
 };

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -163,26 +164,37 @@ void JsonNode::wrong(std::string_view wanted) const {
 
 namespace {
 
-/// The same document with whole numbers that take more than 64 bits as floating-point ones, which
-/// the parser takes: tokenizer_config.json says "no limit" by 10^30. Empty where there are none.
-std::string without_big_integers(std::string_view json) {
+/// `json` in the numbers that the parser takes: whole ones of more than 64 bits as floating-point
+/// ones (tokenizer_config.json says "no limit" by 10^30), and null for NaN, Infinity and -Infinity,
+/// which Python's json writes and nothing here could use. Empty where there are none of these.
+std::string in_plain_numbers(std::string_view json) {
   constexpr std::string_view kDigits = "0123456789";
+  constexpr std::string_view kOfWords =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_";
+  constexpr std::array<std::string_view, 3> kNoNumbers = {"NaN", "Infinity", "-Infinity"};
   constexpr std::size_t kMostDigits = 18;
   std::string out;
   std::size_t done = 0;
+  const auto put = [&](std::size_t begin, std::size_t end, std::string_view instead) {
+    out.append(json.substr(done, begin - done)).append(instead);
+    done = end;
+  };
   for (std::size_t at = 0; at < json.size();) {
+    const std::size_t begin = at;
     if (json[at] == '"') {
       for (++at; at < json.size() && json[at] != '"'; ++at) at += json[at] == '\\' ? 1 : 0;
       ++at;
     } else if (kDigits.find(json[at]) != std::string_view::npos) {
-      const std::size_t end = std::min(json.find_first_not_of("0123456789.eE+-", at), json.size());
-      const std::string_view number = json.substr(at, end - at);
-      at = end;
-      if (number.size() <= kMostDigits ||
-          number.find_first_not_of(kDigits) != std::string_view::npos)
-        continue;
-      out.append(json.substr(done, end - done)).append(".0");
-      done = end;
+      at = std::min(json.find_first_not_of("0123456789.eE+-", at), json.size());
+      const std::string_view number = json.substr(begin, at - begin);
+      if (number.size() > kMostDigits &&
+          number.find_first_not_of(kDigits) == std::string_view::npos)
+        put(at, at, ".0");
+    } else if (json.substr(at).starts_with(kNoNumbers.back()) ||
+               kOfWords.find(json[at]) != std::string_view::npos) {
+      at = std::min(json.find_first_not_of(kOfWords, at + 1), json.size());
+      if (std::ranges::find(kNoNumbers, json.substr(begin, at - begin)) != kNoNumbers.end())
+        put(begin, at, "null");
     } else {
       ++at;
     }
@@ -204,10 +216,12 @@ struct JsonDocument::Parsed {
 
 JsonDocument::JsonDocument(std::string_view json, std::string_view origin)
     : parsed_(std::make_unique<Parsed>()), origin_(origin) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (json.starts_with(kByteOrderMark)) json.remove_prefix(kByteOrderMark.size());
   simdjson::error_code error = parsed_->parse(json);
   // How such a number is refused differs between versions of the parser.
   if (error != simdjson::SUCCESS) {
-    const std::string readable = without_big_integers(json);
+    const std::string readable = in_plain_numbers(json);
     if (!readable.empty()) error = parsed_->parse(readable);
   }
   if (error == simdjson::MEMALLOC) throw ResourceExhausted("{}: out of memory", origin);

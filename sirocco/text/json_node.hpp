@@ -74,8 +74,9 @@ class JsonNode {
 /// A JSON text with the memory that its nodes refer to.
 class JsonDocument {
  public:
-  /// Throws FormatError where `json` isn't JSON in UTF-8, with the reason, or is nested too deeply.
-  /// `origin` names it and outlives the document.
+  /// A byte order mark in front is skipped; NaN, Infinity and -Infinity, as Python's json writes
+  /// them, are null. Throws FormatError where `json` isn't JSON in UTF-8 otherwise, with the
+  /// reason, or is nested too deeply. `origin` names it and outlives the document.
   JsonDocument(std::string_view json, std::string_view origin);
   ~JsonDocument();
   JsonDocument(JsonDocument&&) noexcept;

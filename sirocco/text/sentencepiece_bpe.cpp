@@ -7,13 +7,12 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/byte_token.hpp"
+#include "sirocco/text/space_mark.hpp"
 #include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
 namespace {
 
-constexpr TokenId kNoToken(-1);
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";      // U+2581
 constexpr std::string_view kUnknownText = " \xE2\x81\x87 ";  // as SentencePiece decodes <unk>
 
 bool is_piece(TokenKind kind) {
@@ -52,58 +51,30 @@ bool continues_past_word(std::string_view piece) {
   return false;
 }
 
-AddedTokens user_defined_tokens(const Vocabulary& vocabulary, std::string_view origin) {
-  std::vector<AddedTokens::Token> tokens;
-  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-    const TokenId id(static_cast<std::int32_t>(i));
-    if (vocabulary.kind(id) != TokenKind::kUserDefined) continue;
-    tokens.push_back({with_space_marks(vocabulary.text(id)), id, false});
-  }
-  return {std::move(tokens), origin};
-}
-
 }  // namespace
 
 SentencePieceBpe::SentencePieceBpe(const Vocabulary& vocabulary, Options options,
                                    std::string_view origin)
-    : options_(options), user_defined_(user_defined_tokens(vocabulary, origin)) {
-  byte_tokens_.fill(kNoToken);
-  words_are_independent_ = true;
-  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    : options_(options), byte_tokens_(vocabulary), words_are_independent_(true) {
+  for (std::size_t i = 0; i < vocabulary.size() && words_are_independent_; ++i) {
     const TokenId id(static_cast<std::int32_t>(i));
-    const std::string_view text = vocabulary.text(id);
-    const TokenKind kind = vocabulary.kind(id);
-    if (kind == TokenKind::kByte) {
-      const auto byte = byte_of_token(text);
-      if (!byte) {
-        throw FormatError("{}: token {} is a byte token, but {} is not of the form <0xNN>", origin,
-                          i, quoted(text));
-      }
-      if (byte_tokens_[*byte] != kNoToken) {
-        throw FormatError("{}: tokens {} and {} both stand for byte 0x{:02X}", origin,
-                          byte_tokens_[*byte].value(), i, *byte);
-      }
-      byte_tokens_[*byte] = id;
-    } else if (is_piece(kind) && continues_past_word(text)) {
-      words_are_independent_ = false;
-    }
+    words_are_independent_ =
+        !is_piece(vocabulary.kind(id)) || !continues_past_word(vocabulary.text(id));
   }
-  spells_bytes_ =
-      std::find(byte_tokens_.begin(), byte_tokens_.end(), kNoToken) == byte_tokens_.end();
-  if (!spells_bytes_ && !options_.unknown) {
+  if (!byte_tokens_.complete() && !options_.unknown) {
     throw FormatError("{}: the vocabulary has neither a token for each byte nor an unknown token",
                       origin);
   }
 }
 
-std::string SentencePieceBpe::normalize(std::string_view text, bool first) const {
+std::string SentencePieceBpe::normalize(std::string_view text) const {
   std::string stripped;
   if (options_.remove_extra_whitespaces) {
     stripped = without_extra_spaces(text);
     text = stripped;
   }
   std::string marked = with_space_marks(text);
-  if (first && options_.add_space_prefix && !text.empty()) marked.insert(0, kSpaceMark);
+  if (options_.add_space_prefix && !text.empty()) marked.insert(0, kSpaceMark);
   while (options_.remove_extra_whitespaces && marked.ends_with(kSpaceMark)) {
     marked.resize(marked.size() - kSpaceMark.size());
   }
@@ -112,59 +83,49 @@ std::string SentencePieceBpe::normalize(std::string_view text, bool first) const
 
 void SentencePieceBpe::encode(const Vocabulary& vocabulary, const TextSpan& span,
                               EncodeContext& context) const {
-  const std::string marked = normalize(span.text, span.first);
+  const std::string marked = normalize(span.text);
   const std::string_view all = marked;
-  std::size_t begin = 0;  // of the word
-  bool only_marks = true;
-  const auto flush = [&](std::size_t end) {
-    if (end != begin) encode_word(vocabulary, all.substr(begin, end - begin), context);
-    begin = end;
-    only_marks = true;
-  };
-  for (std::size_t pos = 0; pos < all.size();) {
-    if (!user_defined_.empty()) {
-      if (const auto match = user_defined_.longest_at(all, pos, 0)) {
-        flush(pos);
-        context.out.push_back(match->token->id);
-        pos = match->end;
-        begin = pos;
-        continue;
-      }
-    }
-    const bool mark = all.compare(pos, kSpaceMark.size(), kSpaceMark) == 0;
-    if (mark && !only_marks && words_are_independent_) flush(pos);
-    only_marks = only_marks && mark;
-    pos += decode_utf8(all, pos).size;
+  const std::size_t first = context.out.size();
+  if (!words_are_independent_) {
+    encode_word(vocabulary, {all, first}, context);
+    return;
   }
-  flush(all.size());
+  // A word begins with a run of marks.
+  for (std::size_t begin = 0; begin < all.size();) {
+    std::size_t end = begin;
+    while (all.compare(end, kSpaceMark.size(), kSpaceMark) == 0) end += kSpaceMark.size();
+    end = std::min(all.find(kSpaceMark, end), all.size());
+    encode_word(vocabulary, {all.substr(begin, end - begin), first}, context);
+    begin = end;
+  }
 }
 
-void SentencePieceBpe::encode_word(const Vocabulary& vocabulary, std::string_view word,
+void SentencePieceBpe::encode_word(const Vocabulary& vocabulary, Word word,
                                    EncodeContext& context) const {
   ++context.stats.words;
   // Without byte tokens a word's tokens depend on what stands before: unknown ones fuse.
-  if (spells_bytes_ && context.cache.append(word, context.out)) {
+  const bool independent = byte_tokens_.complete();
+  if (independent && context.cache.append(word.text, context.out)) {
     ++context.stats.cached_words;
     return;
   }
-  const std::size_t out_begin = context.out.size();
+  const std::size_t begin = context.out.size();
   merge_word(vocabulary, word, context);
-  if (spells_bytes_) context.cache.remember(word, context.out, out_begin);
+  if (independent) context.cache.remember(word.text, context.out, begin);
 }
 
-void SentencePieceBpe::emit_unknown(std::string_view text, EncodeContext& context) const {
-  if (spells_bytes_) {
-    for (const char c : text) {
-      context.out.push_back(byte_tokens_[static_cast<unsigned char>(c)]);
-    }
-  } else if (context.out.empty() || context.out.back() != *options_.unknown) {
-    // A run of unknown characters is one unknown token, as in SentencePiece.
+void SentencePieceBpe::emit_unknown(std::string_view text, std::size_t first,
+                                    EncodeContext& context) const {
+  if (byte_tokens_.append(text, context.out)) return;
+  // A run of unknown characters is one unknown token, as in SentencePiece.
+  if (context.out.size() == first || context.out.back() != *options_.unknown) {
     context.out.push_back(*options_.unknown);
   }
 }
 
-void SentencePieceBpe::merge_word(const Vocabulary& vocabulary, std::string_view word,
+void SentencePieceBpe::merge_word(const Vocabulary& vocabulary, Word given,
                                   EncodeContext& context) const {
+  const std::string_view word = given.text;
   struct Symbol {
     std::uint32_t begin;
     std::uint32_t size;  // 0: merged into the one before
@@ -236,7 +197,7 @@ void SentencePieceBpe::merge_word(const Vocabulary& vocabulary, std::string_view
       pending.pop_back();
       const auto id = vocabulary.find(text);
       if (!id || !is_piece(vocabulary.kind(*id))) {
-        emit_unknown(text, context);
+        emit_unknown(text, given.first, context);
         continue;
       }
       const auto parts =

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "sirocco/base/ids.hpp"
-#include "sirocco/text/added_tokens.hpp"
+#include "sirocco/text/byte_tokens.hpp"
 #include "sirocco/text/encode_context.hpp"
 #include "sirocco/text/vocabulary.hpp"
 
@@ -19,34 +19,35 @@ namespace sirocco {
 class SentencePieceBpe {
  public:
   struct Options {
-    bool add_space_prefix = true;           ///< at the start, and after a control token
+    bool add_space_prefix = true;           ///< ahead of every stretch of text
     bool remove_extra_whitespaces = false;  ///< strip spaces at both ends, one between words
     std::optional<TokenId> unknown;
   };
 
-  /// Throws FormatError for a byte token that isn't <0xNN> or comes twice, and for a vocabulary
-  /// that has neither all byte tokens nor an unknown token.
+  /// Throws FormatError for a vocabulary that has neither all byte tokens nor an unknown token.
   SentencePieceBpe(const Vocabulary& vocabulary, Options options, std::string_view origin);
 
-  /// Appends the tokens of a stretch of text to `context.out`. User-defined pieces are matched
-  /// here, within the normalized text.
+  /// Appends the tokens of a stretch of text to `context.out`: what stands between two tokens that
+  /// were cut out of the text, or at one of its ends.
   void encode(const Vocabulary& vocabulary, const TextSpan& span, EncodeContext& context) const;
 
   /// Appends the bytes that a token stands for.
   void append_bytes(const Vocabulary& vocabulary, TokenId id, std::string& out) const;
 
  private:
-  std::string normalize(std::string_view text, bool first) const;
-  void encode_word(const Vocabulary& vocabulary, std::string_view word,
-                   EncodeContext& context) const;
-  void merge_word(const Vocabulary& vocabulary, std::string_view word,
-                  EncodeContext& context) const;
-  void emit_unknown(std::string_view text, EncodeContext& context) const;
+  // `first`: the size of `context.out` before the stretch.
+  struct Word {
+    std::string_view text;
+    std::size_t first;
+  };
+
+  std::string normalize(std::string_view text) const;
+  void encode_word(const Vocabulary& vocabulary, Word word, EncodeContext& context) const;
+  void merge_word(const Vocabulary& vocabulary, Word word, EncodeContext& context) const;
+  void emit_unknown(std::string_view text, std::size_t first, EncodeContext& context) const;
 
   Options options_;
-  AddedTokens user_defined_;
-  std::array<TokenId, 256> byte_tokens_;  // -1: none
-  bool spells_bytes_ = false;
+  ByteTokens byte_tokens_;
   bool words_are_independent_ = false;  // no piece continues beyond the start of a word
 };
 

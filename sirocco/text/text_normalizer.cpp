@@ -258,6 +258,14 @@ struct Apply {
 
 }  // namespace
 
+void TextNormalizer::lower_first() {
+  const auto lowers = [](const Step& step) {
+    return std::holds_alternative<LowercaseNormalizer>(step);
+  };
+  if (std::none_of(steps_.begin(), steps_.end(), lowers))
+    steps_.insert(steps_.begin(), LowercaseNormalizer{});
+}
+
 bool TextNormalizer::spells_bytes() const noexcept {
   return std::any_of(steps_.begin(), steps_.end(), [](const Step& step) {
     return std::holds_alternative<ByteLevelNormalizer>(step);

@@ -67,6 +67,9 @@ class TextNormalizer {
 
   explicit TextNormalizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
+  /// Lowers text ahead of the other steps, unless one of them is there to do so.
+  void lower_first();
+
   bool empty() const noexcept { return steps_.empty(); }
   bool spells_bytes() const noexcept;
 

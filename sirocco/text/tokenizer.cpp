@@ -45,7 +45,6 @@ std::vector<TokenId> Tokenizer::Impl::tokenize(std::string_view text,
     context.out.insert(context.out.end(), parts.before.begin(), parts.before.end());
   }
 
-  bool first = true;
   std::size_t begin = 0;
   std::vector<TrustedRun> within;  // of the span, in its own bytes
   const auto flush = [&](std::size_t end) {
@@ -56,15 +55,13 @@ std::vector<TokenId> Tokenizer::Impl::tokenize(std::string_view text,
       if (run.begin >= end) break;
       within.push_back({std::max(run.begin, begin) - begin, std::min(run.end, end) - begin});
     }
-    const TextSpan span{text.substr(begin, end - begin), first, begin == 0, within};
+    const TextSpan span{text.substr(begin, end - begin), begin == 0, within};
     std::visit([&](const auto& algorithm) { algorithm.encode(parts.vocabulary, span, context); },
                parts.algorithm);
-    first = false;
   };
   parts.added.find_all(text, trusted, [&](const AddedTokens::Match& match) {
     flush(match.begin);
     context.out.push_back(match.token->id);
-    first = match.token->control;
     begin = match.end;
   });
   flush(text.size());
@@ -115,20 +112,20 @@ std::string Tokenizer::detokenize(std::span<const TokenId> tokens,
   return out;
 }
 
-void Tokenizer::require(TokenId id) const {
-  if (vocabulary().contains(id)) return;
-  throw InvalidArgument("token {} is not in the vocabulary, whose ids go from 0 to {}", id.value(),
-                        vocabulary().size() - 1);
+bool Tokenizer::has_text(TokenId id) const {
+  if (id.value() < 0) throw InvalidArgument("{} is no token's id; ids go from 0 up", id.value());
+  return vocabulary().contains(id);
 }
 
 void Tokenizer::append_bytes(TokenId id, std::string& out) const {
-  require(id);
+  if (!has_text(id)) return;
   std::visit([&](const auto& algorithm) { algorithm.append_bytes(vocabulary(), id, out); },
              impl_->parts.algorithm);
 }
 
 const Vocabulary& Tokenizer::vocabulary() const noexcept { return impl_->parts.vocabulary; }
 const SpecialTokens& Tokenizer::special() const noexcept { return impl_->parts.special; }
+std::span<const TokenId> Tokenizer::behind() const noexcept { return impl_->parts.after; }
 const ComponentTokenizer* Tokenizer::components() const noexcept {
   return std::get_if<ComponentTokenizer>(&impl_->parts.algorithm);
 }

@@ -64,7 +64,8 @@ class Tokenizer {
                                 const TokenizeOptions& options = {}) const;
 
   /// The bytes that the tokens stand for, which need not be UTF-8 (StreamingDetokenizer gives
-  /// text). Throws InvalidArgument for an id outside the vocabulary.
+  /// text). An id beyond the vocabulary stands for none: models have rows for more tokens than
+  /// their tokenizer. Throws InvalidArgument for a negative id.
   std::string detokenize(std::span<const TokenId> tokens,
                          const DetokenizeOptions& options = {}) const;
 
@@ -75,11 +76,14 @@ class Tokenizer {
   /// Texts as the file spells them, kinds, scores.
   const Vocabulary& vocabulary() const noexcept;
   const SpecialTokens& special() const noexcept;
+  /// What `add_special` puts behind a text.
+  std::span<const TokenId> behind() const noexcept;
 
  private:
   friend class ByteDetokenizer;
 
-  void require(TokenId id) const;
+  // False beyond the vocabulary. Throws InvalidArgument for a negative id.
+  bool has_text(TokenId id) const;
   const ComponentTokenizer* components() const noexcept;
   // Whether a text's first token carries a space that is not in the text.
   bool adds_space_prefix() const noexcept;

@@ -1,14 +1,17 @@
 #pragma once
 
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "sirocco/tensor/companion_files.hpp"
-#include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
+
+/// Whether text is lowered before it is normalized, as sentence-transformers' do_lower_case has it:
+/// character by character, and special tokens are looked for before.
+enum class LetterCase : std::uint8_t { kKept, kLowered };
 
 /// The files of a Hugging Face folder that describe its tokenizer, as bytes. All but the first may
 /// be empty: absent.
@@ -19,6 +22,7 @@ struct TokenizerFiles {
   std::string_view special_tokens_map;    ///< special_tokens_map.json
   std::string_view generation_config;     ///< generation_config.json
   std::string_view config;                ///< config.json
+  LetterCase letters = LetterCase::kKept;
 };
 
 /// The tokenizer that these files describe: the components that tokenizer.json names, put together
@@ -31,14 +35,6 @@ struct TokenizerFiles {
 Tokenizer make_tokenizer(const TokenizerFiles& files);
 
 /// The same for the files beside a checkpoint. Throws NotFound without a tokenizer.json.
-Tokenizer make_tokenizer(const CompanionFiles& files);
-
-/// The chat template that these files hold: chat_template.jinja, chat_template.json, or the member
-/// `chat_template` of tokenizer_config.json (a text, or a list of named ones of which "default"
-/// counts), in this order; or nothing.
-std::optional<std::string> find_chat_template(const CompanionFiles& files);
-
-/// How the model in a folder wants to be talked to. Throws NotFound when it has no template.
-ChatFormat make_chat_format(const CompanionFiles& files, const Tokenizer& tokenizer);
+Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters = LetterCase::kKept);
 
 }  // namespace sirocco

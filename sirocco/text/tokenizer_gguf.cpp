@@ -9,6 +9,10 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
+#include "sirocco/text/byte_tokens.hpp"
+#include "sirocco/text/gguf_vocabulary.hpp"
+#include "sirocco/text/space_mark.hpp"
 #include "sirocco/text/tokenizer.hpp"
 #include "sirocco/text/tokenizer_parts.hpp"
 
@@ -18,110 +22,8 @@ namespace {
 
 constexpr std::string_view kModelKey = "tokenizer.ggml.model";
 constexpr std::string_view kPreKey = "tokenizer.ggml.pre";
-constexpr std::string_view kTokensKey = "tokenizer.ggml.tokens";
 constexpr std::string_view kScoresKey = "tokenizer.ggml.scores";
-constexpr std::string_view kTypesKey = "tokenizer.ggml.token_type";
 constexpr std::string_view kMergesKey = "tokenizer.ggml.merges";
-
-template <class T>
-const std::vector<T>* array_for_tokens(const Metadata& metadata, std::string_view key,
-                                       std::size_t tokens) {
-  const auto* values = metadata.get_array<std::vector<T>>(key);
-  if (values != nullptr && values->size() < tokens) {
-    throw FormatError("{}: {} holds {} values for {} tokens", metadata.origin(), key,
-                      values->size(), tokens);
-  }
-  return values;
-}
-
-// Scores are floats, but some writers store whole numbers.
-std::vector<float> read_scores(const Metadata& metadata, std::size_t tokens) {
-  std::vector<float> scores(tokens);
-  const MetadataValue* value = metadata.find(kScoresKey);
-  if (value == nullptr) return scores;
-  const auto copy = [&](const auto& values) {
-    for (std::size_t i = 0; i < tokens; ++i) scores[i] = static_cast<float>(values[i]);
-  };
-  if (std::holds_alternative<std::vector<std::int64_t>>(*value)) {
-    copy(*array_for_tokens<std::int64_t>(metadata, kScoresKey, tokens));
-  } else {
-    copy(*array_for_tokens<double>(metadata, kScoresKey, tokens));
-  }
-  return scores;
-}
-
-TokenKind token_kind(const Metadata& metadata, std::size_t token, std::int64_t type) {
-  // 0 is "undefined", which writers leave where they know nothing.
-  if (type == 0) return TokenKind::kNormal;
-  if (type < 0 || type > static_cast<std::int64_t>(TokenKind::kByte)) {
-    throw FormatError("{}: token {} is of type {}; types go from 0 to {}", metadata.origin(), token,
-                      type, static_cast<int>(TokenKind::kByte));
-  }
-  return static_cast<TokenKind>(type);
-}
-
-Vocabulary read_vocabulary(const Metadata& metadata) {
-  const auto* texts = metadata.get_array<std::vector<std::string_view>>(kTokensKey);
-  if (texts == nullptr) {
-    throw FormatError("{}: {} is missing: the file holds no vocabulary", metadata.origin(),
-                      kTokensKey);
-  }
-  const auto* types = array_for_tokens<std::int64_t>(metadata, kTypesKey, texts->size());
-  const std::vector<float> scores = read_scores(metadata, texts->size());
-  std::vector<VocabularyEntry> entries(texts->size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    entries[i].text = (*texts)[i];
-    entries[i].score = scores[i];
-    if (types != nullptr) entries[i].kind = token_kind(metadata, i, (*types)[i]);
-  }
-  return {entries, metadata.origin()};
-}
-
-std::optional<TokenId> read_id(const Metadata& metadata, const Vocabulary& vocabulary,
-                               std::string_view key) {
-  const auto value = metadata.get<std::int64_t>(key);
-  // All bits set is how some writers say "none".
-  if (!value || *value == -1 || *value == std::numeric_limits<std::uint32_t>::max()) {
-    return std::nullopt;
-  }
-  if (*value < 0 || *value >= static_cast<std::int64_t>(vocabulary.size())) {
-    throw FormatError("{}: {} is {}, but the vocabulary's ids go from 0 to {}", metadata.origin(),
-                      key, *value, vocabulary.size() - 1);
-  }
-  return TokenId(static_cast<std::int32_t>(*value));
-}
-
-SpecialTokens read_special(const Metadata& metadata, const Vocabulary& vocabulary) {
-  struct Key {
-    std::string_view name;
-    std::optional<TokenId> SpecialTokens::*member;
-  };
-  constexpr std::array kKeys = {
-      Key{"tokenizer.ggml.bos_token_id", &SpecialTokens::bos},
-      Key{"tokenizer.ggml.eos_token_id", &SpecialTokens::eos},
-      Key{"tokenizer.ggml.eot_token_id", &SpecialTokens::eot},
-      Key{"tokenizer.ggml.eom_token_id", &SpecialTokens::eom},
-      Key{"tokenizer.ggml.unknown_token_id", &SpecialTokens::unknown},
-      Key{"tokenizer.ggml.padding_token_id", &SpecialTokens::padding},
-      Key{"tokenizer.ggml.seperator_token_id", &SpecialTokens::separator},  // the format's spelling
-      Key{"tokenizer.ggml.mask_token_id", &SpecialTokens::mask},
-  };
-  SpecialTokens special;
-  for (const Key& key : kKeys) special.*key.member = read_id(metadata, vocabulary, key.name);
-  return special;
-}
-
-void read_additions(const Metadata& metadata, SpecialTokens& special, bool add_bos, bool add_eos) {
-  const auto read = [&](std::string_view key, bool fallback, const std::optional<TokenId>& id) {
-    const auto wanted = metadata.get<bool>(key);
-    if (wanted.value_or(false) && !id) {
-      throw FormatError("{}: {} is true, but the file names no such token", metadata.origin(), key);
-    }
-    return wanted.value_or(fallback) && id;
-  };
-  special.add_bos = read("tokenizer.ggml.add_bos_token", add_bos, special.bos);
-  special.add_eos = read("tokenizer.ggml.add_eos_token", add_eos, special.eos);
-}
 
 std::string known_pretokenizers() {
   std::string names;
@@ -132,25 +34,11 @@ std::string known_pretokenizers() {
   return names;
 }
 
-// Control tokens, and user-defined ones where the algorithm doesn't look for them itself.
-AddedTokens tokens_to_cut(const Vocabulary& vocabulary, bool user_defined,
-                          std::string_view origin) {
-  std::vector<AddedTokens::Token> tokens;
-  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-    const TokenId id(static_cast<std::int32_t>(i));
-    const bool control = vocabulary.kind(id) == TokenKind::kControl;
-    if (control || (user_defined && vocabulary.kind(id) == TokenKind::kUserDefined)) {
-      tokens.push_back({std::string(vocabulary.text(id)), id, control});
-    }
-  }
-  return {std::move(tokens), origin};
-}
-
 TokenizerParts assemble(const Metadata& metadata, Vocabulary vocabulary,
-                        TokenizerAlgorithm algorithm, SpecialTokens special, bool adds_space_prefix,
-                        bool cuts_user_defined) {
+                        TokenizerAlgorithm algorithm, SpecialTokens special, SpaceStyle spaces,
+                        bool adds_space_prefix) {
   const std::string_view origin = metadata.origin();
-  AddedTokens added = tokens_to_cut(vocabulary, cuts_user_defined, origin);
+  AddedTokens added = gguf_added_tokens(vocabulary, spaces, origin);
   TokenizerParts parts{std::string(origin), std::move(vocabulary), std::move(algorithm),
                        std::move(special),  adds_space_prefix,     std::move(added)};
   if (parts.special.add_bos) parts.before.push_back(*parts.special.bos);
@@ -158,55 +46,84 @@ TokenizerParts assemble(const Metadata& metadata, Vocabulary vocabulary,
   return parts;
 }
 
+const PretokenizerRow& pretokenizer_row(const Metadata& metadata) {
+  const auto given = metadata.get<std::string_view>(kPreKey);
+  if (!given) {
+    log_warning(
+        "{}: {} is missing, as older converters left it: text is split into words by the rules of "
+        "'default', which need not be the model's, and its answers may be worse for it; a newer "
+        "conversion of the model names them",
+        metadata.origin(), kPreKey);
+  }
+  const std::string_view name = given.value_or("default");
+  const PretokenizerRow* row = find_pretokenizer(name);
+  if (row == nullptr) {
+    throw UnsupportedError("{}: {} is {}; known are {}", metadata.origin(), kPreKey, quoted(name),
+                           known_pretokenizers());
+  }
+  return *row;
+}
+
 TokenizerParts byte_level_parts(const Metadata& metadata) {
   const std::string_view origin = metadata.origin();
-  Vocabulary vocabulary = read_vocabulary(metadata);
+  Vocabulary vocabulary = read_gguf_vocabulary(metadata);
   const auto* merges = metadata.get_array<std::vector<std::string_view>>(kMergesKey);
   if (merges == nullptr) {
     throw FormatError("{}: {} is missing, and a byte-pair vocabulary is nothing without it", origin,
                       kMergesKey);
   }
-  const auto name = metadata.get_or<std::string_view>(kPreKey, "default");
-  const PretokenizerRow* row = find_pretokenizer(name);
-  if (row == nullptr) {
-    throw UnsupportedError("{}: {} is {}; known are {}", origin, kPreKey, quoted(name),
-                           known_pretokenizers());
-  }
-  SpecialTokens special = read_special(metadata, vocabulary);
+  const PretokenizerRow& row = pretokenizer_row(metadata);
+  SpecialTokens special = read_gguf_special(metadata, vocabulary);
   find_end_of_generation(special, vocabulary);
-  read_additions(metadata, special, row->add_bos, false);
+  read_gguf_additions(metadata, special, row.add_bos, false);
 
   ByteLevelBpe::Options options;
-  options.ignore_merges = row->ignore_merges;
-  options.add_space_prefix = metadata.get_or("tokenizer.ggml.add_space_prefix", false);
+  options.ignore_merges = row.ignore_merges;
   if (special.unknown && vocabulary.kind(*special.unknown) == TokenKind::kUnknown) {
     options.unknown = special.unknown;
   }
-  ByteLevelBpe algorithm(vocabulary, *merges, Pretokenizer(row->stages, row->normalization),
-                         options, origin);
+  ByteLevelBpe algorithm(vocabulary, *merges, Pretokenizer(row.stages, row.normalization), options,
+                         origin);
   return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
-                  options.add_space_prefix, true);
+                  SpaceStyle::kPlain, false);
+}
+
+// Converters that can't tell the scores write one for all. Pieces then stand in the order in which
+// they were learnt, which is the order in which they are joined.
+void rank_without_scores(Vocabulary& vocabulary) {
+  std::optional<float> score;
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    const TokenId id(static_cast<std::int32_t>(i));
+    if (vocabulary.kind(id) != TokenKind::kNormal) continue;
+    if (vocabulary.score(id) != score.value_or(vocabulary.score(id))) return;
+    score = vocabulary.score(id);
+  }
+  for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+    vocabulary.rescore(TokenId(static_cast<std::int32_t>(i)), -static_cast<float>(i));
+  }
 }
 
 TokenizerParts sentencepiece_parts(const Metadata& metadata) {
   const std::string_view origin = metadata.origin();
-  Vocabulary vocabulary = read_vocabulary(metadata);
-  if (metadata.find(kScoresKey) == nullptr) {
-    throw FormatError("{}: {} is missing, and the scores decide what is joined first", origin,
-                      kScoresKey);
-  }
-  SpecialTokens special = read_special(metadata, vocabulary);
+  Vocabulary vocabulary = read_gguf_vocabulary(metadata);
+  find_byte_tokens(vocabulary, origin);
+  SpecialTokens special = read_gguf_special(metadata, vocabulary);
   // SentencePiece's own places, for files that don't repeat them.
-  const auto fallback = [&](std::optional<TokenId>& id, std::int32_t place, TokenKind kind) {
-    if (!id && vocabulary.contains(TokenId(place)) && vocabulary.kind(TokenId(place)) == kind) {
-      id = TokenId(place);
+  const auto fallback = [&](std::optional<TokenId>& id, std::int32_t place, TokenKind kind,
+                            std::string_view text) {
+    const TokenId there(place);
+    if (id || !vocabulary.contains(there)) return;
+    if (vocabulary.kind(there) == TokenKind::kNormal && vocabulary.text(there) == text) {
+      vocabulary.relabel(there, kind);
     }
+    if (vocabulary.kind(there) == kind) id = there;
   };
-  fallback(special.unknown, 0, TokenKind::kUnknown);
-  fallback(special.bos, 1, TokenKind::kControl);
-  fallback(special.eos, 2, TokenKind::kControl);
+  fallback(special.unknown, 0, TokenKind::kUnknown, "<unk>");
+  fallback(special.bos, 1, TokenKind::kControl, "<s>");
+  fallback(special.eos, 2, TokenKind::kControl, "</s>");
+  rank_without_scores(vocabulary);
   find_end_of_generation(special, vocabulary);
-  read_additions(metadata, special, true, false);
+  read_gguf_additions(metadata, special, true, false);
 
   SentencePieceBpe::Options options;
   options.add_space_prefix = metadata.get_or("tokenizer.ggml.add_space_prefix", true);
@@ -215,7 +132,7 @@ TokenizerParts sentencepiece_parts(const Metadata& metadata) {
   options.unknown = special.unknown;
   SentencePieceBpe algorithm(vocabulary, options, origin);
   return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
-                  options.add_space_prefix, false);
+                  SpaceStyle::kMarked, options.add_space_prefix);
 }
 
 // The bytes of an array of small integers: signed in some files, unsigned in others.
@@ -233,7 +150,6 @@ std::string read_bytes(const Metadata& metadata, std::string_view key) {
   return bytes;
 }
 
-constexpr std::string_view kSpaceMark = "\xE2\x96\x81";      // U+2581
 constexpr std::string_view kUnknownText = " \xE2\x81\x87 ";  // as SentencePiece decodes <unk>
 
 DecoderChain space_mark_decoder(bool byte_tokens, bool prefixed, std::string_view origin) {
@@ -245,14 +161,26 @@ DecoderChain space_mark_decoder(bool byte_tokens, bool prefixed, std::string_vie
 
 TokenizerParts unigram_parts(const Metadata& metadata) {
   const std::string_view origin = metadata.origin();
-  Vocabulary vocabulary = read_vocabulary(metadata);
+  Vocabulary vocabulary = read_gguf_vocabulary(metadata);
   if (metadata.find(kScoresKey) == nullptr) {
     throw FormatError("{}: {} is missing, and the scores decide which pieces make a word", origin,
                       kScoresKey);
   }
-  SpecialTokens special = read_special(metadata, vocabulary);
+  find_byte_tokens(vocabulary, origin);
+  SpecialTokens special = read_gguf_special(metadata, vocabulary);
+  // For files that name none.
+  const auto named = [&](std::optional<TokenId>& id, std::string_view text, TokenKind kind) {
+    const auto found = vocabulary.find(text);
+    if (id || !found) return;
+    if (vocabulary.kind(*found) == TokenKind::kNormal) vocabulary.relabel(*found, kind);
+    if (vocabulary.kind(*found) == kind) id = found;
+  };
+  named(special.unknown, "<unk>", TokenKind::kUnknown);
+  named(special.bos, "<s>", TokenKind::kControl);
+  named(special.eos, "</s>", TokenKind::kControl);
+  named(special.padding, "<pad>", TokenKind::kControl);
   find_end_of_generation(special, vocabulary);
-  read_additions(metadata, special, false, true);
+  read_gguf_additions(metadata, special, false, true);
 
   const bool prefix = metadata.get_or("tokenizer.ggml.add_space_prefix", true);
   std::vector<TextNormalizer::Step> steps;
@@ -276,7 +204,7 @@ TokenizerParts unigram_parts(const Metadata& metadata) {
     throw FormatError("{}: the vocabulary has neither a token for each byte nor an unknown token",
                       origin);
   }
-  const bool byte_tokens = model.byte_tokens().complete();
+  const bool byte_tokens = !model.byte_tokens().empty();
   std::map<TokenId, std::string> decoded_texts;
   for (std::size_t i = 0; i < vocabulary.size(); ++i) {
     const TokenId id(static_cast<std::int32_t>(i));
@@ -285,15 +213,15 @@ TokenizerParts unigram_parts(const Metadata& metadata) {
   ComponentTokenizer algorithm({TextNormalizer(std::move(steps)), AddedTokens{}, WordSplitter({}),
                                 std::move(model), space_mark_decoder(byte_tokens, prefix, origin),
                                 std::move(decoded_texts)});
-  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special), prefix,
-                  false);
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
+                  SpaceStyle::kMarked, prefix);
 }
 
 // BERT's pieces as converters write them: U+2581 begins those that begin a word, and "##" is gone.
 TokenizerParts wordpiece_parts(const Metadata& metadata) {
   const std::string_view origin = metadata.origin();
-  Vocabulary vocabulary = read_vocabulary(metadata);
-  SpecialTokens special = read_special(metadata, vocabulary);
+  Vocabulary vocabulary = read_gguf_vocabulary(metadata);
+  SpecialTokens special = read_gguf_special(metadata, vocabulary);
   const auto named = [&](std::optional<TokenId>& id, std::string_view text) {
     if (id) return;
     id = vocabulary.find(text);
@@ -307,7 +235,7 @@ TokenizerParts wordpiece_parts(const Metadata& metadata) {
   named(special.padding, "[PAD]");
   named(special.mask, "[MASK]");
   if (!special.eos) special.eos = special.separator;
-  read_additions(metadata, special, true, true);
+  read_gguf_additions(metadata, special, true, true);
 
   std::vector<TextNormalizer::Step> steps;
   BertNormalizer bert;
@@ -327,8 +255,8 @@ TokenizerParts wordpiece_parts(const Metadata& metadata) {
                                 std::move(model),
                                 space_mark_decoder(false, true, origin),
                                 {}});
-  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special), false,
-                  true);
+  return assemble(metadata, std::move(vocabulary), std::move(algorithm), std::move(special),
+                  SpaceStyle::kPlain, false);
 }
 
 struct ModelRow {

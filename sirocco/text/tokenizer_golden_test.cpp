@@ -77,6 +77,7 @@ TEST(LongText, IsTokenizedAsItsParts) {
   };
   const Case cases[] = {{"added", "<tool>", true},
                         {"spm-llama", "</s>", true},
+                        {"spm-words", "<tool>", true},
                         {"spm-plain", "</s>", false},
                         {"spm-phrases", "</s>", false}};
   for (const auto& [name, separator, remembers] : cases) {

@@ -469,6 +469,7 @@ Tokenizer make_tokenizer(const TokenizerFiles& files) {
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 
   TextNormalizer normalizer = read_normalizer(root.find("normalizer"), config);
+  if (files.letters == LetterCase::kLowered) normalizer.lower_first();
   std::vector<AddedTokens::Token> raw;
   std::vector<AddedTokens::Token> normalized;
   std::map<TokenId, std::string> decoded_texts;

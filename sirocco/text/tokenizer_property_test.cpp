@@ -18,7 +18,7 @@ const std::map<std::string, Tokenizer>& tokenizers() {
   static const std::map<std::string, Tokenizer> all = [] {
     std::map<std::string, Tokenizer> made;
     for (const char* name : {"added", "wide", "own-smollm", "own-gpt-4o", "spm-llama", "spm-gemma",
-                             "spm-plain", "spm-users", "spm-unused", "spm-phrases"}) {
+                             "spm-plain", "spm-users", "spm-words", "spm-unused", "spm-phrases"}) {
       made.emplace(name, make_tokenizer(FixtureMetadata::load(golden_folder() + name + ".vocab")));
     }
     for (const char* name :

@@ -65,6 +65,10 @@ class Vocabulary {
   void relabel(TokenId id, TokenKind kind) noexcept {
     kinds_[static_cast<std::size_t>(id.value())] = kind;
   }
+  /// Changes an entry's score, to a number. Only while building.
+  void rescore(TokenId id, float score) noexcept {
+    scores_[static_cast<std::size_t>(id.value())] = score;
+  }
 
  private:
   std::string texts_;

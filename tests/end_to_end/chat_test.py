@@ -15,6 +15,7 @@ import time
 import unittest
 
 from program import ENVIRONMENT, HOME, MODEL, PROGRAM
+from small_model import write_folder
 
 PROMPT = b">>> "
 LONG_ENOUGH = 120  # seconds until a test gives up
@@ -186,6 +187,22 @@ class Chat(unittest.TestCase):
         again.read_until(rb"temp is 0\.25")
 
 
+class Variables(unittest.TestCase):
+    def test_variables_of_the_template_are_set_in_a_chat(self):
+        file = HOME / "telling.jinja"
+        file.write_text("{{ raise_exception('thinks ' ~ enable_thinking ~ ', mood ' ~ mood) }}")
+        terminal = Terminal("run", "-m", MODEL, "--chat-template-file", file, "--set", "mood=calm")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        self.assertRegex(terminal.say("/set"), r'mood +"calm" ')
+        self.assertIn("enable_thinking is false.", terminal.say("/set enable_thinking=false"))
+        self.assertIn("thinks False, mood calm", terminal.say("hello"))
+        self.assertIn("on.", terminal.say("/set think"))
+        self.assertIn("is not set", terminal.say("/set mood="))
+        self.assertIn("thinks True, mood '", terminal.say("hello"))
+        self.assertIn("it uses enable_thinking, mood", terminal.say("/set heat 3"))
+
+
 class SmallContext(unittest.TestCase):
     def test_full_context_is_told_and_the_program_goes_on(self):
         terminal = Terminal("run", "-m", MODEL, "--temp", "0", "--ctx", "64", "-n", "20")
@@ -194,6 +211,18 @@ class SmallContext(unittest.TestCase):
         self.assertIn("/clear", terminal.say("word " * 100))
         self.assertIn("0 messages", terminal.say(f"/save {HOME / 'full.json'}"))
         terminal.type("\x04")
+        self.assertEqual(terminal.wait(), 0)
+
+
+class BrokenModel(unittest.TestCase):
+    def test_the_chat_goes_on(self):
+        folder = write_folder(HOME / "broken", {"a": float("nan")})
+        terminal = Terminal("run", "-m", folder)
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        for _ in range(2):
+            self.assertIn("[the answer failed: the model's scores of tokens are not finite", terminal.say("ab"))
+        terminal.type("/bye\n")
         self.assertEqual(terminal.wait(), 0)
 
 

@@ -13,6 +13,7 @@ import unittest
 from pathlib import Path
 
 from program import HOME, MODEL, SOURCE, sirocco
+from small_model import IDS, write_folder
 
 QUESTION = "What is the capital of France?"
 # The template's own system message makes "The" and "L'" nearly as likely as a first token; with this one the answer is
@@ -128,6 +129,14 @@ class Answers(unittest.TestCase):
             self.assertEqual(sirocco("run", "-m", model, *SYSTEM, "-p", QUESTION, "--quiet").stdout.decode(), self.text)
             arguments = ("run", "-m", model, "-p", "Tell a story.", "-n", "24", "--quiet", "--temp", "5", "--seed")
             self.assertNotEqual(sirocco(*arguments, "7").stdout, sirocco(*arguments, "8").stdout)
+            # The file's list of what is never said: here the answer's first token.
+            first = json.loads(sirocco("tokenize", "-m", MODEL, "--json", self.text).stdout)[0]
+            name = b"tokenizer.ggml.suppress_tokens"
+            model.write_bytes(with_two_entries(MODEL, entry(b"general.sampling.temp", "f", 0.0) + struct.pack(
+                "<Q", len(name)) + name + struct.pack("<IIQi", 9, 5, 1, first)))
+            other = sirocco("run", "-m", model, *SYSTEM, "-p", QUESTION, "--quiet", "-n", "1").stdout.decode()
+            self.assertTrue(other.strip())
+            self.assertFalse(self.text.startswith(other.rstrip("\n")), other)
 
     def test_system_message_is_heard(self):
         def prompt_tokens(system):
@@ -144,6 +153,185 @@ class Answers(unittest.TestCase):
 
     def test_prompt_need_not_be_utf8(self):
         answer("-n", "2", stdin=b"\xff\xfe\x00 hello")
+
+
+class Templates(unittest.TestCase):
+    """Several templates of one model, and their variables."""
+
+    @classmethod
+    def setUpClass(cls):
+        def entry(name, text):
+            return struct.pack("<Q", len(name)) + name + struct.pack("<IQ", 8, len(text)) + text
+
+        cls.model = HOME / "templates.gguf"
+        cls.model.write_bytes(with_two_entries(
+            MODEL, entry(b"tokenizer.chat_template.tool_use", b"TOOLS={{ tools|length }} {{ messages[0].content }}") +
+            entry(b"tokenizer.chat_template.loud", b"{{ raise_exception(effort ~ messages[0].content) }}")))
+        cls.messages = HOME / "question.json"
+        cls.messages.write_text('[{"role": "user", "content": "hi"}]')
+        cls.tools = HOME / "tools.json"
+        cls.tools.write_text('[{"type": "function", "function": {"name": "f"}}]')
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.model.unlink()
+
+    def told(self, *arguments, status=1):
+        done = sirocco(*arguments)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr.decode()
+
+    def template(self, model, *more):
+        done = sirocco("template", "-m", model, "--messages", self.messages, *more)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        return done.stdout.decode()
+
+    def test_the_one_for_tools_is_taken_with_tools(self):
+        self.assertIn("<|im_start|>user\nhi", self.template(self.model))
+        self.assertEqual(self.template(self.model, "--tools", self.tools), "TOOLS=1 hi")
+        self.assertIn("<|im_start|>user\nhi", self.template(self.model, "--tools", self.tools, "--chat-template", "default"))
+        self.assertEqual(json.loads(sirocco("info", self.model, "--json").stdout)["chat_templates"],
+                         ["default", "loud", "tool_use"])
+
+    def test_files_of_a_folder(self):
+        folder = HOME / "several"
+        (folder / "additional_chat_templates").mkdir(parents=True)
+        (folder / "tokenizer.json").write_text('{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}')
+        (folder / "additional_chat_templates" / "tool_use.jinja").write_text("file {{ tools|length }}")
+        self.assertEqual(self.template(folder, "--tools", self.tools), "file 1")
+        told = self.told("template", "-m", folder, "--messages", self.messages)
+        self.assertIn("choose one with --chat-template: there is 'tool_use'", told)
+        (folder / "chat_template.jinja").write_text("file")
+        self.assertEqual(self.template(folder), "file")
+
+    def test_a_conversation_takes_the_one_that_is_named(self):
+        told = self.told("run", "-m", self.model, "-p", "hi", "--chat-template", "loud", "--set", "effort=high", "--quiet")
+        self.assertIn("'highhi'", told)
+        told = self.told("run", "-m", self.model, "-p", "hi", "--chat-template", "none")
+        self.assertIn("no chat template 'none'; there are 'default', 'loud', 'tool_use'", told)
+
+    def test_a_file_in_place_of_the_models(self):
+        file = HOME / "loud.jinja"
+        file.write_text("{{ raise_exception(enable_thinking ~ messages[0].content) }}")
+        told = self.told("run", "-m", MODEL, "-p", "hi", "--chat-template-file", file, "--think", "off")
+        self.assertIn("'Falsehi'", told)
+        told = self.told("run", "-m", MODEL, "-p", "hi", "--chat-template-file", file, "--think", "--set",
+                         "enable_thinking=5")
+        self.assertIn("'5hi'", told)
+        self.assertIn("enable_thinking", self.told("run", "-m", MODEL, "-p", "hi", "--think", "off"))
+
+    def test_values_and_names_are_checked(self):
+        for option, says in (("--set=enable_thinking=False", "'enable_thinking' can't be 'False'"), ("--set=x", "NAME=VALUE"),
+                             ("--set=messages=[]", "'messages'"), ("--think=much", "'much'")):
+            self.assertIn(says, self.told("run", "-m", MODEL, "-p", "hi", option, status=2))
+        told = self.told("run", "-m", MODEL, "-p", "hi", "-n", "1", "--quiet", "--set", "mood=[1]", "--set", "b=x", status=0)
+        self.assertEqual(told, "warning: the chat template doesn't use the variables 'b', 'mood'; it uses none that can be set\n")
+
+    def test_a_context_beyond_the_trained_length_is_told(self):
+        model = SOURCE / "tests/golden/models/llama-gqa.gguf"
+        trained = json.loads(sirocco("info", model, "--json").stdout)["metadata"]["llama.context_length"]
+        arguments = ("logits", "-m", model, "--tokens", "1,2", "--out", HOME / "context.npy", "--ctx")
+        self.assertEqual(self.told(*arguments, trained, status=0), "")
+        told = self.told(*arguments, trained + 1, status=0)
+        self.assertIn(f"warning: --ctx {trained + 1}: the model was trained for {trained} positions", told)
+        self.assertEqual(told.count("\n"), 1)
+
+
+class Recommendations(unittest.TestCase):
+    """generation_config.json: what its authors recommend, and what the options say instead."""
+    LIKELY = {"a": 4.0, "b": 3.9, "c": 3.0}
+
+    def answer(self, generation, *arguments, scores=None, says=b"", **keywords):
+        folder = write_folder(HOME / "recommends", scores or self.LIKELY, generation=generation, **keywords)
+        done = sirocco("run", "-m", folder, "-p", "hd", "--quiet", *arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(says, done.stderr)
+        if not says:
+            self.assertFalse(done.stderr)
+        return done.stdout.decode().rstrip("\n")
+
+    def test_not_to_sample_is_the_likeliest_token(self):
+        for left_over in ({}, {"temperature": 5.0, "top_p": 0.9}):
+            generation = {"do_sample": False, **left_over}
+            for seed in "123":
+                self.assertEqual(self.answer(generation, "-n", "9", "--seed", seed), "a" * 9)
+            self.assertNotEqual(self.answer(generation, "-n", "20", "--temp", "9", "--seed", "1"), "a" * 20)
+        self.assertNotEqual(self.answer({"temperature": 5.0}, "-n", "20", "--seed", "1"), "a" * 20)
+
+    def test_rules(self):
+        a, b, end = IDS["a"], IDS["b"], IDS["</s>"]
+        for rules, expected in (({"suppress_tokens": [a]}, "bbbbbb"), ({"begin_suppress_tokens": [a]}, "baaaaa"),
+                                ({"bad_words_ids": [[a, a], [b]]}, "acacac"), ({"no_repeat_ngram_size": 2}, "aabaca"),
+                                ({"forced_eos_token_id": end}, "aaaaa"),
+                                ({"sequence_bias": [[[a, b], 1.0]]}, "ababab")):
+            self.assertEqual(self.answer({"do_sample": False, **rules}, "-n", "6"), expected, rules)
+            self.assertEqual(self.answer(rules, "-n", "6", "--temp", "0", "--repeat-penalty", "1"), expected, rules)
+        ends = {"</s>": 5.0, **self.LIKELY}
+        self.assertEqual(self.answer({"do_sample": False}, "-n", "6", scores=ends), "")
+        self.assertEqual(self.answer({"do_sample": False, "min_new_tokens": 3}, "-n", "6", scores=ends), "aaa")
+
+    def test_lengths_and_stop_strings(self):
+        generation = {"do_sample": False, "max_new_tokens": 3}
+        self.assertEqual(self.answer(generation), "aaa")
+        self.assertEqual(self.answer(generation, "-n", "5"), "aaaaa")
+        self.assertEqual(self.answer({"do_sample": False, "max_length": 7}), "aaaa")
+        self.assertEqual(self.answer({"do_sample": False, "max_length": 3}, "-n", "5"), "aaaaa")
+        self.answer({"do_sample": False, "max_length": 3}, says=b"max_length (3), for the prompt has 3 tokens")
+        generation = {"do_sample": False, "begin_suppress_tokens": [IDS["a"]], "stop_strings": ["xx", "aaa"]}
+        self.assertEqual(self.answer(generation), "b")
+        self.assertEqual(self.answer(generation, "--stop", "aaaaa", "--stop", "ba"), "")
+
+    def test_what_isnt_followed_is_named(self):
+        self.answer({"do_sample": False, "num_beams": 4, "penalty_alpha": 0.6}, "-n", "1",
+                    says=b"not followed: num_beams (4), penalty_alpha (0.6)\n")
+        self.answer({"do_sample": False, "num_beams": 1, "guidance_scale": None, "use_cache": True}, "-n", "1")
+
+    def test_rows_without_a_token_are_never_chosen(self):
+        scores = {**self.LIKELY, "<s>": -50.0, "</s>": -50.0, len(IDS): 90.0,
+                  len(IDS) + 5: float("nan")}
+        for options in (("--temp", "0"), ("--temp", "2", "--seed", "4", "--top-k", "0"), ("--top-k", "1")):
+            text = self.answer(None, "-n", "12", *options, scores=scores, rows=len(IDS) + 6)
+            self.assertEqual(len(text), 12, text)
+
+
+class NotANumber(unittest.TestCase):
+    """A model whose scores are none, for one weight isn't."""
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = write_folder(HOME / "broken", {"a": 1.0}, norm=(1.0, float("nan")) + (1.0,) * 30)
+
+    def fails(self, *arguments, says, stdin=b""):
+        done = sirocco(*arguments, "-m", self.folder, stdin=stdin)
+        self.assertEqual((done.returncode, done.stdout), (1, b""), done.stderr)
+        self.assertIn(says, done.stderr)
+        self.assertIn(b"not finite numbers (NaN", done.stderr.replace(b"not made of", b"not"))
+        self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+
+    def test_commands_that_need_numbers_fail(self):
+        for options in (("--temp", "0"), ("--temp", "1"), ("--repeat-penalty", "1.5"), ("--raw",)):
+            self.fails("run", "-p", "abc", *options, says=b"sirocco: the answer failed: ")
+        text = HOME / "text.txt"
+        text.write_text("abcdefgh" * 4)
+        self.fails("perplexity", "-f", text, "--ctx", "8", "--json", "--quiet", says=b"window 1, position 4: ")
+        self.fails("embed", "--pooling", "last", "abc", says=b"text 1: ")
+
+    def test_commands_that_show_or_time_them_warn(self):
+        out = HOME / "broken.npy"
+        done = sirocco("logits", "-m", self.folder, "--tokens", "2,3,4", "--out", out)
+        self.assertEqual((done.returncode, done.stdout), (0, b""))
+        self.assertIn(b"3 of 3 rows, row 0 the first, hold scores that are not finite", done.stderr)
+        done = sirocco("bench", "-m", self.folder, "-p", "4", "-n", "2", "-r", "1", "--json")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len(json.loads(done.stdout)["results"]), 2)
+        self.assertIn(b"not finite numbers", done.stderr)
+
+    def test_a_spread_of_one_token_is_null(self):
+        folder = write_folder(HOME / "sound", {"a": 1.0})
+        text = HOME / "text.txt"
+        text.write_text("abcdefgh")
+        done = sirocco("perplexity", "-m", folder, "-f", text, "--ctx", "4", "--windows", "1", "--json", "--quiet")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIsNone(json.loads(done.stdout)["standard_error"])
 
 
 class Failures(unittest.TestCase):

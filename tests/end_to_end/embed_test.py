@@ -8,6 +8,7 @@ import ast
 import json
 import math
 import os
+import pathlib
 import struct
 import unittest
 
@@ -73,6 +74,48 @@ class Embed(unittest.TestCase):
         done = sirocco("embed", "-m", ENCODER, "word " * 300)
         self.assertEqual(done.returncode, 0)
         self.assertIn(b"text 1: 256 tokens fit; the last 46 are left out", done.stderr)
+
+    def test_an_empty_line_stops_no_other(self):
+        cat, empty, dog = json.loads(embed(stdin=b"The cat.\n\nThe dog.\n").stdout)
+        self.assertEqual([cat, dog], json.loads(embed("The cat.", "The dog.").stdout))
+        self.assertEqual([empty], json.loads(embed("").stdout))
+        self.assertEqual([empty], json.loads(embed(stdin=b"\n").stdout))
+        self.assertAlmostEqual(sum(x * x for x in empty), 1, places=5)
+
+    def test_special_tokens_are_text_unless_asked_for(self):
+        text, parsed, spelled = (json.loads(embed(*arguments).stdout) for arguments in (
+            ("The cat.[SEP]",), ("--special", "The cat.[SEP]"), ("The cat. [ SEP ]",)))
+        self.assertEqual(text, spelled)
+        self.assertLess(cosine(text[0], parsed[0]), 0.99)
+
+    def test_texts_are_lowered_before_a_tokenizer_that_keeps_capitals(self):
+        # The files of a folder as Windows' editors and Python's json write them, besides.
+        folder = HOME / "cased"
+        (folder / "1_Pooling").mkdir(parents=True)
+        source = pathlib.Path(ENCODER)
+        (folder / "model.safetensors").symlink_to((source / "model.safetensors").resolve())
+
+        def write(name, **members):
+            contents = json.loads((source / name).read_text())
+            if members:
+                contents.update(members)
+            (folder / name).write_text("\ufeff" + json.dumps(contents), encoding="utf-8")
+
+        tokenizer = json.loads((source / "tokenizer.json").read_text())
+        write("tokenizer.json", normalizer={**tokenizer["normalizer"], "lowercase": False, "strip_accents": False})
+        write("tokenizer_config.json", do_lower_case=False, strip_accents=False, noise=float("nan"))
+        write("config.json", noise=[float("nan"), float("-inf"), 10**30], other=float("inf"))
+        for name in ("modules.json", "config_sentence_transformers.json", "1_Pooling/config.json"):
+            write(name)
+        vectors = {}
+        for lower in (False, True):
+            write("sentence_bert_config.json", do_lower_case=lower)
+            done = sirocco("embed", "-m", folder, "--quiet", "The Cat.", "the cat.")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            vectors[lower] = json.loads(done.stdout)
+        self.assertNotEqual(*vectors[False])
+        self.assertEqual(*vectors[True])
+        self.assertEqual(vectors[True][1], vectors[False][1])
 
     def test_errors(self):
         for arguments, message in ((("--prompt-name", "query", "a"), b"the model has none"),

@@ -19,10 +19,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const StoredTensor& tensor : checkpoint.weights->tensors()) {
       SIROCCO_CHECK(checkpoint.weights->find(tensor.name) == &tensor);
       const Format& format = *tensor.format;
-      std::vector<float> block(format.block_elements);
-      format.decode(tensor.bytes.data(), 1, block.data());
-      format.decode(tensor.bytes.data() + tensor.bytes.size() - format.block_bytes, 1,
-                    block.data());
+      std::vector<float> values(format.block_elements);
+      std::vector<std::byte> block(format.block_bytes);
+      tensor.read(0, 0, format.block_elements, block.data());
+      format.decode(block.data(), 1, values.data());
+      tensor.read(tensor.rows() - 1, tensor.columns() - format.block_elements,
+                  format.block_elements, block.data());
+      format.decode(block.data(), 1, values.data());
       checkpoint.weights->release(tensor);
     }
   } catch (const Error&) {

@@ -10,6 +10,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/text_embedder.hpp"
+#include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
@@ -290,6 +291,27 @@ TEST(EmbeddingPipeline, IsDrivenStepByStepLikeOthers) {
       contains(message<InvalidArgument>([&] { model->embed({{outside}}); }), "no token 157"));
   const std::vector<TokenId> long_one(97, TokenId(3));
   EXPECT_TRUE(contains(message<InvalidArgument>([&] { model->embed({{long_one}}); }), "97 tokens"));
+}
+
+TEST(EmbeddingPipeline, NotANumberIsNoEmbedding) {
+  const Sequences sequences = {{TokenId(3), TokenId(4)}, {TokenId(3), TokenId(9)}};
+  for (const bool normalize : {true, false}) {
+    const EmbeddingPipelineOptions options{.normalize = normalize};
+    Embedder whole(kFolder / "bert.gguf", options);
+    Embedder broken(formats_testing::with_broken_row(kFolder / "bert.gguf", "token_embd.weight", 9),
+                    options);
+    StepBatch batch;
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      ASSERT_TRUE(broken->admit(SequenceId(i), std::ssize(sequences[i])));
+      batch.push_back({SequenceId(i), sequences[i], WantEmbedding{}});
+    }
+    const StepResult& result = broken->step(batch);
+    EXPECT_FALSE(result.items[0].fault);
+    EXPECT_EQ(result.items[0].embedding, whole->embed(sequences)[0]);
+    EXPECT_EQ(result.items[1].fault, StepFault::kEmbeddingNotFinite);
+    EXPECT_TRUE(result.items[1].embedding.empty());
+    EXPECT_TRUE(contains(message<NotANumber>([&] { broken->embed(sequences); }), "text 2: "));
+  }
 }
 
 TEST(EmbeddingPipeline, SaysWhatDoesntFit) {

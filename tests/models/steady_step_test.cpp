@@ -63,6 +63,14 @@ class SteadySteps : public testing::TestWithParam<const char*> {
     p.top_p = 0.9f;
     p.min_p = 0.01f;
     p.repetition_penalty = 1.1f;
+    p.penalty_last_n = -1;
+    p.rules.prompt_penalty = 1.1f;
+    p.rules.no_repeat_ngram = 3;
+    p.rules.no_repeat_prompt_ngram = 4;
+    p.rules.bad_words = {{TokenId(7)}, {TokenId(1), TokenId(2), TokenId(3)}};
+    p.rules.sequence_bias = {{{TokenId(8), TokenId(9)}, 2.0f}};
+    p.rules.length_decay = LengthDecay{10, 1.01f};
+    p.rules.min_new_tokens = 1000;
     return p;
   }
 };
@@ -93,7 +101,7 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
   constexpr int kCounted = 120;  // across borders of cache blocks
   const LoadedModel model = load(kSequences);
   LanguagePipeline& pipeline = model.pipeline();
-  const Sampler sampler(sampling(), pipeline.info().vocabulary);
+  const Sampler sampler(sampling(), pipeline.info().vocabulary, {kPrompt, 400, {TokenId(4)}});
   std::vector<std::vector<TokenId>> tokens(kSequences);
   StepBatch batch;
   for (std::size_t s = 0; s < kSequences; ++s) {
@@ -147,6 +155,7 @@ TEST_P(SteadySteps, OfTheEngineAllocateNothing) {
     request.prompt.assign(100, TokenId(s + 3));
     request.sampling = sampling();
     request.max_tokens = 250;
+    request.end_tokens = {TokenId(4)};
     request.sink = sink;
     engine.submit(id, std::move(request));
   }

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "sirocco/text/chat_template.hpp"
+
+namespace sirocco {
+
+/// Variables of a chat template as a person sets them: JSON by name.
+using TemplateVariables = std::map<std::string, std::string>;
+
+/// How values are written, for --help.
+inline constexpr std::string_view kTemplateValueRule =
+    "VALUE is JSON; what isn't JSON and begins with a letter is a text";
+
+/// Sets a variable to a value as it was typed: JSON as it stands, or else a word or words that
+/// begin with a letter, as a JSON text. Throws InvalidArgument that names the variable where the
+/// value is neither, or a truth value in another spelling than JSON's ("False", "no"), which as a
+/// text would count as true; and where the name can't be a variable's.
+void set_variable(TemplateVariables& variables, std::string_view name, std::string_view value);
+
+/// The same of one text, NAME=VALUE.
+void set_variable(TemplateVariables& variables, std::string_view assignment);
+
+/// Throws InvalidArgument where one of them is what a conversation makes itself: messages, tools,
+/// add_generation_prompt.
+void refuse_conversation(const TemplateVariables& variables);
+
+/// "it uses a, b", or that it uses none: what a person may set, for messages.
+std::string usable_variables(const ChatTemplate& chat_template);
+
+/// What a person should know of variables that the template doesn't use; empty when it uses all.
+std::string unused_variables_notice(const ChatTemplate& chat_template,
+                                    const TemplateVariables& variables);
+
+/// What set_thinking takes, in words.
+inline constexpr std::string_view kThinkingLevels = "on, off, low, medium or high";
+bool is_thinking_level(std::string_view level);
+
+/// Sets the variables by which chat templates know whether a model thinks before it answers, and
+/// how hard: enable_thinking and thinking (true or false), reasoning_effort (a text). A level true
+/// or false counts as on or off. Throws InvalidArgument where the level is none, or the template
+/// has no variable for it; nothing has changed then.
+void set_thinking(TemplateVariables& variables, const ChatTemplate& chat_template,
+                  std::string_view level);
+
+/// Whether set_thinking can do anything with this template.
+bool can_set_thinking(const ChatTemplate& chat_template);
+
+}  // namespace sirocco
