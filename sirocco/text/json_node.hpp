@@ -75,8 +75,8 @@ class JsonNode {
 class JsonDocument {
  public:
   /// A byte order mark in front is skipped; NaN, Infinity and -Infinity, as Python's json writes
-  /// them, are null. Throws FormatError where `json` isn't JSON in UTF-8 otherwise, with the reason,
-  /// or is nested too deeply. `origin` names it and outlives the document.
+  /// them, are null. Throws FormatError where `json` isn't JSON in UTF-8 otherwise, with the
+  /// reason, or is nested too deeply. `origin` names it and outlives the document.
   JsonDocument(std::string_view json, std::string_view origin);
   ~JsonDocument();
   JsonDocument(JsonDocument&&) noexcept;
