@@ -1,7 +1,13 @@
 #include "sirocco/text/tokenizer_files.hpp"
 
-#include "sirocco/base/error.hpp"
+#include <utility>
+
+#include "sirocco/text/folder_tokens.hpp"
 #include "sirocco/text/json_node.hpp"
+#include "sirocco/text/tokenizer_documents.hpp"
+#include "sirocco/text/tokenizer_draft.hpp"
+#include "sirocco/text/tokenizer_json.hpp"
+#include "sirocco/text/vocabulary_files.hpp"
 
 namespace sirocco {
 namespace {
@@ -31,22 +37,14 @@ std::optional<std::string> template_member(const CompanionFiles& files, std::str
 
 Tokenizer make_tokenizer(const CompanionFiles& files) {
   constexpr std::string_view kTokenizer = "tokenizer.json";
-  const auto tokenizer = files.find(kTokenizer);
-  if (!tokenizer) {
-    throw NotFound(
-        "{}: there is no such file, and sirocco reads no other form of a folder's tokenizer; save "
-        "it as tokenizer.json",
-        files.origin(kTokenizer));
+  const TokenizerDocuments documents(files);
+  if (const auto json = files.find(kTokenizer)) {
+    return make_tokenizer(
+        read_tokenizer_json(*json, files.origin(kTokenizer), documents.tokenizer_config),
+        read_folder_tokens(documents, {}), documents);
   }
-  const auto content = [&](std::string_view name) { return files.find(name).value_or(""); };
-  TokenizerFiles all;
-  all.origin = files.origin(kTokenizer);
-  all.tokenizer = *tokenizer;
-  all.tokenizer_config = content("tokenizer_config.json");
-  all.special_tokens_map = content("special_tokens_map.json");
-  all.generation_config = content("generation_config.json");
-  all.config = content("config.json");
-  return make_tokenizer(all);
+  FolderTokenizer folder = read_vocabulary_files(files, documents);
+  return make_tokenizer(std::move(folder.draft), std::move(folder.tokens), documents);
 }
 
 std::optional<std::string> find_chat_template(const CompanionFiles& files) {
