@@ -36,9 +36,14 @@ class MemoryFiles : public CompanionFiles {
  public:
   using Map = std::map<std::string, std::string, std::less<>>;
 
+  explicit MemoryFiles(Map files) : files_(std::move(files)) {}
+
   /// `folder` is what messages put before a file's name.
-  explicit MemoryFiles(Map files, std::string folder = "")
-      : files_(std::move(files)), folder_(std::move(folder)) {}
+  static MemoryFiles in(std::string folder, Map files) {
+    MemoryFiles made(std::move(files));
+    made.folder_ = std::move(folder);
+    return made;
+  }
 
   std::optional<std::string_view> find(std::string_view name) const override {
     const auto found = files_.find(name);

@@ -26,7 +26,7 @@ std::vector<TokenId> ids(std::initializer_list<int> values) {
 }
 
 Tokenizer made(MemoryFiles::Map files) {
-  return make_tokenizer(MemoryFiles(std::move(files), "folder/"));
+  return make_tokenizer(MemoryFiles::in("folder/", std::move(files)));
 }
 
 template <class Error>

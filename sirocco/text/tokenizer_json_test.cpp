@@ -399,7 +399,7 @@ TEST(TokenizerJson, TheFirstSpaceOfAnAnswer) {
 
 class FakeFiles : public MemoryFiles {
  public:
-  explicit FakeFiles(Map files) : MemoryFiles(std::move(files), "folder/") {}
+  explicit FakeFiles(Map files) : MemoryFiles(in("folder/", std::move(files))) {}
 };
 
 TEST(TokenizerFiles, OfAFolder) {
