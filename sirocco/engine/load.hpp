@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 
@@ -37,6 +38,8 @@ class LoadedModel {
   const std::shared_ptr<ThreadGroup>& thread_group() const;
   Isa isa() const;
   double load_seconds() const;
+  /// What people call it.
+  const ModelTitle& title() const;
 
   /// The model's tokenizer, made at the first call. Throws FormatError or UnsupportedError when the
   /// checkpoint has none that can be read.
