@@ -16,7 +16,7 @@
 #include "sirocco/cli/run_answer.hpp"
 #include "sirocco/cli/run_chat.hpp"
 #include "sirocco/cli/run_settings.hpp"
-#include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/cli/terminal/answer_printer.hpp"
 #include "sirocco/pipeline/recommended_sampling.hpp"
 
 namespace sirocco {
@@ -30,6 +30,7 @@ struct Options {
   std::string system;
   bool raw = false;
   bool special = false;
+  bool no_word_wrap = false;
 };
 
 /// The prompt of a single answer; none when a person is there to talk with.
@@ -65,9 +66,11 @@ RunSettings settings_for(const LoadedModel& model, const Options& options) {
 void answer_once(Answerer& answerer, const Options& options, const RunSettings& settings,
                  const std::string& prompt) {
   const bool to_terminal = isatty(STDOUT_FILENO) != 0;
-  const OnText show = [to_terminal](std::string_view text) {
+  AnswerPrinter printer;
+  printer.wraps = !options.no_word_wrap;
+  const OnText show = [&](std::string_view text) {
     if (to_terminal) {
-      write_output(terminal_safe(text));
+      printer.push(text);
     } else {
       write_output(text);
     }
@@ -77,7 +80,11 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     if (options.raw) return answerer.complete(prompt, settings, show);
     return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
   }();
-  write_output("\n");
+  if (to_terminal) {
+    printer.finish();
+  } else {
+    write_output("\n");
+  }
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
   if (completion.reason == FinishReason::kFailed) throw ResourceExhausted("{}", notice);
   if (options.common->quiet) return;
@@ -93,7 +100,8 @@ void run(const Options& options) {
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
-    chat_on_terminal(answerer, settings, options.system, options.common->quiet);
+    chat_on_terminal(answerer, settings, options.system, !options.no_word_wrap,
+                     options.common->quiet);
   }
 }
 
@@ -111,6 +119,8 @@ void declare_run(CLI::App& app) {
                   ->excludes(system);
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       ->needs(raw);
+  app.add_flag("--nowordwrap", options->no_word_wrap,
+               "leave it to the terminal to break the lines of answers, within words too");
   for (const Setting& setting : run_settings_table()) {
     app.add_option_function<std::string>(
            std::string(setting.option),
