@@ -7,11 +7,13 @@ usage: commands_test.py PROGRAM SOURCE_FOLDER
 import json
 import os
 import re
+import signal
 import struct
 import tempfile
 import unittest
 from pathlib import Path
 
+from chain_model import write_chain
 from program import HOME, MODEL, SOURCE, sirocco
 from small_model import IDS, write_folder
 
@@ -416,6 +418,30 @@ class Failures(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output", done.stderr)
 
+    def test_readers_that_leave(self):
+        messages = HOME / "no-reader.json"
+        messages.write_text('[{"role": "user", "content": "x"}]')
+        text = HOME / "no-reader.txt"
+        text.write_text("word " * 100)
+        tokens = ("-m", MODEL, "--tokens", "1,2")
+        for command in (("run", *GREEDY, "-p", QUESTION), ("run", *GREEDY, "-p", QUESTION, "--quiet"), ("info", MODEL),
+                        ("info", MODEL, "--json"), ("tokenize", "-m", MODEL, "a"), ("detokenize", "-m", MODEL, "504"),
+                        ("template", "-m", MODEL, "--messages", messages), ("logits", *tokens, "--out", "/dev/stdout"),
+                        ("perplexity", "-m", MODEL, "-f", text, "--ctx", "16", "--windows", "2", "--quiet"),
+                        ("bench", "-m", MODEL, "-p", "8", "-n", "0", "-r", "1"), ("--help",), ("run", "--help"), ("--version",)):
+            gone, pipe = os.pipe()
+            os.close(gone)
+            done = sirocco(*command, stdout=pipe)
+            os.close(pipe)
+            self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, b""), command)
+
+    def test_readers_that_leave_where_the_signal_is_ignored(self):
+        gone, pipe = os.pipe()
+        os.close(gone)
+        done = sirocco("--help", stdout=pipe, ignored_signal=signal.SIGPIPE)
+        os.close(pipe)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+
     def test_no_partial_file(self):
         folder = HOME / "limited"
         folder.mkdir()
@@ -544,6 +570,18 @@ class Others(unittest.TestCase):
                            *more)
             self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(whole.read_bytes(), cut.read_bytes())
+
+    def test_names_that_people_know(self):
+        folder = write_chain(HOME / "Tiny-Chain-1B", ["a", "b"])
+        self.assertEqual(json.loads(sirocco("info", folder, "--json").stdout)["name"], "Tiny-Chain-1B (F32)")
+        self.assertIn(b"name           Tiny-Chain-1B (F32)\n", sirocco("info", f"{folder}/").stdout)
+        short = ("-p", "4", "-n", "0", "-r", "1")
+        self.assertTrue(sirocco("bench", "-m", folder, *short).stdout.startswith(b"Tiny-Chain-1B (F32), "))
+        self.assertTrue(sirocco("bench", "-m", folder, "--quantize", "q8_0",
+                                *short).stdout.startswith(b"Tiny-Chain-1B (Q8_0), "))
+        # Scripts know a model by the name of its file or folder.
+        for model, name in ((folder, "Tiny-Chain-1B"), (f"{folder}/", "Tiny-Chain-1B"), (MODEL, Path(MODEL).name)):
+            self.assertEqual(json.loads(sirocco("bench", "-m", model, "--json", *short).stdout)["model"], name)
 
     def test_bench(self):
         done = sirocco("bench", "-m", MODEL, "-p", "8", "-n", "4", "-r", "2", "--json")
