@@ -18,16 +18,16 @@ LONG_ENOUGH = 120  # seconds until a test gives up
 
 
 class Terminal:
-    """The program on a terminal of its own. Without a size the terminal doesn't know its own."""
+    """The program on a terminal of its own, or another one. Without a size the terminal doesn't know its own."""
 
-    def __init__(self, *arguments, columns=0, rows=0, environment=None):
+    def __init__(self, *arguments, program=PROGRAM, columns=0, rows=0, environment=None):
         self.seen = b""
         self.status = None
         self.process, self.descriptor = pty.fork()
         if self.process == 0:
             self._set_size(0, columns, rows)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], {**ENVIRONMENT, **(environment or {})})
+            os.execve(program, [program, *map(str, arguments)], {**ENVIRONMENT, **(environment or {})})
         self.settings = termios.tcgetattr(self.descriptor)
 
     @staticmethod

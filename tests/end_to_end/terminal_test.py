@@ -9,11 +9,13 @@ import os
 import re
 import signal
 import termios
+import time
 import unittest
+from pathlib import Path
 
 from chain_model import write_chain
-from program import HOME, sirocco
-from terminal import PROMPT, Terminal
+from program import HOME, PROGRAM, sirocco
+from terminal import LONG_ENOUGH, PROMPT, Terminal
 
 BEGIN, END = "\x1b[200~", "\x1b[201~"
 MARK_PASTES, LEAVE_PASTES = b"\x1b[?2004h", b"\x1b[?2004l"
@@ -22,6 +24,13 @@ ANSWER = ["The", " quick", " brown", " fox", " jumps", " over", " a", " lazy", "
           "\nsee", " https://example.org/a/long/path/to/nothing", " now", "\n"]
 ONCE = write_chain(HOME / "Once-1B", ANSWER)
 ENDLESS = write_chain(HOME / "Endless-1B", ["One", " two", " three", " four "], loops=True)
+
+
+def lives(process):
+    try:
+        return Path("/proc", process, "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class TerminalTest(unittest.TestCase):
@@ -175,6 +184,33 @@ class Manners(TerminalTest):
             self.assertEqual(terminal.wait(), -number)
             self.assertTrue(terminal.seen.endswith(LEAVE_PASTES), terminal.seen)
             self.assertEqual(termios.tcgetattr(terminal.descriptor), terminal.settings)
+
+    def test_stopping_and_going_on(self):
+        shell = Terminal("-i", program="/bin/sh", columns=80, rows=24, environment={"PS1": "$ ", "ENV": ""})
+        self.addCleanup(shell.close)
+        shell.read_until(rb"\$ ")
+        shell.type(f"'{PROGRAM}' run -m '{ONCE}'\n")
+        shell.read_until(re.escape(MARK_PASTES))
+        shell.type("half")
+        shell.read_until(b"half")
+        shell.type("\x1a")
+        shell.read_until(re.escape(LEAVE_PASTES))
+        shell.read_until(rb"\$ ")
+        self.assertEqual(termios.tcgetattr(shell.descriptor)[3] & termios.ICANON, termios.ICANON)
+        shell.type("fg\n")
+        shell.read_until(re.escape(b">>> half"))
+        shell.type(" an hour\r")
+        shell.read_until(b"an hour")
+        shell.read_until(b"\r\n" + PROMPT + re.escape(MARK_PASTES))
+        # In the background the terminal isn't its own to restore.
+        shell.type("\x1a")
+        shell.read_until(rb"\$ ")
+        shell.type("jobs -p; kill %1; kill -CONT %1\n")
+        process = re.search(rb"\r\n(\d+)\r\n", shell.read_until(rb"\r\n\d+\r\n"))[1].decode()
+        deadline = time.monotonic() + LONG_ENOUGH
+        while lives(process):
+            self.assertLess(time.monotonic(), deadline, "it was stopped when it should have ended")
+            time.sleep(0.01)
 
     def test_a_terminal_without_a_cursor_is_sent_no_sequences(self):
         terminal = self.start("--quiet", columns=80, rows=24, environment={"TERM": "dumb"})

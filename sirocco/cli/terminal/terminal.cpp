@@ -39,20 +39,29 @@ struct Handled {
   struct sigaction before {};
 };
 
-void apply(int wanted) { tcsetattr(STDIN_FILENO, TCSANOW, &settings[wanted]); }
+/// Whether the terminal is this program's to change. In the background it is someone else's, and
+/// who changes it all the same is stopped.
+bool in_front() {
+  const pid_t group = tcgetpgrp(STDIN_FILENO);
+  return group < 0 || group == getpgrp();
+}
+
+void apply(int wanted) {
+  if (in_front()) tcsetattr(STDIN_FILENO, TCSANOW, &settings[wanted]);
+}
 
 void say(std::string_view text) {
   [[maybe_unused]] const auto written = write(STDOUT_FILENO, text.data(), text.size());
 }
 
 void restore() {
-  if (current == kEditing) say(kLeavePastes);
+  if (current == kEditing && in_front()) say(kLeavePastes);
   apply(kBefore);
 }
 
 void take_back() {
   apply(current);
-  if (current == kEditing) say(kMarkPastes);
+  if (current == kEditing && in_front()) say(kMarkPastes);
   continued = 1;
   InterruptGuard::wake_up();
 }
