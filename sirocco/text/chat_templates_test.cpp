@@ -164,11 +164,11 @@ TEST(ChatTemplates, AreBounded) {
 }
 
 Tokenizer letters() {
-  return make_tokenizer(MemoryFiles(
-      {{"tokenizer.json",
-        R"({"model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1}, "merges": []},
+  return make_tokenizer(
+      MemoryFiles({{"tokenizer.json",
+                    R"({"model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1}, "merges": []},
             "added_tokens": [{"id": 1, "content": "<s>", "special": true}]})"},
-       {"tokenizer_config.json", R"({"bos_token": "<s>"})"}}));
+                   {"tokenizer_config.json", R"({"bos_token": "<s>"})"}}));
 }
 
 TEST(ChatFormatChoice, IsByTools) {
