@@ -1,7 +1,7 @@
 # sirocco_folder(NAME [FUZZED] DEPENDS folder… LINK target… EXCLUDE regex…)
 #
 # One static library for one folder of sources: every .cpp in it (and below), tests apart. Tests (*_test.cpp) become one
-# program NAME_test, registered with CTest case by case. DEPENDS names the sirocco folders that this one may include;
+# program NAME_test (SiroccoTest.cmake). DEPENDS names the sirocco folders that this one may include;
 # LINK the outside libraries, which stay private to the folder unless written after PUBLIC. Sources whose path matches an
 # EXCLUDE are left to the caller. FUZZED: the fuzzers run it, so that their builds count its branches.
 function(sirocco_folder name)
@@ -24,11 +24,6 @@ function(sirocco_folder name)
   endif()
 
   if(SIROCCO_TESTS AND tests)
-    add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE sirocco_${name} sirocco_options GTest::gmock GTest::gtest_main
-      ${ARG_TEST_LINK})
-    target_compile_definitions(${name}_test PRIVATE SIROCCO_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    gtest_discover_tests(${name}_test TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 120
-      PROPERTIES LABELS ${name} TIMEOUT 600)
+    sirocco_test(${name}_test LABEL ${name} SOURCES ${tests} LINK sirocco_${name} ${ARG_TEST_LINK})
   endif()
 endfunction()

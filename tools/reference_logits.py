@@ -7,7 +7,10 @@ dequantize. It shares no code with sirocco and is written for checking, not for 
 
 Writes float32 [T, V]. `--window N` cuts the tokens into windows that know nothing of one another (a shorter rest is kept).
 `--activations int8` and `--kv f16` imitate the rounding that sirocco's numeric contract allows, to tell a mistake from
-the cost of the formats; without them everything is computed in `--dtype` (float64 by default).
+the cost of the formats; without them everything is computed in `--dtype` (float64 by default). What a site's rounding
+costs is asked with `--activations float,down=int8` or `--activations int8,down=float`: sites are qkv, o, gate_up, down,
+head and other, forms float, int8 (blocks of 32), largest (with a second digit in the block of a row that has the largest
+scale) and all (in every block). `int8` as the first word is what sirocco does at each site.
 
 Architectures: one entry of FAMILIES each.
 """
@@ -115,11 +118,57 @@ def round_to_int8_blocks(x: Array, block: int = 32) -> Array:
     return (rounded.astype(x.dtype) * scale.astype(x.dtype)).reshape(x.shape)
 
 
+def round_with_fine_blocks(x: Array, every: bool, block: int = 32) -> Array:
+    """The same, and what that left of every block, or of the one a row whose scale is the largest, rounded once more."""
+    rounded = round_to_int8_blocks(x, block)
+    finer = rounded + round_to_int8_blocks(x - rounded, block)
+    if every:
+        return finer
+    blocks = np.abs(x.astype(np.float32)).reshape(*x.shape[:-1], -1, block).max(-1)
+    chosen = np.arange(blocks.shape[-1]) == blocks.argmax(-1)[..., None]
+    return np.where(np.repeat(chosen, block, -1), finer, rounded)
+
+
+FORMS: dict[str, Callable[[Array], Array]] = {
+    "float": lambda x: x,
+    "int8": round_to_int8_blocks,
+    "largest": lambda x: round_with_fine_blocks(x, every=False),
+    "all": lambda x: round_with_fine_blocks(x, every=True),
+}
+SITES = {"qkv": "largest", "o": "int8", "gate_up": "largest", "down": "int8", "head": "all", "other": "int8"}
+
+
+def site_of(name: str) -> str:
+    """Where in a model the matrix is."""
+    part = name.rpartition(".")[2]
+    if part in ("output", "token_embd"):
+        return "head"
+    for site, beginnings in {"o": ("attn_output",), "other": ("attn_k_b", "attn_v_b", "attn_kv_b", "ffn_gate_inp"),
+                             "qkv": ("attn_",), "gate_up": ("ffn_gate", "ffn_up"), "down": ("ffn_down",)}.items():
+        if part.startswith(beginnings):
+            return site
+    return "other"
+
+
+def read_activations(text: str) -> dict[str, str]:
+    """The form of each site; see the head of this file."""
+    first, *chosen = text.split(",")
+    forms = dict(SITES) if first == "int8" else dict.fromkeys(SITES, first)
+    for site, _, form in (choice.partition("=") for choice in chosen):
+        if site not in SITES:
+            raise SystemExit(f"no site {site!r}; there are {', '.join(SITES)}")
+        forms[site] = form
+    for form in forms.values():
+        if form not in FORMS:
+            raise SystemExit(f"no form {form!r}; there are {', '.join(FORMS)}")
+    return forms
+
+
 class Model:
     def __init__(self, path: Path, dtype=np.float64, activations: str = "float", kv: str = "float"):
         self.reader = gguf.GGUFReader(path)
         self.tensors = {t.name: t for t in self.reader.tensors}
-        self.dtype, self.activations, self.kv = np.dtype(dtype), activations, kv
+        self.dtype, self.forms, self.kv = np.dtype(dtype), read_activations(activations), kv
         self.arch = self.reader.get_field("general.architecture").contents()
         if self.arch not in FAMILIES:
             raise SystemExit(f"{path}: architecture {self.arch!r}; this program knows {', '.join(FAMILIES)}")
@@ -191,8 +240,8 @@ class Model:
 
     def linear(self, x: Array, name: str, expert: int | None = None) -> Array:
         w, which = self.get(name + ".weight"), () if expert is None else expert
-        if w.integer and self.activations == "int8":
-            x = round_to_int8_blocks(x)
+        if w.integer:
+            x = FORMS[self.forms[site_of(name)]](x)
         y = x @ w.values[which].T
         return y + self.get(name + ".bias").values[which] if name + ".bias" in self.tensors else y
 
@@ -236,7 +285,7 @@ class Model:
             p = np.exp(scores - scores.max(-1, keepdims=True))
             mixed = (p / p.sum(-1, keepdims=True)) @ shared
             if together:
-                mixed = round_to_int8_blocks(mixed) if both.integer and self.activations == "int8" else mixed
+                mixed = FORMS[self.forms["other"]](mixed) if both.integer else mixed
                 out.append(mixed @ rows[plain:].T)
             else:
                 out.append(self.linear(mixed, name + "attn_v_b", head))
@@ -366,7 +415,7 @@ def windows(tokens: Array, size: int) -> Iterator[Array]:
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float64")
-    parser.add_argument("--activations", choices=["float", "int8"], default="float")
+    parser.add_argument("--activations", default="float", help="float, int8, and forms of sites; see above")
     parser.add_argument("--kv", choices=["float", "f16"], default="float")
 
 

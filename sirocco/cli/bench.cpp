@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <map>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -155,13 +155,10 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-/// The format that most of the weights' bytes are in.
-std::string main_format(const WeightSource& weights) {
-  std::map<std::string_view, std::uint64_t> bytes;
-  for (const StoredTensor& t : weights.tensors()) bytes[t.format->name] += t.size_bytes();
-  const auto most = std::max_element(bytes.begin(), bytes.end(),
-                                     [](auto& a, auto& b) { return a.second < b.second; });
-  return most == bytes.end() ? "" : std::string(most->first);
+/// How scripts know a model: the last part of its path.
+std::string file_name(const std::filesystem::path& path) {
+  const std::filesystem::path whole = std::filesystem::absolute(path).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
 }
 
 double median(std::vector<double> values) {
@@ -183,7 +180,7 @@ void bench(const Options& o) {
   const std::filesystem::path path = resolve_model(o.common->model);
   const LoadedModel model = load_model(*o.common, load);
   const std::string format =
-      o.common->quantize.empty() ? main_format(model.weights()) : o.common->quantize;
+      o.common->quantize.empty() ? std::string(main_format(model.weights())) : o.common->quantize;
 
   std::vector<Measurement> results;
   const auto add = [&](bool is_prompt, int tokens, int sequences, int depth) {
@@ -197,9 +194,8 @@ void bench(const Options& o) {
                     m.test, m.batch, m.depth, median(m.tokens_per_s), m.tokens_per_s.size(), best));
   };
   if (!o.json) {
-    write_output(fmt::format("{}: {}, {}, {} threads, loaded in {:.3f} s\n",
-                             path.filename().string(), format, isa_name(model.isa()),
-                             model.threads(), model.load_seconds()));
+    write_output(fmt::format("{}, {}, {} threads, loaded in {:.3f} s\n", model.title().text(),
+                             isa_name(model.isa()), model.threads(), model.load_seconds()));
   }
   for (const int depth : o.depth) {
     for (const int sequences : o.batch) {
@@ -214,9 +210,9 @@ void bench(const Options& o) {
   }
   if (!o.json) return;
   nlohmann::ordered_json out{
-      {"model", path.filename().string()}, {"format", format},
-      {"isa", isa_name(model.isa())},      {"threads", model.threads()},
-      {"load_s", model.load_seconds()},    {"peak_rss_bytes", peak_rss_bytes()}};
+      {"model", file_name(path)},       {"format", format},
+      {"isa", isa_name(model.isa())},   {"threads", model.threads()},
+      {"load_s", model.load_seconds()}, {"peak_rss_bytes", peak_rss_bytes()}};
   auto& rows = out["results"] = nlohmann::ordered_json::array();
   for (const Measurement& m : results) {
     rows.push_back({{"test", m.test},

@@ -11,6 +11,7 @@
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/models/canonical.hpp"
@@ -61,7 +62,7 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   Json out;
   out["path"] = path;
   out["architecture"] = canonical.metadata->get_or<std::string_view>("general.architecture", "");
-  out["name"] = canonical.metadata->get_or<std::string_view>("general.name", "");
+  out["name"] = model_title(path, metadata, *checkpoint.weights).text();
   out["parameters"] = parameters;
   out["weight_bytes"] = bytes;
   out["tensors"] = checkpoint.weights->tensors().size();

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/platform/reader_gone.hpp"
 
 namespace sirocco {
 namespace {
@@ -61,6 +62,7 @@ std::vector<TokenId> parse_token_ids(std::string_view text) {
 
 void write_output(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    if (errno == EPIPE) throw ReaderGone();
     throw IoError("standard output can't be written: {}", std::strerror(errno));
   }
 }

@@ -19,7 +19,8 @@ std::string read_file(const std::filesystem::path& path);
 /// isn't one.
 std::vector<TokenId> parse_token_ids(std::string_view text);
 
-/// Writes to standard output, byte for byte. Throws IoError when that fails.
+/// Writes to standard output, byte for byte. Throws IoError when that fails, ReaderGone where it is
+/// a pipe without a reader.
 void write_output(std::string_view text);
 
 }  // namespace sirocco

@@ -17,9 +17,13 @@ class InterruptGuard {
   bool pressed() const;
   void forget();
 
-  enum class Woken { kKey, kInterrupt };
-  /// Waits until the descriptor can be read or Ctrl-C was pressed, before the call or in it.
+  enum class Woken { kKey, kInterrupt, kOther };
+  /// Waits until the descriptor can be read, Ctrl-C was pressed (before the call or in it), or
+  /// something called wake_up.
   Woken wait_for(int descriptor) const;
+
+  /// Ends a wait. For signal handlers, on any thread.
+  static void wake_up() noexcept;
 
  private:
   struct sigaction before_ {};

@@ -52,5 +52,15 @@ TEST(InterruptGuard, AForgottenInterruptDoesNot) {
   EXPECT_EQ(guard.wait_for(keys.descriptor()), InterruptGuard::Woken::kKey);
 }
 
+TEST(InterruptGuard, AWaitCanBeEndedOtherwise) {
+  InterruptGuard guard;
+  const Keys keys;
+  std::thread other([] { InterruptGuard::wake_up(); });
+  EXPECT_EQ(guard.wait_for(keys.descriptor()), InterruptGuard::Woken::kOther);
+  other.join();
+  keys.press();
+  EXPECT_EQ(guard.wait_for(keys.descriptor()), InterruptGuard::Woken::kKey);
+}
+
 }  // namespace
 }  // namespace sirocco

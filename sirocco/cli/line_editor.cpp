@@ -1,177 +1,199 @@
 #include "sirocco/cli/line_editor.hpp"
 
-#include <fcntl.h>
-#include <histedit.h>
-#include <langinfo.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <utility>
 
-#include <algorithm>
-#include <clocale>
-#include <cstdio>
-#include <deque>
-#include <string_view>
-
-#include "sirocco/base/error.hpp"
 #include "sirocco/cli/input.hpp"
-#include "sirocco/cli/terminal_text.hpp"
-#include "sirocco/platform/atomic_file.hpp"
-#include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
 namespace {
 
-constexpr int kHistoryLines = 1000;
-
-/// libedit draws what the locale can; characters beyond ASCII want UTF-8.
-void use_utf8() {
-  std::setlocale(LC_CTYPE, "");
-  if (std::string_view(nl_langinfo(CODESET)) != "UTF-8") std::setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-/// One entry a line, the newest last. What the file can't give is no history.
-std::deque<std::string> read_history(const std::filesystem::path& path) {
-  std::deque<std::string> lines;
-  try {
-    const std::string text = read_file(path);
-    for (std::size_t i = 0; i < text.size();) {
-      const std::size_t end = std::min(text.find('\n', i), text.size());
-      const std::string line = text.substr(i, end - i);
-      if (!line.empty() && terminal_safe(line) == line) lines.push_back(line);
-      if (lines.size() > kHistoryLines) lines.pop_front();
-      i = end + 1;
-    }
-    constexpr std::size_t kLongFile = std::size_t{1} << 20;
-    if (text.size() > kLongFile) {
-      AtomicFile file(path);
-      for (const std::string& line : lines) file.write(line + "\n");
-      file.commit();
-    }
-  } catch (const Error&) {
-  }
-  return lines;
-}
-
-int open_history(const std::filesystem::path& path) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const int file = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-  if (file >= 0 && fchmod(file, 0600) != 0) {
-    close(file);
-    return -1;
-  }
-  return file;
-}
+TerminalSize screen() { return terminal_size().value_or(TerminalSize{80, 24}); }
 
 }  // namespace
 
-struct LineEditor::State {
-  explicit State(InterruptGuard& guard) : interrupts(guard) {}
-  ~State() {
-    if (edit != nullptr) el_end(edit);
-    if (history != nullptr) history_end(history);
-    if (history_file >= 0) close(history_file);
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-
-  InterruptGuard& interrupts;
-  EditLine* edit = nullptr;
-  History* history = nullptr;
-  int history_file = -1;
-  std::string prompt;
-  std::string newest;
-  std::string held;  // bytes of a character that isn't whole yet
-
-  void remember(const std::string& line) {
-    if (line.find_first_not_of(" \t") == std::string::npos || line == newest) return;
-    newest = line;
-    HistEvent event;
-    ::history(history, &event, H_ENTER, line.c_str());
-    if (history_file < 0) return;
-    const std::string entry = line + "\n";
-    // One write, so that several programs may append; a full disk costs the history only.
-    if (write(history_file, entry.data(), entry.size()) < 0) {
-      close(history_file);
-      history_file = -1;
-    }
-  }
-
-  /// The next character, as libedit asks for it: 1, 0 at the end, -1 to give up.
-  int next_character(wchar_t* out) {
-    while (true) {
-      if (!held.empty()) {
-        const Utf8Unit unit = decode_utf8(held, 0);
-        if (unit.valid || !unit.cut) {
-          held.erase(0, unit.size);
-          *out = static_cast<wchar_t>(unit.value);
-          return 1;
-        }
-      }
-      if (interrupts.wait_for(STDIN_FILENO) == InterruptGuard::Woken::kInterrupt) return -1;
-      char byte = 0;
-      if (::read(STDIN_FILENO, &byte, 1) <= 0) return 0;
-      held += byte;
-    }
-  }
-};
-
 LineEditor::LineEditor(InterruptGuard& interrupts, const std::filesystem::path& history_file)
-    : state_(std::make_unique<State>(interrupts)) {
-  use_utf8();
-  state_->edit = el_init("sirocco", stdin, stdout, stderr);
-  state_->history = history_init();
-  if (state_->edit == nullptr || state_->history == nullptr)
-    throw IoError("the terminal can't be edited on; give the prompt with -p");
-  EditLine* edit = state_->edit;
-  el_set(edit, EL_CLIENTDATA, state_.get());
-  using Prompt = char* (*)(EditLine*);
-  el_set(edit, EL_PROMPT, static_cast<Prompt>([](EditLine* e) {
-           State* state = nullptr;
-           el_get(e, EL_CLIENTDATA, &state);
-           return state->prompt.data();
-         }));
-  el_set(edit, EL_EDITOR, "emacs");
-  el_set(edit, EL_SIGNAL, 1);
-  el_set(edit, EL_HIST, ::history, state_->history);
-  el_set(edit, EL_GETCFN, static_cast<el_rfunc_t>([](EditLine* e, wchar_t* out) {
-           State* state = nullptr;
-           el_get(e, EL_CLIENTDATA, &state);
-           return state->next_character(out);
-         }));
-  el_source(edit, nullptr);
-
-  HistEvent event;
-  ::history(state_->history, &event, H_SETSIZE, kHistoryLines);
-  ::history(state_->history, &event, H_SETUNIQUE, 1);
-  for (const std::string& line : read_history(history_file))
-    ::history(state_->history, &event, H_ENTER, line.c_str());
-  state_->history_file = open_history(history_file);
+    : interrupts_(interrupts), terminal_(interrupts), history_(history_file) {
+  if (terminal_.edits_lines_itself()) decoder_ = KeyDecoder::of_lines();
 }
 
-LineEditor::~LineEditor() = default;
-
 LineEditor::Input LineEditor::read(const std::string& prompt) {
-  state_->prompt = prompt;
-  state_->interrupts.forget();
-  // libedit shows the prompt before it takes the terminal over. Keys typed between the two would go
-  // by the terminal's own rules, and a Ctrl-D among them would be lost.
-  el_set(state_->edit, EL_PREP_TERM, 1);
-  int count = 0;
-  const wchar_t* typed = el_wgets(state_->edit, &count);
-  if (state_->interrupts.pressed()) {
-    state_->interrupts.forget();
-    state_->held.clear();
-    el_reset(state_->edit);
-    write_output("\n");
-    return Interrupted{};
+  interrupts_.forget();
+  prompts_ = {prompt, "... "};
+  buffer_.set("");
+  view_.forget();
+  top_ = 0;
+  entry_ = history_.size();
+  // In one piece with the prompt: whoever waits for that may paste.
+  const std::string mark_pastes = terminal_.begin_editing();
+  write_output((terminal_.edits_lines_itself() ? prompt : frame()) + mark_pastes);
+  while (true) {
+    while (!keys_.empty()) {
+      const Key key = std::move(keys_.front());
+      keys_.pop_front();
+      if (auto input = press(key)) return *std::move(input);
+    }
+    // What comes in many pieces is drawn once.
+    if (!terminal_.more_waits()) write_output(frame());
+    std::string burst;
+    switch (terminal_.wait(burst)) {
+      case Terminal::Woken::kBytes:
+        take(decoder_.push(burst));
+        break;
+      case Terminal::Woken::kInterrupt:
+        interrupts_.forget();
+        forget_typed();
+        return leave(Interrupted{}, "^C");
+      case Terminal::Woken::kResized:
+        write_output(view_.wipe(screen().columns));
+        break;
+      case Terminal::Woken::kContinued:
+        view_.forget();
+        write_output("\r\x1b[J");
+        break;
+      case Terminal::Woken::kGone:
+        return leave(Ended{});
+    }
   }
-  if (typed == nullptr || count <= 0) return Ended{};
-  std::string line;
-  for (int i = 0; i < count; ++i) append_utf8(line, static_cast<char32_t>(typed[i]));
-  while (line.ends_with('\n') || line.ends_with('\r')) line.pop_back();
-  state_->remember(line);
-  return Line{std::move(line)};
+}
+
+void LineEditor::forget_typed() {
+  keys_.clear();
+  decoder_.reset();
+  terminal_.forget_collected();
+}
+
+void LineEditor::take(std::vector<Key> keys) {
+  for (Key& key : keys) {
+    // What was typed before it doesn't count any more, an Enter neither.
+    if (key.kind == KeyKind::kInterrupt) keys_.clear();
+    keys_.push_back(std::move(key));
+  }
+}
+
+std::optional<LineEditor::Input> LineEditor::press(const Key& key) {
+  switch (key.kind) {
+    case KeyKind::kText:
+      buffer_.insert(key.text);
+      break;
+    case KeyKind::kEnter: {
+      std::string text = buffer_.text();
+      if (text.ends_with('\n')) text.pop_back();
+      history_.add(text);
+      return leave(Line{std::move(text)});
+    }
+    case KeyKind::kLeft:
+      buffer_.left();
+      break;
+    case KeyKind::kRight:
+      buffer_.right();
+      break;
+    case KeyKind::kUp:
+      if (!buffer_.up()) older();
+      break;
+    case KeyKind::kDown:
+      if (!buffer_.down()) newer();
+      break;
+    case KeyKind::kWordLeft:
+      buffer_.word_left();
+      break;
+    case KeyKind::kWordRight:
+      buffer_.word_right();
+      break;
+    case KeyKind::kHome:
+      buffer_.home();
+      break;
+    case KeyKind::kEnd:
+      buffer_.end();
+      break;
+    case KeyKind::kOlder:
+      older();
+      break;
+    case KeyKind::kNewer:
+      newer();
+      break;
+    case KeyKind::kBackspace:
+      buffer_.erase_left();
+      break;
+    case KeyKind::kDelete:
+      buffer_.erase_right();
+      break;
+    case KeyKind::kDeleteOrLeave:
+      if (buffer_.empty()) return leave(Ended{});
+      buffer_.erase_right();
+      break;
+    case KeyKind::kKillLineLeft:
+      buffer_.kill_line_left();
+      break;
+    case KeyKind::kKillLineRight:
+      buffer_.kill_line_right();
+      break;
+    case KeyKind::kKillWordLeft:
+      buffer_.kill_word_left();
+      break;
+    case KeyKind::kKillWordRight:
+      buffer_.kill_word_right();
+      break;
+    case KeyKind::kKillToBlank:
+      buffer_.kill_to_blank();
+      break;
+    case KeyKind::kYank:
+      buffer_.yank();
+      break;
+    case KeyKind::kTranspose:
+      buffer_.transpose();
+      break;
+    case KeyKind::kClearScreen:
+      write_output("\x1b[H\x1b[2J");
+      view_.forget();
+      break;
+    case KeyKind::kInterrupt:
+      return leave(Interrupted{}, "^C");
+    case KeyKind::kSuspend:
+      write_output(frame() + "\n");
+      terminal_.suspend();
+      break;
+    case KeyKind::kQuit:
+      terminal_.quit();
+      break;
+  }
+  return std::nullopt;
+}
+
+LineEditor::Input LineEditor::leave(Input input, std::string_view mark) {
+  const bool ended = std::holds_alternative<Ended>(input);
+  std::string out;
+  if (terminal_.edits_lines_itself()) {
+    // It has shown the line end that it was given.
+    if (std::holds_alternative<Interrupted>(input)) out = "\n";
+  } else {
+    buffer_.to_end();
+    out = frame();
+    out += mark;
+    out += terminal_.end_editing();
+    // Behind a full row the cursor stands on a new one already.
+    const bool on_new_row = mark.empty() && view_.column() == 0;
+    if (!ended && !on_new_row) out += '\n';
+  }
+  write_output(out);
+  return input;
+}
+
+void LineEditor::older() {
+  if (entry_ == 0) return;
+  if (entry_ == history_.size()) draft_ = buffer_.text();
+  buffer_.set(history_[--entry_]);
+}
+
+void LineEditor::newer() {
+  if (entry_ == history_.size()) return;
+  ++entry_;
+  buffer_.set(entry_ == history_.size() ? draft_ : history_[entry_]);
+}
+
+std::string LineEditor::frame() {
+  if (terminal_.edits_lines_itself()) return {};
+  const TerminalSize size = screen();
+  return view_.draw(lay_out(buffer_.text(), buffer_.cursor(), prompts_, size, top_), size.columns);
 }
 
 }  // namespace sirocco

@@ -13,6 +13,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/input.hpp"
+#include "sirocco/platform/reader_gone.hpp"
 
 namespace sirocco {
 namespace {
@@ -48,6 +49,16 @@ void take_marks_off(CLI::App& app) {
   }
 }
 
+/// Ends as programs do that leave SIGPIPE alone; where whoever started this one ignores it, with a
+/// failure's status.
+int end_quietly(void (*signal_before)(int)) {
+  if (signal_before == SIG_DFL) {
+    std::signal(SIGPIPE, SIG_DFL);
+    std::raise(SIGPIPE);
+  }
+  return 1;
+}
+
 int report(const char* message, int status) {
   std::fflush(stdout);
   std::fprintf(stderr, "sirocco: %s\n", message);
@@ -63,12 +74,21 @@ int answer_without_command(const CLI::App& app, const CLI::ParseError& e) {
   std::erase(message, kMark);
   std::fputs(message.c_str(), stderr);
   if (wrong) return 2;
+  write_output(help.str());
+  return 0;
+}
+
+int obey(CLI::App& app, int argc, char** argv) {
   try {
-    write_output(help.str());
-    return 0;
-  } catch (const Error& failure) {
-    return report(failure.what(), error_traits(failure.kind()).exit_code);
+    std::vector<std::string> words = marked(argc, argv);
+    std::ranges::reverse(words);  // the order in which the parser takes them
+    app.parse(std::move(words));
+  } catch (const CLI::ParseError& e) {
+    return answer_without_command(app, e);
   }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    return report("standard output can't be written", 1);
+  return 0;
 }
 
 }  // namespace
@@ -76,8 +96,9 @@ int answer_without_command(const CLI::App& app, const CLI::ParseError& e) {
 std::span<const Command> commands() { return kCommands; }
 
 int run_program(int argc, char** argv) {
-  // A reader that has gone away is an error of writing, not the end of the program.
-  std::signal(SIGPIPE, SIG_IGN);
+  // A reader that has gone away is an error of writing, so that files in the making are cleared
+  // away.
+  const auto pipe_signal = std::signal(SIGPIPE, SIG_IGN);
   // So is a file that may not grow further.
   std::signal(SIGXFSZ, SIG_IGN);
   CLI::App app("Runs language models from GGUF files on this machine.", "sirocco");
@@ -90,14 +111,9 @@ int run_program(int argc, char** argv) {
     take_marks_off(*subcommand);
   }
   try {
-    std::vector<std::string> words = marked(argc, argv);
-    std::ranges::reverse(words);  // the order in which the parser takes them
-    app.parse(std::move(words));
-    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-      return report("standard output can't be written", 1);
-    return 0;
-  } catch (const CLI::ParseError& e) {
-    return answer_without_command(app, e);
+    return obey(app, argc, argv);
+  } catch (const ReaderGone&) {
+    return end_quietly(pipe_signal);
   } catch (const Error& e) {
     return report(e.what(), error_traits(e.kind()).exit_code);
   } catch (const std::bad_alloc&) {

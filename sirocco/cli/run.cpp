@@ -18,7 +18,7 @@
 #include "sirocco/cli/run_chat.hpp"
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/cli/run_template.hpp"
-#include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/cli/terminal/answer_printer.hpp"
 #include "sirocco/pipeline/recommended_generation.hpp"
 
 namespace sirocco {
@@ -33,6 +33,7 @@ struct Options {
   std::string system;
   bool raw = false;
   bool special = false;
+  bool no_word_wrap = false;
 };
 
 /// The prompt of a single answer; none when a person is there to talk with.
@@ -74,9 +75,11 @@ RunSettings settings_for(const LoadedModel& model, const Options& options) {
 void answer_once(Answerer& answerer, const Options& options, const RunSettings& settings,
                  const std::string& prompt) {
   const bool to_terminal = isatty(STDOUT_FILENO) != 0;
-  const OnText show = [to_terminal](std::string_view text) {
+  AnswerPrinter printer;
+  printer.wraps = !options.no_word_wrap;
+  const OnText show = [&](std::string_view text) {
     if (to_terminal) {
-      write_output(terminal_safe(text));
+      printer.push(text);
     } else {
       write_output(text);
     }
@@ -87,7 +90,11 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
   }();
   const bool failed = completion.reason == FinishReason::kFailed;
-  if (!failed || !completion.text.empty()) write_output("\n");
+  if (to_terminal) {
+    printer.finish();
+  } else if (!failed || !completion.text.empty()) {
+    write_output("\n");
+  }
   const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
   if (failed) throw ResourceExhausted("{}", notice);
   if (options.common->quiet) return;
@@ -108,7 +115,8 @@ void run(const Options& options) {
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
-    chat_on_terminal(answerer, settings, options.system, options.common->quiet);
+    chat_on_terminal(answerer, settings, options.system, !options.no_word_wrap,
+                     options.common->quiet);
   }
 }
 
@@ -127,6 +135,8 @@ void declare_run(CLI::App& app) {
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       ->needs(raw);
   options->chat_template = add_template_options(app, raw);
+  app.add_flag("--nowordwrap", options->no_word_wrap,
+               "leave it to the terminal to break the lines of answers, within words too");
   for (const Setting& setting : run_settings_table()) {
     app.add_option_function<std::string>(
            std::string(setting.option),

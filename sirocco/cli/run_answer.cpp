@@ -50,7 +50,7 @@ const ChatTemplate* Answerer::chat_template() const {
 }
 
 Completion Answerer::answer(const Conversation& conversation, const RunSettings& settings,
-                            OnText on_text, const InterruptGuard* interrupts) {
+                            OnText on_text, const StopAnswer& stop) {
   SIROCCO_CHECK(format_.has_value());
   ChatContext context;
   context.messages = conversation.json();
@@ -59,12 +59,12 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
   std::vector<TextSegment> segments;
   for (const PromptSegment& segment : prompt.segments())
     segments.push_back({segment.text, segment.trusted});
-  return run(std::move(segments), true, settings, std::move(on_text), interrupts);
+  return run(std::move(segments), true, settings, std::move(on_text), stop);
 }
 
 Completion Answerer::complete(std::string_view text, const RunSettings& settings, OnText on_text,
-                              const InterruptGuard* interrupts) {
-  return run({{text, parse_special_}}, false, settings, std::move(on_text), interrupts);
+                              const StopAnswer& stop) {
+  return run({{text, parse_special_}}, false, settings, std::move(on_text), stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
@@ -81,8 +81,7 @@ std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits&
 }
 
 Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
-                         const RunSettings& settings, OnText on_text,
-                         const InterruptGuard* interrupts) {
+                         const RunSettings& settings, OnText on_text, const StopAnswer& stop) {
   TextRequest request;
   request.segments = std::move(segments);
   request.own_text = own_text;
@@ -105,7 +104,7 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
 
   const TextHandle handle = session_.submit(std::move(request));
   while (!handle.finished()) {
-    if (interrupts != nullptr && interrupts->pressed()) handle.cancel();
+    if (stop && stop()) handle.cancel();
     if (!engine_.step()) handle.cancel();  // nothing can run, and nobody else drives the engine
   }
   Completion completion = handle.wait();

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/cli/conversation.hpp"
-#include "sirocco/cli/interrupt.hpp"
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/load.hpp"
@@ -29,6 +29,9 @@ struct RunStatistics {
   std::string text() const;
 };
 
+/// Asked between the steps of an answer; true stops it. May be empty.
+using StopAnswer = std::function<bool()>;
+
 /// Where answers come from: a loaded model and an engine, driven by whoever asks.
 class Answerer {
  public:
@@ -37,10 +40,10 @@ class Answerer {
 
   /// Streams the answer to a conversation's last message.
   Completion answer(const Conversation& conversation, const RunSettings& settings, OnText on_text,
-                    const InterruptGuard* interrupts = nullptr);
+                    const StopAnswer& stop = {});
   /// Streams what follows a text.
   Completion complete(std::string_view text, const RunSettings& settings, OnText on_text,
-                      const InterruptGuard* interrupts = nullptr);
+                      const StopAnswer& stop = {});
 
   bool raw() const { return !format_.has_value(); }
   /// What conversations are rendered with; null where there is no format.
@@ -52,7 +55,7 @@ class Answerer {
 
  private:
   Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
-                 OnText on_text, const InterruptGuard* interrupts);
+                 OnText on_text, const StopAnswer& stop);
   /// On the tokens of an answer. Says, once, that there is one which leaves no room.
   std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
                                                 std::int64_t prompt);

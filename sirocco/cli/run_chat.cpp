@@ -13,6 +13,7 @@
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/run_commands.hpp"
 #include "sirocco/cli/run_set.hpp"
+#include "sirocco/cli/terminal/answer_printer.hpp"
 #include "sirocco/cli/terminal_text.hpp"
 
 namespace sirocco {
@@ -30,12 +31,13 @@ std::filesystem::path typed_path(const std::string& text) {
 
 class Chat {
  public:
-  Chat(Answerer& answerer, RunSettings settings, const std::string& system, bool quiet)
+  Chat(Answerer& answerer, RunSettings settings, const std::string& system, bool wraps, bool quiet)
       : answerer_(answerer),
         settings_(std::move(settings)),
         editor_(interrupts_, model_store().parent_path() / "history"),
         quiet_(quiet) {
     conversation_.system = system;
+    printer_.wraps = wraps;
   }
 
   void run() {
@@ -59,10 +61,9 @@ class Chat {
   void greet() {
     if (quiet_) return;
     const LoadedModel& model = answerer_.model();
-    const ModelInfo& info = model.info();
     say(fmt::format("{} on {} threads ({}), loaded in {:.2f} s. /help shows what can be typed.",
-                    info.name.empty() ? info.architecture : info.name, model.threads(),
-                    isa_name(model.isa()), model.load_seconds()));
+                    model.title().text(), model.threads(), isa_name(model.isa()),
+                    model.load_seconds()));
   }
 
   void take(const TypedMessage& message) {
@@ -71,34 +72,38 @@ class Chat {
       if (message.one_line && is_chat_command(message.text)) {
         obey(parse_chat_command(message.text));
       } else if (answerer_.raw()) {
-        finish(answerer_.complete(message.text, settings_, show(), &interrupts_));
+        finish(answerer_.complete(message.text, settings_, show(), stop_asked()));
       } else {
         reply(message.text);
       }
     } catch (const Error& e) {
+      printer_.finish();
       say(e.what());
     }
   }
 
   OnText show() {
     interrupts_.forget();
-    at_line_start_ = true;
     return [this](std::string_view text) {
-      const std::string safe = terminal_safe(text);
-      if (!safe.empty()) {
-        at_line_start_ = safe.ends_with('\n');
-        write_output(safe);
-      }
+      printer_.push(text);
       return !interrupts_.pressed();
     };
   }
 
+  StopAnswer stop_asked() {
+    return [this] {
+      editor_.collect();
+      return interrupts_.pressed();
+    };
+  }
+
   void finish(const Completion& completion) {
-    if (!at_line_start_) write_output("\n");
+    printer_.finish();
     const std::int32_t context = answerer_.model().pipeline().context();
     std::string notice = ending_notice(completion, context);
     if (completion.reason == FinishReason::kContextFull) notice += "; /clear makes room";
     if (!notice.empty()) say("[" + notice + "]");
+    if (interrupts_.pressed()) editor_.forget_typed();
     interrupts_.forget();
   }
 
@@ -108,7 +113,7 @@ class Chat {
     next.messages.push_back({"user", question});
     Completion completion;
     try {
-      completion = answerer_.answer(next, settings_, show(), &interrupts_);
+      completion = answerer_.answer(next, settings_, show(), stop_asked());
     } catch (const ResourceExhausted& e) {
       throw ResourceExhausted("{} (/clear begins a new conversation)", e.what());
     }
@@ -129,7 +134,12 @@ class Chat {
       case ChatCommandKind::kSystem:
         return tell_system(command.argument);
       case ChatCommandKind::kSet:
+        // As other programs spell /wrap.
+        if (command.argument == "wordwrap") return change_wrapping("on");
+        if (command.argument == "nowordwrap") return change_wrapping("off");
         return say(change_setting(settings_, answerer_.chat_template(), command.argument));
+      case ChatCommandKind::kWrap:
+        return change_wrapping(command.argument);
       case ChatCommandKind::kSave:
         save_conversation(conversation_, typed_path(command.argument));
         return say(fmt::format("Saved {} messages to {}.", conversation_.messages.size(),
@@ -156,10 +166,20 @@ class Chat {
                                      : "System message: " + conversation_.system);
   }
 
+  void change_wrapping(const std::string& argument) {
+    if (argument == "on" || argument == "off") {
+      printer_.wraps = argument == "on";
+    } else if (!argument.empty()) {
+      throw InvalidArgument("usage: /wrap on, or /wrap off");
+    }
+    say(printer_.wraps ? "Lines of answers are broken between words."
+                       : "Lines of answers are left to the terminal.");
+  }
+
   void show_statistics() {
     const LoadedModel& model = answerer_.model();
-    say(fmt::format("model    {} ({}), {} threads, {}\ncontext  {} of {} tokens\nspeed    {}",
-                    model.info().name, model.info().architecture, model.threads(),
+    say(fmt::format("model    {}, {}, {} threads, {}\ncontext  {} of {} tokens\nspeed    {}",
+                    model.title().text(), model.info().architecture, model.threads(),
                     isa_name(model.isa()), answerer_.used_context(), model.pipeline().context(),
                     answerer_.statistics().text()));
   }
@@ -168,18 +188,18 @@ class Chat {
   RunSettings settings_;
   InterruptGuard interrupts_;
   LineEditor editor_;
+  AnswerPrinter printer_;
   MessageAssembler assembler_;
   Conversation conversation_;
   bool quiet_;
-  bool at_line_start_ = true;
   bool left_ = false;
 };
 
 }  // namespace
 
 void chat_on_terminal(Answerer& answerer, RunSettings settings, const std::string& system,
-                      bool quiet) {
-  Chat(answerer, std::move(settings), system, quiet).run();
+                      bool wraps, bool quiet) {
+  Chat(answerer, std::move(settings), system, wraps, quiet).run();
 }
 
 }  // namespace sirocco

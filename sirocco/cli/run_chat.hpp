@@ -7,8 +7,9 @@
 namespace sirocco {
 
 /// Talks with a person on the terminal until that one leaves. Returns then; what goes wrong with
-/// one message is said and doesn't end the conversation.
+/// one message is said and doesn't end the conversation. `wraps`: lines of answers are broken
+/// between words, until /wrap says otherwise.
 void chat_on_terminal(Answerer& answerer, RunSettings settings, const std::string& system,
-                      bool quiet);
+                      bool wraps, bool quiet);
 
 }  // namespace sirocco

@@ -21,6 +21,8 @@ constexpr std::array kCommands = {
                 "tell the model how to behave; \"\" takes it back; show it without TEXT"},
     ChatCommand{"/set", Takes::kText, ChatCommandKind::kSet, "/set [NAME VALUE]",
                 "change a setting or a variable of the chat template; show all without NAME"},
+    ChatCommand{"/wrap", Takes::kText, ChatCommandKind::kWrap, "/wrap [on|off]",
+                "break the lines of answers between words, or leave them to the terminal"},
     ChatCommand{"/save", Takes::kSomething, ChatCommandKind::kSave, "/save FILE",
                 "write the conversation to a file, as JSON"},
     ChatCommand{"/load", Takes::kSomething, ChatCommandKind::kLoad, "/load FILE",
@@ -74,6 +76,8 @@ std::string chat_help() {
   out += "\n";
   row("\\ at a line's end", "the message goes on in the next line");
   row("\"\"\" … \"\"\"", "a message of several lines");
+  row("a paste", "one message, to be edited first, and sent with Enter");
+  row("Alt-Enter", "a new line in the message");
   row("Ctrl-C", "stop the answer, or forget the line");
   row("Ctrl-D", "leave");
   return out;

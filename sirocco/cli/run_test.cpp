@@ -91,6 +91,37 @@ TEST(MessageAssembler, Quotes) {
   }
 }
 
+TEST(MessageAssembler, LinesThatComeTogether) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"one\ntwo", "one\ntwo"},
+      {"/help\nme", "/help\nme"},
+      {"a\\\nb\\", "a\\\nb\\"},
+      {"\"\"\"Doc.\"\"\"\nimport os", "\"\"\"Doc.\"\"\"\nimport os"},
+      {"x = \"\"\"\na\"\"\"", "x = \"\"\"\na\"\"\""},
+      {"\"\"\"one\ntwo\"\"\"", "one\ntwo"},
+      {"\"\"\"\n one\n\ntwo\n\"\"\" ", " one\n\ntwo"},
+      {"\"\"\"\n\"\"\"", ""},
+      {"\"\"\"\"\n", "\"\"\"\"\n"},
+  };
+  for (const auto& [lines, text] : cases) {
+    MessageAssembler assembler;
+    const auto message = assembler.push(lines);
+    ASSERT_TRUE(message) << lines;
+    EXPECT_EQ(message->text, text);
+    EXPECT_FALSE(message->one_line);
+    EXPECT_FALSE(assembler.pending());
+  }
+  MessageAssembler assembler;
+  EXPECT_FALSE(assembler.push("\"\"\""));
+  EXPECT_FALSE(assembler.push("one\n/bye\\\ntwo"));
+  EXPECT_FALSE(assembler.push("\nthree"));
+  EXPECT_EQ(assembler.push("\"\"\"")->text, "one\n/bye\\\ntwo\n\nthree");
+  EXPECT_FALSE(assembler.push("\"\"\"a"));
+  EXPECT_EQ(assembler.push("b\nc\"\"\"")->text, "a\nb\nc");
+  EXPECT_FALSE(assembler.push("a\\"));
+  EXPECT_EQ(assembler.push("b\nc")->text, "a\nb\nc");
+}
+
 TEST(MessageAssembler, ResetForgets) {
   MessageAssembler assembler;
   EXPECT_FALSE(assembler.push("\"\"\""));
@@ -222,6 +253,7 @@ TEST(ChatCommands, Parse) {
   EXPECT_EQ(set.kind, ChatCommandKind::kSet);
   EXPECT_EQ(set.argument, "temp 0.7");
   EXPECT_EQ(parse_chat_command("/system").argument, "");
+  EXPECT_EQ(parse_chat_command("/wrap off").kind, ChatCommandKind::kWrap);
   EXPECT_EQ(parse_chat_command("/bye").kind, parse_chat_command("/exit").kind);
 }
 

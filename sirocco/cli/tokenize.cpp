@@ -76,7 +76,8 @@ void declare_detokenize(CLI::App& app) {
                  "model file, folder or name; any that holds a vocabulary will do");
   app.add_flag("--special", options->special, "show control tokens as text");
   app.add_option("ids", options->words,
-                 "token ids, separated by spaces or commas; standard input without");
+                 "token ids, separated by spaces or commas (beyond the vocabulary they stand for "
+                 "nothing); standard input without");
   app.callback([options] { detokenize(*options); });
 }
 

@@ -23,8 +23,11 @@ std::uint64_t usual_cache_budget() {
 
 struct LoadedModel::State {
   State(const std::filesystem::path& path, const LoadOptions& options)
-      : opened(path, options, options.pipeline.ledger) {}
+      : opened(path, options, options.pipeline.ledger),
+        title(
+            model_title(path, opened.metadata(), *opened.checkpoint().weights, options.quantize)) {}
   OpenedModel opened;
+  ModelTitle title;
   std::shared_ptr<LanguagePipeline> pipeline;
   double load_seconds = 0;
 };
@@ -44,6 +47,7 @@ const std::shared_ptr<ThreadGroup>& LoadedModel::thread_group() const {
   return state_->opened.thread_group();
 }
 Isa LoadedModel::isa() const { return state_->opened.isa(); }
+const ModelTitle& LoadedModel::title() const { return state_->title; }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 

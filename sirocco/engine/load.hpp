@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/text/chat_templates.hpp"
@@ -36,6 +37,8 @@ class LoadedModel {
   const std::shared_ptr<ThreadGroup>& thread_group() const;
   Isa isa() const;
   double load_seconds() const;
+  /// What people call it.
+  const ModelTitle& title() const;
 
   /// The model's tokenizer, made at the first call. Throws FormatError or UnsupportedError when the
   /// checkpoint has none that can be read.

@@ -1,5 +1,6 @@
 #include "sirocco/engine/text_source.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,22 @@ std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
+/// A tokenizer.json of another name, and no file beside it.
+class LoneTokenizer final : public CompanionFiles {
+ public:
+  explicit LoneTokenizer(const std::filesystem::path& path) : name_(path.string()), file_(path) {}
+
+  std::optional<std::string_view> find(std::string_view name) const override {
+    if (name != "tokenizer.json") return std::nullopt;
+    return std::string_view(reinterpret_cast<const char*>(file_.bytes().data()), file_.size());
+  }
+  std::string origin(std::string_view /*name*/) const override { return name_; }
+
+ private:
+  std::string name_;
+  MappedFile file_;
+};
+
 }  // namespace
 
 Tokenizer make_tokenizer(const Checkpoint& checkpoint, LetterCase letters) {
@@ -29,13 +46,7 @@ Tokenizer open_tokenizer(const std::filesystem::path& path) {
   if (const auto folder = folder_of(path); !folder.empty()) {
     return make_tokenizer(FolderFiles(folder));
   }
-  if (path.extension() == ".json") {
-    const MappedFile file(path);
-    TokenizerFiles alone;
-    alone.origin = path.string();
-    alone.tokenizer = {reinterpret_cast<const char*>(file.bytes().data()), file.size()};
-    return make_tokenizer(alone);
-  }
+  if (path.extension() == ".json") return make_tokenizer(LoneTokenizer(path));
   return make_tokenizer(open_checkpoint(path));
 }
 

@@ -59,12 +59,22 @@ class WeightStack {
   std::int64_t columns_;
 };
 
+/// Which blocks of quantized activations have a second digit: what rounding left of their values,
+/// as int8 with a scale of its own.
+enum class FineBlocks : std::uint8_t {
+  kNone,
+  kLargest,  ///< of each row the one block with the largest magnitude
+  kAll,
+};
+
 /// Activations [T, K] in the forms that their consumers read; an empty form is not there. `q8` is
 /// int8 in blocks of 32 along K with an f32 scale amax/127 (round to nearest even) and the integer
-/// sums of each 16: u8 [T, q8_row_bytes(K)].
+/// sums of each 16: u8 [T, q8_row_bytes(K)]. `fine`, which goes with it, holds second digits, u8
+/// [T, fine_row_bytes(K, which)].
 struct Activations {
   Tensor f32;
   Tensor q8;
+  Tensor fine = {};
 };
 
 /// One product of a group that shares its input: out[T, N] = input · weightᵀ (+ bias[N]).
@@ -212,6 +222,9 @@ class Backend {
 
   /// Bytes of a row of `columns` quantized activations.
   virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
+  /// Bytes of the second digits of such a row; another number for each of `which`, but that a row
+  /// of one block has the same for kLargest and kAll.
+  virtual std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const = 0;
 
   /// Copies of host integers and floats into the arena, as tensors of this backend.
   virtual Tensor upload(Arena& arena, std::span<const std::int32_t> values, const Shape& shape) = 0;
@@ -241,13 +254,14 @@ class Backend {
   virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
                           const Activations& out) = 0;
 
-  /// The q8 form of f32 rows [T, K].
-  virtual void quantize(const Tensor& x, const Tensor& q8) = 0;
+  /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
+  virtual void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine = {}) = 0;
 
-  /// The products of a group. Every target reads `input.q8` or `input.f32`, as its weight wants.
+  /// The products of a group. Every target reads `input.f32`, or `input.q8` with `input.fine` where
+  /// that is given, as its weight wants.
   virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
 
-  /// `linear` of both, then `gate`, to the bit.
+  /// `linear` of both, then `gate`, to the bit; its output neither can be `fine`.
   virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
 
   /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
@@ -279,12 +293,13 @@ class Backend {
   virtual void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
                             const Tensor& out, std::int64_t out_column) = 0;
 
-  /// activation(gate) · up, or as the activation says, in the forms that `out` has. f32 [T, F]
-  /// each; `out.f32` may be `gate`.
+  /// activation(gate) · up, or as the activation says, in the forms that `out` has, which can't be
+  /// `fine`. f32 [T, F] each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
                     const Activations& out) = 0;
 
-  /// activation(x), in the forms that `out` has. f32 [T, F]; `out.f32` may be `x`.
+  /// activation(x), in the forms that `out` has, which can't be `fine`. f32 [T, F]; `out.f32` may
+  /// be `x`.
   virtual void activate(GateActivation activation, const Tensor& x, const Activations& out) = 0;
 
   /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.

@@ -51,6 +51,13 @@ class CpuBackend final : public Backend {
     return ceil_div(q8_bytes(columns), kCacheLine) * kCacheLine;
   }
 
+  std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const override {
+    const std::int64_t blocks = which == FineBlocks::kAll       ? q8_blocks(columns)
+                                : which == FineBlocks::kLargest ? 1
+                                                                : 0;
+    return static_cast<std::size_t>(blocks) * sizeof(FineBlock);
+  }
+
   Tensor upload(Arena& arena, std::span<const std::int32_t> values, const Shape& shape) override {
     return upload_as(arena, DType::kI32, std::as_bytes(values), shape);
   }
@@ -124,8 +131,16 @@ class CpuBackend final : public Backend {
              [&](std::int64_t begin, std::int64_t end) { kernels_.layer_norm(task, begin, end); });
   }
 
-  void quantize(const Tensor& x, const Tensor& q8) override {
-    const QuantizeTask task{x.as<float>(), x.columns(), row_sink({.f32 = {}, .q8 = q8})};
+  void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine) override {
+    const QuantizeTask task{x.as<float>(), x.columns(),
+                            row_sink({.f32 = {}, .q8 = q8, .fine = fine})};
+    if (fine) {
+      for_rows(x.rows(), x.columns() * 4, 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row)
+          kernels_.quantize(task, row, 0, task.columns);
+      });
+      return;
+    }
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
       kernels_.quantize(task, row, begin, end);
     });
@@ -210,6 +225,7 @@ class CpuBackend final : public Backend {
 
   void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
             const Activations& out) override {
+    SIROCCO_CHECK(!out.fine);
     const GateTask task{gate.as<float>(), up.as<float>(), gate.columns(), row_sink(out)};
     const auto kernel = kernels_.gate[static_cast<std::size_t>(activation)];
     for_columns(gate.rows(), gate.columns(),
@@ -219,6 +235,7 @@ class CpuBackend final : public Backend {
   }
 
   void activate(GateActivation activation, const Tensor& x, const Activations& out) override {
+    SIROCCO_CHECK(!out.fine);
     const ActivateTask task{x.as<float>(), x.columns(), row_sink(out)};
     const auto kernel = kernels_.activate[static_cast<std::size_t>(activation)];
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {

@@ -24,6 +24,10 @@ struct LinearTask {
   std::int64_t columns;
   const std::byte* input;  ///< rows of Q8Blocks or of floats, as the panel format wants
   std::size_t input_stride;
+  const std::byte* fine;  ///< rows of FineBlocks, or null
+  std::size_t fine_stride;
+  std::int64_t
+      fine_blocks;    ///< of a row: none, one, or as many as it has blocks, which are in order
   const float* bias;  ///< [rows], or null
   float* out;
   std::int64_t out_stride;  ///< floats from a token's row to the next
@@ -34,12 +38,16 @@ using LinearKernel = void (*)(const LinearTask& task, std::int64_t panel_begin,
                               std::int64_t panel_end, std::int64_t token_begin,
                               std::int64_t token_end) noexcept;
 
-/// Where rows of results go: as floats, quantized, or both; null where not wanted.
+/// Where rows of results go: as floats, quantized (with second digits), or both; null where not
+/// wanted.
 struct RowSink {
   float* f32;
   std::byte* q8;
-  std::int64_t f32_stride;  ///< floats
-  std::size_t q8_stride;    ///< bytes
+  std::int64_t f32_stride;   ///< floats
+  std::size_t q8_stride;     ///< bytes
+  std::byte* fine;           ///< only where q8 is wanted too, and whole rows are written
+  std::size_t fine_stride;   ///< bytes
+  std::int64_t fine_blocks;  ///< of a row
 };
 
 struct RmsNormTask {

@@ -135,6 +135,25 @@ class StoredMatrix {
   std::vector<std::byte> bytes_;
 };
 
+inline constexpr FineBlocks kEveryFine[] = {FineBlocks::kNone, FineBlocks::kLargest,
+                                            FineBlocks::kAll};
+
+/// Second digits of rows, in memory of their own.
+class FineRows {
+ public:
+  FineRows(Backend& backend, std::int64_t rows, std::int64_t columns, FineBlocks which)
+      : row_bytes_(static_cast<std::int64_t>(backend.fine_row_bytes(columns, which))),
+        rows_(rows),
+        bytes_(static_cast<std::size_t>(rows * row_bytes_)) {}
+  Tensor tensor() { return bytes_.empty() ? Tensor() : tensor_of(bytes_, {rows_, row_bytes_}); }
+  const std::vector<std::uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  std::int64_t row_bytes_;
+  std::int64_t rows_;
+  std::vector<std::uint8_t> bytes_;
+};
+
 /// The q8 form of rows, in memory of its own.
 class Q8Rows {
  public:

@@ -61,6 +61,7 @@ LinearTask from(const LinearTask& task, std::int64_t panel, std::int64_t token) 
   rest.panels += static_cast<std::size_t>(panel) * task.panel_stride;
   rest.rows -= panel * kPanelRows;
   rest.input += static_cast<std::size_t>(token) * task.input_stride;
+  if (rest.fine != nullptr) rest.fine += static_cast<std::size_t>(token) * task.fine_stride;
   if (rest.bias != nullptr) rest.bias += panel * kPanelRows;
   return rest;
 }
@@ -77,6 +78,7 @@ LinearRunner::Product LinearRunner::product(const Weight& weight, std::int64_t m
                                             const Activations& input, const Tensor& bias) const {
   const Panels& panels = panels_of(weight);
   const Tensor& rows = input_of(input, weight.wants_q8());
+  const bool fine = weight.wants_q8() && input.fine;
   return {.task =
               {
                   .panels = panels.data(matrix),
@@ -85,6 +87,9 @@ LinearRunner::Product LinearRunner::product(const Weight& weight, std::int64_t m
                   .columns = weight.columns(),
                   .input = bytes_of(rows),
                   .input_stride = row_stride(rows),
+                  .fine = fine ? bytes_of(input.fine) : nullptr,
+                  .fine_stride = fine ? row_stride(input.fine) : 0,
+                  .fine_blocks = fine ? fine_blocks_of(input.fine) : 0,
                   .bias = bias ? bias.as<float>() : nullptr,
                   .out = nullptr,
                   .out_stride = 0,
@@ -100,6 +105,7 @@ template <class Weight>
 LinearRunner::GatedProduct LinearRunner::gated_product(const GatedPair<Weight>& target,
                                                        std::int64_t matrix,
                                                        const Activations& input) const {
+  SIROCCO_CHECK(!target.out.fine);
   return {product(*target.gate, matrix, input, target.gate_bias),
           product(*target.up, matrix, input, target.up_bias), row_sink(target.out)};
 }
@@ -158,6 +164,9 @@ void LinearRunner::head_linear(const Activations& input, const StackTarget& targ
           Product part = product(*target.weight, h, input, matrix_of(target.bias, h));
           part.task.input += static_cast<std::size_t>(h) * part.task.input_stride;
           part.task.input_stride *= static_cast<std::size_t>(heads);
+          if (part.task.fine != nullptr)
+            part.task.fine += static_cast<std::size_t>(h) * part.task.fine_stride;
+          part.task.fine_stride *= static_cast<std::size_t>(heads);
           part.task.out = target.out.as<float>() + h * target.out.columns() + first_column;
           part.task.out_stride = heads * target.out.columns();
           part.token_begin = begin;

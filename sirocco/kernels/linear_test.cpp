@@ -17,16 +17,18 @@ class Linear : public ::testing::TestWithParam<const Format*> {};
 
 /// input · weightᵀ + bias as one backend computes it.
 std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::vector<float>& input,
-                           std::vector<float>& bias,
-                           std::span<const std::int32_t> source_rows = {}) {
+                           std::vector<float>& bias, std::span<const std::int32_t> source_rows = {},
+                           FineBlocks which = FineBlocks::kNone) {
   const std::int64_t tokens = std::ssize(input) / matrix.columns();
   const auto weight = backend.pack(matrix.stored(), source_rows);
   std::vector<float> out(static_cast<std::size_t>(tokens * matrix.rows()), NAN);
   Q8Rows q8(backend, tokens, matrix.columns());
+  FineRows fine(backend, tokens, matrix.columns(), which);
   Activations activations{tensor_of(input, {tokens, matrix.columns()}), {}};
   if (weight->wants_q8()) {
     activations.q8 = q8.tensor();
-    backend.quantize(activations.f32, activations.q8);
+    activations.fine = fine.tensor();
+    backend.quantize(activations.f32, activations.q8, activations.fine);
     activations.f32 = {};
   }
   const LinearTarget target{weight.get(),
@@ -151,6 +153,70 @@ TEST_P(Linear, EveryTierAndTokenCountGivesTheBitsOfTheOracle) {
       }
     }
   }
+}
+
+// Second digits: tokens of a tile have them in the same block, in several, or all in all.
+TEST_P(Linear, FineBlocksGiveTheBitsOfTheOracle) {
+  const Format& format = *GetParam();
+  if (format.block_elements == 1) return;
+  Random random(9);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  const std::int64_t columns = matrix.columns();
+  std::vector<float> input = random_floats(random, 20 * columns);
+  for (std::int64_t t = 0; t < 20; ++t) {
+    // Eight tokens share their largest block, of the next eight one has another.
+    const std::int64_t block = t < 8 ? 3 : t == 13 ? 8 : t < 16 ? 5 : t % 9;
+    input[static_cast<std::size_t>(t * columns + block * kPanelBlock)] = 40.0f;
+  }
+  std::vector<float> bias = random_floats(random, matrix.rows());
+  for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+    const std::vector<float> expected =
+        product(*TestBackend::oracle(Isa::kRef), matrix, input, bias, {}, which);
+    for (const Isa isa : runnable_tiers()) {
+      TestBackend backend(isa, 2);
+      for (const std::int64_t tokens : {1, 2, 5, 12, 20}) {
+        std::vector<float> rows(input.end() - tokens * columns, input.end());
+        const std::vector<float> want(expected.end() - tokens * matrix.rows(), expected.end());
+        ASSERT_TRUE(same_bits(product(*backend, matrix, rows, bias, {}, which), want))
+            << isa_name(isa) << ", " << tokens << " tokens";
+      }
+    }
+  }
+}
+
+TEST_P(Linear, FineBlocksComeNearerToTheProductOfFloats) {
+  const Format& format = *GetParam();
+  if (format.block_elements == 1) return;
+  Random random(10);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  const std::int64_t columns = matrix.columns();
+  std::vector<float> input = random_floats(random, 3 * columns);
+  for (std::int64_t t = 0; t < 3; ++t)
+    input[static_cast<std::size_t>(t * columns + (t + 2) * kPanelBlock)] = 60.0f;
+  std::vector<float> bias;
+  const std::vector<float> weights = matrix.decoded();
+  TestBackend backend(Isa::kRef);
+  std::vector<double> apart;
+  double size = 0;
+  for (const FineBlocks which : kEveryFine) {
+    const std::vector<float> out = product(*backend, matrix, input, bias, {}, which);
+    double squares = 0;
+    size = 0;
+    for (std::int64_t i = 0; i < std::ssize(out); ++i) {
+      const std::int64_t token = i / matrix.rows();
+      const std::int64_t row = i % matrix.rows();
+      double sum = 0;
+      for (std::int64_t k = 0; k < columns; ++k) {
+        sum += double{weights[static_cast<std::size_t>(row * columns + k)]} *
+               input[static_cast<std::size_t>(token * columns + k)];
+      }
+      squares += std::pow(out[static_cast<std::size_t>(i)] - sum, 2.0);
+      size += sum * sum;
+    }
+    apart.push_back(std::sqrt(squares));
+  }
+  EXPECT_LT(apart[1], 0.5 * apart[0]);
+  EXPECT_LT(apart[2], 0.1 * apart[1] + 3e-6 * std::sqrt(size));
 }
 
 TEST_P(Linear, TiersAgreeOnEveryShape) {

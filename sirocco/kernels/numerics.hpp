@@ -35,6 +35,8 @@
 ///   quantize a block of 32: amax = the largest |x|; if not amax >= kQ8Smallest, scale and quants
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
 ///            with -127, then min with 127) and rounded to nearest even.
+///   fine     blocks of a row, all in order or the one with the largest scale (of equal ones the
+///            first): each quantizes fma(-scale, quant, x) of its block's values once more.
 ///   rms_norm q = Σ16 over fma(x, x, lane); r = 1 / sqrt(q / D + epsilon); out = (x·r)·weight.
 ///   layer_norm  mean = Σ16 over lane + x, / D; d = x - mean; q = Σ16 over fma(d, d, lane);
 ///            r = 1 / sqrt(q / D + epsilon); out = fma(d·r, weight, bias).
@@ -63,7 +65,9 @@
 ///     SuperMin  … and then acc = fma(-(dmin·float(t)), a_s·float(sum), acc)
 ///     SuperHalves  isum = s0·isum0 + s1·isum1, exact; acc = fma(float(isum), d·a_s, acc)
 ///     SuperHalvesMin  … and then acc = fma(float(t0·sum0 + t1·sum1), -dmin·a_s, acc)
-///   In the end acc + bias where there is one.
+///   A row's fine blocks have an accumulator of their own, from 0, where each is multiplied in the
+///   same way with the weights of the block that it belongs to; then acc + theirs. In the end
+///   acc + bias where there is one.
 ///
 /// routing: of the scores (with their bias added, where there is one) the largest is chosen first,
 /// of

@@ -19,6 +19,14 @@ struct Q8Block {
 };
 static_assert(sizeof(Q8Block) == 48);
 
+/// The second digit of block number `block` of a row: `rest` is the block that rounds, by the same
+/// rule, x - scale · quant of its values, the product not rounded before the difference.
+struct FineBlock {
+  Q8Block rest;
+  std::int32_t block;
+};
+static_assert(sizeof(FineBlock) == 52);
+
 constexpr std::int64_t q8_blocks(std::int64_t columns) {
   return (columns + kPanelBlock - 1) / kPanelBlock;
 }

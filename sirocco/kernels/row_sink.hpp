@@ -19,6 +19,11 @@ inline std::size_t row_stride(const Tensor& rows) {
   return static_cast<std::size_t>(rows.columns()) * dtype_bytes(rows.dtype());
 }
 
+/// As many as each row of Activations::fine has.
+inline std::int64_t fine_blocks_of(const Tensor& fine) {
+  return fine.columns() / static_cast<std::int64_t>(sizeof(FineBlock));
+}
+
 /// Where kernels write the forms that `out` has.
 inline RowSink row_sink(const Activations& out) {
   RowSink rows{};
@@ -29,6 +34,11 @@ inline RowSink row_sink(const Activations& out) {
   if (out.q8) {
     rows.q8 = bytes_of(out.q8);
     rows.q8_stride = row_stride(out.q8);
+  }
+  if (out.fine) {
+    rows.fine = bytes_of(out.fine);
+    rows.fine_stride = row_stride(out.fine);
+    rows.fine_blocks = fine_blocks_of(out.fine);
   }
   return rows;
 }

@@ -122,6 +122,39 @@ TEST(Quantize, RoundsToNearestEvenWithinTheBlock) {
   EXPECT_EQ(blocks[1].quants[8], 0);
 }
 
+TEST(Quantize, FineBlocksRoundWhatIsLeft) {
+  TestBackend backend(Isa::kRef);
+  Random random(21);
+  constexpr std::int64_t kColumns = 100;  // blocks of 32, 32, 32 and 4
+  for (const std::size_t largest : {std::size_t{0}, std::size_t{2}, std::size_t{3}}) {
+    std::vector<float> x = random_floats(random, kColumns);
+    // Two blocks of one scale: the first of them is the largest.
+    x[32 * largest + 1] = 50.0f;
+    if (largest < 3) x[32 * largest + 32] = -50.0f;
+    for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+      Q8Rows q8(*backend, 1, kColumns);
+      FineRows fine(*backend, 1, kColumns, which);
+      backend->quantize(tensor_of(x, {1, kColumns}), q8.tensor(), fine.tensor());
+      const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
+      const auto* second = reinterpret_cast<const FineBlock*>(fine.bytes().data());
+      const std::size_t count = which == FineBlocks::kAll ? 4 : 1;
+      ASSERT_EQ(fine.bytes().size(), count * sizeof(FineBlock));
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t b = which == FineBlocks::kAll ? i : largest;
+        ASSERT_EQ(second[i].block, static_cast<std::int32_t>(b));
+        // What is left is half a step at most, and of that half a step of 127 of them.
+        EXPECT_LE(second[i].rest.scale, blocks[b].scale * 0.5001f / 127.0f);
+        for (std::size_t k = 0; k < 32; ++k) {
+          const double value = 32 * b + k < x.size() ? x[32 * b + k] : 0.0f;
+          const double coarse = double{blocks[b].scale} * blocks[b].quants[k];
+          const double both = coarse + double{second[i].rest.scale} * second[i].rest.quants[k];
+          EXPECT_NEAR(both, value, 1e-6 + 0.501 * second[i].rest.scale);
+        }
+      }
+    }
+  }
+}
+
 /// One op on one backend: everything that it wrote, as bytes.
 using Op = std::function<std::vector<std::uint8_t>(Backend&)>;
 
@@ -181,6 +214,21 @@ TEST(Rows, NormAndQuantizeAgreeInEveryTier) {
       Q8Rows later(backend, rows, columns);
       backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+      for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+        FineRows fine(backend, rows, columns, which);
+        backend.rms_norm(input, norm, 1e-5f, {{}, alone.tensor(), fine.tensor()});
+        EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
+        append(bytes, fine.bytes());
+        FineRows converted(backend, rows, columns, which);
+        backend.quantize(tensor_of(out, {rows, columns}), later.tensor(), converted.tensor());
+        EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+        EXPECT_TRUE(same_bits(converted.bytes(), fine.bytes()));
+        FineRows in_place(backend, rows, columns, which);
+        in = x;
+        backend.rms_norm(input, norm, 1e-5f, {input, alone.tensor(), in_place.tensor()});
+        EXPECT_TRUE(same_bits(in_place.bytes(), fine.bytes()));
+        in = x;
+      }
       backend.rms_norm(input, norm, 1e-5f, {input, {}});
       EXPECT_TRUE(same_bits(in, out));
       return bytes;
@@ -226,6 +274,22 @@ TEST(Rows, LayerNormAgreesInEveryTierAndWithItsConversion) {
       Q8Rows later(backend, rows, columns);
       backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+      Q8Rows alone(backend, rows, columns);
+      for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+        FineRows fine(backend, rows, columns, which);
+        backend.layer_norm(input, scale, shift, 1e-5f, {{}, alone.tensor(), fine.tensor()});
+        EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
+        append(bytes, fine.bytes());
+        FineRows converted(backend, rows, columns, which);
+        backend.quantize(tensor_of(out, {rows, columns}), later.tensor(), converted.tensor());
+        EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
+        EXPECT_TRUE(same_bits(converted.bytes(), fine.bytes()));
+        FineRows in_place(backend, rows, columns, which);
+        in = x;
+        backend.layer_norm(input, scale, shift, 1e-5f, {input, alone.tensor(), in_place.tensor()});
+        EXPECT_TRUE(same_bits(in_place.bytes(), fine.bytes()));
+        in = x;
+      }
       backend.layer_norm(input, scale, shift, 1e-5f, {input, {}});
       EXPECT_TRUE(same_bits(in, out));
       return bytes;

@@ -5,7 +5,10 @@
 namespace sirocco {
 
 Mlp::Mlp(GateActivation activation, Linear gate, Linear up, Linear down)
-    : activation_(activation), gate_(std::move(gate)), up_(std::move(up)), down_(std::move(down)) {
+    : activation_(activation),
+      gate_(std::move(gate).with_fine(FineBlocks::kLargest)),
+      up_(std::move(up).with_fine(FineBlocks::kLargest)),
+      down_(std::move(down)) {
   if (gate_->outputs() != up_.outputs() || gate_->outputs() != down_.inputs() ||
       gate_->inputs() != up_.inputs()) {
     throw InvalidArgument(
@@ -16,7 +19,9 @@ Mlp::Mlp(GateActivation activation, Linear gate, Linear up, Linear down)
 }
 
 Mlp::Mlp(GateActivation activation, Linear up, Linear down)
-    : activation_(activation), up_(std::move(up)), down_(std::move(down)) {
+    : activation_(activation),
+      up_(std::move(up).with_fine(FineBlocks::kLargest)),
+      down_(std::move(down)) {
   if (up_.outputs() != down_.inputs()) {
     throw InvalidArgument("feed-forward: up is [{}, {}], down [{}, {}]; they don't fit one another",
                           up_.outputs(), up_.inputs(), down_.outputs(), down_.inputs());

@@ -46,15 +46,26 @@ Activations make_activations(Arena& arena, const Backend& backend, std::int64_t 
     out.q8 =
         arena.tensor(DType::kU8, {rows, static_cast<std::int64_t>(backend.q8_row_bytes(columns))});
   }
+  if (forms.q8 && forms.fine != FineBlocks::kNone) {
+    const auto bytes = static_cast<std::int64_t>(backend.fine_row_bytes(columns, forms.fine));
+    out.fine = arena.tensor(DType::kU8, {rows, bytes});
+  }
   return out;
 }
 
 Activations with_forms(const Activations& x, ActivationForms forms, TransformContext& context) {
   SIROCCO_CHECK(!forms.f32 || x.f32);
-  if (!forms.q8 || x.q8) return x;
+  if (!forms.q8) return x;
+  if (forms.fine == FineBlocks::kNone && x.q8) return {.f32 = x.f32, .q8 = x.q8};
+  if (x.fine) {
+    if (!x.f32) return x;
+    const auto bytes = context.ops().fine_row_bytes(x.f32.columns(), forms.fine);
+    if (x.fine.columns() == static_cast<std::int64_t>(bytes)) return x;
+  }
+  SIROCCO_CHECK(x.f32);
   Activations out = make_activations(context.scratch(), context.ops(), x.f32.rows(),
-                                     x.f32.columns(), {.q8 = true});
-  context.ops().quantize(x.f32, out.q8);
+                                     x.f32.columns(), {.q8 = true, .fine = forms.fine});
+  context.ops().quantize(x.f32, out.q8, out.fine);
   out.f32 = x.f32;
   return out;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <memory>
 
@@ -14,10 +15,16 @@ class Linear {
  public:
   explicit Linear(std::shared_ptr<const WeightMatrix> weight, WeightVector bias = {})
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
+  /// One whose quantized input has second digits: what it is in a model says what they are worth.
+  Linear with_fine(FineBlocks fine) && {
+    fine_ = fine;
+    return std::move(*this);
+  }
 
   std::int64_t inputs() const { return weight_->columns(); }
   std::int64_t outputs() const { return weight_->rows(); }
   bool wants_q8() const { return weight_->wants_q8(); }
+  FineBlocks fine() const { return wants_q8() ? fine_ : FineBlocks::kNone; }
 
   LinearTarget target(const Tensor& out) const { return {weight_.get(), bias_.tensor(), out}; }
   friend GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
@@ -31,6 +38,7 @@ class Linear {
  private:
   std::shared_ptr<const WeightMatrix> weight_;
   WeightVector bias_;
+  FineBlocks fine_ = FineBlocks::kNone;
 };
 
 /// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of E matrices [N, K] each: to an expert, or
@@ -39,11 +47,16 @@ class StackLinear {
  public:
   /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
   explicit StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias = {});
+  StackLinear with_fine(FineBlocks fine) && {
+    fine_ = fine;
+    return std::move(*this);
+  }
 
   std::int64_t matrices() const { return weight_->matrices(); }
   std::int64_t inputs() const { return weight_->columns(); }
   std::int64_t outputs() const { return weight_->rows(); }
   bool wants_q8() const { return weight_->wants_q8(); }
+  FineBlocks fine() const { return wants_q8() ? fine_ : FineBlocks::kNone; }
 
   StackTarget target(const Tensor& out) const;
   friend GatedStackTarget gated(GateActivation activation, const StackLinear& gate,
@@ -54,6 +67,7 @@ class StackLinear {
 
   std::shared_ptr<const WeightStack> weight_;
   WeightVector bias_;
+  FineBlocks fine_ = FineBlocks::kNone;
 };
 
 /// A gate and what it is joined with, as one product.
@@ -62,29 +76,31 @@ GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& u
 GatedStackTarget gated(GateActivation activation, const StackLinear& gate, const StackLinear& up,
                        const Activations& out);
 
-/// Which forms of its input a consumer reads.
+/// Which forms of its input a consumer reads. Of a group that shares its input, all read the
+/// finest.
 struct ActivationForms {
   bool f32 = false;
   bool q8 = false;
+  FineBlocks fine = FineBlocks::kNone;
   friend ActivationForms operator|(ActivationForms a, ActivationForms b) {
-    return {a.f32 || b.f32, a.q8 || b.q8};
+    return {a.f32 || b.f32, a.q8 || b.q8, std::max(a.fine, b.fine)};
   }
 };
 
 inline ActivationForms forms_for(const Linear& linear) {
-  return {!linear.wants_q8(), linear.wants_q8()};
+  return {!linear.wants_q8(), linear.wants_q8(), linear.fine()};
 }
 
 inline ActivationForms forms_for(const StackLinear& linear) {
-  return {!linear.wants_q8(), linear.wants_q8()};
+  return {!linear.wants_q8(), linear.wants_q8(), linear.fine()};
 }
 
 /// Room for `forms` of [T, columns] in `arena`.
 Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
                              std::int64_t columns, ActivationForms forms);
 
-/// `x`, with the q8 form added when one of the consumers needs it and it is not there: converted
-/// once a group.
+/// `x` with the quantized form as `forms` has it, which is made where it is not there: converted
+/// once a group. Second digits that aren't asked for are left out.
 Activations with_forms(const Activations& x, ActivationForms forms, TransformContext& context);
 
 inline std::int64_t rows_of(const Activations& x) { return x.f32 ? x.f32.rows() : x.q8.rows(); }

@@ -42,7 +42,9 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
     return out;
   };
   const Activations all = with_forms(x, forms, context);
-  return {.f32 = forms.f32 ? take(all.f32) : Tensor(), .q8 = forms.q8 ? take(all.q8) : Tensor()};
+  return {.f32 = forms.f32 ? take(all.f32) : Tensor(),
+          .q8 = forms.q8 ? take(all.q8) : Tensor(),
+          .fine = all.fine ? take(all.fine) : Tensor()};
 }
 
 }  // namespace
@@ -50,8 +52,8 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
 MoE::MoE(const MoeConfig& config, Linear router, StackLinear gate, StackLinear up, StackLinear down)
     : config_(config),
       router_(std::move(router)),
-      gate_(std::move(gate)),
-      up_(std::move(up)),
+      gate_(std::move(gate).with_fine(FineBlocks::kLargest)),
+      up_(std::move(up).with_fine(FineBlocks::kLargest)),
       down_(std::move(down)) {
   const std::int64_t experts = router_.outputs();
   check(config_.router, experts);

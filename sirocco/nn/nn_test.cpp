@@ -150,20 +150,28 @@ TEST_F(Ingredients, QRmsNormHasTheBitsOfRmsNormAndAConversion) {
     const Tensor x = values.tensor().reshaped({5, width});
     const Tensor kept = backend_->upload(context.held(), backend_->read(x), {5, width});
     const RmsNorm norm(random_vector(width), 1e-5f);
-    const Activations separate =
-        with_forms(norm.forward(kept, context), {.f32 = true, .q8 = true}, context);
-    const Activations fused = QRmsNorm(norm, {.f32 = true, .q8 = true}).forward(kept, context);
-    const auto bytes = [](const Tensor& t) {
-      return std::string(reinterpret_cast<const char*>(t.as<std::uint8_t>()),
-                         static_cast<std::size_t>(t.shape().elements()));
-    };
-    EXPECT_EQ(bytes(separate.q8), bytes(fused.q8)) << width;
-    EXPECT_EQ(std::memcmp(separate.f32.as<float>(), fused.f32.as<float>(),
-                          static_cast<std::size_t>(5 * width) * 4),
-              0);
-    const Activations only_q8 = QRmsNorm(norm, {.q8 = true}).forward(kept, context);
-    EXPECT_FALSE(only_q8.f32);
-    EXPECT_EQ(bytes(separate.q8), bytes(only_q8.q8)) << width;
+    for (const FineBlocks fine : {FineBlocks::kNone, FineBlocks::kLargest, FineBlocks::kAll}) {
+      const ActivationForms both{.f32 = true, .q8 = true, .fine = fine};
+      const Activations separate = with_forms(norm.forward(kept, context), both, context);
+      const Activations fused = QRmsNorm(norm, both).forward(kept, context);
+      const auto bytes = [](const Tensor& t) {
+        return t ? std::string(reinterpret_cast<const char*>(t.as<std::uint8_t>()),
+                               static_cast<std::size_t>(t.shape().elements()))
+                 : std::string();
+      };
+      EXPECT_EQ(bytes(separate.q8), bytes(fused.q8)) << width;
+      EXPECT_EQ(bytes(separate.fine), bytes(fused.fine)) << width;
+      EXPECT_EQ(separate.fine.shape().elements() == 0, fine == FineBlocks::kNone);
+      EXPECT_EQ(std::memcmp(separate.f32.as<float>(), fused.f32.as<float>(),
+                            static_cast<std::size_t>(5 * width) * 4),
+                0);
+      const Activations only_q8 = QRmsNorm(norm, {.q8 = true, .fine = fine}).forward(kept, context);
+      EXPECT_FALSE(only_q8.f32);
+      EXPECT_EQ(bytes(separate.q8), bytes(only_q8.q8)) << width;
+      EXPECT_EQ(bytes(separate.fine), bytes(only_q8.fine)) << width;
+      // What wants no second digits doesn't see them.
+      EXPECT_FALSE(with_forms(fused, {.q8 = true}, context).fine);
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/platform/reader_gone.hpp"
 
 namespace sirocco {
 namespace {
@@ -139,6 +140,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EPIPE) throw ReaderGone();
     if (written < 0) fail(errno);
     bytes = bytes.subspan(static_cast<std::size_t>(written));
   }

@@ -12,7 +12,8 @@ namespace sirocco {
 /// the same folder, and `commit` puts it in place of whatever had the name. Destroyed without
 /// commit, it leaves everything as it was. Through a symbolic link, the file it points to is
 /// replaced; its permissions stay. A path that names a device or a pipe, such as /dev/stdout, is
-/// written directly. Throws IoError that names the path, in one line. One thread at a time.
+/// written directly. Throws IoError that names the path, in one line; ReaderGone for a pipe without
+/// a reader. One thread at a time.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);

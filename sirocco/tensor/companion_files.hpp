@@ -1,15 +1,18 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sirocco {
 
 /// The files that lie beside the weights of a checkpoint that is a folder: "tokenizer.json",
-/// "tokenizer_config.json", "modules.json", "1_Pooling/config.json"… Implemented in formats/.
-/// Safe to share between threads.
+/// "tokenizer_config.json", "modules.json", "1_Pooling/config.json"… Those of a real folder are in
+/// formats/. Safe to share between threads.
 class CompanionFiles {
  public:
   virtual ~CompanionFiles() = default;
@@ -26,6 +29,32 @@ class CompanionFiles {
 
   /// The path of that file, for messages.
   virtual std::string origin(std::string_view name) const = 0;
+};
+
+/// Files that were never on a disk, by name.
+class MemoryFiles : public CompanionFiles {
+ public:
+  using Map = std::map<std::string, std::string, std::less<>>;
+
+  explicit MemoryFiles(Map files) : files_(std::move(files)) {}
+
+  /// `folder` is what messages put before a file's name.
+  static MemoryFiles in(std::string folder, Map files) {
+    MemoryFiles made(std::move(files));
+    made.folder_ = std::move(folder);
+    return made;
+  }
+
+  std::optional<std::string_view> find(std::string_view name) const override {
+    const auto found = files_.find(name);
+    if (found == files_.end()) return std::nullopt;
+    return found->second;
+  }
+  std::string origin(std::string_view name) const override { return folder_ + std::string(name); }
+
+ private:
+  Map files_;
+  std::string folder_;
 };
 
 }  // namespace sirocco

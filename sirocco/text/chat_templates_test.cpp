@@ -165,13 +165,10 @@ TEST(ChatTemplates, AreBounded) {
 
 Tokenizer letters() {
   return make_tokenizer(
-      TokenizerFiles{.tokenizer =
-                         R"({"model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1}, "merges": []},
-                       "added_tokens": [{"id": 1, "content": "<s>", "special": true}]})",
-                     .tokenizer_config = R"({"bos_token": "<s>"})",
-                     .special_tokens_map = {},
-                     .generation_config = {},
-                     .config = {}});
+      MemoryFiles({{"tokenizer.json",
+                    R"({"model": {"type": "BPE", "vocab": {"a": 0, "<s>": 1}, "merges": []},
+            "added_tokens": [{"id": 1, "content": "<s>", "special": true}]})"},
+                   {"tokenizer_config.json", R"({"bos_token": "<s>"})"}}));
 }
 
 TEST(ChatFormatChoice, IsByTools) {

@@ -1,5 +1,7 @@
 #include "sirocco/text/detokenizer.hpp"
 
+#include <string_view>
+
 #include "sirocco/text/component_tokenizer.hpp"
 
 namespace sirocco {
@@ -19,7 +21,9 @@ void ByteDetokenizer::push(TokenId id, std::string& out) {
   const bool control = vocabulary.kind(id) == TokenKind::kControl;
   if (control && !options_.show_control) return;
   if (state_) {
-    state_->push(tokenizer_.components()->token_text(vocabulary, id), out);
+    const std::string_view text = tokenizer_.components()->token_text(vocabulary, id);
+    // A place without a token is no token, as in the reference.
+    if (!text.empty()) state_->push(text, out);
     return;
   }
   const std::size_t before = out.size();

@@ -66,6 +66,10 @@ bool is_bracketed(std::string_view text) {
 
 TokenKind token_kind(const Metadata& metadata, std::size_t token, std::int64_t type,
                      std::string_view text) {
+  // Some converters call their padding user-defined.
+  if (Vocabulary::is_padding_text(text, TokenId(static_cast<std::int32_t>(token)))) {
+    return TokenKind::kUnused;
+  }
   if (type == 0) return is_written_as_control(text) ? TokenKind::kControl : TokenKind::kNormal;
   if (type < 0 || type > static_cast<std::int64_t>(TokenKind::kByte)) {
     throw FormatError("{}: token {} is of type {}; types go from 0 to {}", metadata.origin(), token,

@@ -14,7 +14,8 @@
 namespace sirocco {
 
 /// The entries: `tokens`, with `token_type` and `scores` as far as they are there. An entry without
-/// a type (none are listed, or its type is 0) is a control token if its text is `<|…|>`, else text.
+/// a type (none are listed, or its type is 0) is a control token if its text is `<|…|>`, else text;
+/// one of any type is padding if its text says so (`Vocabulary::is_padding`).
 /// Throws FormatError for a list that is missing or too short, and for an unknown type.
 Vocabulary read_gguf_vocabulary(const Metadata& metadata);
 

@@ -76,6 +76,11 @@ std::optional<JsonNode> JsonNode::find(std::string_view key) const {
   return JsonNode(Access::place(member), origin_, std::move(path));
 }
 
+bool JsonNode::has(std::string_view key) const {
+  Element member;
+  return Access::object(*this).at_key(key).get(member) == simdjson::SUCCESS;
+}
+
 JsonNode JsonNode::at(std::string_view key) const {
   auto member = find(key);
   if (!member) throw FormatError("{}: {} is missing", where(), quoted(key));

@@ -28,6 +28,8 @@ class JsonNode {
   /// The member `key`, or nothing where it is missing or null. Throws FormatError unless this is an
   /// object, as everything below throws for a type that isn't the one wanted.
   std::optional<JsonNode> find(std::string_view key) const;
+  /// Whether there is a member `key`, even one that is null.
+  bool has(std::string_view key) const;
   /// As `find`; missing is a FormatError too.
   JsonNode at(std::string_view key) const;
   std::vector<JsonNode> items() const;

@@ -6,18 +6,21 @@
 #include <variant>
 
 #include "sirocco/base/function_ref.hpp"
+#include "sirocco/text/added_tokens.hpp"
 #include "sirocco/text/split_pattern.hpp"
 
 namespace sirocco {
 
-/// What a rule of a tokenizer.json looks for: a text as it stands, or a regular expression.
+/// What a rule of a tokenizer looks for: a text as it stands, any of several texts (the longest at
+/// each place), or a regular expression.
 class TextPattern {
  public:
   /// `literal` isn't empty.
   explicit TextPattern(std::string literal) : pattern_(std::move(literal)) {}
   explicit TextPattern(SplitPattern regex) : pattern_(std::move(regex)) {}
+  explicit TextPattern(AddedTokens texts) : pattern_(std::move(texts)) {}
 
-  /// The text looked for, or null for a regular expression.
+  /// The text looked for, or null where it isn't a single one.
   const std::string* literal() const noexcept { return std::get_if<std::string>(&pattern_); }
 
   /// Calls `emit(begin, end)` for each match in `text`, from left to right.
@@ -25,6 +28,11 @@ class TextPattern {
                 FunctionRef<void(std::size_t begin, std::size_t end)> emit) const {
     if (const auto* const regex = std::get_if<SplitPattern>(&pattern_)) {
       regex->find_all(text, run, emit);
+      return;
+    }
+    if (const auto* const texts = std::get_if<AddedTokens>(&pattern_)) {
+      texts->find_all(text, {},
+                      [&](const AddedTokens::Match& match) { emit(match.begin, match.end); });
       return;
     }
     const std::string& wanted = *literal();
@@ -35,7 +43,7 @@ class TextPattern {
   }
 
  private:
-  std::variant<std::string, SplitPattern> pattern_;
+  std::variant<std::string, SplitPattern, AddedTokens> pattern_;
 };
 
 }  // namespace sirocco

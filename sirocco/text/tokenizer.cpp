@@ -114,7 +114,7 @@ std::string Tokenizer::detokenize(std::span<const TokenId> tokens,
 
 bool Tokenizer::has_text(TokenId id) const {
   if (id.value() < 0) throw InvalidArgument("{} is no token's id; ids go from 0 up", id.value());
-  return vocabulary().contains(id);
+  return vocabulary().contains(id) && !vocabulary().is_padding(id);
 }
 
 void Tokenizer::append_bytes(TokenId id, std::string& out) const {

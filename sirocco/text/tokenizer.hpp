@@ -64,8 +64,8 @@ class Tokenizer {
                                 const TokenizeOptions& options = {}) const;
 
   /// The bytes that the tokens stand for, which need not be UTF-8 (StreamingDetokenizer gives
-  /// text). An id beyond the vocabulary stands for none: models have rows for more tokens than
-  /// their tokenizer. Throws InvalidArgument for a negative id.
+  /// text). An id beyond the vocabulary, or of its padding, stands for none: models have rows for
+  /// more tokens than their tokenizer. Throws InvalidArgument for a negative id.
   std::string detokenize(std::span<const TokenId> tokens,
                          const DetokenizeOptions& options = {}) const;
 
@@ -82,7 +82,7 @@ class Tokenizer {
  private:
   friend class ByteDetokenizer;
 
-  // False beyond the vocabulary. Throws InvalidArgument for a negative id.
+  // False beyond the vocabulary and for padding. Throws InvalidArgument for a negative id.
   bool has_text(TokenId id) const;
   const ComponentTokenizer* components() const noexcept;
   // Whether a text's first token carries a space that is not in the text.

@@ -1,28 +1,28 @@
 #include "sirocco/text/tokenizer_files.hpp"
 
-#include "sirocco/base/error.hpp"
+#include <string_view>
+#include <utility>
+
+#include "sirocco/text/folder_tokens.hpp"
+#include "sirocco/text/tokenizer_documents.hpp"
+#include "sirocco/text/tokenizer_draft.hpp"
+#include "sirocco/text/tokenizer_json.hpp"
+#include "sirocco/text/vocabulary_files.hpp"
 
 namespace sirocco {
 
 Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters) {
   constexpr std::string_view kTokenizer = "tokenizer.json";
-  const auto tokenizer = files.find(kTokenizer);
-  if (!tokenizer) {
-    throw NotFound(
-        "{}: there is no such file, and sirocco reads no other form of a folder's tokenizer; save "
-        "it as tokenizer.json",
-        files.origin(kTokenizer));
-  }
-  const auto content = [&](std::string_view name) { return files.find(name).value_or(""); };
-  TokenizerFiles all;
-  all.origin = files.origin(kTokenizer);
-  all.tokenizer = *tokenizer;
-  all.tokenizer_config = content("tokenizer_config.json");
-  all.special_tokens_map = content("special_tokens_map.json");
-  all.generation_config = content("generation_config.json");
-  all.config = content("config.json");
-  all.letters = letters;
-  return make_tokenizer(all);
+  const TokenizerDocuments documents(files);
+  const auto read = [&]() -> FolderTokenizer {
+    const auto json = files.find(kTokenizer);
+    if (!json) return read_vocabulary_files(files, documents);
+    return {read_tokenizer_json(*json, files.origin(kTokenizer), documents.tokenizer_config),
+            read_folder_tokens(documents, {})};
+  };
+  FolderTokenizer folder = read();
+  if (letters == LetterCase::kLowered) folder.draft.normalizer.lower_first();
+  return make_tokenizer(std::move(folder.draft), std::move(folder.tokens), documents);
 }
 
 }  // namespace sirocco

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 
 #include "sirocco/tensor/companion_files.hpp"
 #include "sirocco/text/tokenizer.hpp"
@@ -13,28 +11,17 @@ namespace sirocco {
 /// character by character, and special tokens are looked for before.
 enum class LetterCase : std::uint8_t { kKept, kLowered };
 
-/// The files of a Hugging Face folder that describe its tokenizer, as bytes. All but the first may
-/// be empty: absent.
-struct TokenizerFiles {
-  std::string origin = "tokenizer.json";  ///< for messages; the others are named by it
-  std::string_view tokenizer;             ///< tokenizer.json
-  std::string_view tokenizer_config;      ///< tokenizer_config.json
-  std::string_view special_tokens_map;    ///< special_tokens_map.json
-  std::string_view generation_config;     ///< generation_config.json
-  std::string_view config;                ///< config.json
-  LetterCase letters = LetterCase::kKept;
-};
-
-/// The tokenizer that these files describe: the components that tokenizer.json names, put together
-/// as Hugging Face's `tokenizers` does; the special tokens that the other files name, as
-/// `transformers` reads them; and every token there that ends an answer. Truncation and padding,
-/// which a tokenizer.json may hold too, are left to who calls.
+/// The tokenizer that the files of a Hugging Face folder describe. Its vocabulary and components
+/// are those of tokenizer.json, as Hugging Face's `tokenizers` puts them together; where there is
+/// none, those that `transformers` makes of vocab.json and merges.txt, of vocab.txt, or of a model
+/// of SentencePiece (see vocabulary_files.hpp). What tokenizer_config.json, special_tokens_map.json
+/// and added_tokens.json add to it comes as `transformers` reads it (folder_tokens.hpp); every
+/// token there or in generation_config.json and config.json that ends an answer does. Truncation
+/// and padding, which a tokenizer.json may hold too, are left to who calls.
 ///
 /// Throws FormatError for what isn't JSON, has the wrong type, contradicts itself or is beyond its
-/// bounds, and UnsupportedError for a component that this build doesn't know, naming it.
-Tokenizer make_tokenizer(const TokenizerFiles& files);
-
-/// The same for the files beside a checkpoint. Throws NotFound without a tokenizer.json.
+/// bounds, UnsupportedError for a component, a tokenizer class or a kind of file that this build
+/// doesn't know, naming it, and NotFound where no file holds a vocabulary.
 Tokenizer make_tokenizer(const CompanionFiles& files, LetterCase letters = LetterCase::kKept);
 
 }  // namespace sirocco

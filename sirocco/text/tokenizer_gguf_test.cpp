@@ -346,5 +346,23 @@ TEST(IdsBeyondTheVocabulary, StandForNothing) {
   }
 }
 
+// What converters write for rows without a token, under any type.
+TEST(IdsBeyondTheVocabulary, PaddingStandsForNothingEither) {
+  for (const int type : {0, kNormal, kUserDefined, kUnused}) {
+    SCOPED_TRACE(type);
+    Draft draft = all_bytes();
+    const int padding = draft.add("[PAD256]", type);
+    const int word = draft.add("[PAD256a]", kUserDefined);
+    const int other = draft.add("[PAD1]", kUserDefined);
+    const int unused = draft.add("[UNUSED]", kUnused);
+    const Tokenizer tokenizer = draft.byte_level();
+    const auto tokens = ids({padding, 'a', padding, word, other, unused});
+    EXPECT_EQ(tokenizer.detokenize(tokens), "a[PAD256a][PAD1][UNUSED]");
+    EXPECT_EQ(streamed(tokenizer, tokens), "a[PAD256a][PAD1][UNUSED]");
+    EXPECT_EQ(tokenizer.tokenize("[PAD256]", kTrusted).size(), 8U);
+    EXPECT_EQ(tokenizer.tokenize("[PAD256a][PAD1]"), ids({word, other}));
+  }
+}
+
 }  // namespace
 }  // namespace sirocco

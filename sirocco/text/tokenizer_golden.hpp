@@ -77,11 +77,7 @@ inline Tokenizer golden_tokenizer(const std::string& file) {
   if (file.ends_with(".vocab")) {
     return make_tokenizer(FixtureMetadata::load(golden_folder("tokenizer_json") + file));
   }
-  const std::string json = golden_json(file);
-  TokenizerFiles files;
-  files.origin = file;
-  files.tokenizer = json;
-  return make_tokenizer(files);
+  return make_tokenizer(MemoryFiles({{"tokenizer.json", golden_json(file)}}));
 }
 
 /// FNV-1a, as in the script that made the expectations.

@@ -27,9 +27,7 @@ std::vector<TokenId> ids(std::initializer_list<int> values) {
 
 Tokenizer parsed(const std::string& model, const std::string& more) {
   const std::string json = R"({"version": "1.0", "model": )" + model + more + "}";
-  TokenizerFiles files;
-  files.tokenizer = json;
-  return make_tokenizer(files);
+  return make_tokenizer(MemoryFiles({{"tokenizer.json", json}}));
 }
 
 const char* const kLetters =

@@ -25,11 +25,9 @@ std::vector<TokenId> ids(std::initializer_list<int> values) {
 
 Tokenizer parsed(const std::string& tokenizer, const std::string& config = "",
                  const std::string& generation = "") {
-  TokenizerFiles files;
-  files.tokenizer = tokenizer;
-  files.tokenizer_config = config;
-  files.generation_config = generation;
-  return make_tokenizer(files);
+  return make_tokenizer(MemoryFiles({{"tokenizer.json", tokenizer},
+                                     {"tokenizer_config.json", config},
+                                     {"generation_config.json", generation}}));
 }
 
 // A file of the parts given; `more` begins with a comma, if it isn't empty.
@@ -318,11 +316,9 @@ TEST(TokenizerJson, LettersThatAreLowered) {
       R"(, "normalizer": {"type": "Replace", "pattern": {"String": "ab"}, "content": "b"},
           "added_tokens": [{"id": 12, "content": "[X]", "special": true, "normalized": false},
                            {"id": 13, "content": "XX", "special": false, "normalized": true}])");
-  TokenizerFiles files;
-  files.tokenizer = model;
+  const MemoryFiles files({{"tokenizer.json", model}});
   const Tokenizer kept = make_tokenizer(files);
-  files.letters = LetterCase::kLowered;
-  const Tokenizer lowered = make_tokenizer(files);
+  const Tokenizer lowered = make_tokenizer(files, LetterCase::kLowered);
   EXPECT_EQ(kept.tokenize("AaΣ"), ids({5, 0, 4}));
   EXPECT_EQ(lowered.tokenize("AaΣ"), ids({0, 0, 2}));
   EXPECT_EQ(lowered.tokenize("AB"), ids({1}));
@@ -401,19 +397,9 @@ TEST(TokenizerJson, TheFirstSpaceOfAnAnswer) {
   EXPECT_EQ(piece, " a");
 }
 
-class FakeFiles : public CompanionFiles {
+class FakeFiles : public MemoryFiles {
  public:
-  using Map = std::map<std::string, std::string, std::less<>>;
-  explicit FakeFiles(Map files) : files_(std::move(files)) {}
-  std::optional<std::string_view> find(std::string_view name) const override {
-    const auto found = files_.find(name);
-    if (found == files_.end()) return std::nullopt;
-    return found->second;
-  }
-  std::string origin(std::string_view name) const override { return "folder/" + std::string(name); }
-
- private:
-  Map files_;
+  explicit FakeFiles(Map files) : MemoryFiles(in("folder/", std::move(files))) {}
 };
 
 TEST(TokenizerFiles, OfAFolder) {
@@ -421,14 +407,14 @@ TEST(TokenizerFiles, OfAFolder) {
               ThrowsMessage<NotFound>(HasSubstr("folder/tokenizer.json: there is no such file")));
   const FakeFiles files({{"tokenizer.json", file(kLetters)},
                          {"special_tokens_map.json", R"({"bos_token": "<s>"})"},
+                         {"added_tokens.json", R"({"<x>": 6})"},
                          {"config.json", R"({"eos_token_id": 5})"},
                          {"tokenizer_config.json", R"({"chat_template": [
                              {"name": "tool_use", "template": "T"},
-                             {"name": "default", "template": "{{ bos_token }}{{ messages[0].content }}"}],
-                             "added_tokens_decoder": {"9": {"content": "<x>", "special": true}}})"}});
+                             {"name": "default", "template": "{{ bos_token }}{{ messages[0].content }}"}]})"}});
   const Tokenizer tokenizer = make_tokenizer(files);
   EXPECT_TRUE(tokenizer.special().ends_generation(TokenId(5)));
-  EXPECT_EQ(tokenizer.tokenize("<x>", {.parse_special = true}), ids({9}));
+  EXPECT_EQ(tokenizer.tokenize("<x>"), ids({6}));
   ChatContext context;
   context.messages = R"([{"role": "user", "content": "<s>"}])";
   EXPECT_EQ(make_chat_format(read_chat_templates(files), tokenizer).render(context).text, "<s><s>");

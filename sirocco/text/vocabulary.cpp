@@ -1,8 +1,10 @@
 #include "sirocco/text/vocabulary.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <limits>
+#include <system_error>
 
 #include "sirocco/base/error.hpp"
 
@@ -63,6 +65,15 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries, std::string_vie
                         quoted(entry.text));
     }
   }
+}
+
+bool Vocabulary::is_padding_text(std::string_view text, TokenId id) noexcept {
+  constexpr std::string_view kBegin = "[PAD";
+  if (!text.starts_with(kBegin) || !text.ends_with(']')) return false;
+  const std::string_view digits = text.substr(kBegin.size(), text.size() - kBegin.size() - 1);
+  std::int32_t number = -1;
+  const auto [end, status] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return status == std::errc() && end == digits.data() + digits.size() && number == id.value();
 }
 
 std::optional<TokenId> Vocabulary::find(std::string_view wanted) const noexcept {

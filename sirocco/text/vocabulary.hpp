@@ -55,6 +55,13 @@ class Vocabulary {
   TokenKind kind(TokenId id) const noexcept { return kinds_[static_cast<std::size_t>(id.value())]; }
   float score(TokenId id) const noexcept { return scores_[static_cast<std::size_t>(id.value())]; }
 
+  /// Whether the entry stands for a row of the model without a token: it is unused, and has no text
+  /// or the one that converters give such rows, "[PADn]" for row n.
+  bool is_padding(TokenId id) const noexcept {
+    return kind(id) == TokenKind::kUnused && (text(id).empty() || is_padding_text(text(id), id));
+  }
+  static bool is_padding_text(std::string_view text, TokenId id) noexcept;
+
   /// The entry with this text (the lowest id where padding repeats one), or nothing.
   std::optional<TokenId> find(std::string_view text) const noexcept;
 

@@ -5,77 +5,13 @@ usage: chat_test.py PROGRAM SOURCE_FOLDER
 """
 
 import json
-import os
-import pty
-import re
-import select
-import signal
 import stat
-import time
 import unittest
+from pathlib import Path
 
-from program import ENVIRONMENT, HOME, MODEL, PROGRAM
+from program import HOME, MODEL
 from small_model import write_folder
-
-PROMPT = b">>> "
-LONG_ENOUGH = 120  # seconds until a test gives up
-
-
-class Terminal:
-    """The program on a terminal of its own."""
-
-    def __init__(self, *arguments):
-        self.seen = b""
-        self.status = None
-        self.process, self.descriptor = pty.fork()
-        if self.process == 0:
-            os.execve(PROGRAM, [PROGRAM, *map(str, arguments)], ENVIRONMENT)
-
-    def close(self):
-        if self.status is None:
-            os.kill(self.process, signal.SIGKILL)
-            os.waitpid(self.process, 0)
-        os.close(self.descriptor)
-
-    def read_until(self, pattern):
-        """What appears up to the end of the pattern's first match."""
-        deadline = time.monotonic() + LONG_ENOUGH
-        while True:
-            match = re.search(pattern, self.seen)
-            if match:
-                before, self.seen = self.seen[:match.end()], self.seen[match.end():]
-                return before
-            if not self._read(deadline):
-                raise AssertionError(f"{pattern!r} never appeared; seen: {self.seen!r}")
-
-    def wait(self):
-        """Reads to the end; the exit status."""
-        deadline = time.monotonic() + LONG_ENOUGH
-        while self._read(deadline):
-            pass
-        if time.monotonic() >= deadline:
-            raise AssertionError(f"the program never ended; seen: {self.seen!r}")
-        self.status = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
-        return self.status
-
-    def _read(self, deadline):
-        if not select.select([self.descriptor], [], [], max(0, deadline - time.monotonic()))[0]:
-            return False
-        try:
-            piece = os.read(self.descriptor, 1 << 16)
-        except OSError:  # the other side is closed
-            return False
-        self.seen += piece
-        return bool(piece)
-
-    def type(self, text):
-        os.write(self.descriptor, text.encode() if isinstance(text, str) else text)
-
-    def say(self, line):
-        """Types a line; what appears between its echo and the next prompt."""
-        self.type(line + "\n")
-        self.read_until(b"\r\n")
-        return self.read_until(b"\r\n" + PROMPT)[:-len(PROMPT)].decode().replace("\r\n", "\n")
+from terminal import PROMPT, Terminal
 
 
 class Chat(unittest.TestCase):
@@ -84,10 +20,11 @@ class Chat(unittest.TestCase):
         self.addCleanup(self.terminal.close)
         greeting = self.terminal.read_until(PROMPT)
         self.assertIn(b"/help", greeting)
+        self.assertTrue(greeting.partition(b"\x1b[K")[2].startswith(Path(MODEL).name.partition(".")[0].encode()), greeting)
 
     def test_help_names_commands_and_mistakes_are_told(self):
         shown = self.terminal.say("/help")
-        for command in ("/clear", "/system", "/set", "/save", "/load", "/stats", "/bye", "/exit"):
+        for command in ("/clear", "/system", "/set", "/wrap", "/save", "/load", "/stats", "/bye", "/exit"):
             self.assertIn(command, shown)
             self.assertIn(command, self.terminal.say("/hlep"))
         self.assertIn("temp", self.terminal.say("/set heat 3"))

@@ -7,11 +7,13 @@ usage: commands_test.py PROGRAM SOURCE_FOLDER
 import json
 import os
 import re
+import signal
 import struct
 import tempfile
 import unittest
 from pathlib import Path
 
+from chain_model import write_chain
 from program import HOME, MODEL, SOURCE, sirocco
 from small_model import IDS, write_folder
 
@@ -416,6 +418,30 @@ class Failures(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"standard output", done.stderr)
 
+    def test_readers_that_leave(self):
+        messages = HOME / "no-reader.json"
+        messages.write_text('[{"role": "user", "content": "x"}]')
+        text = HOME / "no-reader.txt"
+        text.write_text("word " * 100)
+        tokens = ("-m", MODEL, "--tokens", "1,2")
+        for command in (("run", *GREEDY, "-p", QUESTION), ("run", *GREEDY, "-p", QUESTION, "--quiet"), ("info", MODEL),
+                        ("info", MODEL, "--json"), ("tokenize", "-m", MODEL, "a"), ("detokenize", "-m", MODEL, "504"),
+                        ("template", "-m", MODEL, "--messages", messages), ("logits", *tokens, "--out", "/dev/stdout"),
+                        ("perplexity", "-m", MODEL, "-f", text, "--ctx", "16", "--windows", "2", "--quiet"),
+                        ("bench", "-m", MODEL, "-p", "8", "-n", "0", "-r", "1"), ("--help",), ("run", "--help"), ("--version",)):
+            gone, pipe = os.pipe()
+            os.close(gone)
+            done = sirocco(*command, stdout=pipe)
+            os.close(pipe)
+            self.assertEqual((done.returncode, done.stderr), (-signal.SIGPIPE, b""), command)
+
+    def test_readers_that_leave_where_the_signal_is_ignored(self):
+        gone, pipe = os.pipe()
+        os.close(gone)
+        done = sirocco("--help", stdout=pipe, ignored_signal=signal.SIGPIPE)
+        os.close(pipe)
+        self.assertEqual((done.returncode, done.stderr), (1, b""))
+
     def test_no_partial_file(self):
         folder = HOME / "limited"
         folder.mkdir()
@@ -449,6 +475,30 @@ class Tokens(unittest.TestCase):
         done = sirocco("tokenize", "-m", file, "--json", QUESTION)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(done.stdout, sirocco("tokenize", "-m", MODEL, "--json", QUESTION).stdout)
+
+    def test_vocabulary_that_names_no_pretokenizer(self):
+        file = HOME / "unnamed.gguf"
+        head = without_tensors(Path(MODEL))
+        file.write_bytes(head.replace(b"tokenizer.ggml.pre", b"tokenizer.ggml.was"))
+        messages = HOME / "one.json"
+        messages.write_text('[{"role": "user", "content": "Hi"}]')
+        for command in (("tokenize", "-m", file, "a1"), ("detokenize", "-m", file, "504"),
+                        ("template", "-m", file, "--messages", messages)):
+            done = sirocco(*command)
+            self.assertEqual((done.returncode, done.stderr.count(b"\n")), (0, 1), done.stderr)
+            self.assertIn(b"tokenizer.ggml.pre is missing", done.stderr)
+            self.assertNotEqual(done.stdout, b"")
+        done = sirocco("info", file)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+
+    def test_ids_without_a_token(self):
+        done = sirocco("detokenize", "-m", MODEL, "99999999", "504", "49152", "28", "2147483647")
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertEqual(done.stdout, sirocco("detokenize", "-m", MODEL, "504", "28").stdout)
+        for ids in ("-1", "504,2147483648", "x", "1,,z"):
+            done = sirocco("detokenize", "-m", MODEL, stdin=ids.encode())
+            self.assertEqual((done.returncode, done.stdout), (1, b""), ids)
+            self.assertIn(b"is not a token id", done.stderr)
 
     def test_folder_without_weights(self):
         folder = HOME / "folder"
@@ -486,11 +536,6 @@ class Tokens(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn(b" [x]\n", done.stderr)
 
-    def test_ids_out_of_range(self):
-        for ids in ("99999999", "x", "-1", "1,,z"):
-            done = sirocco("detokenize", "-m", MODEL, stdin=ids.encode())
-            self.assertEqual((done.returncode, done.stdout), (1, b""), ids)
-
 
 class Others(unittest.TestCase):
     def test_template(self):
@@ -525,6 +570,18 @@ class Others(unittest.TestCase):
                            *more)
             self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual(whole.read_bytes(), cut.read_bytes())
+
+    def test_names_that_people_know(self):
+        folder = write_chain(HOME / "Tiny-Chain-1B", ["a", "b"])
+        self.assertEqual(json.loads(sirocco("info", folder, "--json").stdout)["name"], "Tiny-Chain-1B (F32)")
+        self.assertIn(b"name           Tiny-Chain-1B (F32)\n", sirocco("info", f"{folder}/").stdout)
+        short = ("-p", "4", "-n", "0", "-r", "1")
+        self.assertTrue(sirocco("bench", "-m", folder, *short).stdout.startswith(b"Tiny-Chain-1B (F32), "))
+        self.assertTrue(sirocco("bench", "-m", folder, "--quantize", "q8_0",
+                                *short).stdout.startswith(b"Tiny-Chain-1B (Q8_0), "))
+        # Scripts know a model by the name of its file or folder.
+        for model, name in ((folder, "Tiny-Chain-1B"), (f"{folder}/", "Tiny-Chain-1B"), (MODEL, Path(MODEL).name)):
+            self.assertEqual(json.loads(sirocco("bench", "-m", model, "--json", *short).stdout)["model"], name)
 
     def test_bench(self):
         done = sirocco("bench", "-m", MODEL, "-p", "8", "-n", "4", "-r", "2", "--json")

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,10 +22,12 @@ HOME = pathlib.Path(_home.name)
 ENVIRONMENT = {**os.environ, "SIROCCO_HOME": str(HOME), "TERM": "xterm"}
 
 
-def sirocco(*arguments, stdin=b"", stdout=subprocess.PIPE, largest_file=resource.RLIM_INFINITY):
+def sirocco(*arguments, stdin=b"", stdout=subprocess.PIPE, largest_file=resource.RLIM_INFINITY, ignored_signal=None):
     """Runs the program to its end, nothing of it on a terminal. No file may grow beyond largest_file bytes."""
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+        if ignored_signal is not None:
+            signal.signal(ignored_signal, signal.SIG_IGN)
 
     return subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, stdout=stdout, stderr=subprocess.PIPE,
                           env=ENVIRONMENT, timeout=600, check=False, preexec_fn=limit)

@@ -24,10 +24,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sirocco;
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t cut = input.find('\0');
-  TokenizerFiles files;
-  files.tokenizer = input.substr(0, cut);
   // The other files are JSON of the same kind: one that is sound enough serves as all of them.
-  files.tokenizer_config = files.special_tokens_map = files.generation_config = files.tokenizer;
+  const std::string json(input.substr(0, cut));
+  const MemoryFiles files({{"tokenizer.json", json},
+                           {"tokenizer_config.json", json},
+                           {"special_tokens_map.json", json},
+                           {"generation_config.json", json}});
   const std::string_view text = cut == std::string_view::npos
                                     ? std::string_view("a <s>b\xFF \xC3\xA9 12\n")
                                     : input.substr(cut + 1);

@@ -103,10 +103,16 @@ float float_weight(const std::byte* panel, std::int64_t row, std::int64_t k) {
   }
 }
 
+const std::byte* input_row(const LinearTask& task, std::int64_t token) {
+  return task.input + static_cast<std::size_t>(token) * task.input_stride;
+}
+
 template <PanelFormat kFormat>
-float dot_product(const std::byte* panel, std::int64_t row, const std::byte* input,
-                  std::int64_t columns) {
+float dot_product(const LinearTask& task, std::int64_t token, const std::byte* panel,
+                  std::int64_t row) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
+  const std::int64_t columns = task.columns;
+  const std::byte* input = input_row(task, token);
   float acc = 0.0f;
   if constexpr (kTraits.is_float()) {
     const auto* x = reinterpret_cast<const float*>(input);
@@ -119,6 +125,15 @@ float dot_product(const std::byte* panel, std::int64_t row, const std::byte* inp
       acc = add_block<kFormat>(acc, panel + super * kTraits.super_bytes(),
                                b % kTraits.blocks_per_super, row, x[b]);
     }
+    const auto* fine = reinterpret_cast<const FineBlock*>(
+        task.fine + static_cast<std::size_t>(token) * task.fine_stride);
+    float rest = 0.0f;
+    for (std::int64_t i = 0; i < task.fine_blocks; ++i) {
+      const std::int64_t super = fine[i].block / kTraits.blocks_per_super;
+      rest = add_block<kFormat>(rest, panel + super * kTraits.super_bytes(),
+                                fine[i].block % kTraits.blocks_per_super, row, fine[i].rest);
+    }
+    if (task.fine_blocks != 0) acc = acc + rest;
   }
   return acc;
 }
@@ -128,9 +143,10 @@ float without_denormals(float x) {
 }
 
 /// One output of kBF16 where the CPU multiplies bf16 in pairs: VDPBF16PS of the Intel SDM vol. 2.
-float dot_product_of_pairs(const std::byte* panel, std::int64_t row, const std::byte* input,
-                           std::int64_t columns) {
-  const auto* x = reinterpret_cast<const float*>(input);
+float dot_product_of_pairs(const LinearTask& task, std::int64_t token, const std::byte* panel,
+                           std::int64_t row) {
+  const std::int64_t columns = task.columns;
+  const auto* x = reinterpret_cast<const float*>(input_row(task, token));
   float acc = 0.0f;
   const auto add = [&](float weight, float activation) {
     const float rounded = bf16_to_f32(f32_to_bf16(without_denormals(activation)));
@@ -144,16 +160,15 @@ float dot_product_of_pairs(const std::byte* panel, std::int64_t row, const std::
   return acc;
 }
 
-/// out = dot(panel, row, input, columns) + bias for the tokens and panels of a kernel's call.
+/// out = dot(task, token, panel, row) + bias for the tokens and panels of a kernel's call.
 template <class Dot>
 void each_output(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
                  std::int64_t token_begin, std::int64_t token_end, const Dot& dot) {
   for (std::int64_t n = panel_begin * kRows; n < std::min(panel_end * kRows, task.rows); ++n) {
     const std::byte* panel = task.panels + static_cast<std::size_t>(n / kRows) * task.panel_stride;
     for (std::int64_t t = token_begin; t < token_end; ++t) {
-      const std::byte* input = task.input + static_cast<std::size_t>(t) * task.input_stride;
       float& out = task.out[t * task.out_stride + n];
-      out = dot(panel, n % kRows, input, task.columns);
+      out = dot(task, t, panel, n % kRows);
       if (task.bias != nullptr) out = out + task.bias[n];
     }
   }

@@ -8,6 +8,13 @@
 namespace sirocco::ref {
 namespace {
 
+std::int64_t largest_block(const Q8Block* blocks, std::int64_t columns) {
+  std::int64_t best = 0;
+  for (std::int64_t b = 1; b < q8_blocks(columns); ++b)
+    if (blocks[b].scale > blocks[best].scale) best = b;
+  return best;
+}
+
 /// Columns [begin, end) of a result row, `begin` a multiple of 32, in the forms that are wanted.
 template <class Value>
 void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::int64_t end,
@@ -22,6 +29,26 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
           reinterpret_cast<Q8Block*>(out.q8 + static_cast<std::size_t>(row) * out.q8_stride);
       quantize_block(values.data(), count, blocks[k / kPanelBlock]);
     }
+  }
+  if (out.fine == nullptr) return;
+  const auto* blocks =
+      reinterpret_cast<const Q8Block*>(out.q8 + static_cast<std::size_t>(row) * out.q8_stride);
+  auto* fine =
+      reinterpret_cast<FineBlock*>(out.fine + static_cast<std::size_t>(row) * out.fine_stride);
+  // What was computed in place isn't there any more.
+  const float* f32 = out.f32 == nullptr ? nullptr : out.f32 + row * out.f32_stride;
+  const auto of = [&](std::int64_t k) { return f32 == nullptr ? value(k) : f32[k]; };
+  for (std::int64_t i = 0; i < out.fine_blocks; ++i) {
+    const std::int64_t b = out.fine_blocks == q8_blocks(end) ? i : largest_block(blocks, end);
+    const std::int64_t k = b * kPanelBlock;
+    const std::int64_t count = std::min<std::int64_t>(kPanelBlock, end - k);
+    std::array<float, kPanelBlock> rest{};
+    for (std::int64_t j = 0; j < count; ++j) {
+      rest[static_cast<std::size_t>(j)] =
+          std::fma(-blocks[b].scale, static_cast<float>(blocks[b].quants[j]), of(k + j));
+    }
+    quantize_block(rest.data(), count, fine[i].rest);
+    fine[i].block = static_cast<std::int32_t>(b);
   }
 }
 

@@ -61,9 +61,19 @@ struct Q8Column {
   }
 };
 
+/// One block of one token's activations and what rounding left of it, as if of two tokens.
+struct DigitsColumn {
+  const std::byte* first;
+  const std::byte* fine;
+  INLINE const Q8Block& operator[](int digit) const {
+    return digit == 0 ? *reinterpret_cast<const Q8Block*>(first)
+                      : reinterpret_cast<const FineBlock*>(fine)->rest;
+  }
+};
+
 /// dots[t] += Σ quant · activation over the groups [kBegin, kEnd) of a block.
-template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens>
-INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
+template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens, class Column>
+INLINE void add_dots(const std::byte* quants, Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
   if constexpr (kManyRegisters) {
     Bytes64 weights[8];
     repeat<kBegin, kEnd>([&](auto g)
@@ -96,8 +106,8 @@ INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>>
 
 /// Σ (q - bias) · a of a block for each token, where the bias is one for all and has no scale
 /// within the block.
-template <PanelFormat kFormat, int kTokens>
-INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kTokens]) {
+template <PanelFormat kFormat, int kTokens, class Column>
+INLINE void block_dots(const std::byte* quants, Column x, I32x16 (&sums)[kTokens]) {
   constexpr int kBits = kDotBits<kFormat>;
   constexpr int kBias = panel_traits(kFormat).bias;
   Dot<kBits> dots[kTokens];
@@ -154,8 +164,8 @@ INLINE I32x16 half_sums(const Q8Block& x) {
 }
 
 /// Σ s · (q - bias) · a of a block for each token, where its halves have scales of their own.
-template <PanelFormat kFormat, int kTokens>
-INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Q8Column x,
+template <PanelFormat kFormat, int kTokens, class Column>
+INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Column x,
                         I32x16 (&sums)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   using HalfDot = Dot<kDotBits<kFormat>>;
@@ -186,8 +196,8 @@ INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Q8Col
 }
 
 /// acc += one block's product, for each token, where its halves have scales of their own.
-template <PanelFormat kFormat, int kTokens>
-INLINE void add_halved_block(const std::byte* super, const std::byte* header, Q8Column x,
+template <PanelFormat kFormat, int kTokens, class Column>
+INLINE void add_halved_block(const std::byte* super, const std::byte* header, Column x,
                              F32x16 (&acc)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   const HalfScales scales = half_scales<kFormat>(header);
@@ -207,8 +217,8 @@ INLINE void add_halved_block(const std::byte* super, const std::byte* header, Q8
 }
 
 /// acc += one block's product, for each token.
-template <PanelFormat kFormat, int kTokens>
-INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column x,
+template <PanelFormat kFormat, int kTokens, class Column>
+INLINE void add_block(const std::byte* super, const std::byte* header, Column x,
                       F32x16 (&acc)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   constexpr PanelScaling kScaling = kTraits.scaling;
@@ -245,31 +255,142 @@ INLINE void finish(const LinearTask& task, std::int64_t panel, std::int64_t toke
   store_up_to(task.out + token * task.out_stride + n, acc, count);
 }
 
+/// Consecutive blocks of a panel that stand under one super-block header.
+struct BlockRun {
+  const std::byte* super;
+  const std::byte* header;
+  std::int64_t blocks;
+};
+
+/// `count` blocks of a panel from number `block` on. Without super-blocks a panel is one run.
+template <PanelFormat kFormat>
+INLINE BlockRun blocks_at(const std::byte* panel, std::int64_t block, std::int64_t count) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  if constexpr (kTraits.super_header_bytes == 0) {
+    const std::byte* header = panel + block * kTraits.block_bytes();
+    return {header, header, count};
+  } else {
+    const std::byte* super = panel + block / kTraits.blocks_per_super * kTraits.super_bytes();
+    const std::byte* header = super + kTraits.super_header_bytes +
+                              block % kTraits.blocks_per_super * kTraits.block_bytes();
+    return {super, header, count};
+  }
+}
+
+/// How many of `left` blocks the next run has.
+template <PanelFormat kFormat>
+INLINE std::int64_t run_length(std::int64_t left) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  if constexpr (kTraits.super_header_bytes == 0) return left;
+  return left < kTraits.blocks_per_super ? left : kTraits.blocks_per_super;
+}
+
+template <PanelFormat kFormat>
+INLINE void next_block(BlockRun& run) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  if constexpr (kTraits.super_header_bytes == 0) run.super += kTraits.block_bytes();
+  run.header += kTraits.block_bytes();
+}
+
+/// What a token's only fine block adds.
+template <PanelFormat kFormat>
+__attribute__((noinline)) void fine_block_alone(const std::byte* panel, const std::byte* fine,
+                                                F32x16& sum) {
+  const BlockRun run =
+      blocks_at<kFormat>(panel, reinterpret_cast<const FineBlock*>(fine)->block, 1);
+  F32x16 acc[1] = {zero()};
+  add_block<kFormat>(run.super, run.header, Q8Column{fine, 0}, acc);
+  sum = acc[0];
+}
+
+/// Whether the tile's tokens, each with one fine block, have it in the same place.
+template <int kTokens>
+INLINE bool same_fine_block(const LinearTask& task, const std::byte* fine) {
+  const auto of = [&](int token) INLINE_BODY {
+    const std::byte* row = fine + static_cast<std::size_t>(token) * task.fine_stride;
+    return reinterpret_cast<const FineBlock*>(row)->block;
+  };
+  std::int32_t differs = 0;
+  repeat<1, kTokens>([&](auto t) INLINE_BODY { differs |= of(0) ^ of(t); });
+  return differs == 0;
+}
+
+/// One panel by one token that has both digits of every block: the weights are unpacked once.
+template <PanelFormat kFormat>
+INLINE void digits_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
+  F32x16 acc[2] = {zero(), zero()};
+  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
+  DigitsColumn x{task.input + static_cast<std::size_t>(token) * task.input_stride,
+                 task.fine + static_cast<std::size_t>(token) * task.fine_stride};
+  for (std::int64_t done = 0; done < task.fine_blocks;) {
+    BlockRun run = blocks_at<kFormat>(panels, done, run_length<kFormat>(task.fine_blocks - done));
+    done += run.blocks;
+    for (std::int64_t i = 0; i < run.blocks; ++i) {
+      add_block<kFormat>(run.super, run.header, x, acc);
+      next_block<kFormat>(run);
+      x.first += sizeof(Q8Block);
+      x.fine += sizeof(FineBlock);
+    }
+  }
+  finish(task, panel, token, acc[0] + acc[1]);
+}
+
 /// One panel by `kTokens` tokens.
 template <PanelFormat kFormat, int kTokens>
 INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
+  const std::int64_t blocks = q8_blocks(task.columns);
+  if constexpr (kTokens == 1) {
+    if (task.fine_blocks == blocks) return digits_tile<kFormat>(task, panel, token);
+  }
+  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
+  const std::byte* fine = task.fine;
+  if (fine != nullptr) fine += static_cast<std::size_t>(token) * task.fine_stride;
+  // Blocks first; then, from zero again, the fine ones that all tokens have in the same place.
+  const std::int64_t shared =
+      task.fine_blocks == 1 && !same_fine_block<kTokens>(task, fine) ? 0 : task.fine_blocks;
   F32x16 acc[kTokens];
+  F32x16 coarse[kTokens];
   repeat<0, kTokens>([&](auto t) INLINE_BODY { acc[t] = zero(); });
-  const std::byte* super = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
   Q8Column x{task.input + static_cast<std::size_t>(token) * task.input_stride, task.input_stride};
-  std::int64_t blocks = q8_blocks(task.columns);
-  while (blocks > 0) {
-    const std::byte* header = super + kTraits.super_header_bytes;
-    const std::int64_t here = blocks < kTraits.blocks_per_super ? blocks : kTraits.blocks_per_super;
-    for (std::int64_t i = 0; i < here; ++i) {
+  for (std::int64_t done = 0; done < blocks + shared;) {
+    BlockRun run;
+    if (done < blocks) {
+      run = blocks_at<kFormat>(panels, done, run_length<kFormat>(blocks - done));
+    } else {
+      if (done == blocks) {
+        repeat<0, kTokens>([&](auto t) INLINE_BODY {
+          coarse[t] = acc[t];
+          acc[t] = zero();
+        });
+      }
+      x = {fine + (done - blocks) * static_cast<std::int64_t>(sizeof(FineBlock)), task.fine_stride};
+      run = blocks_at<kFormat>(panels, reinterpret_cast<const FineBlock*>(x.first)->block, 1);
+    }
+    done += run.blocks;
+    for (std::int64_t i = 0; i < run.blocks; ++i) {
       // While a panel is computed with, the next one comes in; one token alone waits for memory
       // anyway.
       if constexpr (kTokens > 1) {
         for (int line = 0; line < kTraits.block_bytes(); line += 64)
-          __builtin_prefetch(header + task.panel_stride + line, 0, 2);
+          __builtin_prefetch(run.header + task.panel_stride + line, 0, 2);
       }
-      add_block<kFormat>(super, header, x, acc);
-      header += kTraits.block_bytes();
+      add_block<kFormat>(run.super, run.header, x, acc);
+      next_block<kFormat>(run);
       x.first += sizeof(Q8Block);
     }
-    super += kTraits.super_bytes();
-    blocks -= here;
+  }
+  if (fine != nullptr) {
+    repeat<0, kTokens>([&](auto t) INLINE_BODY {
+      if (shared != 0) {
+        acc[t] = coarse[t] + acc[t];
+      } else {
+        F32x16 sum;
+        fine_block_alone<kFormat>(panels, fine + static_cast<std::size_t>(t) * task.fine_stride,
+                                  sum);
+        acc[t] = acc[t] + sum;
+      }
+    });
   }
   repeat<0, kTokens>([&](auto t) INLINE_BODY { finish(task, panel, token + t, acc[t]); });
 }

@@ -11,6 +11,10 @@ INLINE std::int32_t sum_of_bytes(__m128i bytes) {
   return _mm_cvtsi128_si32(_mm_add_epi32(sums, _mm_srli_si128(sums, 8))) - 16 * 128;
 }
 
+INLINE F32x16 floats_of(const std::int8_t* quants) {
+  return to_float(load_i8(reinterpret_cast<const std::byte*>(quants)));
+}
+
 INLINE void quantize_block(Pair x, Q8Block* block) {
   const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
   const float amax = largest(size);
@@ -32,6 +36,40 @@ INLINE void quantize_block(Pair x, Q8Block* block) {
   block->half_sums[1] = static_cast<std::int16_t>(second_sum);
 }
 
+INLINE std::int64_t largest_block(const Q8Block* blocks, std::int64_t count) {
+  std::int64_t best = 0;
+  for (std::int64_t b = 1; b < count; ++b)
+    if (blocks[b].scale > blocks[best].scale) best = b;
+  return best;
+}
+
+/// The fine blocks of a whole row whose blocks have been written.
+template <class Value>
+INLINE void write_fine(const RowSink& out, const Q8Block* blocks, std::int64_t row,
+                       std::int64_t columns, Value value) {
+  auto* fine =
+      reinterpret_cast<FineBlock*>(out.fine + static_cast<std::size_t>(row) * out.fine_stride);
+  const std::int64_t count = (columns + kPanelBlock - 1) / kPanelBlock;
+  // What was computed in place isn't there any more.
+  const float* f32 = out.f32 == nullptr ? nullptr : out.f32 + row * out.f32_stride;
+  const auto of = [&](std::int64_t k, std::int64_t part) INLINE_BODY {
+    return f32 == nullptr ? value(k, part) : load_up_to(f32 + k, part);
+  };
+  for (std::int64_t i = 0; i < out.fine_blocks; ++i) {
+    const std::int64_t b = out.fine_blocks == count ? i : largest_block(blocks, count);
+    const std::int64_t k = b * kPanelBlock;
+    const std::int64_t first = columns - k < 16 ? columns - k : 16;
+    const std::int64_t second = columns - k - first < 16 ? columns - k - first : 16;
+    const F32x16 scale = broadcast(-blocks[b].scale);
+    Pair rest = {fma(scale, floats_of(blocks[b].quants), of(k, first)), zero()};
+    if (second != 0) rest.second = fma(scale, floats_of(blocks[b].quants + 16), of(k + 16, second));
+    rest.first = select(lanes(0, first), rest.first, zero());
+    rest.second = select(lanes(0, second), rest.second, zero());
+    quantize_block(rest, &fine[i].rest);
+    fine[i].block = static_cast<std::int32_t>(b);
+  }
+}
+
 /// Columns [begin, end) of a result row; value(k, count) gives the 16 columns from k on, of which
 /// the first `count` are wanted.
 template <class Value>
@@ -50,7 +88,10 @@ INLINE void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, 
     }
     if (blocks != nullptr) quantize_block(x, blocks + k / kPanelBlock);
   }
-  if (k == end) return;
+  if (k == end) {
+    if (out.fine != nullptr) write_fine(out, blocks, row, end, value);
+    return;
+  }
   const std::int64_t first_count = end - k < 16 ? end - k : 16;
   const std::int64_t second_count = end - k - first_count;
   Pair x = {value(k, first_count), second_count == 0 ? zero() : value(k + 16, second_count)};
@@ -63,6 +104,7 @@ INLINE void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, 
     x.second = select(lanes(0, second_count), x.second, zero());
     quantize_block(x, blocks + k / kPanelBlock);
   }
+  if (out.fine != nullptr) write_fine(out, blocks, row, end, value);
 }
 
 void rms_norm(const RmsNormTask& task, std::int64_t row_begin, std::int64_t row_end) noexcept {

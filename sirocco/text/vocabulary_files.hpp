@@ -1,0 +1,25 @@
+#pragma once
+
+#include "sirocco/tensor/companion_files.hpp"
+#include "sirocco/text/folder_tokens.hpp"
+#include "sirocco/text/tokenizer_documents.hpp"
+#include "sirocco/text/tokenizer_draft.hpp"
+
+namespace sirocco {
+
+struct FolderTokenizer {
+  TokenizerDraft draft;
+  FolderTokens tokens;
+};
+
+/// The tokenizer of a folder without a tokenizer.json, as `transformers` 5.24 makes it: of
+/// vocab.json and merges.txt, of vocab.txt, or of a model of SentencePiece, by the tokenizer class
+/// that tokenizer_config.json or config.json names, or that config.json's `model_type` implies.
+///
+/// Throws NotFound, saying what is there and what to do, where the class's files aren't;
+/// UnsupportedError for a class or a file that this build doesn't know, FormatError for files that
+/// aren't what their kind allows.
+FolderTokenizer read_vocabulary_files(const CompanionFiles& files,
+                                      const TokenizerDocuments& documents);
+
+}  // namespace sirocco
