@@ -18,23 +18,16 @@ from program import HOME, MODEL, SOURCE, sirocco
 from small_model import IDS, write_folder
 
 QUESTION = "What is the capital of France?"
-# The template's own system message makes "The" and "L'" nearly as likely as a first token; with this one the answer is
-# far from any tie, so that it doesn't hang on a rounding.
-SYSTEM = ("--system", "You are a helpful assistant.")
 GREEDY = ("-m", MODEL, "--temp", "0")
 
 
-def complete(*arguments, **keywords):
+def answer(*arguments, **keywords):
     done = sirocco("run", *GREEDY, "--quiet", *arguments, **keywords)
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode(errors="replace"))
     if done.stderr:
         raise AssertionError(f"standard error despite --quiet: {done.stderr!r}")
     return done.stdout.decode()
-
-
-def answer(*arguments, **keywords):
-    return complete(*SYSTEM, *arguments, **keywords)
 
 
 def without_tensors(path):
@@ -94,7 +87,7 @@ class Answers(unittest.TestCase):
         self.assertEqual(answer("-p", QUESTION, stdin=b"Count to ten."), self.text)
 
     def test_statistics_go_to_standard_error(self):
-        done = sirocco("run", *GREEDY, *SYSTEM, "-p", QUESTION)
+        done = sirocco("run", *GREEDY, "-p", QUESTION)
         self.assertEqual(done.returncode, 0)
         self.assertEqual(done.stdout.decode(), self.text)
         self.assertEqual(done.stderr.count(b"tokens/s"), 2)
@@ -128,7 +121,11 @@ class Answers(unittest.TestCase):
             model = Path(folder) / "greedy.gguf"
             model.write_bytes(with_two_entries(MODEL, entry(b"general.sampling.temp", "f", 0.0) +
                                                entry(b"general.sampling.top_k", "i", 3)))
-            self.assertEqual(sirocco("run", "-m", model, *SYSTEM, "-p", QUESTION, "--quiet").stdout.decode(), self.text)
+            # What it doesn't recommend isn't filled up by what suits others.
+            sum_of = ("-p", "What is 2 + 2?", "-n", "24")
+            free = answer(*sum_of, "--repeat-penalty", "1")
+            self.assertNotEqual(answer(*sum_of), free)
+            self.assertEqual(sirocco("run", "-m", model, *sum_of, "--quiet").stdout.decode(), free)
             arguments = ("run", "-m", model, "-p", "Tell a story.", "-n", "24", "--quiet", "--temp", "5", "--seed")
             self.assertNotEqual(sirocco(*arguments, "7").stdout, sirocco(*arguments, "8").stdout)
             # The file's list of what is never said: here the answer's first token.
@@ -136,7 +133,7 @@ class Answers(unittest.TestCase):
             name = b"tokenizer.ggml.suppress_tokens"
             model.write_bytes(with_two_entries(MODEL, entry(b"general.sampling.temp", "f", 0.0) + struct.pack(
                 "<Q", len(name)) + name + struct.pack("<IIQi", 9, 5, 1, first)))
-            other = sirocco("run", "-m", model, *SYSTEM, "-p", QUESTION, "--quiet", "-n", "1").stdout.decode()
+            other = sirocco("run", "-m", model, "-p", QUESTION, "--quiet", "-n", "1").stdout.decode()
             self.assertTrue(other.strip())
             self.assertFalse(self.text.startswith(other.rstrip("\n")), other)
 
@@ -150,7 +147,7 @@ class Answers(unittest.TestCase):
         self.assertGreaterEqual(prompt_tokens("You are a pirate. " * 10), prompt_tokens("You are a pirate.") + 36)
 
     def test_raw_completion(self):
-        self.assertIn("Paris", complete("--raw", "-p", "Question: What is the capital of France?\nAnswer: The capital of "
+        self.assertIn("Paris", answer("--raw", "-p", "Question: What is the capital of France?\nAnswer: The capital of "
                                         "France is", "-n", "8"))
 
     def test_prompt_need_not_be_utf8(self):
@@ -334,6 +331,44 @@ class NotANumber(unittest.TestCase):
         done = sirocco("perplexity", "-m", folder, "-f", text, "--ctx", "4", "--windows", "1", "--json", "--quiet")
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertIsNone(json.loads(done.stdout)["standard_error"])
+
+
+class FirstQuestions(unittest.TestCase):
+    """What someone asks who has just built the program: no options but those named."""
+
+    # Chosen before any was asked. SmolLM2-135M takes Kennedy for the first president and knows no planet that is the
+    # largest, so not all can be expected.
+    QUESTIONS = {
+        QUESTION: ("Paris",),
+        "What is the capital of Japan?": ("Tokyo",),
+        "What is 2 + 2?": ("4", "four"),
+        "How many days are in a week?": ("7", "seven", "Seven"),
+        "What color is the sky?": ("blue", "Blue"),
+        "Who wrote Romeo and Juliet?": ("Shakespeare",),
+        "What is the largest planet in our solar system?": ("Jupiter",),
+        "What is the chemical formula of water?": ("H2O", "H\u2082O"),
+        "What language do people speak in Brazil?": ("Portuguese",),
+        "What is the opposite of hot?": ("cold", "Cold"),
+        "What is the capital of Italy?": ("Rome",),
+        "Who was the first president of the United States?": ("Washington",),
+    }
+
+    def test_most_are_answered(self):
+        right = [question for question, names in self.QUESTIONS.items()
+                 if any(name in answer("-p", question, "-n", "64") for name in names)]
+        self.assertIn(QUESTION, right)
+        self.assertGreaterEqual(len(right), 8, right)
+
+    def test_sampled_answers_name_paris_often(self):
+        answers = [sirocco("run", "-m", MODEL, "--quiet", "-p", QUESTION, "-n", "64", "--seed", seed).stdout
+                   for seed in range(6)]
+        self.assertGreaterEqual(sum(b"Paris" in text for text in answers), 3, answers)
+
+    def test_an_answer_does_not_go_round_in_circles(self):
+        question = ("-p", "What language do people speak in Brazil?", "-n", "160")
+        circles = re.compile(r"(.{3,60}?)\1{7}", re.DOTALL)
+        self.assertIsNotNone(circles.search(answer(*question, "--repeat-penalty", "1")))
+        self.assertIsNone(circles.search(answer(*question)))
 
 
 class Failures(unittest.TestCase):

@@ -103,9 +103,10 @@ TEST_P(DefaultModel, FollowsTheFloatReferenceOnRealText) {
       "%%\n",
       total.positions, kl, 100 * same, 100 * led);
   EXPECT_EQ(total.positions, 2048);
-  EXPECT_LT(kl, 0.01);
-  EXPECT_GE(same, 0.94);
-  EXPECT_GE(led, 0.99);
+  // The quantized cache costs as much again as the activations.
+  EXPECT_LT(kl, GetParam() == KvType::kF16 ? 0.0012 : 0.0019);
+  EXPECT_GE(same, 0.965);
+  EXPECT_GE(led, 0.995);
 }
 
 INSTANTIATE_TEST_SUITE_P(Caches, DefaultModel, ::testing::Values(KvType::kF16, KvType::kQ8_0),
