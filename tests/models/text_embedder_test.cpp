@@ -13,10 +13,10 @@ namespace {
 using Vectors = std::vector<std::vector<float>>;
 
 constexpr const char* kSpecial = "<e>";
-constexpr int kSpecialId = 60;
+constexpr int kSpecialId = 55;
 
 /// Letters are 0 to 51, in the order of ASCII, a space is 52, and the signs of the special token
-/// are 53 and 54: as text it is three tokens.
+/// are 53 and 54: as text it is three tokens. The special token comes behind them.
 std::string tokenizer_json(bool ends_texts) {
   Json vocabulary;
   for (int i = 0; i < 26; ++i) {
