@@ -45,7 +45,7 @@ TEST(Attention, IsSoftmaxAttention) {
                         .value_first = value_first},
                        {300, 3}, 1);
     for (const Options& options : kMasks) {
-      for (const Isa isa : {Isa::kRef, runnable_tiers().back()}) {
+      for (const Isa isa : {Isa::kRef, runnable_op_tiers().back()}) {
         TestBackend backend(isa, 2);
         const auto out = run(*backend, in, options, {300}, 2);
         for (std::size_t s = 0; s < 2; ++s) {
@@ -99,7 +99,7 @@ TEST(Attention, EveryTierGivesTheBitsOfTheOracle) {
     for (std::size_t m = 0; m < kMasks.size(); ++m) {
       TestBackend ref(Isa::kRef);
       const auto expected = run(*ref, in, kMasks[m], {290}, 4);
-      for (const Isa isa : runnable_tiers()) {
+      for (const Isa isa : runnable_op_tiers()) {
         for (const int threads : {1, 3}) {
           if (isa == Isa::kRef && (threads == 1 || m % 3 != 0)) continue;
           TestBackend backend(isa, threads);
@@ -121,7 +121,7 @@ TEST(Attention, ChunksNeighboursBlocksAndThreadsChangeNothing) {
     const Sequences in(geometry, {540, 130, 9}, 6);
     for (const std::size_t m : kCausalMasks) {
       const Options& options = kMasks[m];
-      for (const Isa isa : runnable_tiers()) {
+      for (const Isa isa : runnable_op_tiers()) {
         if (isa == Isa::kRef && heads > 2) continue;
         TestBackend whole(isa);
         const auto expected = run(*whole, in, options, {540}, 7);
@@ -149,7 +149,7 @@ TEST(Attention, ReadsNothingBeforeTheWindow) {
   for (const Options& options :
        {Options{.mask = {.causal = true, .window = 90}},
         Options{.mask = {.causal = true, .window = 40}, .spans = {{170, 300}, {340, 345}}}}) {
-    for (const Isa isa : runnable_tiers()) {
+    for (const Isa isa : runnable_op_tiers()) {
       TestBackend backend(isa, 2);
       const auto expected = run(*backend, in, options, {400}, 10);
       ASSERT_TRUE(same_bits(run(*backend, in, options, {150, 13}, 11, true)[0], expected[0]));

@@ -14,6 +14,7 @@
 
 #include "sirocco/kernels/backend.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/kernel_table.hpp"
 #include "sirocco/quant/float16.hpp"
 
 /// What the tests of the kernels share.
@@ -24,6 +25,20 @@ inline std::vector<Isa> runnable_tiers() {
   std::vector<Isa> tiers;
   for (const IsaTraits& tier : isa_table())
     if (CpuFeatures::detect().contains(tier.required)) tiers.push_back(tier.isa);
+  return tiers;
+}
+
+/// Those of them whose ops, matrix products apart, are code of their own: the others have their
+/// base's (`kernels_of`), and would run it again.
+inline std::vector<Isa> runnable_op_tiers() {
+  std::vector<Isa> tiers;
+  for (const Isa isa : runnable_tiers()) {
+    const CpuKernels& kernels = kernels_of(isa);
+    const bool known = std::any_of(tiers.begin(), tiers.end(), [&](Isa other) {
+      return kernels_of(other).attention_finish == kernels.attention_finish;
+    });
+    if (!known) tiers.push_back(isa);
+  }
   return tiers;
 }
 

@@ -168,7 +168,7 @@ void append(std::vector<std::uint8_t>& bytes, const std::vector<T>& values) {
 void expect_same_everywhere(const Op& op) {
   TestBackend ref(Isa::kRef);
   const std::vector<std::uint8_t> expected = op(*ref);
-  for (const Isa isa : runnable_tiers()) {
+  for (const Isa isa : runnable_op_tiers()) {
     for (const int threads : {1, 2, 3}) {
       TestBackend backend(isa, threads);
       ASSERT_TRUE(same_bits(op(*backend), expected)) << isa_name(isa) << ", " << threads;

@@ -24,7 +24,7 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
     std::iota(positions.begin(), positions.begin() + 40, 0);
     std::iota(positions.begin() + 40, positions.end(), 0);
     std::vector<std::vector<std::uint8_t>> caches;
-    for (const Isa isa : runnable_tiers()) {
+    for (const Isa isa : runnable_op_tiers()) {
       for (const int threads : {1, 3}) {
         TestBackend backend(isa, threads);
         FakeCache cache(geometry, {40, 1, 31}, 13);
@@ -67,7 +67,7 @@ TEST(WriteCache, KeepsAScaleForEachThirtyTwoElements) {
   k[33] = 1.0f;     // half a step, to even
   v[32] = 63.5f;    // of a half; those before are too small for any
   std::vector<std::int32_t> positions = {5}, row_begin = {0, 1};
-  for (const Isa isa : runnable_tiers()) {
+  for (const Isa isa : runnable_op_tiers()) {
     TestBackend backend(isa);
     FakeCache cache(geometry, {6}, 14);
     backend->write_cache({tensor_of(positions, {1}), tensor_of(row_begin, {2})},
