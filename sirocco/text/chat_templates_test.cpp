@@ -86,7 +86,8 @@ TEST(ChatTemplates, OfAFolderAreThoseOfTransformers) {
 }
 
 TEST(ChatTemplates, OfAGgufAreWhatItsWriterWasGiven) {
-  for (const OrderedJson& file : golden()["gguf"]) {
+  const OrderedJson recorded = golden();
+  for (const OrderedJson& file : recorded["gguf"]) {
     SCOPED_TRACE(file.dump());
     FixtureMetadata metadata;
     metadata.set_text("tokenizer.chat_templatex", "none");
