@@ -163,7 +163,13 @@ TEST(LaterCharacters, StandForThemselvesUnlessTheTablesAreOld) {
   EXPECT_EQ(stand_in(0x10D50), char32_t{0x10CB2});
 }
 
-// Every character by itself, as tools/make_character_golden.py recorded it.
+// Every character by itself, as tools/make_character_golden.py recorded it. The release build
+// compares all blocks; a sanitizer, which sees the same code in each, an eighth of them.
+#ifdef SIROCCO_SANITIZED
+constexpr std::size_t kStride = 8;
+#else
+constexpr std::size_t kStride = 1;
+#endif
 constexpr char32_t kBlock = 2048;
 constexpr char32_t kText = 64;
 
@@ -208,12 +214,14 @@ TEST(CharacterGolden, EveryComponentTreatsEveryCharacterAsTheReference) {
     const auto texts = blocks(context == "among_marks");
     ASSERT_EQ(texts.size(), count);
     for (std::size_t i = 0; i < count; ++i) {
+      const auto expected = reader.number<std::uint32_t>();
+      if ((i + files) % kStride != 0) continue;
       std::vector<TokenId> all;
       for (const std::string& text : texts[i]) {
         const std::vector<TokenId> tokens = tokenizer.tokenize(text);
         all.insert(all.end(), tokens.begin(), tokens.end());
       }
-      EXPECT_EQ(golden_hash(all), reader.number<std::uint32_t>())
+      EXPECT_EQ(golden_hash(all), expected)
           << "block " << i << ", from " << quoted(texts[i].front().substr(0, 40));
     }
     ++files;
