@@ -324,7 +324,8 @@ TEST(LongRuns, BoundedStepsWithEveryPattern) {
     SCOPED_TRACE(row.name);
     const bool keeps_bytes = row.normalization == Normalization::kNone;
     const Tokenizer tokenizer = runs_vocabulary().byte_level(std::string(row.name));
-    for (const auto& unit : risky) expect_bounded_steps(tokenizer, unit, kMebibyte / 4, keeps_bytes);
+    for (const auto& unit : risky)
+      expect_bounded_steps(tokenizer, unit, kMebibyte / 4, keeps_bytes);
     for (const auto& unit : others) expect_bounded_steps(tokenizer, unit, 1U << 14U, keeps_bytes);
   }
 }
