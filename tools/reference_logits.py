@@ -9,8 +9,8 @@ Writes float32 [T, V]. `--window N` cuts the tokens into windows that know nothi
 `--activations int8` and `--kv f16` imitate the rounding that sirocco's numeric contract allows, to tell a mistake from
 the cost of the formats; without them everything is computed in `--dtype` (float64 by default). What a site's rounding
 costs is asked with `--activations float,down=int8` or `--activations int8,down=float`: sites are qkv, o, gate_up, down,
-head and other, forms float, int8 (blocks of 32), largest (with a second digit in the block of a row that has the largest
-scale) and all (in every block). `int8` as the first word is what sirocco does at each site.
+head and other, forms float, int8 (blocks of 32), one, few and all (with a second digit in so many blocks of a row, those
+with the largest scales; few are five). `int8` as the first word is what sirocco does at each site.
 
 Architectures: one entry of FAMILIES each.
 """
@@ -118,24 +118,23 @@ def round_to_int8_blocks(x: Array, block: int = 32) -> Array:
     return (rounded.astype(x.dtype) * scale.astype(x.dtype)).reshape(x.shape)
 
 
-def round_with_fine_blocks(x: Array, every: bool, block: int = 32) -> Array:
-    """The same, and what that left of every block, or of the one a row whose scale is the largest, rounded once more."""
+def round_with_fine_blocks(x: Array, fine: int, block: int = 32) -> Array:
+    """The same, and what that left of the `fine` blocks of a row with the largest scales, rounded once more."""
     rounded = round_to_int8_blocks(x, block)
     finer = rounded + round_to_int8_blocks(x - rounded, block)
-    if every:
-        return finer
-    blocks = np.abs(x.astype(np.float32)).reshape(*x.shape[:-1], -1, block).max(-1)
-    chosen = np.arange(blocks.shape[-1]) == blocks.argmax(-1)[..., None]
-    return np.where(np.repeat(chosen, block, -1), finer, rounded)
+    largest = np.abs(x.astype(np.float32)).reshape(*x.shape[:-1], -1, block).max(-1)
+    rank = np.argsort(np.argsort(-largest, -1, kind="stable"), -1, kind="stable")
+    return np.where(np.repeat(rank < fine, block, -1), finer, rounded)
 
 
 FORMS: dict[str, Callable[[Array], Array]] = {
     "float": lambda x: x,
     "int8": round_to_int8_blocks,
-    "largest": lambda x: round_with_fine_blocks(x, every=False),
-    "all": lambda x: round_with_fine_blocks(x, every=True),
+    "one": lambda x: round_with_fine_blocks(x, 1),
+    "few": lambda x: round_with_fine_blocks(x, 5),
+    "all": lambda x: round_with_fine_blocks(x, x.shape[-1]),
 }
-SITES = {"qkv": "largest", "o": "int8", "gate_up": "largest", "down": "int8", "head": "all", "other": "int8"}
+SITES = {"qkv": "one", "o": "int8", "gate_up": "one", "down": "int8", "head": "few", "other": "int8"}
 
 
 def site_of(name: str) -> str:

@@ -59,18 +59,14 @@ class WeightStack {
   std::int64_t columns_;
 };
 
-/// Which blocks of quantized activations have a second digit: what rounding left of their values,
-/// as int8 with a scale of its own.
-enum class FineBlocks : std::uint8_t {
-  kNone,
-  kLargest,  ///< of each row the one block with the largest magnitude
-  kAll,
-};
+/// How many blocks of a row of quantized activations have a second digit, those with the largest
+/// magnitudes: what rounding left of their values, as int8 with a scale of its own.
+enum class FineBlocks : std::uint8_t { kNone = 0, kOne = 1, kFew = 5 };
 
 /// Activations [T, K] in the forms that their consumers read; an empty form is not there. `q8` is
 /// int8 in blocks of 32 along K with an f32 scale amax/127 (round to nearest even) and the integer
 /// sums of each 16: u8 [T, q8_row_bytes(K)]. `fine`, which goes with it, holds second digits, u8
-/// [T, fine_row_bytes(K, which)].
+/// [T, fine_row_bytes(K, …)].
 struct Activations {
   Tensor f32;
   Tensor q8;
@@ -222,8 +218,7 @@ class Backend {
 
   /// Bytes of a row of `columns` quantized activations.
   virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
-  /// Bytes of the second digits of such a row; another number for each of `which`, but that a row
-  /// of one block has the same for kLargest and kAll.
+  /// Bytes of the second digits of such a row, of all its blocks where it has no more.
   virtual std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const = 0;
 
   /// Copies of host integers and floats into the arena, as tensors of this backend.

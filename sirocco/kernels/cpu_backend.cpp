@@ -52,9 +52,7 @@ class CpuBackend final : public Backend {
   }
 
   std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const override {
-    const std::int64_t blocks = which == FineBlocks::kAll       ? q8_blocks(columns)
-                                : which == FineBlocks::kLargest ? 1
-                                                                : 0;
+    const std::int64_t blocks = std::min(q8_blocks(columns), static_cast<std::int64_t>(which));
     return static_cast<std::size_t>(blocks) * sizeof(FineBlock);
   }
 

@@ -24,11 +24,10 @@ struct LinearTask {
   std::int64_t columns;
   const std::byte* input;  ///< rows of Q8Blocks or of floats, as the panel format wants
   std::size_t input_stride;
-  const std::byte* fine;  ///< rows of FineBlocks, or null
+  const std::byte* fine;  ///< rows of so many FineBlock, or null
   std::size_t fine_stride;
-  std::int64_t
-      fine_blocks;    ///< of a row: none, one, or as many as it has blocks, which are in order
-  const float* bias;  ///< [rows], or null
+  std::int64_t fine_blocks;  ///< of a row
+  const float* bias;         ///< [rows], or null
   float* out;
   std::int64_t out_stride;  ///< floats from a token's row to the next
 };

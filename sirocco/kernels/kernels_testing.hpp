@@ -150,8 +150,7 @@ class StoredMatrix {
   std::vector<std::byte> bytes_;
 };
 
-inline constexpr FineBlocks kEveryFine[] = {FineBlocks::kNone, FineBlocks::kLargest,
-                                            FineBlocks::kAll};
+inline constexpr FineBlocks kEveryFine[] = {FineBlocks::kNone, FineBlocks::kOne, FineBlocks::kFew};
 
 /// Second digits of rows, in memory of their own.
 class FineRows {

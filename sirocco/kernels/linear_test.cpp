@@ -169,7 +169,7 @@ TEST_P(Linear, FineBlocksGiveTheBitsOfTheOracle) {
     input[static_cast<std::size_t>(t * columns + block * kPanelBlock)] = 40.0f;
   }
   std::vector<float> bias = random_floats(random, matrix.rows());
-  for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+  for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
     const std::vector<float> expected =
         product(*TestBackend::oracle(Isa::kRef), matrix, input, bias, {}, which);
     for (const Isa isa : runnable_tiers()) {
@@ -191,17 +191,17 @@ TEST_P(Linear, FineBlocksComeNearerToTheProductOfFloats) {
   const StoredMatrix matrix(format, 37, columns_of(format), random);
   const std::int64_t columns = matrix.columns();
   std::vector<float> input = random_floats(random, 3 * columns);
-  for (std::int64_t t = 0; t < 3; ++t)
+  for (std::int64_t t = 0; t < 3; ++t) {
     input[static_cast<std::size_t>(t * columns + (t + 2) * kPanelBlock)] = 60.0f;
+    input[static_cast<std::size_t>(t * columns + (t + 4) * kPanelBlock)] = 20.0f;
+  }
   std::vector<float> bias;
   const std::vector<float> weights = matrix.decoded();
   TestBackend backend(Isa::kRef);
   std::vector<double> apart;
-  double size = 0;
   for (const FineBlocks which : kEveryFine) {
     const std::vector<float> out = product(*backend, matrix, input, bias, {}, which);
     double squares = 0;
-    size = 0;
     for (std::int64_t i = 0; i < std::ssize(out); ++i) {
       const std::int64_t token = i / matrix.rows();
       const std::int64_t row = i % matrix.rows();
@@ -211,12 +211,11 @@ TEST_P(Linear, FineBlocksComeNearerToTheProductOfFloats) {
                input[static_cast<std::size_t>(token * columns + k)];
       }
       squares += std::pow(out[static_cast<std::size_t>(i)] - sum, 2.0);
-      size += sum * sum;
     }
     apart.push_back(std::sqrt(squares));
   }
   EXPECT_LT(apart[1], 0.5 * apart[0]);
-  EXPECT_LT(apart[2], 0.1 * apart[1] + 3e-6 * std::sqrt(size));
+  EXPECT_LT(apart[2], 0.7 * apart[1]);
 }
 
 TEST_P(Linear, TiersAgreeOnEveryShape) {

@@ -35,8 +35,8 @@
 ///   quantize a block of 32: amax = the largest |x|; if not amax >= kQ8Smallest, scale and quants
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
 ///            with -127, then min with 127) and rounded to nearest even.
-///   fine     blocks of a row, all in order or the one with the largest scale (of equal ones the
-///            first): each quantizes fma(-scale, quant, x) of its block's values once more.
+///   fine     of a row the blocks with the largest scales (of equal ones the first), in K order:
+///            each quantizes fma(-scale, quant, x) of its block's values once more.
 ///   rms_norm q = Σ16 over fma(x, x, lane); r = 1 / sqrt(q / D + epsilon); out = (x·r)·weight.
 ///   layer_norm  mean = Σ16 over lane + x, / D; d = x - mean; q = Σ16 over fma(d, d, lane);
 ///            r = 1 / sqrt(q / D + epsilon); out = fma(d·r, weight, bias).

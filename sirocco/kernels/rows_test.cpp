@@ -131,16 +131,16 @@ TEST(Quantize, FineBlocksRoundWhatIsLeft) {
     // Two blocks of one scale: the first of them is the largest.
     x[32 * largest + 1] = 50.0f;
     if (largest < 3) x[32 * largest + 32] = -50.0f;
-    for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+    for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
       Q8Rows q8(*backend, 1, kColumns);
       FineRows fine(*backend, 1, kColumns, which);
       backend->quantize(tensor_of(x, {1, kColumns}), q8.tensor(), fine.tensor());
       const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
       const auto* second = reinterpret_cast<const FineBlock*>(fine.bytes().data());
-      const std::size_t count = which == FineBlocks::kAll ? 4 : 1;
+      const std::size_t count = which == FineBlocks::kFew ? 4 : 1;
       ASSERT_EQ(fine.bytes().size(), count * sizeof(FineBlock));
       for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t b = which == FineBlocks::kAll ? i : largest;
+        const std::size_t b = which == FineBlocks::kFew ? i : largest;
         ASSERT_EQ(second[i].block, static_cast<std::int32_t>(b));
         // What is left is half a step at most, and of that half a step of 127 of them.
         EXPECT_LE(second[i].rest.scale, blocks[b].scale * 0.5001f / 127.0f);
@@ -214,7 +214,7 @@ TEST(Rows, NormAndQuantizeAgreeInEveryTier) {
       Q8Rows later(backend, rows, columns);
       backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
-      for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+      for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
         FineRows fine(backend, rows, columns, which);
         backend.rms_norm(input, norm, 1e-5f, {{}, alone.tensor(), fine.tensor()});
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
@@ -275,7 +275,7 @@ TEST(Rows, LayerNormAgreesInEveryTierAndWithItsConversion) {
       backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
       Q8Rows alone(backend, rows, columns);
-      for (const FineBlocks which : {FineBlocks::kLargest, FineBlocks::kAll}) {
+      for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
         FineRows fine(backend, rows, columns, which);
         backend.layer_norm(input, scale, shift, 1e-5f, {{}, alone.tensor(), fine.tensor()});
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));

@@ -70,7 +70,7 @@ using DecoderBlocks = LayerStack<RmsNorm, Blocks...>;
 class VocabularyHead {
  public:
   explicit VocabularyHead(Linear projection, float logit_cap = 0.0f)
-      : projection_(std::move(projection).with_fine(FineBlocks::kAll)), logit_cap_(logit_cap) {}
+      : projection_(std::move(projection).with_fine(FineBlocks::kFew)), logit_cap_(logit_cap) {}
   Logits lm_head(const Hidden& hidden, TransformContext& context) const;
 
  private:

@@ -54,9 +54,9 @@ template <class M>
 MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
                                     Linear o, Mask mask)
     : config_(config),
-      q_(std::move(q).with_fine(FineBlocks::kLargest)),
-      k_(std::move(k).with_fine(FineBlocks::kLargest)),
-      v_(std::move(v).with_fine(FineBlocks::kLargest)),
+      q_(std::move(q).with_fine(FineBlocks::kOne)),
+      k_(std::move(k).with_fine(FineBlocks::kOne)),
+      v_(std::move(v).with_fine(FineBlocks::kOne)),
       o_(std::move(o)),
       mask_(mask) {
   AttentionConfig& c = config_;

@@ -6,8 +6,8 @@ namespace sirocco {
 
 Mlp::Mlp(GateActivation activation, Linear gate, Linear up, Linear down)
     : activation_(activation),
-      gate_(std::move(gate).with_fine(FineBlocks::kLargest)),
-      up_(std::move(up).with_fine(FineBlocks::kLargest)),
+      gate_(std::move(gate).with_fine(FineBlocks::kOne)),
+      up_(std::move(up).with_fine(FineBlocks::kOne)),
       down_(std::move(down)) {
   if (gate_->outputs() != up_.outputs() || gate_->outputs() != down_.inputs() ||
       gate_->inputs() != up_.inputs()) {
@@ -20,7 +20,7 @@ Mlp::Mlp(GateActivation activation, Linear gate, Linear up, Linear down)
 
 Mlp::Mlp(GateActivation activation, Linear up, Linear down)
     : activation_(activation),
-      up_(std::move(up).with_fine(FineBlocks::kLargest)),
+      up_(std::move(up).with_fine(FineBlocks::kOne)),
       down_(std::move(down)) {
   if (up_.outputs() != down_.inputs()) {
     throw InvalidArgument("feed-forward: up is [{}, {}], down [{}, {}]; they don't fit one another",

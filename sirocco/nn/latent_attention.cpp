@@ -20,8 +20,8 @@ LatentAttention::LatentAttention(const LatentConfig& config, Linear q, Linear la
                                  RmsNorm latent_norm, StackLinear keys, StackLinear values,
                                  Linear o)
     : config_(config),
-      q_(std::move(q).with_fine(FineBlocks::kLargest)),
-      latent_(std::move(latent).with_fine(FineBlocks::kLargest)),
+      q_(std::move(q).with_fine(FineBlocks::kOne)),
+      latent_(std::move(latent).with_fine(FineBlocks::kOne)),
       latent_norm_(std::move(latent_norm)),
       keys_(std::move(keys)),
       values_(std::move(values)),
@@ -55,8 +55,7 @@ LatentAttention LatentAttention::with_query_latent(Linear down, RmsNorm norm) &&
   require_size("the query latent's width", down.outputs(), q_.inputs());
   require_size("the query latent norm's width", norm.width(), q_.inputs());
   require_size("the query latent's input", down.inputs(), latent_.inputs());
-  query_latent_.emplace(
-      QueryLatent{std::move(down).with_fine(FineBlocks::kLargest), std::move(norm)});
+  query_latent_.emplace(QueryLatent{std::move(down).with_fine(FineBlocks::kOne), std::move(norm)});
   return std::move(*this);
 }
 

@@ -52,8 +52,8 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
 MoE::MoE(const MoeConfig& config, Linear router, StackLinear gate, StackLinear up, StackLinear down)
     : config_(config),
       router_(std::move(router)),
-      gate_(std::move(gate).with_fine(FineBlocks::kLargest)),
-      up_(std::move(up).with_fine(FineBlocks::kLargest)),
+      gate_(std::move(gate).with_fine(FineBlocks::kOne)),
+      up_(std::move(up).with_fine(FineBlocks::kOne)),
       down_(std::move(down)) {
   const std::int64_t experts = router_.outputs();
   check(config_.router, experts);

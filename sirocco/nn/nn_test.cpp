@@ -150,7 +150,7 @@ TEST_F(Ingredients, QRmsNormHasTheBitsOfRmsNormAndAConversion) {
     const Tensor x = values.tensor().reshaped({5, width});
     const Tensor kept = backend_->upload(context.held(), backend_->read(x), {5, width});
     const RmsNorm norm(random_vector(width), 1e-5f);
-    for (const FineBlocks fine : {FineBlocks::kNone, FineBlocks::kLargest, FineBlocks::kAll}) {
+    for (const FineBlocks fine : {FineBlocks::kNone, FineBlocks::kOne, FineBlocks::kFew}) {
       const ActivationForms both{.f32 = true, .q8 = true, .fine = fine};
       const Activations separate = with_forms(norm.forward(kept, context), both, context);
       const Activations fused = QRmsNorm(norm, both).forward(kept, context);

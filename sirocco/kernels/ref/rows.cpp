@@ -8,11 +8,20 @@
 namespace sirocco::ref {
 namespace {
 
-std::int64_t largest_block(const Q8Block* blocks, std::int64_t columns) {
-  std::int64_t best = 0;
-  for (std::int64_t b = 1; b < q8_blocks(columns); ++b)
-    if (blocks[b].scale > blocks[best].scale) best = b;
-  return best;
+/// Numbers `fine` with the blocks of a row that have the largest scales, in order.
+void choose_fine(const Q8Block* blocks, std::int64_t count, FineBlock* fine, std::int64_t wanted) {
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    std::int64_t best = -1;
+    for (std::int64_t b = 0; b < count; ++b) {
+      bool taken = false;
+      for (std::int64_t j = 0; j < i; ++j) taken = taken || fine[j].block == b;
+      if (!taken && (best < 0 || blocks[b].scale > blocks[best].scale)) best = b;
+    }
+    // Chosen by scale, kept by number.
+    std::int64_t at = i;
+    for (; at > 0 && fine[at - 1].block > best; --at) fine[at].block = fine[at - 1].block;
+    fine[at].block = static_cast<std::int32_t>(best);
+  }
 }
 
 /// Columns [begin, end) of a result row, `begin` a multiple of 32, in the forms that are wanted.
@@ -38,8 +47,9 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
   // What was computed in place isn't there any more.
   const float* f32 = out.f32 == nullptr ? nullptr : out.f32 + row * out.f32_stride;
   const auto of = [&](std::int64_t k) { return f32 == nullptr ? value(k) : f32[k]; };
+  choose_fine(blocks, q8_blocks(end), fine, out.fine_blocks);
   for (std::int64_t i = 0; i < out.fine_blocks; ++i) {
-    const std::int64_t b = out.fine_blocks == q8_blocks(end) ? i : largest_block(blocks, end);
+    const std::int64_t b = fine[i].block;
     const std::int64_t k = b * kPanelBlock;
     const std::int64_t count = std::min<std::int64_t>(kPanelBlock, end - k);
     std::array<float, kPanelBlock> rest{};
@@ -48,7 +58,6 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
           std::fma(-blocks[b].scale, static_cast<float>(blocks[b].quants[j]), of(k + j));
     }
     quantize_block(rest.data(), count, fine[i].rest);
-    fine[i].block = static_cast<std::int32_t>(b);
   }
 }
 

@@ -61,19 +61,9 @@ struct Q8Column {
   }
 };
 
-/// One block of one token's activations and what rounding left of it, as if of two tokens.
-struct DigitsColumn {
-  const std::byte* first;
-  const std::byte* fine;
-  INLINE const Q8Block& operator[](int digit) const {
-    return digit == 0 ? *reinterpret_cast<const Q8Block*>(first)
-                      : reinterpret_cast<const FineBlock*>(fine)->rest;
-  }
-};
-
 /// dots[t] += Σ quant · activation over the groups [kBegin, kEnd) of a block.
-template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens, class Column>
-INLINE void add_dots(const std::byte* quants, Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
+template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens>
+INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
   if constexpr (kManyRegisters) {
     Bytes64 weights[8];
     repeat<kBegin, kEnd>([&](auto g)
@@ -106,8 +96,8 @@ INLINE void add_dots(const std::byte* quants, Column x, Dot<kDotBits<kFormat>> (
 
 /// Σ (q - bias) · a of a block for each token, where the bias is one for all and has no scale
 /// within the block.
-template <PanelFormat kFormat, int kTokens, class Column>
-INLINE void block_dots(const std::byte* quants, Column x, I32x16 (&sums)[kTokens]) {
+template <PanelFormat kFormat, int kTokens>
+INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kTokens]) {
   constexpr int kBits = kDotBits<kFormat>;
   constexpr int kBias = panel_traits(kFormat).bias;
   Dot<kBits> dots[kTokens];
@@ -164,8 +154,8 @@ INLINE I32x16 half_sums(const Q8Block& x) {
 }
 
 /// Σ s · (q - bias) · a of a block for each token, where its halves have scales of their own.
-template <PanelFormat kFormat, int kTokens, class Column>
-INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Column x,
+template <PanelFormat kFormat, int kTokens>
+INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Q8Column x,
                         I32x16 (&sums)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   using HalfDot = Dot<kDotBits<kFormat>>;
@@ -196,8 +186,8 @@ INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Colum
 }
 
 /// acc += one block's product, for each token, where its halves have scales of their own.
-template <PanelFormat kFormat, int kTokens, class Column>
-INLINE void add_halved_block(const std::byte* super, const std::byte* header, Column x,
+template <PanelFormat kFormat, int kTokens>
+INLINE void add_halved_block(const std::byte* super, const std::byte* header, Q8Column x,
                              F32x16 (&acc)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   const HalfScales scales = half_scales<kFormat>(header);
@@ -217,8 +207,8 @@ INLINE void add_halved_block(const std::byte* super, const std::byte* header, Co
 }
 
 /// acc += one block's product, for each token.
-template <PanelFormat kFormat, int kTokens, class Column>
-INLINE void add_block(const std::byte* super, const std::byte* header, Column x,
+template <PanelFormat kFormat, int kTokens>
+INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column x,
                       F32x16 (&acc)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   constexpr PanelScaling kScaling = kTraits.scaling;
@@ -292,81 +282,47 @@ INLINE void next_block(BlockRun& run) {
   run.header += kTraits.block_bytes();
 }
 
-/// What a token's only fine block adds.
+/// The sum over a token's fine blocks.
 template <PanelFormat kFormat>
-__attribute__((noinline)) void fine_block_alone(const std::byte* panel, const std::byte* fine,
-                                                F32x16& sum) {
-  const BlockRun run =
-      blocks_at<kFormat>(panel, reinterpret_cast<const FineBlock*>(fine)->block, 1);
+INLINE F32x16 fine_sum(const LinearTask& task, const std::byte* panel, std::int64_t token) {
+  const auto* fine = reinterpret_cast<const FineBlock*>(
+      task.fine + static_cast<std::size_t>(token) * task.fine_stride);
   F32x16 acc[1] = {zero()};
-  add_block<kFormat>(run.super, run.header, Q8Column{fine, 0}, acc);
-  sum = acc[0];
+  for (std::int64_t i = 0; i < task.fine_blocks; ++i) {
+    const BlockRun run = blocks_at<kFormat>(panel, fine[i].block, 1);
+    const auto* rest = reinterpret_cast<const std::byte*>(&fine[i].rest);
+    add_block<kFormat>(run.super, run.header, Q8Column{rest, 0}, acc);
+  }
+  return acc[0];
+}
+template <PanelFormat kFormat>
+__attribute__((noinline)) void fine_sum_alone(const LinearTask& task, const std::byte* panel,
+                                              std::int64_t token, F32x16& sum) {
+  sum = fine_sum<kFormat>(task, panel, token);
 }
 
-/// Whether the tile's tokens, each with one fine block, have it in the same place.
+/// Whether the tokens of a tile have the same fine blocks.
 template <int kTokens>
-INLINE bool same_fine_block(const LinearTask& task, const std::byte* fine) {
-  const auto of = [&](int token) INLINE_BODY {
-    const std::byte* row = fine + static_cast<std::size_t>(token) * task.fine_stride;
-    return reinterpret_cast<const FineBlock*>(row)->block;
-  };
+INLINE bool same_fine_blocks(const LinearTask& task, const std::byte* fine) {
   std::int32_t differs = 0;
-  repeat<1, kTokens>([&](auto t) INLINE_BODY { differs |= of(0) ^ of(t); });
+  for (std::int64_t i = 0; i < task.fine_blocks; ++i) {
+    const auto of = [&](int token) INLINE_BODY {
+      const std::byte* row = fine + static_cast<std::size_t>(token) * task.fine_stride;
+      return reinterpret_cast<const FineBlock*>(row)[i].block;
+    };
+    repeat<1, kTokens>([&](auto t) INLINE_BODY { differs |= of(0) ^ of(t); });
+  }
   return differs == 0;
 }
 
-/// One panel by one token that has both digits of every block: the weights are unpacked once.
-template <PanelFormat kFormat>
-INLINE void digits_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
-  F32x16 acc[2] = {zero(), zero()};
-  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
-  DigitsColumn x{task.input + static_cast<std::size_t>(token) * task.input_stride,
-                 task.fine + static_cast<std::size_t>(token) * task.fine_stride};
-  for (std::int64_t done = 0; done < task.fine_blocks;) {
-    BlockRun run = blocks_at<kFormat>(panels, done, run_length<kFormat>(task.fine_blocks - done));
-    done += run.blocks;
-    for (std::int64_t i = 0; i < run.blocks; ++i) {
-      add_block<kFormat>(run.super, run.header, x, acc);
-      next_block<kFormat>(run);
-      x.first += sizeof(Q8Block);
-      x.fine += sizeof(FineBlock);
-    }
-  }
-  finish(task, panel, token, acc[0] + acc[1]);
-}
-
-/// One panel by `kTokens` tokens.
+/// acc += the products of `count` blocks of a panel, from number `first` on, with `x` for each
+/// token.
 template <PanelFormat kFormat, int kTokens>
-INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
+INLINE void add_blocks(const LinearTask& task, const std::byte* panel, std::int64_t first,
+                       std::int64_t count, Q8Column x, F32x16 (&acc)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
-  const std::int64_t blocks = q8_blocks(task.columns);
-  if constexpr (kTokens == 1) {
-    if (task.fine_blocks == blocks) return digits_tile<kFormat>(task, panel, token);
-  }
-  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
-  const std::byte* fine = task.fine;
-  if (fine != nullptr) fine += static_cast<std::size_t>(token) * task.fine_stride;
-  // Blocks first; then, from zero again, the fine ones that all tokens have in the same place.
-  const std::int64_t shared =
-      task.fine_blocks == 1 && !same_fine_block<kTokens>(task, fine) ? 0 : task.fine_blocks;
-  F32x16 acc[kTokens];
-  F32x16 coarse[kTokens];
-  repeat<0, kTokens>([&](auto t) INLINE_BODY { acc[t] = zero(); });
-  Q8Column x{task.input + static_cast<std::size_t>(token) * task.input_stride, task.input_stride};
-  for (std::int64_t done = 0; done < blocks + shared;) {
-    BlockRun run;
-    if (done < blocks) {
-      run = blocks_at<kFormat>(panels, done, run_length<kFormat>(blocks - done));
-    } else {
-      if (done == blocks) {
-        repeat<0, kTokens>([&](auto t) INLINE_BODY {
-          coarse[t] = acc[t];
-          acc[t] = zero();
-        });
-      }
-      x = {fine + (done - blocks) * static_cast<std::int64_t>(sizeof(FineBlock)), task.fine_stride};
-      run = blocks_at<kFormat>(panels, reinterpret_cast<const FineBlock*>(x.first)->block, 1);
-    }
+  for (std::int64_t done = 0; done < count;) {
+    BlockRun run = blocks_at<kFormat>(panel, first + done, run_length<kFormat>(count - done));
     done += run.blocks;
     for (std::int64_t i = 0; i < run.blocks; ++i) {
       // While a panel is computed with, the next one comes in; one token alone waits for memory
@@ -380,17 +336,51 @@ INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_
       x.first += sizeof(Q8Block);
     }
   }
-  if (fine != nullptr) {
-    repeat<0, kTokens>([&](auto t) INLINE_BODY {
-      if (shared != 0) {
-        acc[t] = coarse[t] + acc[t];
-      } else {
-        F32x16 sum;
-        fine_block_alone<kFormat>(panels, fine + static_cast<std::size_t>(t) * task.fine_stride,
-                                  sum);
-        acc[t] = acc[t] + sum;
+}
+
+/// One panel by `kTokens` tokens.
+template <PanelFormat kFormat, int kTokens>
+INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
+  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
+  const std::int64_t blocks = q8_blocks(task.columns);
+  F32x16 acc[kTokens];
+  repeat<0, kTokens>([&](auto t) INLINE_BODY { acc[t] = zero(); });
+  Q8Column x{task.input + static_cast<std::size_t>(token) * task.input_stride, task.input_stride};
+  if constexpr (kTokens == 1) {
+    add_blocks<kFormat>(task, panels, 0, blocks, x, acc);
+    if (task.fine != nullptr) acc[0] = acc[0] + fine_sum<kFormat>(task, panels, token);
+  } else {
+    const std::byte* fine = task.fine;
+    if (fine != nullptr) fine += static_cast<std::size_t>(token) * task.fine_stride;
+    // The blocks; then, from zero again, the fine ones that all tokens have.
+    const std::int64_t shared =
+        fine != nullptr && same_fine_blocks<kTokens>(task, fine) ? task.fine_blocks : 0;
+    F32x16 coarse[kTokens];
+    for (std::int64_t part = 0; part <= shared; ++part) {
+      std::int64_t first = 0;
+      if (part == 1) {
+        repeat<0, kTokens>([&](auto t) INLINE_BODY {
+          coarse[t] = acc[t];
+          acc[t] = zero();
+        });
       }
-    });
+      if (part > 0) {
+        x = {fine + (part - 1) * static_cast<std::int64_t>(sizeof(FineBlock)), task.fine_stride};
+        first = reinterpret_cast<const FineBlock*>(x.first)->block;
+      }
+      add_blocks<kFormat>(task, panels, first, part == 0 ? blocks : 1, x, acc);
+    }
+    if (fine != nullptr) {
+      repeat<0, kTokens>([&](auto t) INLINE_BODY {
+        if (shared != 0) {
+          acc[t] = coarse[t] + acc[t];
+        } else {
+          F32x16 sum;
+          fine_sum_alone<kFormat>(task, panels, token + t, sum);
+          acc[t] = acc[t] + sum;
+        }
+      });
+    }
   }
   repeat<0, kTokens>([&](auto t) INLINE_BODY { finish(task, panel, token + t, acc[t]); });
 }

@@ -36,11 +36,21 @@ INLINE void quantize_block(Pair x, Q8Block* block) {
   block->half_sums[1] = static_cast<std::int16_t>(second_sum);
 }
 
-INLINE std::int64_t largest_block(const Q8Block* blocks, std::int64_t count) {
-  std::int64_t best = 0;
-  for (std::int64_t b = 1; b < count; ++b)
-    if (blocks[b].scale > blocks[best].scale) best = b;
-  return best;
+/// Numbers `fine` with the blocks of a row that have the largest scales, in order.
+INLINE void choose_fine(const Q8Block* blocks, std::int64_t count, FineBlock* fine,
+                        std::int64_t wanted) {
+  for (std::int64_t i = 0; i < wanted; ++i) {
+    std::int64_t best = -1;
+    for (std::int64_t b = 0; b < count; ++b) {
+      bool taken = false;
+      for (std::int64_t j = 0; j < i; ++j) taken = taken || fine[j].block == b;
+      if (!taken && (best < 0 || blocks[b].scale > blocks[best].scale)) best = b;
+    }
+    // Chosen by scale, kept by number.
+    std::int64_t at = i;
+    for (; at > 0 && fine[at - 1].block > best; --at) fine[at].block = fine[at - 1].block;
+    fine[at].block = static_cast<std::int32_t>(best);
+  }
 }
 
 /// The fine blocks of a whole row whose blocks have been written.
@@ -49,14 +59,14 @@ INLINE void write_fine(const RowSink& out, const Q8Block* blocks, std::int64_t r
                        std::int64_t columns, Value value) {
   auto* fine =
       reinterpret_cast<FineBlock*>(out.fine + static_cast<std::size_t>(row) * out.fine_stride);
-  const std::int64_t count = (columns + kPanelBlock - 1) / kPanelBlock;
   // What was computed in place isn't there any more.
   const float* f32 = out.f32 == nullptr ? nullptr : out.f32 + row * out.f32_stride;
   const auto of = [&](std::int64_t k, std::int64_t part) INLINE_BODY {
     return f32 == nullptr ? value(k, part) : load_up_to(f32 + k, part);
   };
+  choose_fine(blocks, (columns + kPanelBlock - 1) / kPanelBlock, fine, out.fine_blocks);
   for (std::int64_t i = 0; i < out.fine_blocks; ++i) {
-    const std::int64_t b = out.fine_blocks == count ? i : largest_block(blocks, count);
+    const std::int64_t b = fine[i].block;
     const std::int64_t k = b * kPanelBlock;
     const std::int64_t first = columns - k < 16 ? columns - k : 16;
     const std::int64_t second = columns - k - first < 16 ? columns - k - first : 16;
@@ -66,7 +76,6 @@ INLINE void write_fine(const RowSink& out, const Q8Block* blocks, std::int64_t r
     rest.first = select(lanes(0, first), rest.first, zero());
     rest.second = select(lanes(0, second), rest.second, zero());
     quantize_block(rest, &fine[i].rest);
-    fine[i].block = static_cast<std::int32_t>(b);
   }
 }
 
