@@ -7,128 +7,91 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/nn/cache.hpp"
-#include "sirocco/nn/transform_context.hpp"
-#include "sirocco/pipeline/block_pool.hpp"
-#include "sirocco/platform/byte_ledger.hpp"
+#include "sirocco/base/ids.hpp"
+#include "sirocco/pipeline/cache_pools.hpp"
 
 namespace sirocco {
-
-struct CacheOptions {
-  KvType type = KvType::kF16;
-  int block_positions = 32;      ///< a multiple of 16
-  std::int64_t positions = 0;    ///< room for the positions of all sequences together
-  int max_sequences = 16;        ///< at a time
-  int largest_step = 512;        ///< rows of one sequence in a step, at most
-  BlockPool::Options blocks;     ///< for tests of what must not matter
-  ByteLedger* ledger = nullptr;  ///< charged for the pools, when given
-};
-
-/// The pools of a pipeline's cache: one for each group of each of its stages. Outlived by no
-/// sequence (each holds it); one thread at a time.
-class CachePools {
- public:
-  /// `layouts`, one a stage, outlive it. Throws InvalidArgument for options out of range,
-  /// UnsupportedError for a kind of cache that isn't paged, ResourceExhausted for lack of memory.
-  CachePools(std::vector<const CacheLayout*> layouts, const CacheOptions& options);
-
-  const CacheOptions& options() const { return options_; }
-  /// Bytes of all pools.
-  std::uint64_t bytes() const { return bytes_; }
-  /// The positions that a sequence can have at most, alone.
-  std::int64_t longest_sequence() const;
-  /// Positions that one more sequence could be promised now.
-  std::int64_t available_positions() const;
-
-  /// Bytes that the cache of one sequence of so many positions takes.
-  static std::uint64_t sequence_bytes(std::span<const CacheLayout* const> layouts,
-                                      const CacheOptions& options, std::int64_t positions);
-
- private:
-  friend class SequenceCache;
-  friend class StepCaches;
-  struct Group {
-    const CacheLayout* layout;
-    int stage;
-    int group;
-    const CacheNeed* need;
-    std::unique_ptr<BlockPool> pool;
-  };
-  std::int32_t blocks_for(const Group& group, std::int64_t positions) const;
-
-  CacheOptions options_;
-  std::vector<const CacheLayout*> layouts_;
-  std::vector<Group> groups_;  // stage after stage
-  ByteLedger::Reservation charged_;
-  std::uint64_t bytes_ = 0;
-};
 
 /// The lease of one sequence's cache over all groups. Room for its worst case is set aside when it
 /// is made, so that extending never fails for lack of it; the destructor gives everything back.
 /// Move-only; one thread at a time, the same as its pools.
+///
+/// A step: `extend`, `CachePools::begin_step`, the step itself, `end_step`. A sequence is in one
+/// step at most; several steps may be under way with different ones. One whose step failed is
+/// dropped, and nothing of that step is known to others.
 class SequenceCache {
  public:
-  /// Room for `positions` positions, or nothing when there isn't so much now. Throws
-  /// ResourceExhausted when there never will be.
-  static std::optional<SequenceCache> make(std::shared_ptr<CachePools> pools,
-                                           std::int64_t positions);
-
   SequenceCache(SequenceCache&&) noexcept = default;
   SequenceCache& operator=(SequenceCache&& other) noexcept {
-    // Not member by member: the pools must outlive the leases on them.
+    // Not member by member: the pools must outlive the leases on them, and blocks go in order.
     std::swap(pools_, other.pools_);
     std::swap(groups_, other.groups_);
     std::swap(length_, other.length_);
-    std::swap(limit_, other.limit_);
+    std::swap(max_length_, other.max_length_);
+    std::swap(step_begin_, other.step_begin_);
+    std::swap(content_, other.content_);
     return *this;
   }
+  ~SequenceCache();
 
   /// Positions written so far, or about to be in this step.
   std::int32_t length() const { return length_; }
-  std::int32_t limit() const { return limit_; }
+  /// What room was leased for.
+  std::int32_t max_length() const { return max_length_; }
+  /// How far it can be truncated now: groups that slide need what the next row sees.
+  std::int32_t min_length() const;
 
-  /// Room for the next `positions` (1 to the largest step, not beyond the limit) of a step;
-  /// returns the first of them.
-  Position extend(int positions);
-  /// The step is over: blocks that no later query sees are given back to the sequence's own
-  /// reservation.
-  void end_step();
-  /// Takes positions back: `length` remain. Throws UnsupportedError when a group's kind can't, and
-  /// ResourceExhausted, with nothing changed, when that takes blocks of its own out of shared ones
-  /// and none is free.
+  /// Room for the next rows of a step, 1 to the largest step and not beyond the limit; returns the
+  /// position of the first.
+  Position extend(std::span<const ContentId> rows);
+  /// The same for rows that nobody else can share, nor what follows them.
+  Position extend(int rows);
+  /// The step was done. Full blocks become known to others, or give way to those that are already;
+  /// blocks that no later row sees are given back to the sequence's own reservation.
+  void end_step() { end_step(length_); }
+  /// The same, but only the rows before `length` count: those of a draft that wasn't accepted go.
+  void end_step(std::int32_t length);
+
+  /// Takes positions back: `length` remain. Not within a step. Throws InvalidArgument below
+  /// `min_length`, and ResourceExhausted, with nothing changed, when that takes blocks of its own
+  /// out of ones that other sequences hold and none is available.
   void truncate(std::int32_t length);
   /// A second sequence with the same past and a limit of its own: full blocks are shared, the last
-  /// one copied. Nothing when there isn't room now. Throws UnsupportedError when a group's kind
-  /// can't be shared, ResourceExhausted when there never will be room.
+  /// one is copied by the next step. Not within a step. Nothing when there isn't room now. Throws
+  /// ResourceExhausted when there never will be room.
   std::optional<SequenceCache> fork(std::int64_t positions) const;
 
  private:
-  friend class StepCaches;
+  friend class CachePools;
   struct GroupLease {
     BlockReservation reservation;
     std::vector<BlockRef> blocks;  // by position / block_positions; empty where given back
     std::int32_t first_block = 0;  // those before it were given back
   };
-  SequenceCache(std::shared_ptr<CachePools> pools, std::int32_t limit)
-      : pools_(std::move(pools)), limit_(limit) {}
+  // What is known of the rows, as far as others may share them.
+  struct Content {
+    bool shares = false;
+    PrefixKey key;
+    std::vector<PrefixNode> path;  // of the full blocks that are known
+    std::vector<ContentId> rows;   // behind those, up to the first row that can't be shared
+  };
+  SequenceCache(std::shared_ptr<CachePools> pools, std::int32_t max_length)
+      : pools_(std::move(pools)), max_length_(max_length) {}
 
-  std::size_t most_blocks() const;  ///< of a group, at the limit
+  bool in_step() const { return step_begin_ >= 0; }
+  std::size_t max_blocks() const;  ///< of a group, at the limit
+  Position extend_by(int rows);
+  void register_blocks();
+  void exchange_block(std::size_t group, std::size_t index, BlockId block);
+  void slide();
+  void shorten(std::int32_t length);
 
   std::shared_ptr<CachePools> pools_;  // first: outlives the leases below
   std::vector<GroupLease> groups_;
   std::int32_t length_ = 0;
-  std::int32_t limit_ = 0;
-};
-
-/// The caches of one step of one stage, as its context wants them: block tables of the sequences
-/// of the step, in their order. Keep from step to step to allocate nothing.
-class StepCaches {
- public:
-  const CacheViews& views(CachePools& pools, int stage,
-                          std::span<const SequenceCache* const> sequences);
-
- private:
-  CacheViews views_;
+  std::int32_t max_length_ = 0;
+  std::int32_t step_begin_ = -1;  // the length before the step that it is in; -1: in none
+  Content content_;
 };
 
 }  // namespace sirocco

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sirocco/nn/cache.hpp"
+#include "sirocco/pipeline/block_pool.hpp"
+#include "sirocco/pipeline/cache_memory.hpp"
+#include "sirocco/pipeline/prefix_cache.hpp"
+
+namespace sirocco {
+
+class SequenceCache;
+
+struct CacheOptions {
+  KvType type = KvType::kF16;
+  int block_positions = 32;    ///< a multiple of 16
+  std::int64_t positions = 0;  ///< room for the positions of all sequences together
+  int max_sequences = 16;      ///< at a time
+  int max_step = 512;          ///< rows of one sequence in a step
+  int max_draft = 0;           ///< positions that may be taken back after any step
+  BlockPool::Options blocks;   ///< for tests of what must not matter
+  int hash_bits = 64;          ///< of each hash of the prefix cache; fewer, for tests, collide
+};
+
+/// The accounts of a pipeline's cache: a pool of block numbers for each group of each of its
+/// stages, and what is known of their contents. The memory is the stages' own (`CacheMemory`, made
+/// after `shape`); what must happen there goes to them with each step. Outlived by no sequence
+/// (each holds it); one thread at a time. The same calls in the same order give the same blocks.
+class CachePools : public std::enable_shared_from_this<CachePools> {
+  struct Private {
+    explicit Private() = default;
+  };
+
+ public:
+  /// `layouts`, one a stage, outlive it. Throws InvalidArgument for options out of range,
+  /// UnsupportedError for a kind of cache that isn't paged, ResourceExhausted for more than can be
+  /// addressed.
+  static std::shared_ptr<CachePools> make(std::vector<const CacheLayout*> layouts,
+                                          const CacheOptions& options);
+  CachePools(Private, std::vector<const CacheLayout*> layouts, const CacheOptions& options);
+
+  const CacheOptions& options() const { return options_; }
+  /// What the memory of a stage has to be.
+  CacheShape shape(int stage) const;
+  /// Bytes of the memory of all stages.
+  std::uint64_t bytes() const { return bytes_; }
+  /// The positions that a sequence can have at most, alone.
+  std::int64_t max_length() const;
+  /// Positions that one more sequence could be promised now, if it finds no prefix.
+  std::int64_t available_positions() const;
+
+  /// Bytes that the cache of one sequence of so many positions takes.
+  static std::uint64_t sequence_bytes(std::span<const CacheLayout* const> layouts,
+                                      const CacheOptions& options, std::int64_t positions);
+
+  /// A lease on room for `positions` positions, which begins with the longest prefix of `prompt`
+  /// that is known under `key`: its length is what was found, in full blocks, and leaves at least
+  /// one row of the prompt to compute. What the sequence computes is known to others in turn.
+  /// Nothing when there isn't so much room now. Throws ResourceExhausted when there never will be.
+  std::optional<SequenceCache> lease(PrefixKey key, std::span<const ContentId> prompt,
+                                     std::int64_t positions);
+  /// The same for a sequence that neither finds nor leaves anything.
+  std::optional<SequenceCache> lease(std::int64_t positions);
+
+  /// Takes down what a step of these sequences, each extended for it, means to the stages: the
+  /// commands recorded since the last step, and the block tables, in the order given. To be called
+  /// once for every step, when it is submitted; see StepCaches.
+  void begin_step(std::span<const SequenceCache* const> sequences, StepCaches& out);
+
+  /// Forgets the contents that no sequence holds: all, or those of one key.
+  void clear();
+  void clear(PrefixKey key);
+  PrefixStats prefix_stats() const;
+
+ private:
+  friend class SequenceCache;
+  struct Group {
+    int stage;  // -1: no stage's; counts the positions of models that only have windows
+    int group;
+    CacheNeed need;
+    std::unique_ptr<BlockPool> pool;
+    bool slides() const { return need.kind == CacheKind::kWindow; }
+  };
+  std::int32_t blocks_for(const Group& group, std::int64_t positions) const;
+  void add_group(int stage, int group, const CacheNeed& need, std::int64_t blocks);
+  void add_anchor();
+  void require_possible(std::int64_t positions) const;
+  std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int64_t positions);
+
+  CacheOptions options_;
+  std::vector<const CacheLayout*> layouts_;
+  std::vector<Group> groups_;              // stage after stage
+  std::unique_ptr<PrefixCache> prefixes_;  // unless there are no groups
+  std::uint64_t bytes_ = 0;
+  std::uint64_t next_step_ = 0;
+};
+
+}  // namespace sirocco
