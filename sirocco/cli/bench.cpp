@@ -8,8 +8,11 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -51,34 +54,30 @@ class Load {
       : pipeline_(pipeline),
         batch_(batch),
         vocabulary_(static_cast<std::int32_t>(pipeline.info().vocabulary)) {}
-  ~Load() { retire(); }
-  Load(const Load&) = delete;
-  Load& operator=(const Load&) = delete;
 
   /// Fresh sequences with `depth` tokens behind them and room for `more`.
   void begin(int depth, int more) {
-    retire();
+    sequences_.clear();
     for (int i = 0; i < batch_; ++i) {
-      const SequenceId id(next_id_++);
-      if (!pipeline_.admit(id, depth + more)) {
+      std::optional<SequenceCache> cache = pipeline_.lease(depth + more);
+      if (!cache) {
         throw ResourceExhausted("the cache has no room for {} sequences of {} tokens", batch_,
                                 depth + more);
       }
-      sequences_.push_back(id);
+      sequences_.push_back(std::move(*cache));
     }
     if (depth > 0) prompt(depth);
   }
 
   /// Feeds every sequence `tokens` more; logits of the last row only.
   void prompt(int tokens) {
-    for (const SequenceId id : sequences_) {
+    for (SequenceCache& sequence : sequences_) {
       for (int done = 0; done < tokens;) {
-        const int rows = std::min(tokens - done, pipeline_.largest_step());
+        const int rows = std::min(tokens - done, pipeline_.limits()->max_step);
         const std::vector<TokenId> chunk = random_tokens(rows);
         done += rows;
-        StepBatch batch;
-        batch.push_back({id, chunk, done == tokens ? Wanted(WantLogits{}) : Wanted(NoOutput{})});
-        last_ = &pipeline_.step(std::move(batch));
+        const TextWanted wanted = done == tokens ? TextWanted(WantLogits{}) : TextWanted();
+        last_ = pipeline_.step({{SequenceId(), &sequence, chunk, wanted}});
       }
     }
   }
@@ -87,18 +86,19 @@ class Load {
   void generate(int tokens) {
     for (int i = 0; i < tokens; ++i) {
       const std::vector<TokenId> next = random_tokens(batch_);
-      StepBatch batch;
+      std::vector<TextItem> items;
       for (std::size_t s = 0; s < sequences_.size(); ++s)
-        batch.push_back({sequences_[s], {&next[s], 1}, WantLogits{}});
-      last_ = &pipeline_.step(std::move(batch));
+        items.push_back({SequenceId(s), &sequences_[s], {&next[s], 1}, WantLogits{}});
+      last_ = pipeline_.step(items);
     }
   }
 
   /// Whether the last step computed scores that mean something.
   bool sound() const {
-    return last_ == nullptr || std::ranges::all_of(last_->items, [](const StepItemResult& item) {
-             return item.logits.empty() || make_distribution(item.logits);
-           });
+    return std::ranges::all_of(last_, [](const TextOutcome& outcome) {
+      const auto* logits = std::get_if<StepLogits>(&outcome);
+      return logits == nullptr || make_distribution(logits->values);
+    });
   }
 
  private:
@@ -111,18 +111,12 @@ class Load {
     return tokens;
   }
 
-  void retire() {
-    for (const SequenceId id : sequences_) pipeline_.retire(id);
-    sequences_.clear();
-  }
-
   LanguagePipeline& pipeline_;
   int batch_;
   std::int32_t vocabulary_;
   std::mt19937 random_{1};
-  std::uint64_t next_id_ = 1;
-  std::vector<SequenceId> sequences_;
-  const StepResult* last_ = nullptr;
+  std::vector<SequenceCache> sequences_;
+  std::span<const TextOutcome> last_;
 };
 
 double seconds_of(const std::function<void()>& work) {
@@ -173,12 +167,13 @@ void bench(const Options& o) {
   };
   const int batch = most(o.batch);
   const int positions = most(o.depth) + std::max({most(o.prompt), most(o.generate), 1});
-  LoadOptions load = load_options(*o.common);
+  Machine machine;
+  LoadOptions load = load_options(machine, *o.common);
   if (load.pipeline.context == 0) load.pipeline.context = positions;
   load.pipeline.max_sequences = batch;
   load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
   const std::filesystem::path path = resolve_model(o.common->model);
-  const LoadedModel model = load_model(*o.common, load);
+  const LoadedModel model = load_model(machine, *o.common, load);
   const std::string format =
       o.common->quantize.empty() ? std::string(main_format(model.weights())) : o.common->quantize;
 

@@ -14,7 +14,7 @@
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/platform/cpu_set.hpp"
-#include "sirocco/platform/topology.hpp"
+#include "sirocco/platform/machine.hpp"
 
 namespace sirocco {
 namespace {
@@ -44,7 +44,8 @@ const Format& parse_quantization(const std::string& name) {
 
 /// The command's own thread computes too.
 void bind_this_thread(const OpenOptions& options) {
-  if (options.device) bind_thread(pthread_self(), options.device->cpus.front());
+  const std::optional<Device>& device = options.placement.device;
+  if (device) bind_thread(pthread_self(), device->cpus.front());
 }
 
 /// Says that a model is asked for more than it was made for. Where its positions are a table, it
@@ -97,10 +98,10 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
   return options;
 }
 
-LoadOptions load_options(const CommonOptions& options) {
+LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   LoadOptions load;
-  load.threads = options.threads;
-  if (!options.device.empty()) load.device = DeviceTopology::detect().device(options.device);
+  load.placement.threads = options.threads;
+  if (!options.device.empty()) load.placement.device = machine.topology().device(options.device);
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
@@ -112,24 +113,25 @@ LoadOptions load_options(const CommonOptions& options) {
   return load;
 }
 
-LoadedModel load_model(const CommonOptions& options) {
-  return load_model(options, load_options(options));
+LoadedModel load_model(Machine& machine, const CommonOptions& options) {
+  return load_model(machine, options, load_options(machine, options));
 }
 
-LoadedModel load_model(const CommonOptions& options, LoadOptions load) {
+LoadedModel load_model(Machine& machine, const CommonOptions& options, LoadOptions load) {
   bind_this_thread(load);
-  LoadedModel model = load_language_model(resolve_model(options.model), std::move(load));
+  LoadedModel model = load_language_model(machine, resolve_model(options.model), std::move(load));
   warn_of_context(options, model.info());
   return model;
 }
 
-TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOptions pipeline) {
-  LoadOptions load = load_options(options);
+LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
+                             EmbeddingPipelineOptions pipeline) {
+  LoadOptions load = load_options(machine, options);
   bind_this_thread(load);
   pipeline.context = load.pipeline.context;
   pipeline.kv_type = load.pipeline.kv_type;
-  TextEmbedder model =
-      load_text_embedder(resolve_model(options.model), std::move(load), std::move(pipeline));
+  LoadedEmbedder model = load_text_embedder(machine, resolve_model(options.model), std::move(load),
+                                            std::move(pipeline));
   warn_of_context(options, model.info());
   return model;
 }

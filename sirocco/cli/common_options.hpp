@@ -30,13 +30,14 @@ std::shared_ptr<CommonOptions> add_common_options(CLI::App& app);
 
 /// The load options that they stand for; progress is a bar on standard error when that is a
 /// terminal and not quiet. Throws InvalidArgument that names the option.
-LoadOptions load_options(const CommonOptions& options);
+LoadOptions load_options(const Machine& machine, const CommonOptions& options);
 
 /// Resolves the model's name and loads it; with --device, binds the calling thread too.
-LoadedModel load_model(const CommonOptions& options);
+LoadedModel load_model(Machine& machine, const CommonOptions& options);
 /// The same with load options of the command's own.
-LoadedModel load_model(const CommonOptions& options, LoadOptions load);
+LoadedModel load_model(Machine& machine, const CommonOptions& options, LoadOptions load);
 /// As an embedding model; `pipeline` gets the context and the cache's type that were asked for.
-TextEmbedder load_embedder(const CommonOptions& options, EmbeddingPipelineOptions pipeline);
+LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
+                             EmbeddingPipelineOptions pipeline);
 
 }  // namespace sirocco

@@ -48,7 +48,8 @@ void embed(const Options& o) {
   options.dimensions = o.dimensions;
   options.normalize = o.normalize;
   if (!o.pooling.empty()) options.pooling = parse_pooling(o.pooling);
-  TextEmbedder model = load_embedder(*o.common, std::move(options));
+  Machine machine;
+  const LoadedEmbedder model = load_embedder(machine, *o.common, std::move(options));
 
   const std::vector<std::string> texts =
       o.texts.empty() ? lines_of(read_standard_input()) : o.texts;
@@ -56,17 +57,19 @@ void embed(const Options& o) {
     throw InvalidArgument("there is no text: neither an argument nor a line of standard input");
   std::vector<std::vector<TokenId>> sequences;
   for (std::size_t i = 0; i < texts.size(); ++i) {
-    TextEmbedder::Tokenized text =
+    LoadedEmbedder::Tokenized text =
         model.tokenize(texts[i], {.prompt = o.prompt, .parse_special = o.special});
     if (text.left_out > 0 && !o.common->quiet) {
       fmt::print(stderr, "text {}: {} tokens fit; the last {} are left out\n", i + 1,
-                 model.most_tokens(), text.left_out);
+                 model.max_tokens(), text.left_out);
     }
     if (text.tokens.empty() && !o.common->quiet)
       fmt::print(stderr, "text {}: makes no token, so its vector tells nothing\n", i + 1);
     sequences.push_back(std::move(text.tokens));
   }
-  const std::vector<std::vector<float>> embeddings = model.pipeline().embed(sequences);
+  Engine engine(machine);
+  const TextEmbedder embedder(engine, engine.add(model.shared_pipeline()), model);
+  const std::vector<EmbeddingEvent> embeddings = embedder.embed(sequences);
 
   if (o.out.empty()) {
     std::string json;
@@ -79,7 +82,7 @@ void embed(const Options& o) {
   }
   AtomicFile file(o.out);
   file.write(npy_header(embeddings.size(), model.pipeline().width()));
-  for (const std::vector<float>& embedding : embeddings)
+  for (const EmbeddingEvent& embedding : embeddings)
     file.write(std::as_bytes(std::span(embedding)));
   file.commit();
 }

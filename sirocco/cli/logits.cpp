@@ -24,7 +24,8 @@ struct Options {
 };
 
 void logits(const Options& o) {
-  const LoadedModel model = load_model(*o.common);
+  Machine machine;
+  const LoadedModel model = load_model(machine, *o.common);
   const std::vector<TokenId> tokens =
       o.tokens.empty() ? model.tokenizer().tokenize(o.prompt, {.add_special = true})
                        : parse_token_ids(o.tokens);

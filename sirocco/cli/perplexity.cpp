@@ -63,9 +63,10 @@ std::string json_number(double value) {
 }
 
 void perplexity(const Options& o) {
-  LoadOptions load = load_options(*o.common);
+  Machine machine;
+  LoadOptions load = load_options(machine, *o.common);
   if (load.pipeline.context == 0) load.pipeline.context = kDefaultWindow;
-  const LoadedModel model = load_model(*o.common, load);
+  const LoadedModel model = load_model(machine, *o.common, load);
   const std::int32_t window = load.pipeline.context;
   const Tokenizer& tokenizer = model.tokenizer();
   const SpecialTokens& special = tokenizer.special();

@@ -95,7 +95,7 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
   } else if (!failed || !completion.text.empty()) {
     write_output("\n");
   }
-  const std::string notice = ending_notice(completion, answerer.model().pipeline().context());
+  const std::string notice = ending_notice(completion, answerer.context());
   if (failed) throw ResourceExhausted("{}", notice);
   if (options.common->quiet) return;
   if (!notice.empty()) std::fprintf(stderr, "%s\n", notice.c_str());
@@ -104,7 +104,8 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
 
 void run(const Options& options) {
   const std::optional<std::string> prompt = single_prompt(options);
-  const LoadedModel model = load_model(*options.common);
+  Machine machine;
+  const LoadedModel model = load_model(machine, *options.common);
   RunSettings settings = settings_for(model, options);
   std::optional<ChatFormat> format;
   if (!options.raw) {

@@ -23,13 +23,14 @@ double rate(std::int64_t tokens, double seconds) {
 
 }  // namespace
 
-void RunStatistics::add(const SequenceTimings& timings) {
-  prompt_tokens += timings.prompt_tokens;
-  generated_tokens += timings.generated_tokens;
-  if (timings.generated_tokens == 0) return;
-  prompt_s += timings.prompt_s;
-  generation_s += timings.generation_s;
-  timed_tokens += timings.generated_tokens - 1;
+void RunStatistics::add(const Completion& completion) {
+  const auto& [prompt, cached, generated] = completion.usage;
+  prompt_tokens += prompt - cached;
+  generated_tokens += generated;
+  if (generated == 0) return;
+  prompt_s += completion.timings.first_s;
+  generation_s += completion.timings.rest_s;
+  timed_tokens += generated - 1;
 }
 
 std::string RunStatistics::text() const {
@@ -42,6 +43,7 @@ Answerer::Answerer(const LoadedModel& model, std::optional<ChatFormat> format, b
     : model_(model),
       format_(std::move(format)),
       parse_special_(parse_special),
+      engine_(model.machine()),
       pipeline_(engine_.add(model.shared_pipeline())),
       session_(engine_, pipeline_, model.tokenizer()) {}
 
@@ -50,7 +52,7 @@ const ChatTemplate* Answerer::chat_template() const {
 }
 
 Completion Answerer::answer(const Conversation& conversation, const RunSettings& settings,
-                            OnText on_text, const StopAnswer& stop) {
+                            const OnText& on_text, const StopAnswer& stop) {
   SIROCCO_CHECK(format_.has_value());
   ChatContext context;
   context.messages = conversation.json();
@@ -59,12 +61,12 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
   std::vector<TextSegment> segments;
   for (const PromptSegment& segment : prompt.segments())
     segments.push_back({segment.text, segment.trusted});
-  return run(std::move(segments), true, settings, std::move(on_text), stop);
+  return run(std::move(segments), true, settings, on_text, stop);
 }
 
-Completion Answerer::complete(std::string_view text, const RunSettings& settings, OnText on_text,
-                              const StopAnswer& stop) {
-  return run({{text, parse_special_}}, false, settings, std::move(on_text), stop);
+Completion Answerer::complete(std::string_view text, const RunSettings& settings,
+                              const OnText& on_text, const StopAnswer& stop) {
+  return run({{text, parse_special_}}, false, settings, on_text, stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
@@ -81,7 +83,8 @@ std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits&
 }
 
 Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
-                         const RunSettings& settings, OnText on_text, const StopAnswer& stop) {
+                         const RunSettings& settings, const OnText& on_text,
+                         const StopAnswer& stop) {
   TextRequest request;
   request.segments = std::move(segments);
   request.own_text = own_text;
@@ -89,10 +92,10 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
   request.sampling.seed = settings.seed ? *settings.seed : random_seed();
   request.max_tokens = settings.max_tokens;
   request.stop = settings.stop;
-  request.on_text = std::move(on_text);
 
-  const std::int64_t tokens = static_cast<std::int64_t>(session_.tokenize(request).size());
-  const std::int32_t context = model_.pipeline().context();
+  std::vector<TokenId> prompt = session_.tokenize(request);
+  const auto tokens = std::ssize(prompt);
+  const std::int32_t context = this->context();
   if (tokens >= context) {
     throw ResourceExhausted(
         "the prompt has {} tokens and the context is full at {}; shorten it, begin a new "
@@ -102,14 +105,9 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
   if (!request.max_tokens) request.max_tokens = recommended_limit(settings.limits, tokens);
   if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
 
-  const TextHandle handle = session_.submit(std::move(request));
-  while (!handle.finished()) {
-    if (stop && stop()) handle.cancel();
-    if (!engine_.step()) handle.cancel();  // nothing can run, and nobody else drives the engine
-  }
-  Completion completion = handle.wait();
-  statistics_.add(completion.timings);
-  used_context_ = completion.timings.prompt_tokens + completion.timings.generated_tokens;
+  Completion completion = session_.complete(std::move(request), std::move(prompt), on_text, stop);
+  statistics_.add(completion);
+  used_context_ = completion.usage.prompt + completion.usage.generated;
   return completion;
 }
 

@@ -18,13 +18,13 @@ namespace sirocco {
 
 /// What answers took so far.
 struct RunStatistics {
-  std::int64_t prompt_tokens = 0;
+  std::int64_t prompt_tokens = 0;  ///< that were computed: not those found in the cache
   std::int64_t generated_tokens = 0;
   double prompt_s = 0;
   double generation_s = 0;  ///< of all generated tokens but each answer's first
   std::int64_t timed_tokens = 0;
 
-  void add(const SequenceTimings& timings);
+  void add(const Completion& completion);
   /// One line: tokens and tokens/s of prompts and of generation.
   std::string text() const;
 };
@@ -39,10 +39,10 @@ class Answerer {
   Answerer(const LoadedModel& model, std::optional<ChatFormat> format, bool parse_special);
 
   /// Streams the answer to a conversation's last message.
-  Completion answer(const Conversation& conversation, const RunSettings& settings, OnText on_text,
-                    const StopAnswer& stop = {});
+  Completion answer(const Conversation& conversation, const RunSettings& settings,
+                    const OnText& on_text, const StopAnswer& stop = {});
   /// Streams what follows a text.
-  Completion complete(std::string_view text, const RunSettings& settings, OnText on_text,
+  Completion complete(std::string_view text, const RunSettings& settings, const OnText& on_text,
                       const StopAnswer& stop = {});
 
   bool raw() const { return !format_.has_value(); }
@@ -52,10 +52,12 @@ class Answerer {
   const RunStatistics& statistics() const { return statistics_; }
   /// Tokens of the last prompt and its answer.
   std::int64_t used_context() const { return used_context_; }
+  /// Tokens that a prompt and its answer may have.
+  std::int32_t context() const { return pipeline_.limits().max_context; }
 
  private:
   Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
-                 OnText on_text, const StopAnswer& stop);
+                 const OnText& on_text, const StopAnswer& stop);
   /// On the tokens of an answer. Says, once, that there is one which leaves no room.
   std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
                                                 std::int64_t prompt);
@@ -64,7 +66,7 @@ class Answerer {
   std::optional<ChatFormat> format_;
   bool parse_special_;
   Engine engine_;
-  PipelineId pipeline_;
+  Handle<LanguagePipeline> pipeline_;
   LanguageSession session_;
   RunStatistics statistics_;
   std::int64_t used_context_ = 0;

@@ -99,7 +99,7 @@ class Chat {
 
   void finish(const Completion& completion) {
     printer_.finish();
-    const std::int32_t context = answerer_.model().pipeline().context();
+    const std::int32_t context = answerer_.context();
     std::string notice = ending_notice(completion, context);
     if (completion.reason == FinishReason::kContextFull) notice += "; /clear makes room";
     if (!notice.empty()) say("[" + notice + "]");
@@ -180,7 +180,7 @@ class Chat {
     const LoadedModel& model = answerer_.model();
     say(fmt::format("model    {}, {}, {} threads, {}\ncontext  {} of {} tokens\nspeed    {}",
                     model.title().text(), model.info().architecture, model.threads(),
-                    isa_name(model.isa()), answerer_.used_context(), model.pipeline().context(),
+                    isa_name(model.isa()), answerer_.used_context(), answerer_.context(),
                     answerer_.statistics().text()));
   }
 

@@ -1,72 +1,23 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
-#include <string>
-#include <vector>
+#include <utility>
 
-#include "sirocco/engine/scheduler.hpp"
-#include "sirocco/engine/sequence.hpp"
-#include "sirocco/pipeline/pipeline.hpp"
-#include "sirocco/platform/byte_ledger.hpp"
+#include "sirocco/base/error.hpp"
+#include "sirocco/engine/lane.hpp"
+#include "sirocco/engine/request.hpp"
+#include "sirocco/platform/machine.hpp"
 
 namespace sirocco {
 
-using PipelineId = StrongId<struct PipelineIdTag, std::int32_t>;
-
-enum class Verdict : std::uint8_t { kContinue, kStop };
-
-/// Receives the tokens of one request, on the thread that drives the engine, which waits for it.
-class TokenSink {
- public:
-  virtual ~TokenSink() = default;
-  /// The next token; kStop ends the answer with it. An exception ends it as failed.
-  virtual Verdict on_token(TokenId token) = 0;
-  /// The end, exactly once, whatever happened. Must not throw.
-  virtual void on_finish(const Finished& finished) = 0;
-};
-
-/// What a program asks of a model.
-struct Request {
-  std::vector<TokenId> prompt;  ///< at least one token
-  SamplingParams sampling;
-  /// Tokens to generate at most. Without, the engine's default, as far as the context allows.
-  std::optional<std::int64_t> max_tokens;
-  /// The answer ends when one of these is chosen; it isn't passed on.
-  std::vector<TokenId> end_tokens;
-  std::shared_ptr<TokenSink> sink;
-};
-
-/// The caller's end of a submitted request. Copies are the same request. Thread-safe.
-class RequestHandle {
- public:
-  SequenceId id() const;
-  /// The limit on generated tokens that holds for it, given or default.
-  std::int64_t limit() const;
-  /// Asks for the end; it comes at the next step. Never blocks; safe in a signal's thread.
-  void cancel() const;
-  bool finished() const;
-  /// Blocks until the end. Some other thread must drive the engine.
-  Finished wait() const;
-  /// The end, once it was reached.
-  std::optional<Finished> result() const;
-
- private:
-  friend class Engine;
-  struct Shared;
-  explicit RequestHandle(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
-  std::shared_ptr<Shared> shared_;
-};
-
 struct EngineOptions {
-  /// Bytes that all pipelines together may hold; 0: the machine's memory.
-  std::uint64_t memory_limit = 0;
   SchedulerLimits scheduler;
-  std::int64_t default_max_tokens = 2048;  ///< for a request that gives no limit
-  std::size_t max_queued = 1024;           ///< requests that wait for room, at most
-  std::function<Seconds()> clock;          ///< a steady clock; the system's without
+  std::size_t max_queued = 1024;   ///< requests that wait for room, at most
+  std::size_t max_events = 256;    ///< of one request that nobody has taken yet; then it pauses
+  std::function<Seconds()> clock;  ///< a steady clock; the system's without
 };
 
 struct EngineStats {
@@ -77,33 +28,70 @@ struct EngineStats {
   std::uint64_t rows = 0;
 };
 
-/// The runtime: one scheduler and one byte ledger over several pipelines, and the sequences that
-/// run on them. A caller drives it step by step, or starts its thread. Requests are served in the
-/// order of their arrival on each pipeline; pipelines share the time evenly while they have work.
+/// A pipeline's place in an engine: what jobs for it are submitted to. Copies are the same place.
+template <RunsWork P>
+class Handle {
+ public:
+  /// What may be read of the pipeline on any thread.
+  const PipelineLimits& limits() const { return *lane_->limits(); }
+
+ private:
+  friend class Engine;
+  explicit Handle(std::shared_ptr<LaneOf<P>> lane) : lane_(std::move(lane)) {}
+  std::shared_ptr<LaneOf<P>> lane_;
+};
+
+/// The runtime: several pipelines of any kinds on one machine, and the work on them. A caller
+/// drives it step by step, or starts its thread. Jobs are served in the order of their arrival on
+/// each pipeline; pipelines share the time evenly while they have work. Nothing of a caller's runs
+/// on the driving thread: what comes of a job waits in a queue of its own, and the job with it when
+/// that is full.
 ///
-/// submit, cancel, stats are thread-safe and don't wait for a step. step, run, start and stop
-/// belong to one thread at a time.
+/// submit and stats are thread-safe and don't wait for a step. step, run, start and stop belong to
+/// one thread at a time.
 class Engine {
  public:
-  explicit Engine(EngineOptions options = {});
+  /// `machine` outlives the engine.
+  explicit Engine(Machine& machine, EngineOptions options = {});
   /// Cancels what is left.
   ~Engine();
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// The budget that pipelines charge for what they hold.
-  ByteLedger& ledger();
+  Machine& machine() const;
 
-  PipelineId add(std::shared_ptr<Pipeline> pipeline);
+  template <RunsWork P>
+  Handle<P> add(std::shared_ptr<P> pipeline) {
+    if (pipeline == nullptr) throw InvalidArgument("there is no pipeline to add");
+    auto lane = std::make_shared<LaneOf<P>>(std::move(pipeline), options().scheduler,
+                                            surroundings());
+    add_lane(lane);
+    return Handle<P>(std::move(lane));
+  }
 
-  /// Queues a request. Throws InvalidArgument for what can't be right (an empty prompt, a token
-  /// outside the vocabulary, sampling parameters, a limit below 1, a prompt that fills the context)
-  /// and ResourceExhausted for what can never fit or when too many wait, each with the figures.
-  RequestHandle submit(PipelineId pipeline, Request request);
+  /// Takes a pipeline out: it accepts nothing more, and is let go when the work on it has ended.
+  /// Returns then; drives the engine itself unless that has its own thread.
+  template <RunsWork P>
+  void remove(const Handle<P>& handle) {
+    remove_lane(*handle.lane_);
+  }
+
+  /// Queues a job. Throws what its pipeline's check says of it, InvalidArgument when the pipeline
+  /// was taken out, and ResourceExhausted when too many wait.
+  template <RunsWork P>
+  [[nodiscard]] Request<P> submit(const Handle<P>& handle, typename P::Job job) {
+    typename P::CheckedJob checked = P::check(handle.limits(), std::move(job));
+    using Event = typename P::Event;
+    auto channel = std::make_shared<Channel<Event>>(options().max_events, driver());
+    typename P::Terms terms = checked.terms();
+    auto end = std::make_shared<const typename Request<P>::End>(std::move(terms), channel);
+    handle.lane_->submit(std::move(checked), std::move(channel));
+    return Request<P>(std::move(end));
+  }
 
   /// One step of one pipeline. False when there was nothing to do.
   bool step();
-  /// Steps until nothing is left.
+  /// Steps until nothing is left that could go on. Work whose events nobody takes doesn't.
   void run();
 
   /// Drives the engine on a thread of its own until `stop`.
@@ -114,6 +102,12 @@ class Engine {
   EngineStats stats() const;
 
  private:
+  const EngineOptions& options() const;
+  LaneSurroundings surroundings() const;
+  const std::shared_ptr<WakeUp>& driver() const;
+  void add_lane(std::shared_ptr<Lane> lane);
+  void remove_lane(Lane& lane);
+
   struct State;
   std::unique_ptr<State> state_;
 };

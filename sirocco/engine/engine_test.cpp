@@ -3,112 +3,36 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
-#include <stdexcept>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <numeric>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/engine/counting_pipeline_testing.hpp"
 
 namespace sirocco {
 namespace {
 
+using engine_testing::CountingJob;
+using engine_testing::CountingPipeline;
+using engine_testing::OtherPipeline;
 using testing::HasSubstr;
 
-// Counts on: after token t comes t + 1. Time is what its steps say it is.
-class CountingPipeline final : public Pipeline {
- public:
-  explicit CountingPipeline(double* clock = nullptr) : clock_(clock) {
-    info_.vocabulary = 1000;
-    info_.context_length = 100;
-  }
-  const ModelInfo& info() const override { return info_; }
-  std::vector<StagePlacement> placement() const override { return {}; }
-  std::int32_t context() const override { return 100; }
-  int largest_step() const override { return 16; }
-  int max_sequences() const override { return 3; }
-  bool admit(SequenceId id, std::int64_t positions) override {
-    check_admissible(positions);
-    if (running.size() >= 3) return false;
-    running[id] = 0;
-    return true;
-  }
-  void check_admissible(std::int64_t positions) const override {
-    if (positions > 80) throw ResourceExhausted("{} positions of 80", positions);
-  }
-  void retire(SequenceId id) override { running.erase(id); }
-  Ticket submit(const StepBatch& batch) override {
-    std::size_t rows = 0;
-    result_ = {};
-    for (const StepItem& item : batch) {
-      rows += item.tokens.size();
-      EXPECT_TRUE(running.contains(item.sequence));
-      running[item.sequence] += item.tokens.size();
-      for (const TokenId t : item.tokens) {
-        if (t == TokenId(666)) throw std::runtime_error("broken");
-      }
-      StepItemResult out;
-      out.sequence = item.sequence;
-      if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
-        EXPECT_EQ(want->own.size(), running[item.sequence]);
-        const std::int32_t next = item.tokens.back().value() + 1;
-        if (next == 778) {
-          out.fault = StepFault::kScoresNotFinite;
-        } else if (samples) {
-          std::vector<float> logits(1000, 0.0f);
-          logits[static_cast<std::size_t>(next)] = 1.0f;
-          out.token = std::get<TokenId>(
-              want->sampler->sample(logits, want->own, want->own.size(), 0, scratch_));
-        } else {
-          out.token = TokenId(next);
-        }
-      }
-      result_.items.push_back(std::move(out));
-    }
-    EXPECT_LE(rows, 16U);
-    ++steps;
-    if (clock_ != nullptr) *clock_ += 0.01 * cost;
-    return Ticket(1);
-  }
-  const StepResult& wait(Ticket) override { return result_; }
+template <class P>
+std::vector<int> taken(const Request<P>& request) {
+  std::vector<int> out;
+  while (const auto number = request.try_next()) out.push_back(*number);
+  return out;
+}
 
-  std::map<SequenceId, std::size_t> running;
-  int steps = 0;
-  double cost = 1;
-  bool samples = false;  // else no sampler is asked
-
- private:
-  ModelInfo info_;
-  SamplerScratch scratch_;
-  StepResult result_;
-  double* clock_;
-};
-
-class Recorder final : public TokenSink {
- public:
-  explicit Recorder(std::function<Verdict(TokenId)> verdict = {}) : verdict_(std::move(verdict)) {}
-  Verdict on_token(TokenId token) override {
-    tokens.push_back(token.value());
-    return verdict_ ? verdict_(token) : Verdict::kContinue;
-  }
-  void on_finish(const Finished& f) override {
-    ++ends;
-    finished = f;
-  }
-  std::vector<int> tokens;
-  std::optional<Finished> finished;
-  int ends = 0;
-
- private:
-  std::function<Verdict(TokenId)> verdict_;
-};
-
-Request request(int first, int count, std::optional<std::int64_t> limit,
-                std::shared_ptr<TokenSink> sink = nullptr) {
-  Request r;
-  for (int i = 0; i < count; ++i) r.prompt.emplace_back(first + i);
-  r.max_tokens = limit;
-  r.sink = std::move(sink);
-  return r;
+std::vector<int> from(int first, int count) {
+  std::vector<int> out(static_cast<std::size_t>(count));
+  std::iota(out.begin(), out.end(), first);
+  return out;
 }
 
 template <class F>
@@ -121,193 +45,328 @@ std::string message_of(F f) {
   return "accepted";
 }
 
-TEST(Engine, RunsSeveralSequencesToTheirEnds) {
-  Engine engine;
+class EngineTest : public testing::Test {
+ protected:
+  Machine machine_;
+};
+
+TEST_F(EngineTest, RunsSeveralWorksToTheirEnds) {
+  Engine engine(machine_);
   auto pipeline = std::make_shared<CountingPipeline>();
-  const PipelineId id = engine.add(pipeline);
-  std::vector<std::shared_ptr<Recorder>> sinks;
-  std::vector<RequestHandle> handles;
-  for (int i = 0; i < 7; ++i) {
-    sinks.push_back(std::make_shared<Recorder>());
-    handles.push_back(engine.submit(id, request(100 * i, 5 + 7 * i, 10, sinks.back())));
-  }
+  const auto handle = engine.add(pipeline);
+  std::vector<Request<CountingPipeline>> requests;
+  for (int i = 0; i < 7; ++i)
+    requests.push_back(engine.submit(handle, {.first = 30 * i, .rows = 5 + 7 * i, .count = 10}));
   EXPECT_EQ(engine.stats().queued, 7U);
   engine.run();
   for (int i = 0; i < 7; ++i) {
-    const auto& sink = *sinks[static_cast<std::size_t>(i)];
-    std::vector<int> expected;
-    for (int t = 0; t < 10; ++t) expected.push_back(100 * i + 5 + 7 * i + t);
-    EXPECT_EQ(sink.tokens, expected);
-    EXPECT_EQ(sink.ends, 1);
-    EXPECT_EQ(sink.finished->reason, FinishReason::kLength);
-    EXPECT_EQ(sink.finished->timings.prompt_tokens, 5 + 7 * i);
-    EXPECT_EQ(sink.finished->timings.generated_tokens, 10);
-    EXPECT_TRUE(handles[static_cast<std::size_t>(i)].finished());
+    const auto& request = requests[static_cast<std::size_t>(i)];
+    EXPECT_EQ(taken(request), from(30 * i, 10));
+    EXPECT_EQ(request.terms(), 10);
+    const Finished finished = *request.finished();
+    EXPECT_EQ(finished.reason, FinishReason::kLength);
+    EXPECT_EQ(finished.usage.prompt, 5 + 7 * i);
+    EXPECT_EQ(finished.usage.generated, 10);
   }
-  EXPECT_TRUE(pipeline->running.empty());
+  EXPECT_EQ(*pipeline->running, 0);
   EXPECT_EQ(engine.stats().finished, 7U);
   EXPECT_EQ(engine.stats().active, 0U);
   EXPECT_FALSE(engine.step());
+  for (const std::int64_t rows : pipeline->step_rows) EXPECT_LE(rows, 16);
 }
 
-TEST(Engine, EndsForItsReasons) {
-  Engine engine;
-  const PipelineId id = engine.add(std::make_shared<CountingPipeline>());
-  auto by_token = std::make_shared<Recorder>();
-  Request with_end = request(0, 5, 20, by_token);
-  with_end.end_tokens = {TokenId(900), TokenId(8)};
-  const auto a = engine.submit(id, std::move(with_end));
-  auto by_sink = std::make_shared<Recorder>(
-      [](TokenId t) { return t == TokenId(7) ? Verdict::kStop : Verdict::kContinue; });
-  const auto b = engine.submit(id, request(0, 5, 20, by_sink));
-  auto throws = std::make_shared<Recorder>(
-      [](TokenId) -> Verdict { throw std::runtime_error("no more disk"); });
-  const auto c = engine.submit(id, request(0, 5, 20, throws));
-  engine.run();
-  EXPECT_EQ(a.wait().reason, FinishReason::kStop);
-  EXPECT_EQ(by_token->tokens, (std::vector<int>{5, 6, 7}));
-  EXPECT_EQ(b.wait().reason, FinishReason::kStop);
-  EXPECT_EQ(by_sink->tokens, (std::vector<int>{5, 6, 7}));
-  EXPECT_EQ(c.wait().reason, FinishReason::kFailed);
-  EXPECT_EQ(c.wait().message, "no more disk");
-  const auto d = engine.submit(id, request(664, 2, 20));
-  engine.run();
-  EXPECT_EQ(d.wait().reason, FinishReason::kFailed);
-  EXPECT_EQ(d.wait().message, "broken");
-}
-
-TEST(Engine, AFaultEndsItsSequenceAlone) {
-  Engine engine;
-  auto pipeline = std::make_shared<CountingPipeline>();
-  const PipelineId id = engine.add(pipeline);
-  auto broken = std::make_shared<Recorder>();
-  auto sound = std::make_shared<Recorder>();
-  const auto a = engine.submit(id, request(770, 5, 20, broken));
-  const auto b = engine.submit(id, request(0, 5, 20, sound));
-  engine.run();
-  EXPECT_EQ(a.wait().reason, FinishReason::kFailed);
-  EXPECT_THAT(a.wait().message, HasSubstr("not finite numbers (NaN"));
-  EXPECT_EQ(broken->tokens, (std::vector<int>{775, 776, 777}));
-  EXPECT_EQ(broken->ends, 1);
-  EXPECT_EQ(b.wait().reason, FinishReason::kLength);
-  EXPECT_EQ(sound->tokens.size(), 20U);
-  EXPECT_TRUE(pipeline->running.empty());
-}
-
-TEST(Engine, SamplersKnowWhereAnswersBeginAndEnd) {
-  Engine engine;
-  auto pipeline = std::make_shared<CountingPipeline>();
-  pipeline->samples = true;
-  const PipelineId id = engine.add(pipeline);
-  const auto answer = [&](std::int64_t limit, void (*change)(LogitRules&)) {
-    auto sink = std::make_shared<Recorder>();
-    Request r = request(0, 5, limit, sink);
-    r.end_tokens = {TokenId(900), TokenId(8)};
-    r.sampling.temperature = 0;
-    change(r.sampling.rules);
-    engine.submit(id, std::move(r));
-    engine.run();
-    return sink->tokens;
-  };
-  using Tokens = std::vector<int>;
-  EXPECT_EQ(answer(20, [](LogitRules&) {}), (Tokens{5, 6, 7}));
-  EXPECT_EQ(answer(20, [](LogitRules& r) { r.min_new_tokens = 5; }),
-            (Tokens{5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(answer(20, [](LogitRules& r) { r.suppressed_at_begin = {TokenId(5)}; }),
-            (Tokens{0, 1, 2, 3, 4, 5, 6, 7}));
-  EXPECT_EQ(answer(3, [](LogitRules& r) { r.forced_last = {TokenId(900)}; }), (Tokens{5, 6}));
-}
-
-TEST(Engine, CancelsQueuedAndRunning) {
-  Engine engine;
-  auto pipeline = std::make_shared<CountingPipeline>();
-  const PipelineId id = engine.add(pipeline);
-  std::vector<RequestHandle> handles;
-  for (int i = 0; i < 4; ++i) handles.push_back(engine.submit(id, request(1, 5, 50)));
-  engine.step();
-  EXPECT_EQ(engine.stats().active, 3U);
-  handles[0].cancel();
-  handles[3].cancel();
-  engine.step();
-  EXPECT_EQ(handles[0].wait().reason, FinishReason::kCancelled);
-  EXPECT_EQ(handles[3].wait().reason, FinishReason::kCancelled);
-  EXPECT_FALSE(handles[1].finished());
-  EXPECT_EQ(pipeline->running.size(), 2U);
-}
-
-TEST(Engine, RefusesAtOnceWhatCanNeverFit) {
-  EngineOptions options;
-  options.max_queued = 2;
-  options.default_max_tokens = 30;
-  Engine engine(options);
-  const PipelineId id = engine.add(std::make_shared<CountingPipeline>());
-  const auto refused = [&](Request r) {
-    return message_of([&] { engine.submit(id, std::move(r)); });
-  };
-  EXPECT_THAT(refused(request(0, 0, 1)), HasSubstr("no tokens"));
-  EXPECT_THAT(refused(request(999, 2, 1)), HasSubstr("1000"));
-  EXPECT_THAT(refused(request(0, 101, 1)), HasSubstr("101 tokens"));
-  EXPECT_THAT(refused(request(0, 50, 60)), HasSubstr("51 would"));
-  EXPECT_THAT(refused(request(0, 60, 30)), HasSubstr("89 positions of 80"));
-  EXPECT_THAT(refused(request(0, 5, 0)), HasSubstr("max_tokens is 0"));
-  Request hot = request(0, 5, 1);
-  hot.sampling.temperature = -1;
-  EXPECT_THAT(refused(std::move(hot)), HasSubstr("temperature"));
-  EXPECT_THAT(message_of([&] { engine.submit(PipelineId(1), request(0, 1, 1)); }),
-              HasSubstr("no pipeline 1"));
-  // A limit of its own, stated in the reply.
-  EXPECT_EQ(engine.submit(id, request(0, 5, std::nullopt)).limit(), 30);
-  engine.submit(id, request(0, 5, 5));
-  EXPECT_THAT(refused(request(0, 5, 5)), HasSubstr("2 requests are waiting"));
-}
-
-TEST(Engine, TwoPipelinesShareTheTime) {
+TEST_F(EngineTest, TellsTheTimeThatARequestTook) {
   double clock = 0;
   EngineOptions options;
   options.clock = [&] { return clock; };
-  Engine engine(options);
-  auto slow = std::make_shared<CountingPipeline>(&clock);
-  auto fast = std::make_shared<CountingPipeline>(&clock);
-  slow->cost = 4;
-  const PipelineId a = engine.add(slow);
-  const PipelineId b = engine.add(fast);
-  engine.submit(a, request(0, 5, 70));
-  engine.submit(b, request(0, 5, 70));
+  Engine engine(machine_, options);
+  const auto handle = engine.add(
+      std::make_shared<CountingPipeline>(CountingPipeline::Options{.clock = &clock, .cost = 1}));
+  const auto request = engine.submit(handle, {.first = 0, .rows = 20, .count = 4});
+  clock = 5;
+  engine.run();
+  const RequestTimings timings = request.finished()->timings;
+  EXPECT_EQ(timings.queued_s, 5);
+  EXPECT_EQ(timings.first_s, 2);  // two steps of 16 and 4 rows
+  EXPECT_EQ(timings.rest_s, 3);
+}
+
+TEST_F(EngineTest, FailuresEndWhatTheyConcernAndKeepTheirKind) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>();
+  const auto handle = engine.add(pipeline);
+  const auto step = engine.submit(handle, {.first = 664, .rows = 2, .count = 20});
+  engine.run();
+  EXPECT_EQ(taken(step), from(664, 2));
+  EXPECT_EQ(step.finished()->reason, FinishReason::kFailed);
+  EXPECT_EQ(step.finished()->error, ErrorKind::kFormat);
+  EXPECT_EQ(step.finished()->message, "broken");
+  const auto waited = engine.submit(handle, {.first = 667, .rows = 2, .count = 20});
+  engine.run();
+  EXPECT_EQ(waited.finished()->message, "lost");
+  EXPECT_EQ(waited.finished()->error, std::nullopt);
+  const auto begun = engine.submit(handle, {.first = -1, .rows = 2, .count = 20});
+  engine.run();
+  EXPECT_EQ(begun.finished()->error, ErrorKind::kFormat);
+  // A work that fails by itself takes nobody with it.
+  const auto alone = engine.submit(handle, {.first = 775, .rows = 2, .count = 20});
+  const auto sound = engine.submit(handle, {.first = 0, .rows = 2, .count = 20});
+  engine.run();
+  EXPECT_EQ(taken(alone), from(775, 3));
+  EXPECT_EQ(alone.finished()->error, ErrorKind::kNotANumber);
+  EXPECT_EQ(taken(sound), from(0, 20));
+  EXPECT_EQ(*pipeline->running, 0);
+}
+
+TEST_F(EngineTest, CancelsQueuedAndRunning) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>();
+  const auto handle = engine.add(pipeline);
+  std::vector<Request<CountingPipeline>> requests;
+  for (int i = 0; i < 4; ++i) requests.push_back(engine.submit(handle, {.rows = 5, .count = 50}));
+  engine.step();
+  EXPECT_EQ(engine.stats().active, 3U);
+  requests[0].cancel();
+  requests[3].cancel();
+  engine.step();
+  EXPECT_EQ(requests[0].finished()->reason, FinishReason::kCancelled);
+  EXPECT_EQ(requests[3].finished()->reason, FinishReason::kCancelled);
+  EXPECT_FALSE(requests[1].finished());
+  EXPECT_EQ(*pipeline->running, 2);
+}
+
+TEST_F(EngineTest, ARequestThatNobodyHoldsIsCancelled) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>();
+  const auto handle = engine.add(pipeline);
+  std::optional request = engine.submit(handle, {.rows = 5, .count = 50});
+  const std::optional copy = request;
+  engine.step();
+  request.reset();
+  engine.step();
+  EXPECT_EQ(*pipeline->running, 1);
+  const_cast<std::optional<Request<CountingPipeline>>&>(copy).reset();
+  engine.step();
+  EXPECT_EQ(*pipeline->running, 0);
+}
+
+TEST_F(EngineTest, RefusesAtOnceWhatCanNeverBe) {
+  EngineOptions options;
+  options.max_queued = 2;
+  Engine engine(machine_, options);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  const auto refused = [&](CountingJob job) {
+    return message_of([&] { (void)engine.submit(handle, job); });
+  };
+  EXPECT_THAT(refused({.count = 0}), HasSubstr("count is 0"));
+  EXPECT_THAT(refused({.rows = 50, .count = 31}), HasSubstr("81 of 80"));
+  const auto a = engine.submit(handle, {});
+  const auto b = engine.submit(handle, {});
+  EXPECT_THAT(refused({}), HasSubstr("2 requests are waiting"));
+  engine.run();
+  EXPECT_EQ(refused({}), "accepted");
+}
+
+TEST_F(EngineTest, TwoKindsOfPipelinesShareTheTime) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  Engine engine(machine_, options);
+  auto slow = std::make_shared<CountingPipeline>(
+      CountingPipeline::Options{.clock = &clock, .cost = 0.04});
+  auto fast =
+      std::make_shared<OtherPipeline>(CountingPipeline::Options{.clock = &clock, .cost = 0.01});
+  const auto a = engine.submit(engine.add(slow), {.rows = 5, .count = 70});
+  const auto b = engine.submit(engine.add(fast), {.rows = 5, .count = 70});
   for (int i = 0; i < 50; ++i) engine.step();
   EXPECT_NEAR(fast->steps, 4 * slow->steps, 4);
 }
 
-TEST(Engine, RunsOnItsOwnThread) {
-  Engine engine;
-  const PipelineId id = engine.add(std::make_shared<CountingPipeline>());
+// What a lane had no use for isn't owed to it.
+TEST_F(EngineTest, ALaneThatWasIdleDoesNotTakeAllTheTime) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  Engine engine(machine_, options);
+  const CountingPipeline::Options timed = {.clock = &clock};
+  auto busy = std::make_shared<CountingPipeline>(timed);
+  auto late = std::make_shared<OtherPipeline>(timed);
+  const auto busy_handle = engine.add(busy);
+  const auto late_handle = engine.add(late);
+  const auto a = engine.submit(busy_handle, {.rows = 5, .count = 70});
+  for (int i = 0; i < 30; ++i) engine.step();
+  const auto b = engine.submit(late_handle, {.rows = 5, .count = 70});
+  const int before = busy->steps;
+  for (int i = 0; i < 20; ++i) engine.step();
+  EXPECT_NEAR(busy->steps - before, 10, 1);
+  EXPECT_NEAR(late->steps, 10, 1);
+}
+
+TEST_F(EngineTest, ASlowReaderHoldsUpNobodyElse) {
+  EngineOptions options;
+  options.max_events = 4;
+  Engine engine(machine_, options);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  const auto slow = engine.submit(handle, {.first = 0, .rows = 5, .count = 40});
+  const auto quick = engine.submit(handle, {.first = 100, .rows = 5, .count = 40});
+  std::vector<int> got;
+  for (int i = 0; i < 60; ++i) {
+    engine.step();
+    for (const int number : taken(quick)) got.push_back(number);
+  }
+  EXPECT_EQ(got, from(100, 40));
+  EXPECT_FALSE(slow.finished());
+  EXPECT_FALSE(engine.step());  // it waits for its reader alone
+  got = taken(slow);
+  EXPECT_EQ(got, from(0, 4));
+  while (!slow.finished()) {
+    engine.step();
+    for (const int number : taken(slow)) got.push_back(number);
+  }
+  EXPECT_EQ(got, from(0, 40));
+}
+
+TEST_F(EngineTest, KeepsAsManyStepsInFlightAsThePipelineTakes) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>(
+      CountingPipeline::Options{.max_sequences = 6, .max_steps_in_flight = 3});
+  const auto handle = engine.add(pipeline);
+  std::vector<Request<CountingPipeline>> requests;
+  for (int i = 0; i < 6; ++i)
+    requests.push_back(engine.submit(handle, {.first = 10 * i, .rows = 7, .count = 9}));
+  engine.run();
+  for (int i = 0; i < 6; ++i)
+    EXPECT_EQ(taken(requests[static_cast<std::size_t>(i)]), from(10 * i, 9));
+  EXPECT_EQ(pipeline->most_in_flight, 3U);
+  // Works that wait for their next number are spread: two a step, not six in one and none in two.
+  EXPECT_EQ(std::ranges::count(pipeline->step_rows, 6), 0);
+  EXPECT_GT(std::ranges::count(pipeline->step_rows, 2), 5);
+}
+
+TEST_F(EngineTest, RowsThatBelongTogetherStayTogether) {
+  Engine engine(machine_);
+  auto pipeline =
+      std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_step = 60});
+  const auto handle = engine.add(pipeline);
+  const auto running = engine.submit(handle, {.first = 0, .rows = 1, .count = 30});
+  for (int i = 0; i < 3; ++i) engine.step();
+  const auto whole = engine.submit(handle, {.first = 50, .rows = 45, .count = 3, .whole = 40});
+  engine.run();
+  EXPECT_EQ(taken(whole), from(50, 3));
+  EXPECT_GE(*std::ranges::max_element(pipeline->step_rows), 40);
+}
+
+TEST_F(EngineTest, APipelineThatIsTakenOutFinishesItsWork) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>();
+  const auto handle = engine.add(pipeline);
+  const auto kept = engine.submit(handle, {.first = 3, .rows = 5, .count = 10});
+  engine.remove(handle);
+  EXPECT_EQ(taken(kept), from(3, 10));
+  EXPECT_EQ(pipeline.use_count(), 1);
+  EXPECT_THAT(message_of([&] { (void)engine.submit(handle, {}); }), HasSubstr("taken out"));
+  EXPECT_FALSE(engine.step());
+}
+
+TEST_F(EngineTest, APipelineIsTakenOutWhileTheEngineRuns) {
+  Engine engine(machine_);
+  engine.start();
+  for (int i = 0; i < 10; ++i) {
+    auto pipeline = std::make_shared<CountingPipeline>();
+    const auto handle = engine.add(pipeline);
+    const auto kept = engine.submit(handle, {.first = 3, .rows = 5, .count = 10});
+    engine.remove(handle);
+    EXPECT_EQ(pipeline.use_count(), 1);
+    EXPECT_EQ(taken(kept), from(3, 10));
+  }
+}
+
+TEST_F(EngineTest, WaitsForRoomThatSomebodyElseHolds) {
+  Engine engine(machine_);
+  auto pipeline = std::make_shared<CountingPipeline>();
+  pipeline->full = true;
+  const auto handle = engine.add(pipeline);
+  const auto request = engine.submit(handle, {.first = 1, .rows = 5, .count = 2});
+  engine.step();
+  EXPECT_FALSE(engine.step());
+  pipeline->full = false;
+  engine.run();
+  EXPECT_EQ(taken(request), from(1, 2));
+}
+
+TEST_F(EngineTest, RunsOnItsOwnThread) {
+  Engine engine(machine_);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
   engine.start();
   std::vector<std::thread> callers;
   for (int c = 0; c < 4; ++c) {
     callers.emplace_back([&] {
       for (int i = 0; i < 20; ++i) {
-        auto sink = std::make_shared<Recorder>();
-        const auto handle = engine.submit(id, request(i, 5 + i, 10, sink));
-        if (i % 5 == 4) handle.cancel();
-        const Finished finished = handle.wait();
-        if (i % 5 != 4) {
-          EXPECT_EQ(finished.reason, FinishReason::kLength);
-          EXPECT_EQ(sink->tokens.size(), 10U);
+        const auto request = engine.submit(handle, {.first = i, .rows = 5 + i, .count = 10});
+        if (i % 5 == 4) {
+          request.cancel();
+          (void)request.wait();
+          continue;
         }
-        EXPECT_EQ(sink->ends, 1);
+        std::vector<int> got;
+        while (const auto number = request.next()) got.push_back(*number);
+        EXPECT_EQ(got, from(i, 10));
+        EXPECT_EQ(request.finished()->reason, FinishReason::kLength);
       }
     });
   }
   for (std::thread& t : callers) t.join();
   engine.stop();
   EXPECT_EQ(engine.stats().finished, 80U);
-  auto sink = std::make_shared<Recorder>();
-  {
-    Engine short_lived;
-    const PipelineId other = short_lived.add(std::make_shared<CountingPipeline>());
-    short_lived.submit(other, request(0, 5, 50, sink));
-    short_lived.step();
+}
+
+// The queue of requests is full again and again; a refusal is told, and nothing is lost.
+TEST_F(EngineTest, ThreadsMeetAtTheBoundOfTheQueue) {
+  EngineOptions options;
+  options.max_queued = 1;
+  options.max_events = 1;
+  Engine engine(machine_, options);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  engine.start();
+  std::atomic<int> done = 0;
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 2; ++c) {
+    callers.emplace_back([&, c] {
+      for (int i = 0; i < 30;) {
+        std::optional<Request<CountingPipeline>> request;
+        try {
+          request = engine.submit(handle, {.first = 10 * c, .rows = 2, .count = 5});
+        } catch (const ResourceExhausted&) {
+          std::this_thread::yield();
+          continue;
+        }
+        ++i;
+        std::vector<int> got;
+        while (const auto number = request->next()) got.push_back(*number);
+        EXPECT_EQ(got, from(10 * c, 5));
+        ++done;
+      }
+    });
   }
-  EXPECT_EQ(sink->finished->reason, FinishReason::kCancelled);
+  for (std::thread& t : callers) t.join();
+  EXPECT_EQ(done, 60);
+  EXPECT_EQ(engine.stats().queued, 0U);
+  EXPECT_EQ(engine.stats().active, 0U);
+}
+
+TEST_F(EngineTest, ItsEndIsTheEndOfAllRequests) {
+  std::optional<Request<CountingPipeline>> running;
+  std::optional<Request<CountingPipeline>> queued;
+  {
+    Engine engine(machine_);
+    const auto handle = engine.add(
+        std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_sequences = 1}));
+    running = engine.submit(handle, {.rows = 5, .count = 50});
+    queued = engine.submit(handle, {.rows = 5, .count = 50});
+    engine.step();
+  }
+  EXPECT_EQ(running->finished()->reason, FinishReason::kCancelled);
+  EXPECT_EQ(queued->finished()->reason, FinishReason::kCancelled);
 }
 
 }  // namespace

@@ -1,29 +1,15 @@
 #include "sirocco/engine/load.hpp"
 
-#include <unistd.h>
-
 #include <chrono>
-#include <string>
 #include <utility>
 
 #include "sirocco/engine/text_source.hpp"
 
 namespace sirocco {
-namespace {
-
-// What a cache may take when nobody says: half of the machine's memory.
-std::uint64_t usual_cache_budget() {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long size = sysconf(_SC_PAGE_SIZE);
-  if (pages <= 0 || size <= 0) return UINT64_MAX;
-  return static_cast<std::uint64_t>(pages) / 2 * static_cast<std::uint64_t>(size);
-}
-
-}  // namespace
 
 struct LoadedModel::State {
-  State(const std::filesystem::path& path, const LoadOptions& options)
-      : opened(path, options, options.pipeline.ledger),
+  State(Machine& machine, const std::filesystem::path& path, const LoadOptions& options)
+      : opened(machine, path, options),
         title(
             model_title(path, opened.metadata(), *opened.checkpoint().weights, options.quantize)) {}
   OpenedModel opened;
@@ -41,11 +27,9 @@ LanguagePipeline& LoadedModel::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<LanguagePipeline> LoadedModel::shared_pipeline() const { return state_->pipeline; }
 const Metadata& LoadedModel::metadata() const { return state_->opened.metadata(); }
 const WeightSource& LoadedModel::weights() const { return *state_->opened.checkpoint().weights; }
+Machine& LoadedModel::machine() const { return state_->opened.machine(); }
 Backend& LoadedModel::backend() const { return state_->opened.backend(); }
 int LoadedModel::threads() const { return state_->opened.threads(); }
-const std::shared_ptr<ThreadGroup>& LoadedModel::thread_group() const {
-  return state_->opened.thread_group();
-}
 Isa LoadedModel::isa() const { return state_->opened.isa(); }
 const ModelTitle& LoadedModel::title() const { return state_->title; }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
@@ -55,16 +39,16 @@ ChatTemplates LoadedModel::chat_templates() const {
   return read_chat_templates(state_->opened.checkpoint());
 }
 
-LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions options) {
+LoadedModel load_language_model(Machine& machine, const std::filesystem::path& path,
+                                LoadOptions options) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  auto state = std::make_unique<LoadedModel::State>(path, options);
-  if (options.pipeline.cache_budget == UINT64_MAX) {
-    options.pipeline.cache_budget = usual_cache_budget();
-  }
+  auto state = std::make_unique<LoadedModel::State>(machine, path, options);
+  if (options.pipeline.cache_budget == UINT64_MAX)
+    options.pipeline.cache_budget = machine.usual_cache_budget();
   // By their own type: what this loader adds to the options is none of `opened`'s business.
   state->opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
-    state->pipeline = make_language_pipeline(builder, state->opened.backend(),
+    state->pipeline = make_language_pipeline(builder, state->opened.backend(), machine.ledger(),
                                              std::move(options.pipeline), options.cuts);
   });
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

@@ -13,8 +13,8 @@ namespace sirocco {
 
 struct LoadOptions : OpenOptions {
   std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
-  /// Context, cache, hooks and ledger. A context of 0 becomes the model's own, or what fits the
-  /// memory that is left, whichever is less.
+  /// Context, cache and hooks. A context of 0 becomes the model's own, or what fits into half of
+  /// the machine's memory, whichever is less.
   LanguagePipelineOptions pipeline;
 };
 
@@ -31,10 +31,9 @@ class LoadedModel {
   std::shared_ptr<LanguagePipeline> shared_pipeline() const;
   const Metadata& metadata() const;
   const WeightSource& weights() const;  ///< as the checkpoint stores them
+  Machine& machine() const;
   Backend& backend() const;
   int threads() const;
-  /// The threads that it runs on, for OpenOptions::shared_threads of another model.
-  const std::shared_ptr<ThreadGroup>& thread_group() const;
   Isa isa() const;
   double load_seconds() const;
   /// What people call it.
@@ -47,14 +46,16 @@ class LoadedModel {
   ChatTemplates chat_templates() const;
 
  private:
-  friend LoadedModel load_language_model(const std::filesystem::path&, LoadOptions);
+  friend LoadedModel load_language_model(Machine&, const std::filesystem::path&, LoadOptions);
   struct State;
   explicit LoadedModel(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Opens a checkpoint and loads its model; no tokenizer is needed. Throws what opening
+/// Opens a checkpoint and loads its model onto `machine`, which outlives it; no tokenizer is needed.
+/// Throws what opening
 /// (open_checkpoint), the architecture (make_model_builder) and the memory say.
-LoadedModel load_language_model(const std::filesystem::path& path, LoadOptions options = {});
+LoadedModel load_language_model(Machine& machine, const std::filesystem::path& path,
+                                LoadOptions options = {});
 
 }  // namespace sirocco

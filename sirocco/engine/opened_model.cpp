@@ -1,6 +1,5 @@
 #include "sirocco/engine/opened_model.hpp"
 
-#include <span>
 #include <utility>
 
 #include "sirocco/engine/text_source.hpp"
@@ -8,24 +7,14 @@
 #include "sirocco/models/canonical.hpp"
 
 namespace sirocco {
-namespace {
 
-std::shared_ptr<ThreadGroup> make_threads(const OpenOptions& options) {
-  const Device device = options.device ? *options.device : DeviceTopology::detect().whole();
-  // Only a device that was asked for keeps its threads from the other cores.
-  return std::make_shared<ThreadGroup>(
-      options.threads == 0 ? device.default_threads : options.threads,
-      options.device ? std::span<const int>(device.cpus) : std::span<const int>());
-}
-
-}  // namespace
-
-OpenedModel::OpenedModel(const std::filesystem::path& path, const OpenOptions& options,
-                         ByteLedger* ledger)
-    : checkpoint_(open_checkpoint(path)),
+OpenedModel::OpenedModel(Machine& machine, const std::filesystem::path& path,
+                         const OpenOptions& options)
+    : machine_(machine),
+      checkpoint_(open_checkpoint(path)),
       isa_(options.isa.value_or(best_isa(CpuFeatures::detect()))),
-      threads_(options.shared_threads != nullptr ? options.shared_threads : make_threads(options)),
-      backend_(make_cpu_backend(isa_, *threads_, ledger)) {}
+      threads_(machine.threads(options.placement)),
+      backend_(make_cpu_backend(isa_, threads_, &machine.ledger())) {}
 
 void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);

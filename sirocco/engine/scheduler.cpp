@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <utility>
+#include <numeric>
 
 #include "sirocco/base/error.hpp"
 
@@ -45,89 +45,124 @@ Seconds StepCostModel::expected(std::int64_t rows) const {
   return l.fixed + l.each * static_cast<double>(rows);
 }
 
+std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows> indivisible) {
+  for (const IndivisibleRows& together : indivisible) {
+    if (together.first >= rows) break;
+    if (together.end > rows) return together.first;
+  }
+  return rows;
+}
+
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits) {
-  if (limits_.step_rows < 1 || limits_.shared_step_rows < 1 || limits_.least_prompt_rows < 1 ||
-      !(limits_.stall_bound > 0.0)) {
-    throw InvalidArgument("the limits of a scheduler must be positive");
+  if (limits_.usual_step < 1 || limits_.max_step < limits_.usual_step ||
+      limits_.max_shared_step < 1 || limits_.min_patient_rows < 1 || !(limits_.max_stall > 0.0)) {
+    throw InvalidArgument(
+        "the limits of a scheduler must be positive, and no usual step larger than the largest");
   }
-  if (limits_.least_prompt_rows > limits_.step_rows) {
-    throw InvalidArgument("least_prompt_rows is {} and a step has {} rows at most",
-                          limits_.least_prompt_rows, limits_.step_rows);
+  if (limits_.min_patient_rows > limits_.usual_step) {
+    throw InvalidArgument("min_patient_rows is {} and a step has {} rows",
+                          limits_.min_patient_rows, limits_.usual_step);
   }
 }
 
-std::uint64_t Scheduler::last_served(SequenceId id) const {
-  for (const Served& s : served_) {
-    if (s.id == id) return s.step;
-  }
-  return 0;
-}
-
-const std::vector<StepShare>& Scheduler::plan(std::span<const Runnable> runnable,
-                                              const StepCostModel& costs) {
-  decoding_.clear();
-  prompts_.clear();
-  std::int64_t prompt_rows = 0;
+void Scheduler::sort_by_turn(std::span<const Runnable> runnable) {
+  urgent_.clear();
+  patient_.clear();
   for (std::size_t i = 0; i < runnable.size(); ++i) {
-    const Runnable& r = runnable[i];
-    SIROCCO_CHECK(r.unread > 0);
-    (r.decoding ? decoding_ : prompts_).push_back({r, last_served(r.id), i});
-    if (!r.decoding) prompt_rows += r.unread;
+    SIROCCO_CHECK(runnable[i].demand.rows > 0);
+    (runnable[i].demand.urgent ? urgent_ : patient_).push_back(i);
   }
-  const auto longest_waiting = [](const Waiting& a, const Waiting& b) {
-    return a.served != b.served ? a.served < b.served : a.arrival < b.arrival;
+  const auto longest_waiting = [&](std::size_t a, std::size_t b) {
+    return runnable[a].served != runnable[b].served ? runnable[a].served < runnable[b].served
+                                                    : a < b;
   };
-  std::sort(decoding_.begin(), decoding_.end(), longest_waiting);
-  std::sort(prompts_.begin(), prompts_.end(), longest_waiting);
+  std::sort(urgent_.begin(), urgent_.end(), longest_waiting);
+  std::sort(patient_.begin(), patient_.end(), longest_waiting);
+}
 
-  // Prompts keep their least part even when the decoding sequences alone would fill the step; and
-  // where a step is no larger than that, the two take turns.
-  const std::int64_t step = limits_.step_rows;
-  std::int64_t least = std::min<std::int64_t>(limits_.least_prompt_rows, prompt_rows);
-  if (!decoding_.empty() && least >= step) {
-    const bool prompts_first = prompts_.front().served < decoding_.front().served;
-    least = prompts_first ? step : step - 1;
-  }
-  const auto decode_rows = std::min<std::int64_t>(std::ssize(decoding_), step - least);
-  decoding_.resize(static_cast<std::size_t>(decode_rows));
-  std::int64_t budget = step - decode_rows;
-  if (decode_rows > 0) {
-    const std::int64_t bounded =
-        costs.rows_within(limits_.stall_bound, limits_.shared_step_rows) - decode_rows;
-    budget = std::min(budget, std::max(bounded, least));
-  }
+std::int64_t Scheduler::patient_rows(std::span<const Runnable> runnable) const {
+  std::int64_t wanted = 0;
+  for (const std::size_t i : patient_) wanted += runnable[i].demand.rows;
+  const std::int64_t least = std::min<std::int64_t>(limits_.min_patient_rows, wanted);
+  if (urgent_.empty() || least < limits_.usual_step) return least;
+  // A step is no larger than that: the two take turns.
+  const bool patient_first =
+      runnable[patient_.front()].served < runnable[urgent_.front()].served;
+  return patient_first ? limits_.usual_step : limits_.usual_step - 1;
+}
 
-  // An even share each, the shortest first so that what they leave is shared by the others.
-  if (std::ssize(prompts_) > budget) prompts_.resize(static_cast<std::size_t>(budget));
-  by_length_.resize(prompts_.size());
-  for (std::size_t i = 0; i < by_length_.size(); ++i) by_length_[i] = i;
+std::int64_t Scheduler::share_among_urgent(std::span<const Runnable> runnable, std::int64_t room,
+                                           std::int64_t max_urgent) {
+  std::int64_t rows = 0;
+  for (const std::size_t i : urgent_) {
+    const std::int64_t wanted = runnable[i].demand.rows;
+    if (std::ssize(plan_) >= max_urgent) break;
+    // One that wants more than there ever is has a step to itself.
+    if (rows + wanted > room && !(plan_.empty() && wanted > limits_.usual_step)) break;
+    plan_.push_back({i, wanted});
+    rows += wanted;
+  }
+  return rows;
+}
+
+void Scheduler::share_evenly(std::span<const Runnable> runnable, std::int64_t budget) {
+  const auto count = static_cast<std::size_t>(std::min(std::ssize(patient_), budget));
+  by_length_.resize(count);
+  std::iota(by_length_.begin(), by_length_.end(), std::size_t{0});
+  const auto wanted = [&](std::size_t place) { return runnable[patient_[place]].demand.rows; };
+  // The shortest first, so that what they leave is shared by the others.
   std::sort(by_length_.begin(), by_length_.end(), [&](std::size_t a, std::size_t b) {
-    const std::int64_t unread_a = prompts_[a].what.unread;
-    const std::int64_t unread_b = prompts_[b].what.unread;
-    return unread_a != unread_b ? unread_a < unread_b : a < b;
+    return wanted(a) != wanted(b) ? wanted(a) < wanted(b) : a < b;
   });
-  shares_.resize(prompts_.size());
-  auto left = std::ssize(prompts_);
-  for (const std::size_t i : by_length_) {
-    shares_[i] = std::min(prompts_[i].what.unread, budget / left);
-    budget -= shares_[i];
+  shares_.resize(count);
+  auto left = static_cast<std::int64_t>(count);
+  for (const std::size_t place : by_length_) {
+    shares_[place] = std::min(wanted(place), budget / left);
+    budget -= shares_[place];
     --left;
   }
+  for (std::size_t place = 0; place < count; ++place)
+    plan_.push_back({patient_[place], shares_[place]});
+}
 
-  ++step_;
-  plan_.clear();
-  for (const Waiting& w : decoding_) plan_.push_back({w.what.id, 1});
-  for (std::size_t i = 0; i < prompts_.size(); ++i)
-    plan_.push_back({prompts_[i].what.id, shares_[i]});
-
-  // Those that are gone are forgotten.
-  served_now_.clear();
-  for (const Runnable& r : runnable) {
-    const bool now = std::any_of(plan_.begin(), plan_.end(),
-                                 [&](const StepShare& share) { return share.id == r.id; });
-    served_now_.push_back({r.id, now ? step_ : last_served(r.id)});
+void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t budget,
+                              std::int64_t urgent_rows) {
+  const std::size_t urgent = plan_.size();
+  for (const std::size_t i : patient_) {
+    const Demand& demand = runnable[i].demand;
+    std::int64_t rows = rows_without_cut(std::min(demand.rows, budget), demand.indivisible);
+    if (rows == 0 && plan_.size() == urgent && budget > 0) {
+      const std::int64_t together = demand.indivisible.front().end;
+      if (urgent_rows + together > limits_.max_step) plan_.clear();  // it is their turn
+      rows = together;
+    }
+    if (rows == 0) continue;
+    plan_.push_back({i, rows});
+    budget -= std::min(rows, budget);
   }
-  std::swap(served_, served_now_);
+}
+
+const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runnable,
+                                                 const StepCostModel& costs,
+                                                 std::int64_t max_urgent) {
+  sort_by_turn(runnable);
+  plan_.clear();
+  const std::int64_t kept = patient_rows(runnable);
+  const std::int64_t urgent_rows =
+      share_among_urgent(runnable, limits_.usual_step - kept, max_urgent);
+  std::int64_t budget = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
+  if (urgent_rows > 0) {
+    const std::int64_t bounded =
+        costs.rows_within(limits_.max_stall, limits_.max_shared_step) - urgent_rows;
+    budget = std::min(budget, std::max(bounded, kept));
+  }
+  const bool divisible = std::all_of(patient_.begin(), patient_.end(), [&](std::size_t i) {
+    return runnable[i].demand.indivisible.empty();
+  });
+  if (divisible)
+    share_evenly(runnable, budget);
+  else
+    share_in_turn(runnable, budget, urgent_rows);
   return plan_;
 }
 

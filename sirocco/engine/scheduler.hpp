@@ -1,11 +1,12 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "sirocco/base/ids.hpp"
-#include "sirocco/engine/sequence.hpp"
+#include "sirocco/engine/channel.hpp"
+#include "sirocco/pipeline/work.hpp"
 
 namespace sirocco {
 
@@ -29,67 +30,72 @@ class StepCostModel {
 };
 
 struct SchedulerLimits {
-  int step_rows = 512;         ///< rows of a step, at most
-  int shared_step_rows = 128;  ///< the same while someone else waits for a token and nothing is
-                               ///< known of the cost of a step
-  int least_prompt_rows = 16;  ///< prompt rows that fit into any step, however many decode
-  Seconds stall_bound = 0.25;  ///< how long a step with prompts may keep decoding sequences waiting
+  int usual_step = 512;        ///< rows of a step, but for rows that can't be cut
+  int max_step = 65536;        ///< rows of a step at all
+  int max_shared_step = 128;   ///< rows of a step while someone waits and nothing is known of the
+                               ///< cost of a step
+  int min_patient_rows = 16;   ///< rows of those who can wait that fit into any step
+  Seconds max_stall = 0.25;    ///< how long a step may take while someone waits
 };
 
-/// What the scheduler sees of a sequence that can run.
+/// What the scheduler sees of a work that could take part in a step.
 struct Runnable {
-  SequenceId id;
-  std::int64_t unread = 0;  ///< tokens that it could process now
-  bool decoding = false;    ///< exactly one, and someone waits for the next
+  Demand demand;
+  std::uint64_t served = 0;  ///< the number of the plan that last had a part for it; 0: none yet
 };
 
-struct StepShare {
-  SequenceId id;
+/// A part of a step for one of the runnable.
+struct PlannedShare {
+  std::size_t index = 0;
   std::int64_t rows = 0;
-  friend bool operator==(const StepShare&, const StepShare&) = default;
+  friend bool operator==(const PlannedShare&, const PlannedShare&) = default;
 };
 
-/// Decides who runs in a step, and by how much: every decoding sequence by its token, then prompts
-/// by chunks within what remains. A pure function of what it was told and what it did before: no
-/// clock, no thread.
+/// Decides who takes part in a step, and by how much: the urgent with all that they want, then
+/// those who can wait with what fits into the rest. A pure function of what it is told: no clock,
+/// no thread, no memory of who ran.
 ///
-/// - A step has at most `step_rows` rows. When sequences decode, prompts take at most what the cost
-///   model says ends within `stall_bound`, yet at least `least_prompt_rows`.
-/// - When not all fit, whoever was served longest ago goes first, so that nobody starves.
-/// - Prompts share their part evenly; what a short one leaves over goes to the others.
+/// - A step has at most `usual_step` rows. When there are urgent ones, the others take at most what
+///   the cost model says ends within `max_stall`, yet at least `min_patient_rows`.
+/// - When not all fit, whoever was served longest ago goes first, so that nobody starves; between
+///   equals the order of `runnable` counts.
+/// - Those who can wait share their part evenly; what a short one leaves over goes to the others.
+/// - Rows that can't be cut make a step larger, up to `max_step`, when they come first and don't
+///   fit otherwise.
 class Scheduler {
  public:
   /// Throws InvalidArgument for limits that are not positive or contradict one another.
   explicit Scheduler(const SchedulerLimits& limits);
 
   const SchedulerLimits& limits() const { return limits_; }
-  /// The shares of the next step, those of decoding sequences first; valid until the next plan. Not
-  /// empty unless `runnable` is.
-  const std::vector<StepShare>& plan(std::span<const Runnable> runnable,
-                                     const StepCostModel& costs);
+  /// The shares of the next step, those of urgent ones first; valid until the next plan. Not empty
+  /// unless `runnable` is. At most `max_urgent` urgent ones take part.
+  const std::vector<PlannedShare>& plan(std::span<const Runnable> runnable,
+                                        const StepCostModel& costs,
+                                        std::int64_t max_urgent = INT64_MAX);
 
  private:
-  struct Served {
-    SequenceId id;
-    std::uint64_t step;
-  };
-  struct Waiting {
-    Runnable what;
-    std::uint64_t served;
-    std::size_t arrival;
-  };
-  std::uint64_t last_served(SequenceId id) const;
+  /// Who wants what, longest waiting first.
+  void sort_by_turn(std::span<const Runnable> runnable);
+  /// Rows that are kept for those who can wait however many urgent ones there are.
+  std::int64_t patient_rows(std::span<const Runnable> runnable) const;
+  /// Gives urgent ones their parts; returns their rows.
+  std::int64_t share_among_urgent(std::span<const Runnable> runnable, std::int64_t room,
+                                  std::int64_t max_urgent);
+  void share_evenly(std::span<const Runnable> runnable, std::int64_t budget);
+  void share_in_turn(std::span<const Runnable> runnable, std::int64_t budget,
+                     std::int64_t urgent_rows);
 
   SchedulerLimits limits_;
-  std::vector<Served> served_;  // of the sequences of the last plan
-  std::uint64_t step_ = 0;
   // Of the plan that is made, kept for their memory.
-  std::vector<Waiting> decoding_;
-  std::vector<Waiting> prompts_;
+  std::vector<std::size_t> urgent_;
+  std::vector<std::size_t> patient_;
   std::vector<std::size_t> by_length_;
   std::vector<std::int64_t> shares_;
-  std::vector<StepShare> plan_;
-  std::vector<Served> served_now_;
+  std::vector<PlannedShare> plan_;
 };
+
+/// The most of `rows` that can be taken without cutting what must not be cut.
+std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows> indivisible);
 
 }  // namespace sirocco

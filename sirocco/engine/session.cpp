@@ -1,71 +1,104 @@
 #include "sirocco/engine/session.hpp"
 
-#include <exception>
 #include <utility>
 
 namespace sirocco {
 
-/// Tokens to text to whoever listens. Only the driving thread uses it until the request ended.
-class TextHandle::Sink final : public TokenSink {
- public:
-  Sink(const Tokenizer& tokenizer, bool own_text, StopMatcher matcher, OnText on_text)
-      : detokenizer_(tokenizer, {.show_control = false, .at_start = own_text}),
-        matcher_(std::move(matcher)),
-        on_text_(std::move(on_text)) {}
+struct TextStream::State {
+  State(Request<LanguagePipeline> r, const Tokenizer& tokenizer, bool own_text, StopMatcher m)
+      : request(std::move(r)),
+        detokenizer(tokenizer, {.show_control = false, .at_start = own_text}),
+        matcher(std::move(m)) {
+    completion.limit = request.terms().max_tokens;
+  }
 
-  Verdict on_token(TokenId token) override {
+  /// What a token adds to the text.
+  std::string push(TokenId token) {
+    if (matcher.stopped()) return {};  // the engine may be ahead by a few, which are nobody's
     completion.tokens.push_back(token);
-    emit(matcher_.push(detokenizer_.push(token)));
-    if (matcher_.stopped()) completion.stop_string = matcher_.found();
-    return matcher_.stopped() || unwanted_ ? Verdict::kStop : Verdict::kContinue;
-  }
-
-  void on_finish(const Finished& finished) override {
-    completion.reason = finished.reason;
-    completion.message = finished.message;
-    completion.timings = finished.timings;
-    try {
-      if (!matcher_.stopped()) {
-        emit(matcher_.push(detokenizer_.finish()));
-        if (!matcher_.stopped()) emit(matcher_.finish());
-      }
-    } catch (const std::exception& e) {
-      completion.reason = FinishReason::kFailed;
-      completion.message = e.what();
-    }
-    if (unwanted_ && completion.reason == FinishReason::kStop) {
-      completion.reason = FinishReason::kCancelled;
-    }
-  }
-
-  Completion completion;
-
- private:
-  void emit(const std::string& text) {
-    if (text.empty() || unwanted_) return;
+    std::string text = matcher.push(detokenizer.push(token));
+    if (matcher.stopped()) request.cancel();
     completion.text += text;
-    if (on_text_ && !on_text_(text)) unwanted_ = true;
+    return text;
   }
 
-  StreamingDetokenizer detokenizer_;
-  StopMatcher matcher_;
-  OnText on_text_;
-  bool unwanted_ = false;
+  /// Nothing more comes from the engine: what was held back, and how it ended.
+  std::string finish(Finished finished) {
+    ended = true;
+    completion.usage = finished.usage;
+    completion.timings = finished.timings;
+    std::string text;
+    if (!matcher.stopped()) {
+      text = matcher.push(detokenizer.finish());
+      if (!matcher.stopped()) text += matcher.finish();
+      completion.text += text;
+    }
+    if (matcher.stopped()) {
+      // A stop string ends it, whatever the engine says.
+      completion.stop_string = matcher.found();
+      completion.reason = FinishReason::kStop;
+      completion.usage.generated = std::ssize(completion.tokens);
+    } else {
+      completion.reason = finished.reason;
+      completion.error = finished.error;
+      completion.message = std::move(finished.message);
+    }
+    return text;
+  }
+
+  Request<LanguagePipeline> request;
+  StreamingDetokenizer detokenizer;
+  StopMatcher matcher;
+  Completion completion;
+  bool ended = false;
 };
 
-TextHandle::TextHandle(RequestHandle request, std::shared_ptr<Sink> sink)
-    : request_(std::move(request)), sink_(std::move(sink)) {}
+TextStream::TextStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+TextStream::TextStream(TextStream&&) noexcept = default;
+TextStream& TextStream::operator=(TextStream&&) noexcept = default;
+TextStream::~TextStream() = default;
 
-Completion TextHandle::wait() const {
-  (void)request_.wait();
-  Completion completion = sink_->completion;
-  completion.limit = request_.limit();
-  return completion;
+bool TextStream::ended() const { return state_->ended; }
+const Completion& TextStream::completion() const { return state_->completion; }
+void TextStream::cancel() { state_->request.cancel(); }
+
+std::string TextStream::try_next() {
+  State& s = *state_;
+  std::string text;
+  while (!s.ended) {
+    // The end first: what was there before it is all that there is.
+    std::optional<Finished> finished = s.request.finished();
+    if (const auto event = s.request.try_next()) {
+      text += s.push(event->token);
+    } else if (finished) {
+      text += s.finish(std::move(*finished));
+    } else {
+      break;
+    }
+  }
+  return text;
 }
 
-LanguageSession::LanguageSession(Engine& engine, PipelineId pipeline, const Tokenizer& tokenizer)
+std::optional<std::string> TextStream::next() {
+  State& s = *state_;
+  while (!s.ended) {
+    const auto event = s.request.next();
+    std::string text = event ? s.push(event->token) : s.finish(*s.request.finished());
+    if (!text.empty()) return text;
+  }
+  return std::nullopt;
+}
+
+Completion TextStream::wait() {
+  while (next()) {
+  }
+  return state_->completion;
+}
+
+LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline,
+                                 const Tokenizer& tokenizer)
     : engine_(engine),
-      pipeline_(pipeline),
+      pipeline_(std::move(pipeline)),
       tokenizer_(tokenizer),
       known_tokens_(static_cast<std::int64_t>(tokenizer.vocabulary().size())) {
   const auto unused = [&](std::int64_t id) {
@@ -87,31 +120,47 @@ std::vector<TokenId> LanguageSession::tokenize(const TextRequest& request) const
   return tokens;
 }
 
-TextHandle LanguageSession::submit(TextRequest request) {
+TextStream LanguageSession::submit(TextRequest request) {
+  std::vector<TokenId> prompt = tokenize(request);
+  return submit(std::move(request), std::move(prompt));
+}
+
+TextStream LanguageSession::submit(TextRequest request, std::vector<TokenId> prompt) {
   StopMatcher matcher(std::move(request.stop));
-  Request tokens;
-  tokens.prompt = tokenize(request);
-  tokens.sampling = std::move(request.sampling);
-  LogitRules& rules = tokens.sampling.rules;
+  TextJob job;
+  job.prompt = std::move(prompt);
+  job.sampling = std::move(request.sampling);
+  LogitRules& rules = job.sampling.rules;
   if (rules.known_tokens == 0 || rules.known_tokens > known_tokens_)
     rules.known_tokens = known_tokens_;
   rules.suppressed.insert(rules.suppressed.end(), unused_.begin(), unused_.end());
-  tokens.max_tokens = request.max_tokens;
-  if (!request.ignore_end) tokens.end_tokens = tokenizer_.special().end_of_generation;
-  auto sink = std::make_shared<TextHandle::Sink>(tokenizer_, request.own_text, std::move(matcher),
-                                                 std::move(request.on_text));
-  tokens.sink = sink;
-  return TextHandle(engine_.submit(pipeline_, std::move(tokens)), std::move(sink));
+  job.max_tokens = request.max_tokens;
+  if (!request.ignore_end) job.end_tokens = tokenizer_.special().end_of_generation;
+  job.prefixes = request.prefixes;
+  return TextStream(std::make_unique<TextStream::State>(engine_.submit(pipeline_, std::move(job)),
+                                                        tokenizer_, request.own_text,
+                                                        std::move(matcher)));
 }
 
-Completion LanguageSession::complete(TextRequest request) {
-  const TextHandle handle = submit(std::move(request));
-  while (!handle.finished()) {
-    if (!engine_.step()) {
-      handle.cancel();  // nothing can run and nobody else steps: room is held outside the engine
-    }
+Completion LanguageSession::complete(TextRequest request, const OnText& on_text,
+                                     const std::function<bool()>& stop) {
+  std::vector<TokenId> prompt = tokenize(request);
+  return complete(std::move(request), std::move(prompt), on_text, stop);
+}
+
+Completion LanguageSession::complete(TextRequest request, std::vector<TokenId> prompt,
+                                     const OnText& on_text, const std::function<bool()>& stop) {
+  TextStream stream = submit(std::move(request), std::move(prompt));
+  bool unwanted = false;
+  while (!stream.ended()) {
+    if (stop && stop()) unwanted = true;
+    if (unwanted) stream.cancel();
+    // Nothing can run and nobody else steps: room is held outside the engine.
+    if (!engine_.step()) stream.cancel();
+    const std::string text = stream.try_next();
+    if (!text.empty() && on_text && !on_text(text)) unwanted = true;
   }
-  return handle.wait();
+  return stream.completion();
 }
 
 }  // namespace sirocco

@@ -1,22 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/engine/engine.hpp"
+#include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/stop_matcher.hpp"
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
-
-/// Told of text as it comes: well-formed UTF-8, never part of a stop string. On the thread that
-/// drives the engine. False stops the answer.
-using OnText = std::function<bool(std::string_view text)>;
 
 struct TextRequest {
   /// The prompt. Control tokens match in trusted segments only.
@@ -31,7 +29,7 @@ struct TextRequest {
   /// The answer is a text of its own, as a turn of a conversation is, and not the continuation of
   /// the prompt's: a space that the vocabulary puts before a text's first word is no part of it.
   bool own_text = false;
-  OnText on_text;  ///< may be empty
+  std::optional<PrefixKey> prefixes = PrefixKey{};  ///< as TextJob has it
 };
 
 /// An answer.
@@ -39,47 +37,69 @@ struct Completion {
   std::string text;
   std::vector<TokenId> tokens;  ///< without the one that ended the generation
   FinishReason reason = FinishReason::kStop;
-  std::string message;      ///< kFailed: what went wrong
-  std::string stop_string;  ///< the one that was found, if any
-  std::int64_t limit = 0;   ///< on generated tokens, given or default
-  SequenceTimings timings;
+  std::optional<ErrorKind> error;  ///< kFailed: the kind of what went wrong
+  std::string message;             ///< kFailed: what went wrong
+  std::string stop_string;         ///< the one that was found, if any
+  std::int64_t limit = 0;          ///< on generated tokens, given or default
+  Usage usage;
+  RequestTimings timings;
 };
 
-/// The caller's end of a running answer. Copies are the same.
-class TextHandle {
+/// The caller's end of an answer that is being written: its tokens become text as they are taken,
+/// on the caller's own thread. Move-only; one thread at a time.
+class TextStream {
  public:
-  const RequestHandle& request() const { return request_; }
-  void cancel() const { request_.cancel(); }
-  bool finished() const { return request_.finished(); }
-  /// Blocks until the end and returns the answer. Some other thread must drive the engine.
-  Completion wait() const;
+  TextStream(TextStream&&) noexcept;
+  TextStream& operator=(TextStream&&) noexcept;
+  ~TextStream();
+
+  /// Text that is there now: well-formed UTF-8, never part of a stop string. May be empty.
+  std::string try_next();
+  /// The next text, not empty; nothing at the end. Blocks: some other thread must drive the engine.
+  std::optional<std::string> next();
+  /// Asks for the end.
+  void cancel();
+  /// Whether nothing more will come.
+  bool ended() const;
+  /// The answer as far as it was taken; whole once the stream has ended.
+  const Completion& completion() const;
+  /// Takes what is left; see next.
+  Completion wait();
 
  private:
   friend class LanguageSession;
-  class Sink;
-  TextHandle(RequestHandle request, std::shared_ptr<Sink> sink);
-  RequestHandle request_;
-  std::shared_ptr<Sink> sink_;
+  struct State;
+  explicit TextStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
+
+/// Told of text as it comes, on the thread that asked for it. False stops the answer.
+using OnText = std::function<bool(std::string_view text)>;
 
 /// Text in, text out: one pipeline of an engine with its tokenizer. Both outlive it. Answers are
 /// made of tokens that the tokenizer has: never of ids beyond it, which a model's head may have
 /// too, nor of its unused ones. Thread-safe.
 class LanguageSession {
  public:
-  LanguageSession(Engine& engine, PipelineId pipeline, const Tokenizer& tokenizer);
+  LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline, const Tokenizer& tokenizer);
 
   /// The tokens that a request's prompt becomes.
   std::vector<TokenId> tokenize(const TextRequest& request) const;
   /// Throws as Engine::submit, and InvalidArgument for stop strings out of range.
-  TextHandle submit(TextRequest request);
-  /// submit, then steps the engine on this thread until the answer is there. Not while the engine
-  /// runs on its own thread.
-  Completion complete(TextRequest request);
+  TextStream submit(TextRequest request);
+  /// The same for a prompt that is tokenized already; the request's segments don't count.
+  TextStream submit(TextRequest request, std::vector<TokenId> prompt);
+
+  /// submit, then steps the engine on this thread until the answer is there. Between steps `stop`
+  /// is asked, if there is one, and true stops the answer. Not while the engine has its own thread.
+  Completion complete(TextRequest request, const OnText& on_text = {},
+                      const std::function<bool()>& stop = {});
+  Completion complete(TextRequest request, std::vector<TokenId> prompt, const OnText& on_text = {},
+                      const std::function<bool()>& stop = {});
 
  private:
   Engine& engine_;
-  PipelineId pipeline_;
+  Handle<LanguagePipeline> pipeline_;
   const Tokenizer& tokenizer_;
   std::int64_t known_tokens_;    // all that an answer may have are below
   std::vector<TokenId> unused_;  // those below that are none

@@ -5,43 +5,46 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <numeric>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
-struct TextEmbedder::State {
-  State(const std::filesystem::path& path, const OpenOptions& open, ByteLedger* ledger)
-      : opened(path, open, ledger) {}
+
+struct LoadedEmbedder::State {
+  State(Machine& machine, const std::filesystem::path& path, const OpenOptions& open)
+      : opened(machine, path, open) {}
   OpenedModel opened;
   SentenceModules modules;
   std::shared_ptr<EmbeddingPipeline> pipeline;
 };
 
-TextEmbedder::TextEmbedder(std::unique_ptr<State> state) : state_(std::move(state)) {}
-TextEmbedder::TextEmbedder(TextEmbedder&&) noexcept = default;
-TextEmbedder& TextEmbedder::operator=(TextEmbedder&&) noexcept = default;
-TextEmbedder::~TextEmbedder() = default;
+LoadedEmbedder::LoadedEmbedder(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LoadedEmbedder::LoadedEmbedder(LoadedEmbedder&&) noexcept = default;
+LoadedEmbedder& LoadedEmbedder::operator=(LoadedEmbedder&&) noexcept = default;
+LoadedEmbedder::~LoadedEmbedder() = default;
 
-EmbeddingPipeline& TextEmbedder::pipeline() const { return *state_->pipeline; }
-std::shared_ptr<EmbeddingPipeline> TextEmbedder::shared_pipeline() const {
+EmbeddingPipeline& LoadedEmbedder::pipeline() const { return *state_->pipeline; }
+std::shared_ptr<EmbeddingPipeline> LoadedEmbedder::shared_pipeline() const {
   return state_->pipeline;
 }
-const Tokenizer& TextEmbedder::tokenizer() const {
+const Tokenizer& LoadedEmbedder::tokenizer() const {
   return state_->opened.tokenizer(state_->modules.lowercase ? LetterCase::kLowered
                                                             : LetterCase::kKept);
 }
-const std::map<std::string, std::string, std::less<>>& TextEmbedder::prompts() const {
+const std::map<std::string, std::string, std::less<>>& LoadedEmbedder::prompts() const {
   return state_->modules.prompts;
 }
 
-std::int64_t TextEmbedder::most_tokens() const {
-  const std::int64_t context = pipeline().context();
+std::int64_t LoadedEmbedder::max_tokens() const {
+  const std::int64_t context = pipeline().limits()->max_context;
   const std::int64_t most = state_->modules.max_tokens;
   return most > 0 ? std::min(most, context) : context;
 }
 
-TextEmbedder::Tokenized TextEmbedder::tokenize(std::string_view text,
+LoadedEmbedder::Tokenized LoadedEmbedder::tokenize(std::string_view text,
                                                const TextOptions& options) const {
   const std::string_view name = options.prompt.value_or(state_->modules.default_prompt);
   std::string_view prompt;
@@ -60,7 +63,7 @@ TextEmbedder::Tokenized TextEmbedder::tokenize(std::string_view text,
   // The prompt is the checkpoint's own.
   const std::array segments = {TextSegment{prompt, true}, TextSegment{text, options.parse_special}};
   Tokenized out{tokenizer().tokenize(segments, {.add_special = true}), 0};
-  const auto most = static_cast<std::size_t>(most_tokens());
+  const auto most = static_cast<std::size_t>(max_tokens());
   if (out.tokens.size() > most) {
     // What the model puts behind a text stays behind it.
     const std::size_t kept = std::min(tokenizer().behind().size(), most);
@@ -71,17 +74,9 @@ TextEmbedder::Tokenized TextEmbedder::tokenize(std::string_view text,
   return out;
 }
 
-std::vector<std::vector<float>> TextEmbedder::embed(std::span<const std::string> texts,
-                                                    const TextOptions& options) {
-  std::vector<std::vector<TokenId>> sequences;
-  sequences.reserve(texts.size());
-  for (const std::string& text : texts) sequences.push_back(tokenize(text, options).tokens);
-  return pipeline().embed(sequences);
-}
-
-TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions open,
-                                EmbeddingPipelineOptions options) {
-  auto state = std::make_unique<TextEmbedder::State>(path, open, options.ledger);
+LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path& path,
+                                  OpenOptions open, EmbeddingPipelineOptions options) {
+  auto state = std::make_unique<LoadedEmbedder::State>(machine, path, open);
   const Checkpoint& checkpoint = state->opened.checkpoint();
   if (checkpoint.files != nullptr) state->modules = read_sentence_modules(*checkpoint.files);
   if (!options.pooling && state->modules.pooling)
@@ -98,9 +93,65 @@ TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions o
                              sirocco::quoted(builder.info().architecture));
     }
     state->pipeline = std::make_shared<EmbeddingPipeline>(
-        builder.info(), std::move(parts), std::move(projections), backend, std::move(options));
+        builder.info(), std::move(parts), std::move(projections), backend, machine.ledger(),
+        std::move(options));
   });
-  return TextEmbedder(std::move(state));
+  return LoadedEmbedder(std::move(state));
+}
+
+TextEmbedder::TextEmbedder(Engine& engine, Handle<EmbeddingPipeline> pipeline,
+                           const LoadedEmbedder& model)
+    : engine_(engine), pipeline_(std::move(pipeline)), model_(model) {}
+
+Request<EmbeddingPipeline> TextEmbedder::submit(std::vector<TokenId> tokens) const {
+  return engine_.submit(pipeline_, EmbeddingJob{std::move(tokens)});
+}
+
+std::vector<EmbeddingEvent> TextEmbedder::embed(std::span<const std::string> texts,
+                                                const TextOptions& options) const {
+  std::vector<std::vector<TokenId>> tokens;
+  tokens.reserve(texts.size());
+  for (const std::string& text : texts) tokens.push_back(model_.tokenize(text, options).tokens);
+  return embed(tokens);
+}
+
+std::vector<EmbeddingEvent> TextEmbedder::embed(
+    std::span<const std::vector<TokenId>> texts) const {
+  const std::int32_t context = pipeline_.limits().max_context;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (std::ssize(texts[i]) > context) {
+      throw InvalidArgument("text {} has {} tokens; at most {} fit into the context", i + 1,
+                            texts[i].size(), context);
+    }
+  }
+  // Steps take texts of like lengths together, longest first.
+  std::vector<std::size_t> order(texts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return texts[a].size() > texts[b].size();
+  });
+
+  std::vector<EmbeddingEvent> out(texts.size());
+  std::deque<std::pair<std::size_t, Request<EmbeddingPipeline>>> waiting;
+  const auto ahead = static_cast<std::size_t>(pipeline_.limits().max_sequences);
+  for (auto next = order.begin(); next != order.end() || !waiting.empty();) {
+    for (; next != order.end() && waiting.size() < ahead; ++next)
+      waiting.emplace_back(*next, submit(texts[*next]));
+    const auto& [text, request] = waiting.front();
+    while (!request.finished()) {
+      if (!engine_.step()) request.cancel();
+    }
+    std::optional<EmbeddingEvent> embedding = request.try_next();
+    if (!embedding) {
+      const Finished finished = *request.finished();
+      if (finished.error == ErrorKind::kNotANumber)
+        throw NotANumber("text {}: {}", text + 1, finished.message);
+      throw ResourceExhausted("text {}: {}", text + 1, finished.message);
+    }
+    out[text] = std::move(*embedding);
+    waiting.pop_front();
+  }
+  return out;
 }
 
 }  // namespace sirocco

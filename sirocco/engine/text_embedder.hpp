@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/formats/sentence_modules.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
@@ -27,11 +28,11 @@ struct TextOptions {
 /// A model that turns texts into vectors, ready to run, with everything that it stands on: its
 /// pooling, projections and prompts are those of the checkpoint, where it has any (GGUF's
 /// pooling_type, or sentence-transformers' modules.json). Move-only.
-class TextEmbedder {
+class LoadedEmbedder {
  public:
-  TextEmbedder(TextEmbedder&&) noexcept;
-  TextEmbedder& operator=(TextEmbedder&&) noexcept;
-  ~TextEmbedder();
+  LoadedEmbedder(LoadedEmbedder&&) noexcept;
+  LoadedEmbedder& operator=(LoadedEmbedder&&) noexcept;
+  ~LoadedEmbedder();
 
   const ModelInfo& info() const { return pipeline().info(); }
   EmbeddingPipeline& pipeline() const;
@@ -41,7 +42,7 @@ class TextEmbedder {
   /// By name; empty where the checkpoint has none.
   const std::map<std::string, std::string, std::less<>>& prompts() const;
   /// Tokens of a text, prompt included, that count at most.
-  std::int64_t most_tokens() const;
+  std::int64_t max_tokens() const;
 
   struct Tokenized {
     std::vector<TokenId> tokens;  ///< with what the model adds around a text; may be none
@@ -50,21 +51,40 @@ class TextEmbedder {
   /// Throws InvalidArgument, which lists the model's prompts, for the name of another.
   Tokenized tokenize(std::string_view text, const TextOptions& options = {}) const;
 
-  /// [N][width]. A text may be empty; see EmbeddingPipeline::embed.
-  std::vector<std::vector<float>> embed(std::span<const std::string> texts,
-                                        const TextOptions& options = {});
-
  private:
-  friend TextEmbedder load_text_embedder(const std::filesystem::path&, OpenOptions,
-                                         EmbeddingPipelineOptions);
+  friend LoadedEmbedder load_text_embedder(Machine&, const std::filesystem::path&, OpenOptions,
+                                           EmbeddingPipelineOptions);
   struct State;
-  explicit TextEmbedder(std::unique_ptr<State> state);
+  explicit LoadedEmbedder(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 
-/// Opens a checkpoint and loads it as an embedding model. Throws what opening, the architecture,
-/// the files beside the checkpoint, the options and the memory say.
-TextEmbedder load_text_embedder(const std::filesystem::path& path, OpenOptions open = {},
-                                EmbeddingPipelineOptions options = {});
+/// Opens a checkpoint and loads it onto `machine`, which outlives it, as an embedding model. Throws
+/// what opening, the architecture, the files beside the checkpoint, the options and the memory say.
+LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path& path,
+                                  OpenOptions open = {}, EmbeddingPipelineOptions options = {});
+
+/// Texts in, vectors out: an embedding model on an engine, beside whatever else runs there. Both
+/// outlive it. Thread-safe, but for `embed`.
+class TextEmbedder {
+ public:
+  TextEmbedder(Engine& engine, Handle<EmbeddingPipeline> pipeline, const LoadedEmbedder& model);
+
+  /// The vector of some tokens, made when its turn comes. Throws as Engine::submit.
+  Request<EmbeddingPipeline> submit(std::vector<TokenId> tokens) const;
+
+  /// [N][width], made as the engine is stepped on this thread. Not while it has its own. A text may
+  /// be empty: see EmbeddingJob. Throws what tokenize and submit throw, Error where the work
+  /// failed, and NotANumber, which names the text, for an embedding that isn't made of finite
+  /// numbers.
+  std::vector<EmbeddingEvent> embed(std::span<const std::string> texts,
+                                    const TextOptions& options = {}) const;
+  std::vector<EmbeddingEvent> embed(std::span<const std::vector<TokenId>> texts) const;
+
+ private:
+  Engine& engine_;
+  Handle<EmbeddingPipeline> pipeline_;
+  const LoadedEmbedder& model_;
+};
 
 }  // namespace sirocco

@@ -6,14 +6,15 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/token_checks.hpp"
 
 namespace sirocco {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Of `embed`: more rows at once gain nothing, and their activations leave the cores' caches.
-constexpr std::size_t kUsualStep = 1024;
+// More rows at once gain nothing, and their activations leave the cores' caches.
+constexpr int kUsualStep = 1024;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -40,96 +41,47 @@ std::int64_t chosen_width(std::int64_t width, std::int64_t asked) {
 }  // namespace
 
 EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Linear> projections,
-                                     Backend& backend, EmbeddingPipelineOptions options)
+                                     Backend& backend, ByteLedger& ledger,
+                                     EmbeddingPipelineOptions options)
     : info_(std::move(info)),
       options_(std::move(options)),
-      stage_(std::move(parts)),
+      placed_(Stage<Head>(std::move(parts)), backend),
       projections_(std::move(projections)),
-      backend_(backend),
       pooling_(chosen_pooling(info_, options_.pooling)),
       width_(chosen_width(projections_.empty() ? info_.width : projections_.back().outputs(),
-                          options_.dimensions)) {
-  if (options_.context < 0 || options_.max_sequences < 1 || options_.largest_step < 1) {
+                          options_.dimensions)),
+      running_(std::make_shared<int>(0)) {
+  if (options_.context < 0 || options_.max_sequences < 1 || options_.max_step < 1) {
     throw InvalidArgument(
         "a context of {}, {} sequences and {} rows a step: there must be at least one of each",
-        options_.context, options_.max_sequences, options_.largest_step);
+        options_.context, options_.max_sequences, options_.max_step);
   }
   if (info_.position_limit != 0 && options_.context > info_.position_limit) {
     throw InvalidArgument("a context of {} positions was asked for, but the model has {}",
                           options_.context, info_.position_limit);
   }
-  if (options_.context == 0)
-    options_.context = std::min(info_.context_length, options_.largest_step);
-  options_.largest_step = std::max(options_.largest_step, options_.context);
+  if (options_.context == 0) options_.context = std::min(info_.context_length, options_.max_step);
+  options_.max_step = std::max(options_.max_step, options_.context);
   CacheOptions cache;
   cache.type = options_.kv_type;
-  cache.positions = options_.largest_step;
+  cache.positions = options_.max_step;
   cache.max_sequences = options_.max_sequences;
-  cache.largest_step = options_.largest_step;
-  cache.ledger = options_.ledger;
-  pools_ = std::make_shared<CachePools>(std::vector{&stage_.cache_layout()}, cache);
+  cache.max_step = options_.max_step;
+  pools_ = CachePools::make({&placed_.stage.cache_layout()}, cache);
+  placed_.allocate(pools_->shape(0), ledger);
+  limits_ = std::make_shared<const PipelineLimits>(
+      PipelineLimits{.vocabulary = info_.vocabulary,
+                     .max_context = options_.context,
+                     .max_cached_positions = options_.context,
+                     .max_step = options_.max_step,
+                     .usual_step = std::min(kUsualStep, options_.max_step),
+                     .max_sequences = options_.max_sequences});
 }
 
 EmbeddingPipeline::~EmbeddingPipeline() = default;
 
 std::vector<StagePlacement> EmbeddingPipeline::placement() const {
-  return {{"encoder", backend_.name()}};
-}
-
-void EmbeddingPipeline::check_admissible(std::int64_t positions) const {
-  if (positions < 1 || positions > options_.context) {
-    throw InvalidArgument("{} positions don't fit into the context of {}", positions,
-                          options_.context);
-  }
-}
-
-bool EmbeddingPipeline::admit(SequenceId sequence, std::int64_t positions) {
-  check_admissible(positions);
-  if (admitted_.contains(sequence))
-    throw InvalidArgument("sequence {} is already running", sequence.value());
-  if (admitted_.size() >= static_cast<std::size_t>(options_.max_sequences)) return false;
-  admitted_.emplace(sequence, positions);
-  return true;
-}
-
-void EmbeddingPipeline::retire(SequenceId sequence) { admitted_.erase(sequence); }
-
-void EmbeddingPipeline::check_tokens(std::span<const TokenId> tokens) const {
-  for (const TokenId token : tokens) {
-    if (token.value() < 0 || token.value() >= info_.vocabulary) {
-      throw InvalidArgument("there is no token {} in a vocabulary of {}", token.value(),
-                            info_.vocabulary);
-    }
-  }
-}
-
-void EmbeddingPipeline::check(const StepBatch& batch) const {
-  if (batch.empty()) throw InvalidArgument("a step needs at least one sequence");
-  std::size_t rows = 0;
-  std::vector<SequenceId> ids;
-  for (const StepItem& item : batch) {
-    ids.push_back(item.sequence);
-    const auto found = admitted_.find(item.sequence);
-    if (found == admitted_.end())
-      throw InvalidArgument("there is no sequence {}", item.sequence.value());
-    if (item.tokens.empty() || std::ssize(item.tokens) > found->second) {
-      throw InvalidArgument("sequence {} was given {} tokens; it has room for {}",
-                            item.sequence.value(), item.tokens.size(), found->second);
-    }
-    if (!std::holds_alternative<WantEmbedding>(item.wanted)) {
-      throw InvalidArgument(
-          "an embedding pipeline makes embeddings of whole sequences and nothing else");
-    }
-    rows += item.tokens.size();
-    check_tokens(item.tokens);
-  }
-  if (rows > static_cast<std::size_t>(options_.largest_step)) {
-    throw InvalidArgument("a step of {} rows is more than the {} that it may have", rows,
-                          options_.largest_step);
-  }
-  std::sort(ids.begin(), ids.end());
-  if (std::adjacent_find(ids.begin(), ids.end()) != ids.end())
-    throw InvalidArgument("a sequence is in the same step twice");
+  return {{"encoder", placed_.backend->name()}};
 }
 
 Tensor EmbeddingPipeline::pooled(const Hidden& hidden, TransformContext& context) const {
@@ -150,22 +102,23 @@ Tensor EmbeddingPipeline::projected(Tensor x, TransformContext& context) const {
   return x;
 }
 
-std::vector<float> EmbeddingPipeline::embedding_of_nothing() {
+const EmbeddingEvent& EmbeddingPipeline::embedding_of_nothing() {
+  if (of_nothing_) return *of_nothing_;
   // A step of one row, of which no layer knows.
-  rows_.sequences.assign(1, {SequenceId(0), Position(0), 1});
-  rows_.outputs.assign(1, 0);
+  staged_.rows.sequences.assign(1, {SequenceId(0), Position(0), 1});
+  staged_.rows.outputs.assign(1, 0);
   const CacheViews none;
-  TransformContext context(backend_, memory_, rows_, none);
+  TransformContext context(*placed_.backend, placed_.memory, staged_.rows, none);
   const std::vector<float> zeros(static_cast<std::size_t>(info_.width));
   const Tensor row =
-      backend_.upload(context.scratch(), std::span<const float>(zeros), {1, info_.width});
-  const std::span<const float> values = backend_.read(projected(row, context));
-  std::vector<float> embedding(values.begin(), values.end());
-  finish(embedding);
-  return embedding;
+      context.ops().upload(context.scratch(), std::span<const float>(zeros), {1, info_.width});
+  const std::span<const float> values = context.ops().read(projected(row, context));
+  of_nothing_.emplace(values.begin(), values.end());
+  finish(*of_nothing_);
+  return *of_nothing_;
 }
 
-void EmbeddingPipeline::finish(std::vector<float>& embedding) const {
+void EmbeddingPipeline::finish(EmbeddingEvent& embedding) const {
   embedding.resize(static_cast<std::size_t>(width_));
   double squares = 0.0;
   for (const float value : embedding) squares += double{value} * value;
@@ -175,34 +128,38 @@ void EmbeddingPipeline::finish(std::vector<float>& embedding) const {
   for (float& value : embedding) value = static_cast<float>(value / length);
 }
 
-std::vector<std::vector<float>> EmbeddingPipeline::run_step(
-    std::span<const std::span<const TokenId>> sequences, std::span<const SequenceId> ids) {
+std::vector<EmbeddingEvent> EmbeddingPipeline::run_step(
+    std::span<const std::span<const TokenId>> sequences) {
   const auto begin = Clock::now();
-  rows_.sequences.clear();
-  rows_.outputs.clear();
-  tokens_.clear();
+  StepRows& rows = staged_.rows;
+  rows.sequences.clear();
+  rows.outputs.clear();
+  staged_.tokens.clear();
   std::vector<SequenceCache> caches;
+  caches.reserve(sequences.size());
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const auto count = static_cast<int>(sequences[i].size());
-    const auto first = static_cast<std::int32_t>(tokens_.size());
-    auto cache = SequenceCache::make(pools_, count);
+    const auto first = static_cast<std::int32_t>(staged_.tokens.size());
+    auto cache = pools_->lease(count);
     SIROCCO_CHECK(cache.has_value());  // the pools hold any step
-    rows_.sequences.push_back({ids[i], cache->extend(count), count});
+    rows.sequences.push_back({SequenceId(i), cache->extend(count), count});
     caches.push_back(std::move(*cache));
-    tokens_.insert(tokens_.end(), sequences[i].begin(), sequences[i].end());
+    staged_.tokens.insert(staged_.tokens.end(), sequences[i].begin(), sequences[i].end());
     const std::int32_t wanted = pooling_ == Pooling::kLast ? count - 1 : 0;
     const std::int32_t end = pooling_ == Pooling::kMean ? count : wanted + 1;
-    for (std::int32_t row = wanted; row < end; ++row) rows_.outputs.push_back(first + row);
+    for (std::int32_t row = wanted; row < end; ++row) rows.outputs.push_back(first + row);
   }
   std::vector<const SequenceCache*> views;
   for (const SequenceCache& cache : caches) views.push_back(&cache);
+  pools_->begin_step(views, staged_.caches);
+  const CacheViews& applied = placed_.cache->apply(staged_.caches.stages.front());
 
-  std::vector<std::vector<float>> out;
+  std::vector<EmbeddingEvent> out;
   {
-    TransformContext context(backend_, memory_, rows_, step_caches_.views(*pools_, 0, views));
-    const Hidden hidden = stage_.run(TokenBatch(tokens_), context);
+    TransformContext context(*placed_.backend, placed_.memory, rows, applied);
+    const Hidden hidden = placed_.stage.run(TokenBatch(staged_.tokens), context);
     const Tensor embeddings = pooled(hidden, context);
-    const std::span<const float> values = backend_.read(embeddings);
+    const std::span<const float> values = context.ops().read(embeddings);
     const auto width = static_cast<std::size_t>(embeddings.columns());
     for (std::size_t i = 0; i < sequences.size(); ++i) {
       const auto row = values.subspan(i * width, width);
@@ -210,87 +167,71 @@ std::vector<std::vector<float>> EmbeddingPipeline::run_step(
       finish(out.back());
     }
   }
-  if (options_.hooks.stage) options_.hooks.stage({0, rows_.rows(), seconds_since(begin)});
+  if (options_.hooks.stage) options_.hooks.stage({0, rows.rows(), seconds_since(begin)});
   return out;
 }
 
-Ticket EmbeddingPipeline::submit(const StepBatch& batch) {
-  check(batch);
+std::vector<EmbeddingEvent> EmbeddingPipeline::step(
+    std::span<const std::span<const TokenId>> sequences) {
+  if (sequences.empty()) throw InvalidArgument("a step needs at least one sequence");
+  if (std::ssize(sequences) > options_.max_sequences) {
+    throw InvalidArgument("a step of {} sequences is more than the {} that it may have",
+                          sequences.size(), options_.max_sequences);
+  }
+  std::vector<std::span<const TokenId>> with_tokens;
+  std::size_t rows = 0;
+  for (const std::span<const TokenId> tokens : sequences) {
+    require_tokens(tokens, info_.vocabulary);
+    rows += tokens.size();
+    if (!tokens.empty()) with_tokens.push_back(tokens);
+  }
+  if (rows > static_cast<std::size_t>(options_.max_step)) {
+    throw InvalidArgument("a step of {} rows is more than the {} that it may have", rows,
+                          options_.max_step);
+  }
+  std::vector<EmbeddingEvent> made;
+  if (!with_tokens.empty()) made = run_step(with_tokens);
+  std::vector<EmbeddingEvent> out;
+  auto next = made.begin();
+  for (const std::span<const TokenId> tokens : sequences)
+    out.push_back(tokens.empty() ? embedding_of_nothing() : std::move(*next++));
+  return out;
+}
+
+std::optional<EmbeddingWork> EmbeddingPipeline::begin(CheckedEmbeddingJob& job) {
+  // The cache lives for a step; so many can be in one.
+  if (*running_ >= options_.max_sequences) return std::nullopt;
+  return EmbeddingWork(std::move(job), Seat(running_));
+}
+
+Ticket EmbeddingPipeline::submit(std::span<const Share<EmbeddingWork>> shares) {
+  SIROCCO_CHECK(submitted_.empty());  // one step in flight
   const auto begin = Clock::now();
   std::vector<std::span<const TokenId>> sequences;
-  std::vector<SequenceId> ids;
-  for (const StepItem& item : batch) {
-    sequences.push_back(item.tokens);
-    ids.push_back(item.sequence);
-  }
-  std::vector<std::vector<float>> embeddings = run_step(sequences, ids);
-  StepResult& result = results_.begin(batch);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (embeddings[i].empty()) result.items[i].fault = StepFault::kEmbeddingNotFinite;
-    result.items[i].embedding = std::move(embeddings[i]);
-  }
-  result.seconds = seconds_since(begin);
-  return results_.finish();
+  for (const Share<EmbeddingWork>& share : shares) sequences.emplace_back(share.work->tokens_);
+  embeddings_ = step(sequences);
+  submitted_.assign(shares.begin(), shares.end());
+  seconds_ = seconds_since(begin);
+  return Ticket(++steps_);
 }
 
-std::vector<std::vector<float>> EmbeddingPipeline::embed(
-    std::span<const std::vector<TokenId>> sequences) {
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    const std::size_t count = sequences[i].size();
-    if (count > static_cast<std::size_t>(options_.context)) {
-      throw InvalidArgument("text {} has {} tokens; at most {} fit into the context", i + 1, count,
-                            options_.context);
-    }
-    check_tokens(sequences[i]);
-  }
-  std::vector<std::vector<float>> out(sequences.size());
-  std::vector<std::size_t> order;
-  std::vector<float> of_nothing;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    if (!sequences[i].empty()) {
-      order.push_back(i);
-      continue;
-    }
-    if (of_nothing.empty()) of_nothing = embedding_of_nothing();
-    out[i] = of_nothing;
-  }
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return sequences[a].size() > sequences[b].size();
-  });
-  const std::size_t largest = std::min(kUsualStep, static_cast<std::size_t>(options_.largest_step));
-  for (std::size_t begin = 0; begin < order.size();) {
-    std::vector<std::span<const TokenId>> step;
-    std::vector<SequenceId> ids;
-    std::size_t rows = 0;
-    std::size_t end = begin;
-    for (; end < order.size() && step.size() < static_cast<std::size_t>(options_.max_sequences);
-         ++end) {
-      const std::vector<TokenId>& next = sequences[order[end]];
-      rows += next.size();
-      if (!step.empty() && rows > largest) break;
-      step.emplace_back(next);
-      ids.emplace_back(order[end]);
-    }
-    std::vector<std::vector<float>> embeddings = run_step(step, ids);
-    for (std::size_t i = begin; i < end; ++i) {
-      out[order[i]] = std::move(embeddings[i - begin]);
-      if (out[order[i]].empty()) {
-        throw NotANumber("text {}: {}", order[i] + 1,
-                         step_fault_text(StepFault::kEmbeddingNotFinite));
-      }
-    }
-    begin = end;
-  }
-  return out;
+double EmbeddingPipeline::wait(Ticket ticket) {
+  SIROCCO_CHECK(ticket.number() == steps_ && !submitted_.empty());
+  for (std::size_t i = 0; i < submitted_.size(); ++i)
+    submitted_[i].work->take(std::move(embeddings_[i]));
+  submitted_.clear();
+  return seconds_;
 }
 
 std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder, Backend& backend,
+                                                           ByteLedger& ledger,
                                                            EmbeddingPipelineOptions options) {
   chosen_pooling(builder.info(), options.pooling);  // before anything is loaded
   builder.expect_context(options.context);
-  return std::make_unique<EmbeddingPipeline>(builder.info(),
-                                             load_parts<Head>(builder, builder.all_layers()),
-                                             builder.projections(), backend, std::move(options));
+  Head parts = load_parts<Head>(builder, builder.all_layers());
+  return std::make_unique<EmbeddingPipeline>(builder.info(), std::move(parts),
+                                             builder.projections(), backend, ledger,
+                                             std::move(options));
 }
 
 }  // namespace sirocco

@@ -5,82 +5,56 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/token_checks.hpp"
 
 namespace sirocco {
-namespace {
 
-using Clock = std::chrono::steady_clock;
-
-// Of `score`, which no request ever has.
-constexpr SequenceId kScored(UINT64_MAX);
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-}  // namespace
-
-/// What a stage needs besides its parts.
-struct LanguagePipeline::StageState {
-  Backend* backend;
-  std::string_view role;
-  StepMemory memory;
-  StepCaches caches;
-};
-
-LanguagePipeline::LanguagePipeline(ModelInfo info, Whole parts, Backend& backend,
+LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger& ledger,
                                    LanguagePipelineOptions options)
     : info_(std::move(info)),
       options_(std::move(options)),
-      stages_(Stage<Whole>(std::move(parts))) {
-  states_.push_back(std::make_unique<StageState>(StageState{&backend, "whole", {}, {}}));
-  finish_construction();
-}
-
-LanguagePipeline::LanguagePipeline(ModelInfo info, StageChain stages,
-                                   std::vector<Backend*> backends, LanguagePipelineOptions options)
-    : info_(std::move(info)), options_(std::move(options)), stages_(std::move(stages)) {
-  const std::size_t count = std::get<StageChain>(stages_).middles.size() + 2;
-  if (backends.size() == 1) backends.resize(count, backends.front());
-  if (backends.size() != count) {
-    throw InvalidArgument("{} backends were given for {} stages; one, or one for each, is needed",
-                          backends.size(), count);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::string_view role = i == 0 ? "head" : i + 1 == count ? "tail" : "middle";
-    states_.push_back(std::make_unique<StageState>(StageState{backends[i], role, {}, {}}));
-  }
-  finish_construction();
-}
-
-LanguagePipeline::~LanguagePipeline() = default;
-
-void LanguagePipeline::finish_construction() {
-  std::vector<const CacheLayout*> layouts;
-  if (const auto* whole = std::get_if<Stage<Whole>>(&stages_)) {
-    layouts.push_back(&whole->cache_layout());
-  } else {
-    const StageChain& chain = std::get<StageChain>(stages_);
-    layouts.push_back(&chain.head.cache_layout());
-    for (const Stage<Middle>& middle : chain.middles) layouts.push_back(&middle.cache_layout());
-    layouts.push_back(&chain.tail.cache_layout());
-  }
-  CacheOptions cache;
-  cache.type = options_.kv_type;
-  cache.block_positions = options_.block_positions;
-  cache.max_sequences = options_.max_sequences;
-  cache.largest_step = options_.largest_step;
-  cache.blocks = options_.blocks;
-  cache.ledger = options_.ledger;
+      stages_(std::move(stages)),
+      running_(std::make_shared<int>(0)) {
   if (options_.block_positions < 1) {
     throw InvalidArgument("block_positions is {}; it must be a multiple of 16",
                           options_.block_positions);
   }
+  if (options_.default_max_tokens < 1) {
+    throw InvalidArgument("default_max_tokens is {}; it must be at least 1",
+                          options_.default_max_tokens);
+  }
+  std::vector<const CacheLayout*> layouts = stages_.layouts();
+  CacheOptions cache;
+  cache.type = options_.kv_type;
+  cache.block_positions = options_.block_positions;
+  cache.max_sequences = options_.max_sequences;
+  cache.max_step = options_.max_step;
+  cache.blocks = options_.blocks;
+  choose_context(cache, layouts, ledger);
+  cache.positions = options_.cache_positions == 0 ? options_.context : options_.cache_positions;
+  pools_ = CachePools::make(std::move(layouts), cache);
+  stages_.allocate(*pools_, ledger);
+  const auto context =
+      static_cast<std::int32_t>(std::min<std::int64_t>(options_.context, pools_->max_length()));
+  limits_ = std::make_shared<const PipelineLimits>(
+      PipelineLimits{.vocabulary = info_.vocabulary,
+                     .max_context = context,
+                     .max_cached_positions = pools_->max_length(),
+                     .max_step = options_.max_step,
+                     .usual_step = std::min(512, options_.max_step),
+                     .max_sequences = options_.max_sequences,
+                     .max_steps_in_flight = 1,
+                     .default_max_tokens = options_.default_max_tokens});
+}
+
+LanguagePipeline::~LanguagePipeline() = default;
+
+void LanguagePipeline::choose_context(CacheOptions cache,
+                                      std::span<const CacheLayout* const> layouts,
+                                      const ByteLedger& ledger) {
   if (options_.context == 0) {
     options_.context = info_.context_length;
-    const std::uint64_t budget = options_.ledger != nullptr
-                                     ? std::min(options_.cache_budget, options_.ledger->free())
-                                     : options_.cache_budget;
+    const std::uint64_t budget = std::min(options_.cache_budget, ledger.free());
     while (options_.context > 1 &&
            CachePools::sequence_bytes(layouts, cache, options_.context) > budget) {
       options_.context -= std::max(options_.context / 8, 1);
@@ -93,244 +67,212 @@ void LanguagePipeline::finish_construction() {
     throw InvalidArgument("a context of {} positions was asked for, but the model has {}",
                           options_.context, info_.position_limit);
   }
-  cache.positions = options_.cache_positions == 0 ? options_.context : options_.cache_positions;
-  pools_ = std::make_shared<CachePools>(std::move(layouts), cache);
-  options_.context = static_cast<std::int32_t>(
-      std::min<std::int64_t>(options_.context, pools_->longest_sequence()));
 }
 
-std::vector<StagePlacement> LanguagePipeline::placement() const {
-  std::vector<StagePlacement> out;
-  out.reserve(states_.size());
-  for (const auto& state : states_) out.push_back({state->role, state->backend->name()});
-  return out;
+std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
+  if (*running_ >= options_.max_sequences) return std::nullopt;
+  const std::int64_t positions = job.sequence_.worst_case_positions();
+  std::optional<SequenceCache> cache;
+  if (job.prefixes_) {
+    std::vector<ContentId> prompt;
+    prompt.reserve(job.sequence_.prompt().size());
+    for (const TokenId token : job.sequence_.prompt()) prompt.push_back(content_of(token));
+    cache = pools_->lease(*job.prefixes_, prompt, positions);
+  } else {
+    cache = pools_->lease(positions);
+  }
+  if (!cache) return std::nullopt;
+  return TextWork(SequenceId(next_sequence_++), std::move(job), std::move(*cache), Seat(running_));
 }
 
-void LanguagePipeline::check_admissible(std::int64_t positions) const {
-  if (positions < 1 || positions > options_.context) {
+std::optional<SequenceCache> LanguagePipeline::lease(std::int64_t positions) {
+  if (positions < 1 || positions > limits_->max_context) {
     throw InvalidArgument("{} positions don't fit into the context of {}", positions,
-                          options_.context);
+                          limits_->max_context);
   }
-  if (positions > pools_->longest_sequence()) {
-    throw ResourceExhausted("{} positions are needed and the cache holds {} in all", positions,
-                            pools_->longest_sequence());
-  }
+  return pools_->lease(positions);
 }
 
-bool LanguagePipeline::admit(SequenceId sequence, std::int64_t positions) {
-  check_admissible(positions);
-  if (sequences_.contains(sequence)) {
-    throw InvalidArgument("sequence {} is already running", sequence.value());
-  }
-  if (sequences_.size() >= static_cast<std::size_t>(options_.max_sequences)) return false;
-  auto cache = SequenceCache::make(pools_, positions);
-  if (!cache) return false;
-  sequences_.emplace(sequence, std::move(*cache));
-  return true;
-}
-
-void LanguagePipeline::retire(SequenceId sequence) { sequences_.erase(sequence); }
-
-std::int32_t LanguagePipeline::length(SequenceId sequence) const {
-  const auto found = sequences_.find(sequence);
-  return found == sequences_.end() ? 0 : found->second.length();
-}
-
-void LanguagePipeline::truncate(SequenceId sequence, std::int32_t length) {
-  const auto found = sequences_.find(sequence);
-  if (found == sequences_.end() || length < 0) {
-    throw InvalidArgument("sequence {} can't be cut to {} positions", sequence.value(), length);
-  }
-  found->second.truncate(length);
-}
-
-bool LanguagePipeline::fork(SequenceId from, SequenceId to, std::int64_t positions) {
-  check_admissible(positions);
-  const auto found = sequences_.find(from);
-  if (found == sequences_.end() || sequences_.contains(to)) {
-    throw InvalidArgument("sequence {} can't be forked into {}", from.value(), to.value());
-  }
-  if (positions < found->second.length()) {
-    throw InvalidArgument("a fork of {} positions can't hold the {} that are there", positions,
-                          found->second.length());
-  }
-  if (sequences_.size() >= static_cast<std::size_t>(options_.max_sequences)) return false;
-  auto cache = found->second.fork(positions);
-  if (!cache) return false;
-  sequences_.emplace(to, std::move(*cache));
-  return true;
-}
-
-void LanguagePipeline::check(const StepBatch& batch) {
-  if (batch.empty()) throw InvalidArgument("a step needs at least one sequence");
+void LanguagePipeline::check(std::span<const TextItem> items) const {
+  if (items.empty()) throw InvalidArgument("a step needs at least one sequence");
   std::size_t rows = 0;
-  ids_.clear();
-  for (const StepItem& item : batch) {
-    ids_.push_back(item.sequence);
-    const auto found = sequences_.find(item.sequence);
-    if (found == sequences_.end()) {
-      throw InvalidArgument("there is no sequence {}", item.sequence.value());
-    }
-    const std::size_t room =
-        static_cast<std::size_t>(found->second.limit() - found->second.length());
+  for (const TextItem& item : items) {
+    const auto room = static_cast<std::size_t>(item.cache->max_length() - item.cache->length());
     if (item.tokens.empty() || item.tokens.size() > room) {
       throw InvalidArgument("sequence {} was given {} tokens; it has room for {}",
                             item.sequence.value(), item.tokens.size(), room);
     }
-    if (std::holds_alternative<WantEmbedding>(item.wanted))
-      throw InvalidArgument("a text pipeline makes no embeddings");
     rows += item.tokens.size();
-    for (const TokenId token : item.tokens) {
-      if (token.value() < 0 || token.value() >= info_.vocabulary) {
-        throw InvalidArgument("there is no token {} in a vocabulary of {}", token.value(),
-                              info_.vocabulary);
-      }
-    }
+    require_tokens(item.tokens, info_.vocabulary);
   }
-  if (rows > static_cast<std::size_t>(options_.largest_step)) {
+  if (rows > static_cast<std::size_t>(options_.max_step)) {
     throw InvalidArgument("a step of {} rows is more than the {} that it may have", rows,
-                          options_.largest_step);
-  }
-  std::sort(ids_.begin(), ids_.end());
-  if (std::adjacent_find(ids_.begin(), ids_.end()) != ids_.end()) {
-    throw InvalidArgument("a sequence is in the same step twice");
+                          options_.max_step);
   }
 }
 
-void LanguagePipeline::show_logits(const Logits& logits, Backend& backend, Show show) const {
-  if (wanted_.empty()) return;
-  const std::span<const float> values = backend.read(logits.values());
-  const auto width = static_cast<std::size_t>(logits.values().columns());
-  for (std::size_t i = 0; i < wanted_.size(); ++i) {
-    show(wanted_[i].first, wanted_[i].second, values.subspan(i * width, width));
-  }
-}
-
-void LanguagePipeline::run_step(const StepBatch& batch, Show show) {
-  rows_.sequences.clear();
-  rows_.outputs.clear();
-  tokens_.clear();
-  caches_.clear();
-  wanted_.clear();
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    const StepItem& item = batch[i];
-    const auto begin = static_cast<std::int32_t>(tokens_.size());
+void LanguagePipeline::put_together(Step& step) {
+  StepRows& rows = step.staged.rows;
+  rows.sequences.clear();
+  rows.outputs.clear();
+  step.staged.tokens.clear();
+  step.caches.clear();
+  step.wanted.clear();
+  for (std::size_t i = 0; i < step.items.size(); ++i) {
+    const TextItem& item = step.items[i];
+    const auto begin = static_cast<std::int32_t>(step.staged.tokens.size());
     const int count = static_cast<int>(item.tokens.size());
-    SequenceCache& cache = sequences_.at(item.sequence);
-    rows_.sequences.push_back({item.sequence, cache.extend(count), count});
-    caches_.push_back(&cache);
-    tokens_.insert(tokens_.end(), item.tokens.begin(), item.tokens.end());
+    step.contents.clear();
+    for (const TokenId token : item.tokens) step.contents.push_back(content_of(token));
+    rows.sequences.push_back({item.sequence, item.cache->extend(step.contents), count});
+    step.caches.push_back(item.cache);
+    step.staged.tokens.insert(step.staged.tokens.end(), item.tokens.begin(), item.tokens.end());
     if (std::holds_alternative<NoOutput>(item.wanted)) continue;
     const auto* logits = std::get_if<WantLogits>(&item.wanted);
     for (int row = logits != nullptr && logits->all_rows ? 0 : count - 1; row < count; ++row) {
-      rows_.outputs.push_back(begin + row);
-      wanted_.emplace_back(i, row);
+      rows.outputs.push_back(begin + row);
+      step.wanted.emplace_back(i, row);
     }
   }
-
-  // Each stage has a context of its own, which ends before the next one's begins.
-  const auto in_stage = [&](std::size_t index, auto body) {
-    StageState& state = *states_[index];
-    const auto begin = Clock::now();
-    {
-      const CacheViews& views = state.caches.views(*pools_, static_cast<int>(index), caches_);
-      TransformContext context(*state.backend, state.memory, rows_, views);
-      body(context);
-    }
-    if (options_.hooks.stage) {
-      options_.hooks.stage({static_cast<int>(index), rows_.rows(), seconds_since(begin)});
-    }
-  };
-  const auto send_on = [&](std::size_t index, const Hidden& hidden, TransformContext& context) {
-    send(hidden, context, sent_);
-    if (options_.hooks.sent) options_.hooks.sent(static_cast<int>(index), sent_.bytes());
-  };
-  const TokenBatch tokens(tokens_);
-  if (const auto* whole = std::get_if<Stage<Whole>>(&stages_)) {
-    in_stage(0, [&](TransformContext& context) {
-      show_logits(whole->run(tokens, context), context.ops(), show);
-    });
-  } else {
-    const StageChain& chain = std::get<StageChain>(stages_);
-    in_stage(0, [&](TransformContext& c) { send_on(0, chain.head.run(tokens, c), c); });
-    for (std::size_t i = 0; i < chain.middles.size(); ++i) {
-      in_stage(i + 1, [&](TransformContext& c) {
-        send_on(i + 1, chain.middles[i].run(receive(sent_, c), c), c);
-      });
-    }
-    in_stage(states_.size() - 1, [&](TransformContext& c) {
-      show_logits(chain.tail.run(receive(sent_, c), c), c.ops(), show);
-    });
-  }
-  for (const StepItem& item : batch) sequences_.at(item.sequence).end_step();
+  pools_->begin_step(step.caches, step.staged.caches);
 }
 
-Ticket LanguagePipeline::submit(const StepBatch& batch) {
-  check(batch);
-  const auto begin = Clock::now();
-  StepResult& result = results_.begin(batch);
-  run_step(batch, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
-    StepItemResult& out = result.items[i];
-    if (const auto* want = std::get_if<WantToken>(&batch[i].wanted)) {
-      const Sampled sampled =
-          want->sampler->sample(logits, want->own, want->own.size(), want->choice, sampling_);
-      if (const auto* fault = std::get_if<StepFault>(&sampled)) {
-        out.fault = *fault;
-        return;
-      }
-      out.token = std::get<TokenId>(sampled);
-      if (options_.hooks.token) options_.hooks.token(out.sequence, *out.token);
+void LanguagePipeline::run(Step& step, ShowRow show) {
+  const auto begin = std::chrono::steady_clock::now();
+  put_together(step);
+  stages_.run(step.staged, options_.hooks,
+              [&](std::span<const float> logits, std::size_t vocabulary) {
+                for (std::size_t i = 0; i < step.wanted.size(); ++i) {
+                  const auto& [item, row] = step.wanted[i];
+                  show(item, row, logits.subspan(i * vocabulary, vocabulary));
+                }
+              });
+  step.seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+void LanguagePipeline::choose(const WantToken& want, std::span<const float> logits,
+                              SequenceId sequence, TextOutcome& out) {
+  const Sampled sampled =
+      want.sampler->sample(logits, want.own, want.own.size(), want.choice, sampling_);
+  if (const auto* fault = std::get_if<StepFault>(&sampled)) {
+    out = *fault;
+    return;
+  }
+  ChosenToken chosen{std::get<TokenId>(sampled)};
+  if (want.log_probability) chosen.log_probability = log_probability(logits, chosen.token, sampling_);
+  if (options_.hooks.token) options_.hooks.token(sequence, chosen.token);
+  out = chosen;
+}
+
+void LanguagePipeline::run_with_outcomes(Step& step) {
+  step.outcomes.resize(step.items.size());
+  // Logits lend their memory to those of the next step.
+  for (std::size_t i = 0; i < step.items.size(); ++i) {
+    auto* logits = std::get_if<StepLogits>(&step.outcomes[i]);
+    if (!std::holds_alternative<WantLogits>(step.items[i].wanted))
+      step.outcomes[i] = NothingWanted{};
+    else if (logits != nullptr)
+      logits->values.clear();
+    else
+      step.outcomes[i] = StepLogits{};
+  }
+  run(step, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
+    const TextItem& item = step.items[i];
+    if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
+      choose(*want, logits, item.sequence, step.outcomes[i]);
     } else {
-      out.logits.insert(out.logits.end(), logits.begin(), logits.end());
+      std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
+      values.insert(values.end(), logits.begin(), logits.end());
     }
   });
-  result.seconds = seconds_since(begin);
-  return results_.finish();
+}
+
+Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
+  SIROCCO_CHECK(submitted_.shares.empty());  // one step in flight
+  submitted_.shares.assign(shares.begin(), shares.end());
+  submitted_.items.clear();
+  for (const Share<TextWork>& share : shares)
+    submitted_.items.push_back(share.work->item(share.rows));
+  try {
+    check(submitted_.items);
+    run_with_outcomes(submitted_);
+  } catch (...) {
+    submitted_.shares.clear();
+    throw;
+  }
+  return Ticket(++submitted_.number);
+}
+
+double LanguagePipeline::wait(Ticket ticket) {
+  SIROCCO_CHECK(ticket.number() == submitted_.number && !submitted_.shares.empty());
+  for (std::size_t i = 0; i < submitted_.shares.size(); ++i) {
+    const Share<TextWork>& share = submitted_.shares[i];
+    share.work->take(share.rows, submitted_.outcomes[i]);
+  }
+  submitted_.shares.clear();
+  return submitted_.seconds;
+}
+
+std::span<const TextOutcome> LanguagePipeline::step(std::span<const TextItem> items) {
+  check(items);
+  direct_.items.assign(items.begin(), items.end());
+  run_with_outcomes(direct_);
+  for (const TextItem& item : items) item.cache->end_step();
+  return direct_.outcomes;
 }
 
 void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const int> chunks,
                              VisitLogits visit) {
   if (tokens.empty()) throw InvalidArgument("there are no tokens to score");
   for (const int chunk : chunks) {
-    if (chunk < 1 || chunk > options_.largest_step) {
-      throw InvalidArgument("a chunk has {} tokens; a step has 1 to {}", chunk,
-                            options_.largest_step);
+    if (chunk < 1 || chunk > options_.max_step) {
+      throw InvalidArgument("a chunk has {} tokens; a step has 1 to {}", chunk, options_.max_step);
     }
   }
   // So that the logits of one step stay below 64 MiB, whatever the vocabulary.
   const auto affordable = (std::int64_t{16} << 20) / std::max<std::int64_t>(info_.vocabulary, 1);
-  const int usual =
-      static_cast<int>(std::clamp<std::int64_t>(affordable, 1, options_.largest_step));
-  if (!admit(kScored, static_cast<std::int64_t>(tokens.size()))) {
+  const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, options_.max_step));
+  std::optional<SequenceCache> cache = lease(std::ssize(tokens));
+  if (!cache) {
     throw ResourceExhausted("no room in the cache for {} positions now: {} are free", tokens.size(),
                             pools_->available_positions());
   }
-  struct Retire {
-    LanguagePipeline& pipeline;
-    ~Retire() { pipeline.retire(kScored); }
-  } const retire{*this};
   std::size_t step = 0;
   for (std::size_t begin = 0; begin < tokens.size(); ++step) {
     const int size = chunks.empty() ? usual : chunks[std::min(step, chunks.size() - 1)];
     const std::size_t count = std::min(static_cast<std::size_t>(size), tokens.size() - begin);
-    const StepBatch batch = {{kScored, tokens.subspan(begin, count), WantLogits{.all_rows = true}}};
-    check(batch);
-    run_step(batch, [&](std::size_t, std::int64_t row, std::span<const float> logits) {
+    direct_.items.assign(1, {SequenceId(0), &*cache, tokens.subspan(begin, count),
+                             WantLogits{.all_rows = true}});
+    check(direct_.items);
+    run(direct_, [&](std::size_t, std::int64_t row, std::span<const float> logits) {
       visit(static_cast<std::int64_t>(begin) + row, logits);
     });
+    cache->end_step();
     begin += count;
   }
 }
 
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         LanguagePipelineOptions options,
-                                                         std::span<const LayerIndex> cuts) {
-  if (!builder.info().generates) builder.lm_head();  // says what it is
-  builder.expect_context(options.context);
+namespace {
+
+/// Loads the parts of a stage, for the backend that it runs on.
+template <class Role>
+PlacedStage<Role> load_stage(ModelBuilder& builder, LayerRange range, Backend& backend) {
+  return PlacedStage<Role>(Stage<Role>(load_parts<Role>(builder, range)), backend);
+}
+
+TextStages load_stages(ModelBuilder& builder, std::span<Backend* const> backends,
+                       std::span<const LayerIndex> cuts) {
+  const std::size_t count = cuts.size() + 1;
+  if (backends.size() != 1 && backends.size() != count) {
+    throw InvalidArgument("{} backends were given for {} stages; one, or one for each, is needed",
+                          backends.size(), count);
+  }
+  const auto backend = [&](std::size_t stage) -> Backend& {
+    return *backends[backends.size() == 1 ? 0 : stage];
+  };
   if (cuts.empty()) {
-    return std::make_unique<LanguagePipeline>(builder.info(),
-                                              load_parts<Whole>(builder, builder.all_layers()),
-                                              backend, std::move(options));
+    return TextStages(load_stage<Whole>(builder, builder.all_layers(), backend(0)));
   }
   std::int32_t last = 0;
   for (const LayerIndex cut : cuts) {
@@ -340,15 +282,35 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, 
     }
     last = cut.value();
   }
-  Stage<Head> head(load_parts<Head>(builder, {LayerIndex(0), cuts.front()}));
-  std::vector<Stage<Middle>> middles;
-  for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
-    middles.emplace_back(load_parts<Middle>(builder, {cuts[i], cuts[i + 1]}));
-  }
-  Stage<Tail> tail(load_parts<Tail>(builder, {cuts.back(), LayerIndex(builder.info().layers)}));
-  return std::make_unique<LanguagePipeline>(
-      builder.info(), StageChain(std::move(head), std::move(middles), std::move(tail)),
-      std::vector<Backend*>{&backend}, std::move(options));
+  auto head = load_stage<Head>(builder, {LayerIndex(0), cuts.front()}, backend(0));
+  std::vector<PlacedStage<Middle>> middles;
+  for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
+    middles.push_back(load_stage<Middle>(builder, {cuts[i], cuts[i + 1]}, backend(i + 1)));
+  auto tail = load_stage<Tail>(builder, {cuts.back(), LayerIndex(builder.info().layers)},
+                               backend(count - 1));
+  return TextStages(std::move(head), std::move(middles), std::move(tail));
+}
+
+}  // namespace
+
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         std::span<Backend* const> backends,
+                                                         ByteLedger& ledger,
+                                                         LanguagePipelineOptions options,
+                                                         std::span<const LayerIndex> cuts) {
+  if (!builder.info().generates) builder.lm_head();  // says what it is
+  builder.expect_context(options.context);
+  TextStages stages = load_stages(builder, backends, cuts);
+  return std::make_unique<LanguagePipeline>(builder.info(), std::move(stages), ledger,
+                                            std::move(options));
+}
+
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
+                                                         ByteLedger& ledger,
+                                                         LanguagePipelineOptions options,
+                                                         std::span<const LayerIndex> cuts) {
+  Backend* const one = &backend;
+  return make_language_pipeline(builder, std::span(&one, 1), ledger, std::move(options), cuts);
 }
 
 }  // namespace sirocco

@@ -1,17 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
-#include <unordered_map>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "sirocco/base/function_ref.hpp"
+#include "sirocco/pipeline/cache_pools.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
-#include "sirocco/pipeline/stage.hpp"
-#include "sirocco/pipeline/step_results.hpp"
+#include "sirocco/pipeline/text_stages.hpp"
+#include "sirocco/pipeline/text_step.hpp"
+#include "sirocco/pipeline/text_work.hpp"
 
 namespace sirocco {
 
@@ -25,35 +28,55 @@ struct LanguagePipelineOptions {
   KvType kv_type = KvType::kF16;
   int block_positions = 32;
   int max_sequences = 16;
-  int largest_step = 512;  ///< rows of a step
+  int max_step = 512;                     ///< rows of a step
+  std::int64_t default_max_tokens = 2048;  ///< of an answer whose job gives no limit
   BlockPool::Options blocks;
-  ByteLedger* ledger = nullptr;
   PipelineHooks hooks;
 };
 
 /// Text models: from tokens to the next token. Several sequences advance in one step, each by a
 /// prompt chunk or a token; for one backend the logits of a sequence are the same bits whatever
-/// else is in the step, however its prompt is cut, and wherever the model is.
+/// else is in the step, however its prompt is cut, whatever was found in the prefix cache, and
+/// wherever the model is.
+///
+/// An engine runs jobs on it. Who wants the steps themselves, for logits or to choose what they are
+/// made of, leases caches and calls `step`.
 class LanguagePipeline final : public Pipeline {
  public:
-  /// The whole model in one stage. `backend` outlives the pipeline. Throws InvalidArgument,
-  /// UnsupportedError, ResourceExhausted.
-  LanguagePipeline(ModelInfo info, Whole parts, Backend& backend, LanguagePipelineOptions options);
-  /// A chain of stages, one backend a stage (or one for all).
-  LanguagePipeline(ModelInfo info, StageChain stages, std::vector<Backend*> backends,
+  using Job = TextJob;
+  using Terms = TextTerms;
+  using CheckedJob = CheckedTextJob;
+  using Work = TextWork;
+  using Event = TextEvent;
+
+  /// `ledger` is charged for the cache; it and the backends outlive the pipeline. Throws
+  /// InvalidArgument, UnsupportedError, ResourceExhausted.
+  LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger& ledger,
                    LanguagePipelineOptions options);
   ~LanguagePipeline() override;
 
   const ModelInfo& info() const override { return info_; }
-  std::vector<StagePlacement> placement() const override;
-  std::int32_t context() const override { return options_.context; }
-  int largest_step() const override { return options_.largest_step; }
-  int max_sequences() const override { return options_.max_sequences; }
-  bool admit(SequenceId sequence, std::int64_t positions) override;
-  void check_admissible(std::int64_t positions) const override;
-  void retire(SequenceId sequence) override;
-  Ticket submit(const StepBatch& batch) override;
-  const StepResult& wait(Ticket ticket) override { return results_.wait(ticket); }
+  std::vector<StagePlacement> placement() const override { return stages_.placement(); }
+  std::shared_ptr<const PipelineLimits> limits() const override { return limits_; }
+
+  static CheckedTextJob check(const PipelineLimits& limits, TextJob job) {
+    return CheckedTextJob(limits, std::move(job));
+  }
+  std::optional<TextWork> begin(CheckedTextJob& job);
+  Ticket submit(std::span<const Share<TextWork>> shares);
+  double wait(Ticket ticket);
+
+  /// Room for a sequence of so many positions, which neither finds nor leaves prefixes; nothing
+  /// when there isn't so much now. Throws InvalidArgument for more than the context,
+  /// ResourceExhausted for more than the cache holds.
+  std::optional<SequenceCache> lease(std::int64_t positions);
+  /// One step. The outcomes are in the order of the items, valid until the next call. Throws
+  /// InvalidArgument for no items, a token outside the vocabulary, or more rows than there is room
+  /// for in a sequence or a step; nothing has happened then.
+  std::span<const TextOutcome> step(std::span<const TextItem> items);
+  std::span<const TextOutcome> step(std::initializer_list<TextItem> items) {
+    return step(std::span(items.begin(), items.size()));
+  }
 
   /// Told of each wanted row: which token of the input it belongs to, and its logits [V], valid
   /// during the call.
@@ -66,45 +89,59 @@ class LanguagePipeline final : public Pipeline {
   /// hold the room.
   void score(std::span<const TokenId> tokens, std::span<const int> chunks, VisitLogits visit);
 
-  /// Positions written for a sequence.
-  std::int32_t length(SequenceId sequence) const;
-  /// Takes back the last positions of a sequence, as SequenceCache::truncate.
-  void truncate(SequenceId sequence, std::int32_t length);
-  /// A sequence with the past of another, as SequenceCache::fork; false when there is no room now.
-  bool fork(SequenceId from, SequenceId to, std::int64_t positions);
-
   const CachePools& cache() const { return *pools_; }
+  CachePools& cache() { return *pools_; }
 
  private:
-  struct StageState;
-  using Show = FunctionRef<void(std::size_t item, std::int64_t row, std::span<const float>)>;
+  /// All that belongs to one step. Kept from step to step, so that like steps allocate nothing.
+  struct Step {
+    std::vector<Share<TextWork>> shares;
+    std::vector<TextItem> items;
+    std::vector<const SequenceCache*> caches;
+    std::vector<ContentId> contents;
+    std::vector<std::pair<std::size_t, std::int64_t>> wanted;  // an output row: its item and row
+    StagedStep staged;
+    std::vector<TextOutcome> outcomes;
+    std::uint64_t number = 0;
+    double seconds = 0;
+  };
+  using ShowRow = FunctionRef<void(std::size_t item, std::int64_t row, std::span<const float>)>;
 
-  void finish_construction();
-  void check(const StepBatch& batch);
-  void run_step(const StepBatch& batch, Show show);
-  void show_logits(const Logits& logits, Backend& backend, Show show) const;
+  void choose_context(CacheOptions cache, std::span<const CacheLayout* const> layouts,
+                      const ByteLedger& ledger);
+  void check(std::span<const TextItem> items) const;
+  /// Extends the caches and lists the rows.
+  void put_together(Step& step);
+  void run(Step& step, ShowRow show);
+  void run_with_outcomes(Step& step);
+  void choose(const WantToken& want, std::span<const float> logits, SequenceId sequence,
+              TextOutcome& out);
 
   ModelInfo info_;
   LanguagePipelineOptions options_;
-  std::variant<Stage<Whole>, StageChain> stages_;
-  std::vector<std::unique_ptr<StageState>> states_;  // one a stage
+  TextStages stages_;
   std::shared_ptr<CachePools> pools_;
-  std::unordered_map<SequenceId, SequenceCache> sequences_;
-  StepResults results_;
+  std::shared_ptr<const PipelineLimits> limits_;
+  std::shared_ptr<int> running_;  // works that there are
+  Step submitted_;                // the last that was; its shares are gone when it was waited for
+  Step direct_;                   // of `step` and `score`
+  std::uint64_t next_sequence_ = 1;
   SamplerScratch sampling_;
-  // Of the step that runs, kept for their memory.
-  StepRows rows_;
-  std::vector<SequenceId> ids_;
-  std::vector<TokenId> tokens_;
-  std::vector<const SequenceCache*> caches_;
-  std::vector<std::pair<std::size_t, std::int64_t>> wanted_;  // an output row: its item and row
-  SentHidden sent_;
 };
 
+static_assert(RunsWork<LanguagePipeline>);
+
 /// Layers after which a model is cut: {10, 20} makes three stages of a model of 30. Empty: one
-/// stage. Loads only what each stage holds. Throws InvalidArgument unless the cuts ascend and leave
-/// every stage a layer, and what loading throws.
+/// stage. Loads only what each stage holds. `backends` are one for all stages or one for each.
+/// Throws InvalidArgument unless the cuts ascend and leave every stage a layer, and what loading
+/// throws.
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         std::span<Backend* const> backends,
+                                                         ByteLedger& ledger,
+                                                         LanguagePipelineOptions options,
+                                                         std::span<const LayerIndex> cuts = {});
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
+                                                         ByteLedger& ledger,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts = {});
 

@@ -1,56 +1,44 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <string_view>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/models/model.hpp"
-#include "sirocco/pipeline/sampler.hpp"
-#include "sirocco/pipeline/step_fault.hpp"
+#include "sirocco/pipeline/work.hpp"
 
 namespace sirocco {
 
-/// What a sequence wants of a step.
-struct NoOutput {};  ///< a prompt chunk that isn't the last
-struct WantToken {   ///< the token after its last row, chosen by `sampler`
-  const Sampler* sampler = nullptr;
-  std::span<const TokenId> own;  ///< all its tokens so far, those of this step included
-  std::uint32_t choice = 0;
-};
-struct WantLogits {       ///< the logits themselves
-  bool all_rows = false;  ///< of every row of this step; else of the last one
-};
-struct WantEmbedding {};  ///< the one vector that the sequence, whole in this step, becomes
-using Wanted = std::variant<NoOutput, WantToken, WantLogits, WantEmbedding>;
-
-/// One sequence's part of a step: its next tokens. The spans live until the step was waited for.
-struct StepItem {
-  SequenceId sequence;
-  std::span<const TokenId> tokens;  ///< at least one
-  Wanted wanted;
-};
-using StepBatch = std::vector<StepItem>;
-
-/// What came of one item.
-struct StepItemResult {
-  SequenceId sequence;
-  std::optional<StepFault> fault;  ///< why what was wanted isn't there: no token, no embedding
-  std::optional<TokenId> token;    ///< WantToken
-  std::vector<float> logits;       ///< WantLogits: [rows, V]
-  std::vector<float> embedding;    ///< WantEmbedding
-};
-struct StepResult {
-  std::vector<StepItemResult> items;  ///< in the order of the batch
-  double seconds = 0.0;               ///< that the step took
+/// What may be read of a pipeline on any thread: its bounds, which never change.
+struct PipelineLimits {
+  std::int64_t vocabulary = 0;            ///< V
+  std::int32_t max_context = 0;           ///< positions that a sequence may have
+  std::int64_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
+  int max_step = 0;                       ///< rows of a step
+  int usual_step = 0;                     ///< rows of a step that are worth to be taken together
+  int max_sequences = 0;                  ///< at a time
+  int max_steps_in_flight = 1;            ///< submitted and not yet waited for
+  std::int64_t default_max_tokens = 0;    ///< of an answer whose job gives no limit
 };
 
-using Ticket = StrongId<struct TicketTag, std::uint64_t>;  ///< a submitted step
+/// A submitted step, which has to be waited for, once. Move-only.
+class [[nodiscard]] Ticket {
+ public:
+  explicit Ticket(std::uint64_t number) : number_(number) {}
+  Ticket(Ticket&&) noexcept = default;
+  Ticket& operator=(Ticket&&) noexcept = default;
+  std::uint64_t number() const { return number_; }
+
+ private:
+  std::uint64_t number_;
+};
 
 struct StageTiming {
   int stage = 0;
@@ -71,37 +59,51 @@ struct StagePlacement {
   std::string_view backend;  ///< "avx512vnni", …
 };
 
-/// The runtime of one loaded model: owns its parts, its cache, its hooks and where it runs. Its
-/// step advances each sequence of a batch by one bounded unit of work. One thread at a time.
+/// The runtime of one loaded model: owns its parts, its cache, its hooks and where it runs. What it
+/// can be asked to do is each kind's own: see RunsWork.
 class Pipeline {
  public:
   virtual ~Pipeline() = default;
 
   virtual const ModelInfo& info() const = 0;
   virtual std::vector<StagePlacement> placement() const = 0;
-
-  /// The most positions that one sequence may have.
-  virtual std::int32_t context() const = 0;
-  /// The most rows that one step may have.
-  virtual int largest_step() const = 0;
-  virtual int max_sequences() const = 0;
-
-  /// Sets room aside for all `positions` of a new sequence; false when there isn't so much now.
-  /// Throws InvalidArgument or ResourceExhausted, with the figures, when there never will be.
-  virtual bool admit(SequenceId sequence, std::int64_t positions) = 0;
-  /// The same question without the room: throws when `positions` can never be admitted.
-  virtual void check_admissible(std::int64_t positions) const = 0;
-  /// Gives back all that a sequence holds.
-  virtual void retire(SequenceId sequence) = 0;
-
-  /// Begins a step. On one CPU device it has finished on return. Throws InvalidArgument for a
-  /// token outside the vocabulary, an unknown sequence, too many rows or what a pipeline of this
-  /// kind doesn't give; nothing has begun then.
-  virtual Ticket submit(const StepBatch& batch) = 0;
-  /// The result of a submitted step, once; valid until the next submission.
-  virtual const StepResult& wait(Ticket ticket) = 0;
-
-  const StepResult& step(const StepBatch& batch) { return wait(submit(batch)); }
+  /// Shared with whoever reads them on other threads.
+  virtual std::shared_ptr<const PipelineLimits> limits() const = 0;
 };
+
+/// What an engine asks of a kind of pipeline P:
+/// - P::Job, what a caller wants, and P::Terms, what it gets: bounds that hold for it.
+/// - P::check makes a P::CheckedJob of a job, on any thread. Throws InvalidArgument for what can't
+///   be right and ResourceExhausted for what can never fit, with the figures.
+/// - begin makes a P::Work of a checked job: a move-only value which holds all that the job needs
+///   to its end, its room in the cache included. Nothing, and the job is as it was, when there is
+///   no room now.
+/// - A step is submitted, then waited for; each of its works has then advanced by one bounded unit
+///   and has what came of it: P::Event values, perhaps its end. wait returns the seconds that the
+///   step took. Steps end in the order of their submission. When either throws, the works of the
+///   step are good for nothing but their destruction.
+/// All but check belong to one thread at a time; works are destroyed there too.
+template <class P>
+concept RunsWork =
+    std::derived_from<P, Pipeline> &&
+    requires(P& pipeline, const PipelineLimits& limits, typename P::Job job,
+             typename P::CheckedJob& checked, std::span<const Share<typename P::Work>> shares,
+             Ticket ticket) {
+      { P::check(limits, std::move(job)) } -> std::same_as<typename P::CheckedJob>;
+      { pipeline.begin(checked) } -> std::same_as<std::optional<typename P::Work>>;
+      { pipeline.submit(shares) } -> std::same_as<Ticket>;
+      { pipeline.wait(std::move(ticket)) } -> std::same_as<double>;
+    } &&
+    requires(const typename P::CheckedJob& checked) {
+      { checked.terms() } -> std::convertible_to<typename P::Terms>;
+      { checked.usage() } -> std::same_as<Usage>;
+    } &&
+    requires(typename P::Work& work, const typename P::Work& seen) {
+      requires std::movable<typename P::Work> && !std::copyable<typename P::Work>;
+      { seen.demand() } -> std::same_as<Demand>;
+      { work.next_event() } -> std::same_as<std::optional<typename P::Event>>;
+      { seen.ending() } -> std::same_as<const std::optional<Ending>&>;
+      { seen.usage() } -> std::same_as<Usage>;
+    };
 
 }  // namespace sirocco

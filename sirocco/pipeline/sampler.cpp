@@ -1,6 +1,7 @@
 #include "sirocco/pipeline/sampler.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -357,6 +358,14 @@ Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
   }
   if (params_.typical_p < 1.0f) keep_typical(params_.typical_p, scratch);
   return draw(candidates, u);
+}
+
+float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch) {
+  const HighestLogit highest = find_highest(logits, scratch.maxima);
+  const double sum =
+      weigh_all(logits, highest.logit, 1.0, scratch.weights, scratch.sums);
+  const double logit = logits[static_cast<std::size_t>(token.value())];
+  return static_cast<float>(logit - highest.logit - std::log(sum));
 }
 
 }  // namespace sirocco

@@ -64,6 +64,9 @@ struct SamplerScratch {
 /// (kScoresNotFinite).
 using Sampled = std::variant<TokenId, StepFault>;
 
+/// ln p of a token by the distribution that logits [V] stand for, as they are.
+float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch);
+
 /// Chooses tokens. The choice is a function of (logits, parameters, bounds of the answer, the
 /// sequence's own tokens, seed, position, choice) and of nothing else: a counter-based generator,
 /// no libm, sums in a fixed order, ties to the lower id. Immutable, may be shared.

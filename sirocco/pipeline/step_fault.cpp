@@ -2,6 +2,10 @@
 
 namespace sirocco {
 
+ErrorKind step_fault_kind(StepFault fault) {
+  return fault == StepFault::kNothingAllowed ? ErrorKind::kInvalidArgument : ErrorKind::kNotANumber;
+}
+
 std::string_view step_fault_text(StepFault fault) {
   switch (fault) {
     case StepFault::kScoresNotFinite:

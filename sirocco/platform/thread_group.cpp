@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <system_error>
@@ -72,9 +73,14 @@ bool spin_until(Ready ready, bool crowded) noexcept {
   }
 }
 
-void call(Body body, int thread) noexcept {
+// The group whose body runs on this thread.
+thread_local const void* running_here = nullptr;
+
+void call(const void* group, Body body, int thread) noexcept {
   const ScopedFloatEnvironment defaults;
+  running_here = group;
   body(thread);
+  running_here = nullptr;
 }
 
 /// What one thread still has to do of a `for_ranges`: steps [front, back) in one word, so that its
@@ -156,19 +162,17 @@ struct ThreadGroup::State {
   };
   enum class Attendance { kAll, kWhoeverHasBegun };
 
-  /// The one op in progress. A second, from a body or from another thread, is a defect of ours.
+  /// The one op in progress: callers take turns. A second one from a body is a defect of ours.
   class Running {
    public:
-    explicit Running(State& state) : state_(state) {
-      const bool already_running = state.running.exchange(true, std::memory_order_acquire);
+    explicit Running(State& state) {
+      const bool already_running = running_here == &state;
       SIROCCO_CHECK(!already_running);
+      turn_ = std::unique_lock(state.turn);
     }
-    ~Running() { state_.running.store(false, std::memory_order_release); }
-    Running(const Running&) = delete;
-    Running& operator=(const Running&) = delete;
 
    private:
-    State& state_;
+    std::unique_lock<std::mutex> turn_;
   };
 
   State(int threads, bool crowded_cores)
@@ -211,7 +215,7 @@ struct ThreadGroup::State {
 
   void run(const Body& next, Attendance attendance) noexcept {
     if (size > 1) fork(&next);
-    call(next, 0);
+    call(this, next, 0);
     if (size > 1) join(attendance);
   }
 
@@ -232,7 +236,7 @@ struct ThreadGroup::State {
         continue;
       }
       if (body == nullptr) return;
-      call(*body, thread);
+      call(this, *body, thread);
       self.stage.exchange(kIdle, std::memory_order_seq_cst);
       if (caller_parked.load(std::memory_order_seq_cst)) self.stage.notify_one();
     }
@@ -254,7 +258,7 @@ struct ThreadGroup::State {
   const bool crowded;  ///< more threads than cores: whoever waits should make room
   std::vector<SeparateShare> shares;
   std::vector<Helper> helpers;
-  std::atomic<bool> running{false};
+  std::mutex turn;
 
   alignas(kSeparation) std::atomic<std::uint32_t> epoch{0};
   const Body* body = nullptr;  ///< of the op on offer; null: leave
@@ -317,7 +321,7 @@ void ThreadGroup::for_ranges(
     };
     // The caller's share comes first, so a single step is its own: nobody need be woken.
     if (steps == 1) {
-      call(work, 0);
+      call(&state, work, 0);
     } else {
       state.run(work, State::Attendance::kWhoeverHasBegun);
     }

@@ -10,8 +10,8 @@ namespace sirocco {
 
 /// A fixed set of threads that work together on one op at a time: the caller and `size() - 1`
 /// helpers. Helpers spin for a short while between ops, then park. Every body runs with
-/// round-to-nearest and denormals kept, whatever the caller's floating-point environment was. One
-/// `run` at a time, from one thread at a time.
+/// round-to-nearest and denormals kept, whatever the caller's floating-point environment was.
+/// Callers on several threads take turns, an op each; a body doesn't use its own group.
 class ThreadGroup {
  public:
   /// `threads` >= 1, the caller included. With `cpus`, helper i is bound to cpus[i % cpus.size()];

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "sirocco/engine/channel.hpp"
+#include "sirocco/pipeline/pipeline.hpp"
+
+namespace sirocco {
+
+/// The caller's end of a job that an engine has accepted. Copies are the same request; when the
+/// last of them goes before the end, the request is cancelled. Thread-safe.
+template <RunsWork P>
+class Request {
+ public:
+  using Event = typename P::Event;
+
+  /// What holds for it: limits that the job gave, or that it was given.
+  const typename P::Terms& terms() const { return end_->terms; }
+
+  /// The next event, if one is there.
+  std::optional<Event> try_next() const { return end_->channel->try_next(); }
+  /// The next event; nothing when there is none to come. Blocks: some other thread must drive the
+  /// engine.
+  std::optional<Event> next() const { return end_->channel->next(); }
+
+  /// Asks for the end; it comes before the next step. Never blocks.
+  void cancel() const { end_->channel->cancel(); }
+  /// The end, once it was reached. Events that came before may still be there.
+  std::optional<Finished> finished() const { return end_->channel->finished(); }
+  /// Blocks until the end; events that nobody took are dropped. Some other thread must drive the
+  /// engine.
+  Finished wait() const {
+    while (next()) {
+    }
+    return *finished();
+  }
+
+ private:
+  friend class Engine;
+  /// What the copies share.
+  struct End {
+    End(typename P::Terms t, std::shared_ptr<Channel<Event>> c)
+        : terms(std::move(t)), channel(std::move(c)) {}
+    ~End() { channel->cancel(); }
+    End(const End&) = delete;
+    End& operator=(const End&) = delete;
+    const typename P::Terms terms;
+    const std::shared_ptr<Channel<Event>> channel;
+  };
+  explicit Request(std::shared_ptr<const End> end) : end_(std::move(end)) {}
+
+  std::shared_ptr<const End> end_;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,82 @@
+#include "sirocco/pipeline/text_stages.hpp"
+
+#include <chrono>
+
+namespace sirocco {
+
+template <class Self, class Body>
+void TextStages::for_each(Self& self, Body body) {
+  if (auto* whole = std::get_if<PlacedStage<Whole>>(&self.stages_)) {
+    body(*whole, 0, "whole");
+    return;
+  }
+  auto& chain = std::get<Chain>(self.stages_);
+  int number = 0;
+  body(chain.head, number++, "head");
+  for (auto& middle : chain.middles) body(middle, number++, "middle");
+  body(chain.tail, number, "tail");
+}
+
+std::vector<StagePlacement> TextStages::placement() const {
+  std::vector<StagePlacement> out;
+  for_each(*this, [&](const auto& stage, int, std::string_view role) {
+    out.push_back({role, stage.backend->name()});
+  });
+  return out;
+}
+
+std::vector<const CacheLayout*> TextStages::layouts() const {
+  std::vector<const CacheLayout*> out;
+  for_each(*this, [&](const auto& placed, int, std::string_view) {
+    out.push_back(&placed.stage.cache_layout());
+  });
+  return out;
+}
+
+void TextStages::allocate(const CachePools& pools, ByteLedger& ledger) {
+  for_each(*this, [&](auto& placed, int number, std::string_view) {
+    placed.allocate(pools.shape(number), ledger);
+  });
+}
+
+void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show show) {
+  using Clock = std::chrono::steady_clock;
+  // Of every stage first: whatever becomes of the step, its commands are owed to other sequences.
+  views_.clear();
+  for_each(*this, [&](auto& placed, int number, std::string_view) {
+    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)]));
+  });
+
+  // Each stage has a context of its own, which ends before the next one's begins.
+  const TokenBatch tokens(step.tokens);
+  const auto show_logits = [&](const Logits& logits, Backend& backend) {
+    if (logits.values().rows() == 0) return;
+    show(backend.read(logits.values()), static_cast<std::size_t>(logits.values().columns()));
+  };
+  for_each(*this, [&]<class Role>(PlacedStage<Role>& placed, int number, std::string_view) {
+    const auto begin = Clock::now();
+    {
+      TransformContext context(*placed.backend, placed.memory, step.rows,
+                               *views_[static_cast<std::size_t>(number)]);
+      auto out = [&] {
+        if constexpr (Embeds<Role>) {
+          return placed.stage.run(tokens, context);
+        } else {
+          return placed.stage.run(receive(sent_, context), context);
+        }
+      }();
+      if constexpr (HasLmHead<Role>) {
+        show_logits(out, *placed.backend);
+      } else {
+        send(out, context, sent_);
+        if (hooks.sent) hooks.sent(number, sent_.bytes());
+      }
+    }
+    if (hooks.stage) {
+      const std::chrono::duration<double> took = Clock::now() - begin;
+      hooks.stage({number, step.rows.rows(), took.count()});
+    }
+  });
+}
+
+}  // namespace sirocco

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+
+/// Rows [first, end) of what a work has not processed yet that belong into one step, counted from
+/// its next row.
+struct IndivisibleRows {
+  std::int64_t first = 0;
+  std::int64_t end = 0;
+};
+
+/// What a work wants of the next step.
+struct Demand {
+  std::int64_t rows = 0;  ///< that it could process now; at least 1
+  bool urgent = false;    ///< it wants all of them at once, and someone waits for what comes of it
+  /// Rows that must not be cut, ascending; valid until the work takes part in a step.
+  std::span<const IndivisibleRows> indivisible = {};
+};
+
+enum class FinishReason : std::uint8_t {
+  kStop,         ///< the work came to its own end
+  kLength,       ///< the limit that was asked for was reached
+  kContextFull,  ///< the context has no room for more
+  kCancelled,    ///< whoever asked no longer wants it
+  kFailed,       ///< a step of the pipeline failed, or gave this work nothing to go on with
+};
+/// "stop", "length", "context_full", "cancelled", "failed".
+std::string_view finish_reason_name(FinishReason reason);
+
+/// How a work ended.
+struct Ending {
+  FinishReason reason = FinishReason::kStop;
+  std::optional<ErrorKind> error = std::nullopt;  ///< kFailed: the kind of what went wrong
+  std::string message = {};                       ///< kFailed: what went wrong
+};
+
+/// What a work was about, in the rows that its pipeline counts: tokens, mostly.
+struct Usage {
+  std::int64_t prompt = 0;     ///< given
+  std::int64_t cached = 0;     ///< of these, found in the prefix cache
+  std::int64_t generated = 0;  ///< made
+};
+
+/// A work's place in its pipeline, counted while it lives. Move-only; one thread at a time.
+class Seat {
+ public:
+  explicit Seat(std::shared_ptr<int> taken) : taken_(std::move(taken)) { ++*taken_; }
+  Seat(Seat&&) noexcept = default;
+  Seat& operator=(Seat&& other) noexcept {
+    std::swap(taken_, other.taken_);
+    return *this;
+  }
+  ~Seat() {
+    if (taken_ != nullptr) --*taken_;
+  }
+
+ private:
+  std::shared_ptr<int> taken_;
+};
+
+/// One work's part of a step. The work belongs to the step until that was waited for.
+template <class Work>
+struct Share {
+  Work* work = nullptr;
+  std::int64_t rows = 0;
+};
+
+}  // namespace sirocco
