@@ -65,9 +65,9 @@ EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Lin
   cache.type = options_.kv_type;
   cache.positions = options_.largest_step;
   cache.max_sequences = options_.max_sequences;
-  cache.largest_step = options_.largest_step;
-  cache.ledger = options_.ledger;
-  pools_ = std::make_shared<CachePools>(std::vector{&stage_.cache_layout()}, cache);
+  cache.max_step = options_.largest_step;
+  pools_ = CachePools::make({&stage_.cache_layout()}, cache);
+  cache_.emplace(stage_.cache_layout(), pools_->shape(0), options_.ledger);
 }
 
 EmbeddingPipeline::~EmbeddingPipeline() = default;
@@ -185,7 +185,7 @@ std::vector<std::vector<float>> EmbeddingPipeline::run_step(
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     const auto count = static_cast<int>(sequences[i].size());
     const auto first = static_cast<std::int32_t>(tokens_.size());
-    auto cache = SequenceCache::make(pools_, count);
+    auto cache = pools_->lease(count);
     SIROCCO_CHECK(cache.has_value());  // the pools hold any step
     rows_.sequences.push_back({ids[i], cache->extend(count), count});
     caches.push_back(std::move(*cache));
@@ -199,7 +199,8 @@ std::vector<std::vector<float>> EmbeddingPipeline::run_step(
 
   std::vector<std::vector<float>> out;
   {
-    TransformContext context(backend_, memory_, rows_, step_caches_.views(*pools_, 0, views));
+    pools_->begin_step(views, step_caches_);
+    TransformContext context(backend_, memory_, rows_, cache_->apply(step_caches_.stages[0]));
     const Hidden hidden = stage_.run(TokenBatch(tokens_), context);
     const Tensor embeddings = pooled(hidden, context);
     const std::span<const float> values = backend_.read(embeddings);

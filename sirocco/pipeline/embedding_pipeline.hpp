@@ -86,6 +86,7 @@ class EmbeddingPipeline final : public Pipeline {
   Pooling pooling_;
   std::int64_t width_;
   std::shared_ptr<CachePools> pools_;  // of one step; without groups for a bidirectional model
+  std::optional<CacheMemory> cache_;
   std::map<SequenceId, std::int64_t> admitted_;  // and how many positions
   StepResults results_;
   // Of the step that runs, kept for their memory.

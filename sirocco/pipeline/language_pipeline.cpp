@@ -25,7 +25,8 @@ struct LanguagePipeline::StageState {
   Backend* backend;
   std::string_view role;
   StepMemory memory;
-  StepCaches caches;
+  std::optional<CacheMemory> cache;
+  const CacheViews* views = nullptr;  // of the step that runs
 };
 
 LanguagePipeline::LanguagePipeline(ModelInfo info, Whole parts, Backend& backend,
@@ -33,7 +34,7 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, Whole parts, Backend& backend
     : info_(std::move(info)),
       options_(std::move(options)),
       stages_(Stage<Whole>(std::move(parts))) {
-  states_.push_back(std::make_unique<StageState>(StageState{&backend, "whole", {}, {}}));
+  states_.push_back(std::make_unique<StageState>(StageState{&backend, "whole", {}, {}, nullptr}));
   finish_construction();
 }
 
@@ -48,7 +49,7 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, StageChain stages,
   }
   for (std::size_t i = 0; i < count; ++i) {
     const std::string_view role = i == 0 ? "head" : i + 1 == count ? "tail" : "middle";
-    states_.push_back(std::make_unique<StageState>(StageState{backends[i], role, {}, {}}));
+    states_.push_back(std::make_unique<StageState>(StageState{backends[i], role, {}, {}, nullptr}));
   }
   finish_construction();
 }
@@ -69,9 +70,8 @@ void LanguagePipeline::finish_construction() {
   cache.type = options_.kv_type;
   cache.block_positions = options_.block_positions;
   cache.max_sequences = options_.max_sequences;
-  cache.largest_step = options_.largest_step;
+  cache.max_step = options_.largest_step;
   cache.blocks = options_.blocks;
-  cache.ledger = options_.ledger;
   if (options_.block_positions < 1) {
     throw InvalidArgument("block_positions is {}; it must be a multiple of 16",
                           options_.block_positions);
@@ -94,9 +94,11 @@ void LanguagePipeline::finish_construction() {
                           options_.context, info_.position_limit);
   }
   cache.positions = options_.cache_positions == 0 ? options_.context : options_.cache_positions;
-  pools_ = std::make_shared<CachePools>(std::move(layouts), cache);
-  options_.context = static_cast<std::int32_t>(
-      std::min<std::int64_t>(options_.context, pools_->longest_sequence()));
+  pools_ = CachePools::make(layouts, cache);
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    states_[i]->cache.emplace(*layouts[i], pools_->shape(static_cast<int>(i)), options_.ledger);
+  options_.context =
+      static_cast<std::int32_t>(std::min<std::int64_t>(options_.context, pools_->max_length()));
 }
 
 std::vector<StagePlacement> LanguagePipeline::placement() const {
@@ -111,9 +113,9 @@ void LanguagePipeline::check_admissible(std::int64_t positions) const {
     throw InvalidArgument("{} positions don't fit into the context of {}", positions,
                           options_.context);
   }
-  if (positions > pools_->longest_sequence()) {
+  if (positions > pools_->max_length()) {
     throw ResourceExhausted("{} positions are needed and the cache holds {} in all", positions,
-                            pools_->longest_sequence());
+                            pools_->max_length());
   }
 }
 
@@ -123,7 +125,7 @@ bool LanguagePipeline::admit(SequenceId sequence, std::int64_t positions) {
     throw InvalidArgument("sequence {} is already running", sequence.value());
   }
   if (sequences_.size() >= static_cast<std::size_t>(options_.max_sequences)) return false;
-  auto cache = SequenceCache::make(pools_, positions);
+  auto cache = pools_->lease(positions);
   if (!cache) return false;
   sequences_.emplace(sequence, std::move(*cache));
   return true;
@@ -172,7 +174,7 @@ void LanguagePipeline::check(const StepBatch& batch) {
       throw InvalidArgument("there is no sequence {}", item.sequence.value());
     }
     const std::size_t room =
-        static_cast<std::size_t>(found->second.limit() - found->second.length());
+        static_cast<std::size_t>(found->second.max_length() - found->second.length());
     if (item.tokens.empty() || item.tokens.size() > room) {
       throw InvalidArgument("sequence {} was given {} tokens; it has room for {}",
                             item.sequence.value(), item.tokens.size(), room);
@@ -228,13 +230,16 @@ void LanguagePipeline::run_step(const StepBatch& batch, Show show) {
     }
   }
 
+  pools_->begin_step(caches_, step_caches_);
+  for (std::size_t i = 0; i < states_.size(); ++i)
+    states_[i]->views = &states_[i]->cache->apply(step_caches_.stages[i]);
+
   // Each stage has a context of its own, which ends before the next one's begins.
   const auto in_stage = [&](std::size_t index, auto body) {
     StageState& state = *states_[index];
     const auto begin = Clock::now();
     {
-      const CacheViews& views = state.caches.views(*pools_, static_cast<int>(index), caches_);
-      TransformContext context(*state.backend, state.memory, rows_, views);
+      TransformContext context(*state.backend, state.memory, rows_, *state.views);
       body(context);
     }
     if (options_.hooks.stage) {

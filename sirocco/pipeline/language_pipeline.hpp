@@ -97,6 +97,7 @@ class LanguagePipeline final : public Pipeline {
   std::vector<SequenceId> ids_;
   std::vector<TokenId> tokens_;
   std::vector<const SequenceCache*> caches_;
+  StepCaches step_caches_;
   std::vector<std::pair<std::size_t, std::int64_t>> wanted_;  // an output row: its item and row
   SentHidden sent_;
 };
