@@ -1,40 +1,19 @@
 #include "sirocco/pipeline/block_pool.hpp"
 
-#include <cstring>
 #include <numeric>
 #include <utility>
 
-#include "sirocco/base/checked.hpp"
 #include "sirocco/pipeline/random.hpp"
 
 namespace sirocco {
-namespace {
-
-std::size_t pool_bytes(std::size_t block_bytes, std::int32_t blocks) {
-  SIROCCO_CHECK(blocks >= 0);
-  const auto bytes = checked_mul(block_bytes, static_cast<std::size_t>(blocks));
-  if (!bytes) {
-    throw ResourceExhausted("a cache of {} blocks of {} bytes is more than can be addressed",
-                            blocks, block_bytes);
-  }
-  return *bytes;
-}
-
-}  // namespace
 
 BlockRef::~BlockRef() {
-  if (pool_ != nullptr) pool_->drop(id_);
+  if (pool_ == nullptr) return;
+  if (pool_->pledges() && shared()) --pool_->promised_;
+  pool_->release(id_);
 }
 
-BlockRef BlockRef::share() const {
-  SIROCCO_CHECK(pool_ != nullptr);
-  ++pool_->holds_[static_cast<std::size_t>(id_.value())];
-  return BlockRef(*pool_, id_);
-}
-
-bool BlockRef::shared() const {
-  return pool_ != nullptr && pool_->holds_[static_cast<std::size_t>(id_.value())] > 1;
-}
+bool BlockRef::shared() const { return pool_ != nullptr && pool_->shared(id_); }
 
 BlockReservation::~BlockReservation() {
   if (pool_ != nullptr) pool_->promised_ -= blocks_;
@@ -47,18 +26,65 @@ BlockRef BlockReservation::take() {
   return BlockRef(*pool_, pool_->take());
 }
 
+BlockRef BlockReservation::take_copy(BlockId from) {
+  SIROCCO_CHECK(pool_ != nullptr && pool_->at(from).holds > 0);
+  BlockRef to = take();
+  pool_->commands_.push_back({BlockCommand::Kind::kCopy, from, to.id()});
+  return to;
+}
+
+BlockRef BlockReservation::hold(BlockId id) {
+  SIROCCO_CHECK(pool_ != nullptr);
+  BlockPool::Block& block = pool_->at(id);
+  SIROCCO_CHECK(block.holds > 0 || block.kept);
+  const bool idle = block.holds == 0;
+  if (idle || pool_->pledges()) {
+    SIROCCO_CHECK(blocks_ > 0);
+    --blocks_;
+  }
+  if (idle) {
+    --pool_->promised_;
+    pool_->remove_idle(id);
+  }
+  ++block.holds;
+  return BlockRef(*pool_, id);
+}
+
 bool BlockReservation::put_back(BlockRef& block) {
   SIROCCO_CHECK(pool_ != nullptr && block.pool_ == pool_);
-  if (block.shared() && pool_->available() < 1) return false;
-  block = BlockRef();
+  // What was pledged for a shared block becomes the right.
+  const bool pledged = block.shared() && pool_->pledges();
+  if (block.shared() && !pledged && pool_->available() < 1) return false;
+  pool_->release(block.id_);
+  block.pool_ = nullptr;
   ++blocks_;
-  ++pool_->promised_;
+  if (!pledged) ++pool_->promised_;
   return true;
 }
 
-BlockPool::BlockPool(std::size_t block_bytes, std::int32_t blocks, Options options)
-    : memory_(pool_bytes(block_bytes, blocks)), block_bytes_(block_bytes), options_(options) {
-  holds_.assign(static_cast<std::size_t>(blocks), 0);
+bool BlockReservation::own(BlockRef& block) {
+  SIROCCO_CHECK(pool_ != nullptr && block.pool_ == pool_);
+  const BlockId from = block.id_;
+  const bool shared = block.shared();
+  if (!shared && !pool_->at(from).kept) return true;
+  if (!shared && pool_->free() + pool_->idle_ == 0) {
+    pool_->evict_(from);
+    SIROCCO_CHECK(!pool_->at(from).kept);
+    return true;
+  }
+  if (shared && !pool_->pledges() && pool_->available() < 1) return false;
+  const BlockId to = pool_->take();
+  if (shared && pool_->pledges()) --pool_->promised_;
+  pool_->commands_.push_back({BlockCommand::Kind::kCopy, from, to});
+  pool_->release(from);
+  block.id_ = to;
+  return true;
+}
+
+BlockPool::BlockPool(std::int32_t blocks, Sharing sharing, Options options)
+    : sharing_(sharing), options_(options) {
+  SIROCCO_CHECK(blocks >= 0);
+  blocks_.resize(static_cast<std::size_t>(blocks));
   free_.resize(static_cast<std::size_t>(blocks));
   std::iota(free_.rbegin(), free_.rend(), 0);
   if (options_.shuffle_seed != 0) {
@@ -67,7 +93,6 @@ BlockPool::BlockPool(std::size_t block_bytes, std::int32_t blocks, Options optio
       std::swap(free_[i - 1], free_[static_cast<std::size_t>(u * static_cast<double>(i))]);
     }
   }
-  if (options_.poison) std::memset(memory_.data(), 0xFF, memory_.size());
 }
 
 BlockPool::~BlockPool() { SIROCCO_CHECK(held() == 0 && promised_ == 0); }
@@ -79,24 +104,67 @@ std::optional<BlockReservation> BlockPool::try_reserve(std::int32_t blocks) {
   return BlockReservation(*this, blocks);
 }
 
-void BlockPool::copy(BlockId from, BlockId to) {
-  std::memcpy(block(to), block(from), block_bytes_);
+void BlockPool::keep(BlockId id) {
+  SIROCCO_CHECK(at(id).holds > 0 && !at(id).kept);
+  at(id).kept = true;
+}
+
+void BlockPool::forget(BlockId id) {
+  SIROCCO_CHECK(at(id).kept);
+  if (at(id).holds == 0) {
+    remove_idle(id);
+    make_free(id);
+  }
+  at(id).kept = false;
+}
+
+void BlockPool::take_commands(std::vector<BlockCommand>& out) {
+  out.clear();
+  std::swap(out, commands_);
 }
 
 BlockId BlockPool::take() {
-  SIROCCO_CHECK(!free_.empty());
+  if (free_.empty()) {
+    SIROCCO_CHECK(idle_ > 0);
+    evict_(BlockId(first_idle_));
+    SIROCCO_CHECK(!free_.empty());
+  }
   const BlockId id(free_.back());
   free_.pop_back();
-  holds_[static_cast<std::size_t>(id.value())] = 1;
+  at(id).holds = 1;
   return id;
 }
 
-void BlockPool::drop(BlockId id) {
-  std::int32_t& holds = holds_[static_cast<std::size_t>(id.value())];
-  SIROCCO_CHECK(holds > 0);
-  if (--holds > 0) return;
-  if (options_.poison) std::memset(block(id), 0xFF, block_bytes_);
+void BlockPool::release(BlockId id) {
+  Block& block = at(id);
+  SIROCCO_CHECK(block.holds > 0);
+  if (--block.holds > 0) return;
+  if (block.kept) {
+    push_idle(id);
+  } else {
+    make_free(id);
+  }
+}
+
+void BlockPool::make_free(BlockId id) {
+  if (options_.poison) commands_.push_back({BlockCommand::Kind::kPoison, {}, id});
   free_.push_back(id.value());
+}
+
+void BlockPool::push_idle(BlockId id) {
+  Block& block = at(id);
+  block.before = last_idle_;
+  block.behind = -1;
+  (last_idle_ < 0 ? first_idle_ : at(BlockId(last_idle_)).behind) = id.value();
+  last_idle_ = id.value();
+  ++idle_;
+}
+
+void BlockPool::remove_idle(BlockId id) {
+  const Block& block = at(id);
+  (block.before < 0 ? first_idle_ : at(BlockId(block.before)).behind) = block.behind;
+  (block.behind < 0 ? last_idle_ : at(BlockId(block.behind)).before) = block.before;
+  --idle_;
 }
 
 }  // namespace sirocco

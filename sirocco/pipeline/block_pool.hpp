@@ -69,6 +69,8 @@ class BlockReservation {
   std::int32_t blocks() const { return blocks_; }
   /// One block that nobody holds, for one right. Contents are undefined.
   BlockRef take();
+  /// The same, with the contents of `from`, which is held: they follow by a command.
+  BlockRef take_copy(BlockId from);
   /// A hold on a block that is held or kept already. It costs a right where the block is idle, and
   /// in a pool that pledges.
   BlockRef hold(BlockId block);
@@ -129,8 +131,8 @@ class BlockPool {
   void keep(BlockId block);
   /// No longer: an idle block is free then.
   void forget(BlockId block);
-  /// Called with the idle block that is to be taken; it must `forget` that one, and may do so with
-  /// others.
+  /// Called with the kept block that has to go because someone needs the room: the longest idle
+  /// one, or one that its only holder is to write. `evict` must `forget` it.
   void on_eviction(std::function<void(BlockId)> evict) { evict_ = std::move(evict); }
 
   /// Moves the commands recorded since the last call into `out`, whose memory is kept for the next.
@@ -149,8 +151,9 @@ class BlockPool {
   const Block& at(BlockId id) const { return blocks_[static_cast<std::size_t>(id.value())]; }
   std::int32_t free() const { return static_cast<std::int32_t>(free_.size()); }
   bool pledges() const { return sharing_ == Sharing::kPledges; }
-  BlockId take();
-  void release(BlockId id);  // one hold, without a word about promises
+  bool shared(BlockId id) const { return at(id).holds > 1; }
+  BlockId take();            // without a word about promises, as the next
+  void release(BlockId id);  // one hold
   void make_free(BlockId id);
   void push_idle(BlockId id);
   void remove_idle(BlockId id);

@@ -26,6 +26,16 @@ struct CacheOptions {
   int hash_bits = 64;          ///< of each hash of the prefix cache; fewer, for tests, collide
 };
 
+/// The accounts of one group of a stage, in blocks. What is neither held nor idle is free.
+struct CacheUsage {
+  int stage;
+  int group;
+  std::int32_t blocks;
+  std::int32_t held;
+  std::int32_t idle;       ///< known, and held by no sequence
+  std::int32_t available;  ///< free or idle, and not promised
+};
+
 /// The accounts of a pipeline's cache: a pool of block numbers for each group of each of its
 /// stages, and what is known of their contents. The memory is the stages' own (`CacheMemory`, made
 /// after `shape`); what must happen there goes to them with each step. Outlived by no sequence
@@ -75,6 +85,8 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   void clear();
   void clear(PrefixKey key);
   PrefixStats prefix_stats() const;
+  /// Of every group, stage after stage.
+  std::vector<CacheUsage> usage() const;
 
  private:
   friend class SequenceCache;
@@ -86,8 +98,10 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
     bool slides() const { return need.kind == CacheKind::kWindow; }
   };
   std::int32_t blocks_for(const Group& group, std::int64_t positions) const;
+  /// Full blocks that a row right behind them sees into.
+  std::int32_t window_blocks(const Group& group) const;
   void add_group(int stage, int group, const CacheNeed& need, std::int64_t blocks);
-  void add_anchor();
+  void add_anchor(std::int64_t all);
   void require_possible(std::int64_t positions) const;
   std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int64_t positions);
 
@@ -97,6 +111,9 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   std::unique_ptr<PrefixCache> prefixes_;  // unless there are no groups
   std::uint64_t bytes_ = 0;
   std::uint64_t next_step_ = 0;
+  // Kept for their memory.
+  std::vector<BlockId> registered_;
+  std::vector<BlockCommand> unheard_;
 };
 
 }  // namespace sirocco

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -72,7 +73,10 @@ class PrefixCache {
   PrefixNode add(PrefixKey key, std::optional<PrefixNode> parent,
                  std::span<const ContentId> contents, std::span<const BlockId> blocks);
 
-  std::span<const ContentId> contents(PrefixNode node) const { return at(node).contents; }
+  /// The content of one of a node's rows, from 0.
+  ContentId content(PrefixNode node, std::size_t row) const {
+    return ContentId(contents_of(node.value())[row]);
+  }
   /// The block of a node in a group; nothing where a sliding group has given it up.
   std::optional<BlockId> block(PrefixNode node, std::size_t group) const;
   /// Gives a node a held block again in a sliding group that had given it up.
@@ -94,16 +98,20 @@ class PrefixCache {
     std::int32_t children = 0;
     std::uint64_t hash = 0;
     std::int32_t next = -1;  // in its bucket
-    std::vector<ContentId> contents;
   };
-  const Node& at(PrefixNode node) const { return nodes_[static_cast<std::size_t>(node.value())]; }
+  Node& at(std::int32_t node) { return nodes_[static_cast<std::size_t>(node)]; }
+  const Node& at(std::int32_t node) const { return nodes_[static_cast<std::size_t>(node)]; }
+  std::uint64_t* contents_of(std::int32_t node) const {
+    return contents_.get() + static_cast<std::size_t>(node) * block_positions_;
+  }
   std::uint64_t hash_of(PrefixKey key, std::int32_t parent,
                         std::span<const ContentId> contents) const;
-  std::int32_t& bucket(std::uint64_t hash) { return buckets_[hash & (buckets_.size() - 1)]; }
-  std::int32_t& block_at(std::int32_t node, std::size_t group) {
-    return blocks_[static_cast<std::size_t>(node) * groups_.size() + group];
+  std::size_t bucket_of(std::uint64_t hash) const { return hash & (buckets_.size() - 1); }
+  std::size_t slot(std::int32_t node, std::size_t group) const {
+    return static_cast<std::size_t>(node) * groups_.size() + group;
   }
-  void forget(std::size_t group, BlockId block);  // the node with it, unless the group slides
+  void evict(std::size_t group, BlockId block);  // the node with it, unless the group slides
+  void set_block(std::int32_t node, std::size_t group, BlockId block);
   void forget_block(std::int32_t node, std::size_t group);
   void forget_node(std::int32_t node);
   template <class Matches>
@@ -117,6 +125,7 @@ class PrefixCache {
   std::vector<std::int32_t> blocks_;                // [nodes, groups]; -1: given up
   std::vector<std::vector<std::int32_t>> node_of_;  // by group and block
   std::vector<std::int32_t> buckets_;               // of a power of two
+  std::unique_ptr<std::uint64_t[]> contents_;       // [nodes, block_positions], touched when used
   PrefixStats stats_;
 };
 

@@ -7,289 +7,217 @@
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
-namespace {
 
-// How many blocks a stretch of positions can touch, wherever it begins.
-std::int64_t blocks_touched(std::int64_t positions, std::int64_t block_positions) {
-  return positions == 0 ? 0 : ceil_div(positions - 1, block_positions) + 1;
-}
-
-// The worst case of one sequence of so many positions. A window keeps what the first row of the
-// largest step still sees, and the step itself.
-std::int64_t blocks_of(const CacheNeed& need, const CacheOptions& options, std::int64_t positions) {
-  const std::int64_t all = ceil_div<std::int64_t>(positions, options.block_positions);
-  if (need.kind != CacheKind::kWindow) return all;
-  const std::int64_t kept = std::int64_t{need.window} - 1 + options.largest_step;
-  return std::min(all, blocks_touched(kept, options.block_positions));
-}
-
-void validate(const CacheOptions& o) {
-  if (o.block_positions < 16 || o.block_positions > 4096 || o.block_positions % 16 != 0) {
-    throw InvalidArgument(
-        "block_positions is {}; a block of the cache holds a multiple of 16 positions, at most "
-        "4096",
-        o.block_positions);
-  }
-  if (o.positions < 1 || o.positions > INT32_MAX) {
-    throw InvalidArgument("the cache is to hold {} positions; it can hold 1 to {}", o.positions,
-                          INT32_MAX);
-  }
-  if (o.max_sequences < 1 || o.max_sequences > 65536) {
-    throw InvalidArgument("max_sequences is {}; 1 to 65536 can run at a time", o.max_sequences);
-  }
-  if (o.largest_step < 1 || o.largest_step > 65536) {
-    throw InvalidArgument("largest_step is {}; a step has 1 to 65536 rows", o.largest_step);
-  }
-}
-
-void require_pageable(CacheKind kind) {
-  const CacheTraits& traits = cache_traits(kind);
-  if (!traits.can_page || kind == CacheKind::kCross) {
-    throw UnsupportedError("a text pipeline can't page a cache of kind \"{}\"", traits.name);
-  }
-}
-
-}  // namespace
-
-std::uint64_t CachePools::sequence_bytes(std::span<const CacheLayout* const> layouts,
-                                         const CacheOptions& options, std::int64_t positions) {
-  std::uint64_t bytes = 0;
-  for (const CacheLayout* layout : layouts) {
-    for (int g = 0; g < static_cast<int>(layout->groups().size()); ++g) {
-      const CacheNeed& need = layout->groups()[static_cast<std::size_t>(g)].need;
-      const auto blocks = static_cast<std::uint64_t>(blocks_of(need, options, positions));
-      const std::uint64_t block = layout->block_bytes(g, options.type, options.block_positions);
-      bytes += blocks * block;
+SequenceCache::~SequenceCache() {
+  // Where blocks are kept, the order of going is the order of being given up: the deepest first
+  // where a node needs its ancestors; the shallowest where only the end of a window is worth much.
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    std::vector<BlockRef>& blocks = groups_[g].blocks;
+    if (pools_->groups_[g].slides()) {
+      for (BlockRef& block : blocks) block = BlockRef();
+    } else {
+      while (!blocks.empty()) blocks.pop_back();
     }
   }
-  return bytes;
 }
 
-CachePools::CachePools(std::vector<const CacheLayout*> layouts, const CacheOptions& options)
-    : options_(options), layouts_(std::move(layouts)) {
-  validate(options_);
-  struct Size {
-    std::size_t block_bytes;
-    std::int32_t blocks;
-  };
-  std::vector<Size> sizes;
-  for (std::size_t stage = 0; stage < layouts_.size(); ++stage) {
-    const CacheLayout& layout = *layouts_[stage];
-    for (int g = 0; g < static_cast<int>(layout.groups().size()); ++g) {
-      const CacheNeed& need = layout.groups()[static_cast<std::size_t>(g)].need;
-      require_pageable(need.kind);
-      // Every sequence may leave a part of its last block empty; a window group never needs more
-      // than all its sequences at their most.
-      const std::int64_t all =
-          ceil_div<std::int64_t>(options_.positions, options_.block_positions) +
-          options_.max_sequences - 1;
-      std::int64_t blocks = all;
-      if (need.kind == CacheKind::kWindow) {
-        blocks = std::min(all, blocks_of(need, options_, options_.positions) *
-                                   std::int64_t{options_.max_sequences});
-      }
-      const std::size_t block_bytes =
-          layout.block_bytes(g, options_.type, options_.block_positions);
-      const auto bytes =
-          checked_mul<std::uint64_t>(block_bytes, static_cast<std::uint64_t>(blocks));
-      const auto sum = bytes ? checked_add(bytes_, *bytes) : std::nullopt;
-      if (!sum) {
-        throw ResourceExhausted("a cache of {} positions is more than can be addressed",
-                                options_.positions);
-      }
-      bytes_ = *sum;
-      sizes.push_back({block_bytes, static_cast<std::int32_t>(blocks)});
-      groups_.push_back({&layout, static_cast<int>(stage), g, &need, nullptr});
-    }
-  }
-  if (options_.ledger != nullptr) charged_ = options_.ledger->reserve(bytes_, "KV cache");
-  for (std::size_t i = 0; i < groups_.size(); ++i) {
-    groups_[i].pool =
-        std::make_unique<BlockPool>(sizes[i].block_bytes, sizes[i].blocks, options_.blocks);
-  }
+void SequenceCache::share_as(PrefixKey key, std::vector<PrefixNode> path) {
+  content_ = {true, key, std::move(path), {}};
+  content_.path.reserve(max_blocks());
+  content_.rows.reserve(
+      static_cast<std::size_t>(pools_->options_.max_step + pools_->options_.block_positions));
 }
 
-std::int32_t CachePools::blocks_for(const Group& group, std::int64_t positions) const {
-  return static_cast<std::int32_t>(
-      std::min<std::int64_t>(blocks_of(*group.need, options_, positions), INT32_MAX));
+std::size_t SequenceCache::max_blocks() const {
+  return static_cast<std::size_t>(
+      ceil_div<std::int64_t>(max_length_, pools_->options_.block_positions));
 }
 
-std::int64_t CachePools::longest_sequence() const {
-  // Pools hold what one sequence of all positions needs, by their making.
-  return ceil_div<std::int64_t>(options_.positions, options_.block_positions) *
-         options_.block_positions;
-}
-
-std::int64_t CachePools::available_positions() const {
-  std::int64_t least = longest_sequence();
-  for (const Group& group : groups_) {
-    const std::int64_t free = group.pool->available();
-    if (blocks_for(group, least) <= free) continue;
-    // Fewer blocks than the most that it could need: each holds its positions.
-    least = free * options_.block_positions;
+std::int32_t SequenceCache::min_length() const {
+  std::int32_t least = 0;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const std::int32_t first = groups_[g].first_block;
+    if (first == 0) continue;
+    // The row at the new end sees window - 1 positions before it.
+    least = std::max(least,
+                     first * pools_->options_.block_positions + pools_->groups_[g].need.window - 1);
   }
   return least;
 }
 
-std::optional<SequenceCache> SequenceCache::make(std::shared_ptr<CachePools> pools,
-                                                 std::int64_t positions) {
-  SIROCCO_CHECK(positions > 0);
-  if (positions > pools->longest_sequence()) {
-    throw ResourceExhausted("a sequence of {} positions can't fit: the cache holds {}", positions,
-                            pools->longest_sequence());
-  }
-  SequenceCache cache(std::move(pools), static_cast<std::int32_t>(positions));
-  cache.groups_.reserve(cache.pools_->groups_.size());
-  for (const CachePools::Group& group : cache.pools_->groups_) {
-    auto reservation = group.pool->try_reserve(cache.pools_->blocks_for(group, positions));
-    if (!reservation) return std::nullopt;
-    cache.groups_.push_back({std::move(*reservation), {}, 0});
-    cache.groups_.back().blocks.reserve(cache.most_blocks());
-  }
-  return cache;
+Position SequenceCache::extend(std::span<const ContentId> rows) {
+  const auto known =
+      content_.path.size() * static_cast<std::size_t>(pools_->options_.block_positions) +
+      content_.rows.size();
+  const bool shared = content_.shares && known == static_cast<std::size_t>(length_);
+  const Position first = extend(static_cast<int>(rows.size()));
+  if (shared) content_.rows.insert(content_.rows.end(), rows.begin(), rows.end());
+  return first;
 }
 
-std::size_t SequenceCache::most_blocks() const {
-  return static_cast<std::size_t>(ceil_div<std::int64_t>(limit_, pools_->options_.block_positions));
-}
-
-Position SequenceCache::extend(int positions) {
-  SIROCCO_CHECK(positions >= 1 && positions <= pools_->options_.largest_step);
-  SIROCCO_CHECK(positions <= limit_ - length_);
-  const Position first(length_);
-  length_ += positions;
+Position SequenceCache::extend(int rows) {
+  SIROCCO_CHECK(!in_step());
+  SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step);
+  SIROCCO_CHECK(rows <= max_length_ - length_);
+  step_begin_ = length_;
+  length_ += rows;
   const auto blocks = static_cast<std::size_t>(ceil_div(length_, pools_->options_.block_positions));
   for (GroupLease& group : groups_) {
     while (group.blocks.size() < blocks) group.blocks.push_back(group.reservation.take());
   }
-  return first;
+  return Position(step_begin_);
 }
 
-void SequenceCache::end_step() {
+void SequenceCache::end_step(std::int32_t length) {
+  SIROCCO_CHECK(in_step() && length >= step_begin_ && length <= length_);
+  if (length < length_) shorten(length);
+  step_begin_ = -1;
+  register_blocks();
+  slide();
+}
+
+void SequenceCache::register_blocks() {
+  PrefixCache* const prefixes = pools_->prefixes_.get();
+  const auto size = static_cast<std::size_t>(pools_->options_.block_positions);
+  std::size_t done = 0;
+  for (; content_.rows.size() - done >= size; done += size) {
+    const std::size_t index = content_.path.size();
+    const auto parent = index == 0 ? std::nullopt : std::optional(content_.path.back());
+    const std::span<const ContentId> rows = std::span(content_.rows).subspan(done, size);
+    std::optional<PrefixNode> node = prefixes->find(content_.key, parent, rows);
+    if (!node) {
+      std::vector<BlockId>& blocks = pools_->registered_;
+      blocks.clear();
+      for (const GroupLease& group : groups_) blocks.push_back(group.blocks[index].id());
+      node = prefixes->add(content_.key, parent, rows, blocks);
+    } else {
+      for (std::size_t g = 0; g < groups_.size(); ++g) exchange_block(g, index, *node);
+    }
+    content_.path.push_back(*node);
+  }
+  content_.rows.erase(content_.rows.begin(),
+                      content_.rows.begin() + static_cast<std::ptrdiff_t>(done));
+}
+
+// The bits in both blocks are the same, so one of them will do.
+void SequenceCache::exchange_block(std::size_t g, std::size_t index, PrefixNode node) {
+  GroupLease& group = groups_[g];
+  BlockRef& own = group.blocks[index];
+  const BlockPool& pool = *pools_->groups_[g].pool;
+  const std::optional<BlockId> known = pools_->prefixes_->block(node, g);
+  if (!known) {
+    pools_->prefixes_->restore(node, g, own.id());
+  } else if (*known == own.id()) {
+    return;
+  } else if (pool.is_idle(*known) || pool.sharing() == BlockPool::Sharing::kPledges) {
+    SIROCCO_CHECK(group.reservation.put_back(own));  // what isn't known yet isn't shared
+    own = group.reservation.hold(*known);
+  } else {
+    own = group.reservation.hold(*known);
+  }
+}
+
+void SequenceCache::slide() {
   for (std::size_t g = 0; g < groups_.size(); ++g) {
-    const CacheNeed& need = *pools_->groups_[g].need;
-    if (need.kind != CacheKind::kWindow) continue;
-    // The next query, at position length_, sees the positions above length_ - window.
-    const std::int64_t unseen = std::int64_t{length_} - need.window + 1;
+    const CachePools::Group& pool = pools_->groups_[g];
+    if (!pool.slides()) continue;
+    // The next row, were the largest draft taken back, sees the positions from here on.
+    const std::int64_t seen =
+        std::int64_t{length_} - pools_->options_.max_draft - pool.need.window + 1;
     GroupLease& group = groups_[g];
-    while ((group.first_block + std::int64_t{1}) * pools_->options_.block_positions <= unseen) {
+    while ((group.first_block + std::int64_t{1}) * pools_->options_.block_positions <= seen) {
       BlockRef& block = group.blocks[static_cast<std::size_t>(group.first_block)];
-      SIROCCO_CHECK(group.reservation.put_back(block));  // never shared: windows don't fork
+      SIROCCO_CHECK(group.reservation.put_back(block));  // every hold is worth a right there
       ++group.first_block;
     }
   }
 }
 
 void SequenceCache::truncate(std::int32_t length) {
-  SIROCCO_CHECK(length >= 0);
+  SIROCCO_CHECK(!in_step());
   if (length >= length_) return;
-  for (const CachePools::Group& group : pools_->groups_) {
-    const CacheTraits& traits = cache_traits(group.need->kind);
-    if (!traits.can_truncate) {
-      throw UnsupportedError("a cache of kind \"{}\" can't be truncated", traits.name);
-    }
+  if (length < min_length()) {
+    throw InvalidArgument("a sequence of {} positions can't be cut to {}: {} is the least now",
+                          length_, length, min_length());
   }
   const int size = pools_->options_.block_positions;
-  const auto keep = static_cast<std::size_t>(ceil_div(length, size));
-  const bool partial = length % size != 0;
-  // Shared blocks stay with the others, so every one given up costs a free one.
+  const auto kept = static_cast<std::ptrdiff_t>(length / size);
+  // Blocks that others hold stay with them, so every one given up costs one that is available.
   for (std::size_t g = 0; g < groups_.size(); ++g) {
+    if (pools_->groups_[g].slides()) continue;
     const std::vector<BlockRef>& blocks = groups_[g].blocks;
-    auto needed = static_cast<std::int32_t>(
-        std::count_if(blocks.begin() + static_cast<std::ptrdiff_t>(keep), blocks.end(),
-                      [](const BlockRef& b) { return b.shared(); }));
-    if (partial && blocks[keep - 1].shared()) ++needed;
+    const auto needed = static_cast<std::int32_t>(std::count_if(
+        blocks.begin() + kept, blocks.end(), [](const BlockRef& b) { return b.shared(); }));
     if (needed > pools_->groups_[g].pool->available()) {
       throw ResourceExhausted(
           "taking back positions of a shared cache needs {} blocks of its own, and {} are free",
           needed, pools_->groups_[g].pool->available());
     }
   }
+  shorten(length);
+}
+
+void SequenceCache::shorten(std::int32_t length) {
+  const auto size = static_cast<std::size_t>(pools_->options_.block_positions);
+  const auto positions = static_cast<std::size_t>(length);
+  const std::size_t full = positions / size;
+  std::vector<PrefixNode>& path = content_.path;
+  std::vector<ContentId>& rows = content_.rows;
+  if (path.size() > full) {
+    rows.clear();
+    for (std::size_t row = 0; row < positions % size; ++row)
+      rows.push_back(pools_->prefixes_->content(path[full], row));
+    path.resize(full);
+  } else {
+    rows.resize(std::min(rows.size(), positions - path.size() * size));
+  }
+  const std::size_t keep = ceil_div(positions, size);
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     GroupLease& group = groups_[g];
-    while (group.blocks.size() > keep) {
-      SIROCCO_CHECK(group.reservation.put_back(group.blocks.back()));
-      group.blocks.pop_back();
+    if (pools_->groups_[g].slides()) {
+      for (std::size_t b = keep; b < group.blocks.size(); ++b)
+        SIROCCO_CHECK(group.reservation.put_back(group.blocks[b]));
+      group.blocks.resize(std::min(keep, group.blocks.size()));
+    } else {
+      for (; group.blocks.size() > keep; group.blocks.pop_back())
+        SIROCCO_CHECK(group.reservation.put_back(group.blocks.back()));
     }
-    if (partial && group.blocks.back().shared()) {
-      // It will be written to: it must be its own.
-      BlockRef before = std::move(group.blocks.back());
-      const BlockId from = before.id();
-      SIROCCO_CHECK(group.reservation.put_back(before));
-      group.blocks.back() = group.reservation.take();
-      pools_->groups_[g].pool->copy(from, group.blocks.back().id());
-    }
+  }
+  // What is left of the last block will be written behind.
+  if (keep > full) {
+    for (GroupLease& group : groups_) SIROCCO_CHECK(group.reservation.own(group.blocks.back()));
   }
   length_ = length;
 }
 
 std::optional<SequenceCache> SequenceCache::fork(std::int64_t positions) const {
-  for (const CachePools::Group& group : pools_->groups_) {
-    const CacheTraits& traits = cache_traits(group.need->kind);
-    if (!traits.can_snapshot) {
-      throw UnsupportedError("a cache of kind \"{}\" can't be shared by two sequences",
-                             traits.name);
-    }
-  }
-  SIROCCO_CHECK(positions >= length_ && positions > 0);
-  if (positions > pools_->longest_sequence()) {
-    throw ResourceExhausted("a sequence of {} positions can't fit: the cache holds {}", positions,
-                            pools_->longest_sequence());
-  }
-  const int size = pools_->options_.block_positions;
-  const auto full = static_cast<std::size_t>(length_ / size);
+  SIROCCO_CHECK(!in_step() && positions >= length_);
+  pools_->require_possible(positions);
+  const auto full = static_cast<std::size_t>(length_ / pools_->options_.block_positions);
   SequenceCache copy(pools_, static_cast<std::int32_t>(positions));
   copy.groups_.reserve(groups_.size());
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const CachePools::Group& group = pools_->groups_[g];
-    auto reservation = group.pool->try_reserve(pools_->blocks_for(group, positions) -
-                                               static_cast<std::int32_t>(full));
+    const std::int32_t saved = group.slides() ? 0 : static_cast<std::int32_t>(full);
+    auto reservation = group.pool->try_reserve(pools_->blocks_for(group, positions) - saved);
     if (!reservation) return std::nullopt;
-    copy.groups_.push_back({std::move(*reservation), {}, 0});
-    copy.groups_.back().blocks.reserve(copy.most_blocks());
+    copy.groups_.push_back({std::move(*reservation), {}, groups_[g].first_block});
   }
   for (std::size_t g = 0; g < groups_.size(); ++g) {
+    const std::vector<BlockRef>& from = groups_[g].blocks;
     GroupLease& to = copy.groups_[g];
-    for (std::size_t b = 0; b < full; ++b) to.blocks.push_back(groups_[g].blocks[b].share());
-    if (groups_[g].blocks.size() > full) {
-      to.blocks.push_back(to.reservation.take());
-      pools_->groups_[g].pool->copy(groups_[g].blocks[full].id(), to.blocks.back().id());
-    }
+    to.blocks.reserve(copy.max_blocks());
+    to.blocks.resize(static_cast<std::size_t>(to.first_block));
+    while (to.blocks.size() < full)
+      to.blocks.push_back(to.reservation.hold(from[to.blocks.size()].id()));
+    if (from.size() > full) to.blocks.push_back(to.reservation.take_copy(from[full].id()));
+  }
+  if (content_.shares) {
+    copy.share_as(content_.key, content_.path);
+    copy.content_.rows.assign(content_.rows.begin(), content_.rows.end());
   }
   copy.length_ = length_;
   return copy;
-}
-
-const CacheViews& StepCaches::views(CachePools& pools, int stage,
-                                    std::span<const SequenceCache* const> sequences) {
-  const auto at = static_cast<std::size_t>(stage);
-  views_.layout = pools.layouts_[at];
-  views_.type = pools.options_.type;
-  views_.block_positions = pools.options_.block_positions;
-  views_.groups.resize(views_.layout->groups().size());
-  for (std::size_t g = 0; g < pools.groups_.size(); ++g) {
-    const CachePools::Group& group = pools.groups_[g];
-    if (group.stage != stage) continue;
-    CacheGroupView& view = views_.groups[static_cast<std::size_t>(group.group)];
-    view.pool = group.pool->data();
-    std::size_t width = 1;
-    std::size_t most = 1;
-    for (const SequenceCache* s : sequences) {
-      width = std::max(width, s->groups_[g].blocks.size());
-      most = std::max(most, s->most_blocks());
-    }
-    view.blocks_a_sequence = static_cast<int>(width);
-    // All that these sequences will ever need, so that no later step allocates.
-    view.block_table.reserve(most * sequences.size());
-    view.block_table.assign(width * sequences.size(), -1);
-    for (std::size_t s = 0; s < sequences.size(); ++s) {
-      const SequenceCache::GroupLease& lease = sequences[s]->groups_[g];
-      for (auto b = static_cast<std::size_t>(lease.first_block); b < lease.blocks.size(); ++b) {
-        view.block_table[s * width + b] = lease.blocks[b].id().value();
-      }
-    }
-  }
-  return views_;
 }
 
 }  // namespace sirocco

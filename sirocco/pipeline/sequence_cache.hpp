@@ -80,9 +80,9 @@ class SequenceCache {
 
   bool in_step() const { return step_begin_ >= 0; }
   std::size_t max_blocks() const;  ///< of a group, at the limit
-  Position extend_by(int rows);
+  void share_as(PrefixKey key, std::vector<PrefixNode> path);
   void register_blocks();
-  void exchange_block(std::size_t group, std::size_t index, BlockId block);
+  void exchange_block(std::size_t group, std::size_t index, PrefixNode node);
   void slide();
   void shorten(std::int32_t length);
 
