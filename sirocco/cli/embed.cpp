@@ -68,8 +68,8 @@ void embed(const Options& o) {
     sequences.push_back(std::move(text.tokens));
   }
   Engine engine(machine);
-  const TextEmbedder embedder(engine, engine.add(model.shared_pipeline()), model);
-  const std::vector<EmbeddingEvent> embeddings = embedder.embed(sequences);
+  const auto pipeline = engine.add(model.shared_pipeline());
+  const std::vector<EmbeddingEvent> embeddings = embed_all(engine, pipeline, sequences);
 
   if (o.out.empty()) {
     std::string json;

@@ -4,8 +4,8 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
-#include <map>
-#include <numeric>
+#include <optional>
+#include <vector>
 
 #include "sirocco/base/error.hpp"
 
@@ -27,95 +27,146 @@ TEST(StepCostModel, StepsOfOneSizeCountByTheRow) {
   EXPECT_EQ(costs.rows_within(0.41, 0), 20);
 }
 
+Runnable patient(std::int64_t rows, std::uint64_t served = 0) {
+  return {{.rows = rows, .urgent = false}, served};
+}
+Runnable urgent(std::int64_t rows = 1, std::uint64_t served = 0) {
+  return {{.rows = rows, .urgent = true}, served};
+}
+using Shares = std::vector<PlannedShare>;
+
 TEST(Scheduler, RefusesLimitsThatContradict) {
-  EXPECT_THROW(Scheduler({.step_rows = 0}), InvalidArgument);
-  EXPECT_THROW(Scheduler({.step_rows = 8, .least_prompt_rows = 9}), InvalidArgument);
-  EXPECT_THROW(Scheduler({.stall_bound = 0}), InvalidArgument);
+  EXPECT_THROW(Scheduler({.usual_step = 0}), InvalidArgument);
+  EXPECT_THROW(Scheduler({.usual_step = 8, .min_patient_rows = 9}), InvalidArgument);
+  EXPECT_THROW(Scheduler({.usual_step = 8, .max_step = 7}), InvalidArgument);
+  EXPECT_THROW(Scheduler({.max_stall = 0}), InvalidArgument);
 }
 
-TEST(Scheduler, DecodesFirstAndSharesTheRestEvenly) {
-  Scheduler scheduler({.step_rows = 100, .shared_step_rows = 62});
-  const std::vector<Runnable> all = {{SequenceId(1), 500, false},
-                                     {SequenceId(2), 1, true},
-                                     {SequenceId(3), 10, false},
-                                     {SequenceId(4), 400, false},
-                                     {SequenceId(5), 1, true}};
-  const std::vector<StepShare> expected = {{SequenceId(2), 1},
-                                           {SequenceId(5), 1},
-                                           {SequenceId(1), 25},
-                                           {SequenceId(3), 10},
-                                           {SequenceId(4), 25}};
-  EXPECT_EQ(scheduler.plan(all, {}), expected);
-  // Without anyone who decodes, a prompt gets the whole step.
-  EXPECT_EQ(scheduler.plan(std::vector<Runnable>{{SequenceId(1), 500, false}}, {}),
-            (std::vector<StepShare>{{SequenceId(1), 100}}));
+TEST(Scheduler, TheUrgentComeFirstAndTheRestIsSharedEvenly) {
+  Scheduler scheduler({.usual_step = 100, .max_shared_step = 62});
+  const std::vector<Runnable> all = {patient(500), urgent(), patient(10), patient(400), urgent()};
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 1}, {4, 1}, {0, 25}, {2, 10}, {3, 25}}));
+  // Without anyone in a hurry, a prompt gets the whole step.
+  EXPECT_EQ(scheduler.plan(std::vector{patient(500)}, {}), (Shares{{0, 100}}));
   EXPECT_TRUE(scheduler.plan({}, {}).empty());
 }
 
-TEST(Scheduler, PromptsStallDecodingNoLongerThanTheBound) {
+TEST(Scheduler, WhoWasServedLongestAgoGoesFirst) {
+  Scheduler scheduler({.usual_step = 4, .min_patient_rows = 1});
+  const std::vector<Runnable> all = {urgent(1, 3), urgent(1, 1), patient(9, 2), urgent(1, 2),
+                                     urgent(1, 1)};
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 1}, {4, 1}, {3, 1}, {2, 1}}));
+  EXPECT_EQ(scheduler.plan(all, {}, 1), (Shares{{1, 1}, {2, 3}}));
+}
+
+TEST(Scheduler, WhatIsUrgentIsTakenWhole) {
+  Scheduler scheduler({.usual_step = 8, .min_patient_rows = 1});
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(5), urgent(5)}, {}), (Shares{{0, 5}}));
+  // One that wants more than a usual step has it to itself.
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(9, 1), urgent(1, 2)}, {}), (Shares{{0, 9}}));
+}
+
+TEST(Scheduler, NeverCutsWhatBelongsTogether) {
+  const std::vector<IndivisibleRows> pictures = {{10, 30}, {40, 100}};
+  EXPECT_EQ(rows_without_cut(10, pictures), 10);
+  EXPECT_EQ(rows_without_cut(29, pictures), 10);
+  EXPECT_EQ(rows_without_cut(30, pictures), 30);
+  EXPECT_EQ(rows_without_cut(99, pictures), 40);
+  EXPECT_EQ(rows_without_cut(120, pictures), 120);
+
+  Scheduler scheduler({.usual_step = 20, .max_step = 64, .min_patient_rows = 4});
+  const std::vector<IndivisibleRows> whole = {{0, 50}};
+  const std::vector<IndivisibleRows> large = {{0, 64}};
+  Runnable text{{.rows = 50, .indivisible = whole}, 1};
+  Runnable image{{.rows = 70, .indivisible = large}, 1};
+  // What comes first makes the step larger; the others have what is left of a usual one.
+  EXPECT_EQ(scheduler.plan(std::vector{text, patient(9, 2)}, {}), (Shares{{0, 50}}));
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(1, 5), text}, {}), (Shares{{0, 1}, {1, 50}}));
+  // Where even the largest step is too small for both, it is alone.
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(1, 5), image}, {}), (Shares{{1, 64}}));
+  text.served = 9;
+  EXPECT_EQ(scheduler.plan(std::vector{text, patient(12, 2)}, {}), (Shares{{1, 12}}));
+}
+
+TEST(Scheduler, NobodyInAHurryWaitsLongerThanTheBound) {
   EXPECT_TRUE(rc::check([] {
     const double fixed = *rc::gen::inRange(0, 50) * 1e-3;
     const double each = *rc::gen::inRange(1, 50) * 1e-4;
     SchedulerLimits limits;
-    limits.stall_bound = *rc::gen::element(0.05, 0.1, 0.25);
+    limits.max_stall = *rc::gen::element(0.05, 0.1, 0.25);
     Scheduler scheduler(limits);
     StepCostModel costs;
     for (const int rows : {1, 100, 7, 512}) costs.observe(rows, fixed + each * rows);
-    const auto plan = scheduler.plan(
-        std::vector<Runnable>{{SequenceId(1), 1, true}, {SequenceId(2), 100000, false}}, costs);
+    const auto plan = scheduler.plan(std::vector{urgent(), patient(100000)}, costs);
     RC_ASSERT(plan.size() == 2U);
     const double seconds = fixed + each * static_cast<double>(1 + plan[1].rows);
-    RC_ASSERT(plan[1].rows <= limits.least_prompt_rows || seconds <= limits.stall_bound * 1.01);
+    RC_ASSERT(plan[1].rows <= limits.min_patient_rows || seconds <= limits.max_stall * 1.01);
   }));
 }
 
-// A model of an engine: sequences arrive, prompts are read, answers are written.
+// A model of an engine: works arrive, are read, and say something; some rows can't be cut.
 TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
   EXPECT_TRUE(rc::check([] {
     SchedulerLimits limits;
-    limits.step_rows = *rc::gen::inRange(1, 40);
-    limits.least_prompt_rows = *rc::gen::inRange(1, limits.step_rows + 1);
-    limits.shared_step_rows = *rc::gen::inRange(1, 40);
+    limits.usual_step = *rc::gen::inRange(1, 40);
+    limits.max_step = 100;
+    limits.min_patient_rows = *rc::gen::inRange(1, limits.usual_step + 1);
+    limits.max_shared_step = *rc::gen::inRange(1, 40);
     Scheduler scheduler(limits);
     StepCostModel costs;
     struct Load {
       std::int64_t prompt;
       std::int64_t answer;
+      std::optional<IndivisibleRows> whole;
+      std::uint64_t served = 0;
       int idle = 0;
     };
-    std::map<SequenceId, Load> load;
+    std::vector<Load> load;
     const auto count = *rc::gen::inRange(1, 30);
+    const bool divisible = *rc::gen::arbitrary<bool>();
     for (int i = 0; i < count; ++i) {
-      load[SequenceId(static_cast<std::uint64_t>(i + 1))] = {*rc::gen::inRange(1, 100),
-                                                             *rc::gen::inRange(1, 20)};
+      Load l{*rc::gen::inRange(1, 100), *rc::gen::inRange(1, 20), {}};
+      if (!divisible && *rc::gen::inRange(0, 3) == 0)
+        l.whole = IndivisibleRows{0, std::min<std::int64_t>(l.prompt, 60)};
+      load.push_back(l);
     }
-    for (int step = 0; !load.empty(); ++step) {
+    for (std::uint64_t step = 1; !load.empty(); ++step) {
       RC_ASSERT(step < 30 * 120 * 2);
       std::vector<Runnable> runnable;
-      for (const auto& [id, l] : load) {
-        runnable.push_back({id, l.prompt > 0 ? l.prompt : 1, l.prompt == 0});
+      for (const Load& l : load) {
+        Runnable r{{.rows = l.prompt > 0 ? l.prompt : 1, .urgent = l.prompt == 0}, l.served};
+        if (l.whole) r.demand.indivisible = std::span(&*l.whole, 1);
+        runnable.push_back(r);
       }
-      const auto plan = scheduler.plan(runnable, costs);
+      const Shares plan = scheduler.plan(runnable, costs);
       RC_ASSERT(!plan.empty());
       std::int64_t rows = 0;
-      for (auto& [id, l] : load) ++l.idle;
-      for (const StepShare& share : plan) {
-        Load& l = load.at(share.id);
+      bool stretched = false;
+      for (Load& l : load) ++l.idle;
+      for (const PlannedShare& share : plan) {
+        Load& l = load.at(share.index);
         RC_ASSERT(share.rows >= 1);
         RC_ASSERT(l.idle > 0);  // once a step
         rows += share.rows;
         l.idle = 0;
+        l.served = step;
         if (l.prompt > 0) {
           RC_ASSERT(share.rows <= l.prompt);
+          if (l.whole) {
+            RC_ASSERT(share.rows >= l.whole->end);
+            stretched |= l.whole->end > 1;
+            l.whole.reset();
+          }
           l.prompt -= share.rows;
         } else {
           RC_ASSERT(share.rows == 1);
           --l.answer;
         }
       }
-      RC_ASSERT(rows <= limits.step_rows);
-      for (const auto& [id, l] : load) RC_ASSERT(l.idle <= 2 * count + 2);
-      std::erase_if(load, [](const auto& item) { return item.second.answer == 0; });
+      RC_ASSERT(rows <= (stretched ? limits.max_step : limits.usual_step));
+      // Together with the many before it, none is passed over for long.
+      for (const Load& l : load) RC_ASSERT(l.idle <= 3 * count + 3);
+      std::erase_if(load, [](const Load& l) { return l.answer == 0; });
       costs.observe(rows, 0.005 + 0.0003 * static_cast<double>(rows));
     }
   }));

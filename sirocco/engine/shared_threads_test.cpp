@@ -19,66 +19,72 @@ int threads_of_process() {
   return 0;
 }
 
-LoadedModel load(const char* name, std::shared_ptr<ThreadGroup> threads) {
+LoadedModel load(Machine& machine, const char* name, int threads = 3) {
   LoadOptions options;
-  options.threads = 3;
-  options.shared_threads = std::move(threads);
+  options.placement.threads = threads;
   options.pipeline.context = 128;
-  return load_language_model(std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + name,
-                             std::move(options));
+  return load_language_model(
+      machine, std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + name, std::move(options));
 }
 
 /// What the models say, all driven by one engine at once.
-std::vector<std::vector<TokenId>> answers(const std::vector<const LoadedModel*>& models) {
-  struct Collector final : TokenSink {
-    Verdict on_token(TokenId token) override {
-      tokens.push_back(token);
-      return Verdict::kContinue;
-    }
-    void on_finish(const Finished& finished) override {
-      EXPECT_EQ(finished.reason, FinishReason::kLength);
-    }
-    std::vector<TokenId> tokens;
-  };
-  Engine engine;
-  std::vector<std::shared_ptr<Collector>> sinks;
+std::vector<std::vector<TokenId>> answers(Machine& machine,
+                                          const std::vector<const LoadedModel*>& models) {
+  Engine engine(machine);
+  std::vector<Request<LanguagePipeline>> requests;
   for (const LoadedModel* model : models) {
-    const PipelineId id = engine.add(model->shared_pipeline());
-    Request request;
-    request.prompt.assign(20, TokenId(7));
-    request.sampling.temperature = 0;
-    request.max_tokens = 40;
-    request.sink = sinks.emplace_back(std::make_shared<Collector>());
-    engine.submit(id, std::move(request));
+    TextJob job;
+    job.prompt.assign(20, TokenId(7));
+    job.sampling.temperature = 0;
+    job.max_tokens = 40;
+    requests.push_back(engine.submit(engine.add(model->shared_pipeline()), std::move(job)));
   }
   engine.run();
   std::vector<std::vector<TokenId>> out;
-  for (const auto& sink : sinks) out.push_back(sink->tokens);
+  for (const auto& request : requests) {
+    EXPECT_EQ(request.finished()->reason, FinishReason::kLength);
+    out.emplace_back();
+    while (const auto event = request.try_next()) out.back().push_back(event->token);
+  }
   return out;
 }
 
-TEST(SharedThreads, ServeTwoModelsOfAnEngine) {
-  const LoadedModel first = load("llama-gqa.gguf", nullptr);
-  const auto alone = answers({&first});
+TEST(SharedThreads, ServeTwoModelsOfAMachine) {
+  Machine machine;
+  const LoadedModel first = load(machine, "llama-gqa.gguf");
+  const auto alone = answers(machine, {&first});
   ASSERT_EQ(alone[0].size(), 40u);
   const int before = threads_of_process();
-  const LoadedModel second = load("gemma3.gguf", first.thread_group());
+  const LoadedModel second = load(machine, "gemma3.gguf");
   EXPECT_EQ(second.threads(), 3);
   EXPECT_EQ(threads_of_process(), before);
-  const auto together = answers({&first, &second});
+  const auto together = answers(machine, {&first, &second});
   EXPECT_EQ(together[0], alone[0]);
-  EXPECT_EQ(together[1], answers({&second})[0]);
-  // A set of its own is three threads, one of which is the caller.
-  const LoadedModel third = load("gemma3.gguf", nullptr);
-  EXPECT_EQ(threads_of_process(), before + 2);
+  EXPECT_EQ(together[1], answers(machine, {&second})[0]);
+  // Another number of threads is another set, one of which is the caller.
+  const LoadedModel third = load(machine, "gemma3.gguf", 2);
+  EXPECT_EQ(threads_of_process(), before + 1);
 }
 
-TEST(SharedThreads, OutliveTheModelThatMadeThem) {
-  std::optional<LoadedModel> first = load("llama-gqa.gguf", nullptr);
-  const LoadedModel second = load("llama-gqa.gguf", first->thread_group());
-  const auto expected = answers({&*first});
-  first.reset();
-  EXPECT_EQ(answers({&second}), expected);
+// A model is loaded while another one computes: they take turns on the threads, op by op.
+TEST(SharedThreads, AModelIsLoadedWhileTheEngineRuns) {
+  Machine machine;
+  const LoadedModel first = load(machine, "llama-gqa.gguf");
+  const auto alone = answers(machine, {&first});
+  Engine engine(machine);
+  const auto handle = engine.add(first.shared_pipeline());
+  engine.start();
+  for (int i = 0; i < 3; ++i) {
+    TextJob job;
+    job.prompt.assign(20, TokenId(7));
+    job.sampling.temperature = 0;
+    job.max_tokens = 40;
+    const auto request = engine.submit(handle, std::move(job));
+    const LoadedModel second = load(machine, "gemma3.gguf");
+    std::vector<TokenId> got;
+    while (const auto event = request.next()) got.push_back(event->token);
+    EXPECT_EQ(got, alone[0]);
+  }
 }
 
 }  // namespace

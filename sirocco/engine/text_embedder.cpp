@@ -112,19 +112,18 @@ std::vector<EmbeddingEvent> TextEmbedder::embed(std::span<const std::string> tex
   std::vector<std::vector<TokenId>> tokens;
   tokens.reserve(texts.size());
   for (const std::string& text : texts) tokens.push_back(model_.tokenize(text, options).tokens);
-  return embed(tokens);
+  return embed_all(engine_, pipeline_, tokens);
 }
 
-std::vector<EmbeddingEvent> TextEmbedder::embed(
-    std::span<const std::vector<TokenId>> texts) const {
-  const std::int32_t context = pipeline_.limits().max_context;
+std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
+                                      std::span<const std::vector<TokenId>> texts) {
+  const std::int32_t context = pipeline.limits().max_context;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     if (std::ssize(texts[i]) > context) {
       throw InvalidArgument("text {} has {} tokens; at most {} fit into the context", i + 1,
                             texts[i].size(), context);
     }
   }
-  // Steps take texts of like lengths together, longest first.
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -133,13 +132,13 @@ std::vector<EmbeddingEvent> TextEmbedder::embed(
 
   std::vector<EmbeddingEvent> out(texts.size());
   std::deque<std::pair<std::size_t, Request<EmbeddingPipeline>>> waiting;
-  const auto ahead = static_cast<std::size_t>(pipeline_.limits().max_sequences);
+  const auto ahead = static_cast<std::size_t>(pipeline.limits().max_sequences);
   for (auto next = order.begin(); next != order.end() || !waiting.empty();) {
     for (; next != order.end() && waiting.size() < ahead; ++next)
-      waiting.emplace_back(*next, submit(texts[*next]));
+      waiting.emplace_back(*next, engine.submit(pipeline, EmbeddingJob{texts[*next]}));
     const auto& [text, request] = waiting.front();
     while (!request.finished()) {
-      if (!engine_.step()) request.cancel();
+      if (!engine.step()) request.cancel();
     }
     std::optional<EmbeddingEvent> embedding = request.try_next();
     if (!embedding) {

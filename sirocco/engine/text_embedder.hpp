@@ -64,6 +64,14 @@ class LoadedEmbedder {
 LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path& path,
                                   OpenOptions open = {}, EmbeddingPipelineOptions options = {});
 
+/// The vectors of sequences, [N][width] in their order, made as the engine is stepped on this
+/// thread; not while it has its own. Longest first, so that steps take sequences of like lengths
+/// together. Throws InvalidArgument for one that is longer than the context or has a token outside
+/// the vocabulary, NotANumber for an embedding that isn't made of finite numbers, and
+/// ResourceExhausted where a step failed otherwise; each names the text by its number, from 1.
+std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
+                                      std::span<const std::vector<TokenId>> sequences);
+
 /// Texts in, vectors out: an embedding model on an engine, beside whatever else runs there. Both
 /// outlive it. Thread-safe, but for `embed`.
 class TextEmbedder {
@@ -73,13 +81,9 @@ class TextEmbedder {
   /// The vector of some tokens, made when its turn comes. Throws as Engine::submit.
   Request<EmbeddingPipeline> submit(std::vector<TokenId> tokens) const;
 
-  /// [N][width], made as the engine is stepped on this thread. Not while it has its own. A text may
-  /// be empty: see EmbeddingJob. Throws what tokenize and submit throw, Error where the work
-  /// failed, and NotANumber, which names the text, for an embedding that isn't made of finite
-  /// numbers.
+  /// The vectors of texts, as embed_all makes them. Throws what tokenize throws besides.
   std::vector<EmbeddingEvent> embed(std::span<const std::string> texts,
                                     const TextOptions& options = {}) const;
-  std::vector<EmbeddingEvent> embed(std::span<const std::vector<TokenId>> texts) const;
 
  private:
   Engine& engine_;

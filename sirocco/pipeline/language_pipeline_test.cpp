@@ -1,5 +1,6 @@
 #include "sirocco/pipeline/language_pipeline.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -32,13 +33,15 @@ class TinyModel {
                                              std::vector<LayerIndex> cuts = {}) {
     options.blocks.poison = true;
     const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
-    return make_language_pipeline(*builder, *backend_, std::move(options), cuts);
+    return make_language_pipeline(*builder, *backend_, ledger_, std::move(options), cuts);
   }
+  ByteLedger& ledger() { return ledger_; }
 
  private:
   Checkpoint checkpoint_;
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
+  ByteLedger ledger_{std::uint64_t{1} << 30};
 };
 
 std::vector<TokenId> random_tokens(std::uint64_t seed, int count, std::int64_t vocabulary) {
@@ -90,7 +93,7 @@ TEST_P(Families, ChunksCutsThreadsAndBlocksDoNotChangeABit) {
 
   options.block_positions = 16;
   options.blocks.shuffle_seed = 9;
-  options.largest_step = 19;
+  options.max_step = 19;
   std::vector<LayerIndex> cuts;
   for (int i = 1; i < reference->info().layers; ++i) cuts.emplace_back(i);
   std::uint64_t sent = 0;
@@ -124,17 +127,20 @@ TEST_P(Families, ASequenceDoesNotSeeTheOthersOfItsSteps) {
     std::mt19937 random(round);
     std::vector<std::vector<float>> got(tokens.size());
     std::vector<std::size_t> done(tokens.size(), 0);
-    for (std::size_t s = 0; s < tokens.size(); ++s) {
-      ASSERT_TRUE(pipeline->admit(SequenceId(s + 1), std::ssize(tokens[s])));
+    std::vector<SequenceCache> caches;
+    for (const auto& sequence : tokens) {
+      auto cache = pipeline->lease(std::ssize(sequence));
+      ASSERT_TRUE(cache);
+      caches.push_back(std::move(*cache));
     }
     for (;;) {
-      StepBatch batch;
+      std::vector<TextItem> batch;
       std::vector<std::size_t> of;
       for (std::size_t s = 0; s < tokens.size(); ++s) {
         const auto left = tokens[s].size() - done[s];
         const auto take = std::min(left, static_cast<std::size_t>(random() % 12));
         if (take == 0) continue;
-        batch.push_back({SequenceId(s + 1), std::span(tokens[s]).subspan(done[s], take),
+        batch.push_back({SequenceId(s), &caches[s], std::span(tokens[s]).subspan(done[s], take),
                          WantLogits{.all_rows = true}});
         of.push_back(s);
         done[s] += take;
@@ -145,49 +151,197 @@ TEST_P(Families, ASequenceDoesNotSeeTheOthersOfItsSteps) {
         if (over) break;
         continue;
       }
-      const StepResult result = pipeline->step(std::move(batch));
+      const auto outcomes = pipeline->step(batch);
       for (std::size_t i = 0; i < of.size(); ++i) {
-        const auto& logits = result.items[i].logits;
+        const auto& logits = std::get<StepLogits>(outcomes[i]).values;
         got[of[i]].insert(got[of[i]].end(), logits.begin(), logits.end());
       }
     }
-    for (std::size_t s = 0; s < tokens.size(); ++s) {
-      pipeline->retire(SequenceId(s + 1));
-      ASSERT_TRUE(same_bits(got[s], expected[s]));
-    }
+    for (std::size_t s = 0; s < tokens.size(); ++s) ASSERT_TRUE(same_bits(got[s], expected[s]));
   }
 }
 
-TEST(LanguagePipeline, ForksAndTruncationsKeepTheBits) {
-  TinyModel model("llama-gqa.gguf", 1);
+TEST_P(Families, ForksAndTruncationsKeepTheBits) {
+  TinyModel model(GetParam(), 1);
   LanguagePipelineOptions options;
   options.context = 96;
   options.cache_positions = 288;
   options.block_positions = 16;
+  options.max_step = 40;
   const auto pipeline = model.pipeline(options);
   const auto tokens = random_tokens(1, 60, pipeline->info().vocabulary);
   const auto other = random_tokens(2, 60, pipeline->info().vocabulary);
   auto mixed = tokens;
   std::copy(other.begin() + 37, other.end(), mixed.begin() + 37);
-  const auto last = [&](SequenceId id, std::span<const TokenId> part) {
-    return pipeline->step({{id, part, WantLogits{}}}).items[0].logits;
+  const auto last = [&](SequenceCache& cache, std::span<const TokenId> part) {
+    return std::get<StepLogits>(pipeline->step({{SequenceId(), &cache, part, WantLogits{}}})[0])
+        .values;
   };
   const auto tail_of = [&](const std::vector<float>& all) {
     return std::span(all).last(static_cast<std::size_t>(pipeline->info().vocabulary));
   };
   const auto expected = scores(*pipeline, tokens);
   const auto expected_mixed = scores(*pipeline, mixed);
-  const SequenceId a(1);
-  const SequenceId b(2);
-  ASSERT_TRUE(pipeline->admit(a, 96));
-  last(a, std::span(tokens).first(37));
-  ASSERT_TRUE(pipeline->fork(a, b, 96));
-  EXPECT_TRUE(same_bits(last(b, std::span(mixed).subspan(37)), tail_of(expected_mixed)));
-  EXPECT_TRUE(same_bits(last(a, std::span(tokens).subspan(37)), tail_of(expected)));
-  pipeline->truncate(b, 20);
-  EXPECT_EQ(pipeline->length(b), 20);
-  last(b, std::span(tokens).subspan(20, 20));
-  EXPECT_TRUE(same_bits(last(b, std::span(tokens).subspan(40)), tail_of(expected)));
+  auto a = pipeline->lease(96);
+  ASSERT_TRUE(a);
+  last(*a, std::span(tokens).first(37));
+  // Two with one past, which then differ, and change in turn.
+  auto b = a->fork(96);
+  ASSERT_TRUE(b);
+  last(*b, std::span(mixed).subspan(37, 4));
+  last(*a, std::span(tokens).subspan(37, 4));
+  EXPECT_TRUE(same_bits(last(*b, std::span(mixed).subspan(41)), tail_of(expected_mixed)));
+  EXPECT_TRUE(same_bits(last(*a, std::span(tokens).subspan(41)), tail_of(expected)));
+  const std::int32_t cut = std::max(b->min_length(), 20);
+  if (cut > 37) return;  // a window has gone on
+  b->truncate(cut);
+  EXPECT_EQ(b->length(), cut);
+  const auto from = static_cast<std::size_t>(cut);
+  last(*b, std::span(tokens).subspan(from, 5));
+  EXPECT_TRUE(same_bits(last(*b, std::span(tokens).subspan(from + 5)), tail_of(expected)));
+}
+
+/// Runs a job to its end by itself, in chunks of so many rows.
+std::vector<TextEvent> run(LanguagePipeline& pipeline, TextJob job, std::int64_t chunk,
+                           Usage* usage = nullptr) {
+  CheckedTextJob checked = LanguagePipeline::check(*pipeline.limits(), std::move(job));
+  std::optional<TextWork> work = pipeline.begin(checked);
+  EXPECT_TRUE(work);
+  std::vector<TextEvent> events;
+  while (!work->ending()) {
+    const Share<TextWork> share{&*work, std::min(work->demand().rows, chunk)};
+    pipeline.wait(pipeline.submit(std::span(&share, 1)));
+    if (const auto event = work->next_event()) events.push_back(*event);
+  }
+  if (usage != nullptr) *usage = work->usage();
+  return events;
+}
+
+// The tokens and their log-probabilities are those of a sequence that found nothing, whatever was
+// found, in windows too; and what was found isn't computed.
+TEST_P(Families, AHitGivesTheBitsOfAMiss) {
+  TinyModel model(GetParam(), 2);
+  LanguagePipelineOptions options;
+  options.context = 120;
+  options.cache_positions = 400;
+  options.block_positions = 16;
+  options.max_step = 64;
+  options.blocks.shuffle_seed = 3;
+  const auto pipeline = model.pipeline(options);
+  const std::int64_t v = pipeline->info().vocabulary;
+  const auto prompt = random_tokens(1, 70, v);
+  const auto job = [&](std::size_t shared, std::uint64_t seed, bool finds) {
+    TextJob job;
+    job.prompt.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(shared));
+    for (const TokenId token : random_tokens(seed, 20, v)) job.prompt.push_back(token);
+    job.sampling.seed = seed;
+    job.max_tokens = 12;
+    job.log_probabilities = true;
+    if (!finds) job.prefixes.reset();
+    return job;
+  };
+  std::int64_t found = 0;
+  for (const std::size_t shared : {70U, 70U, 33U, 16U, 70U}) {
+    for (const std::uint64_t seed : {5U, 6U}) {
+      Usage miss_usage;
+      Usage hit_usage;
+      const auto miss = run(*pipeline, job(shared, seed, false), 64, &miss_usage);
+      const auto hit = run(*pipeline, job(shared, seed, true), 7, &hit_usage);
+      EXPECT_EQ(miss_usage.cached, 0);
+      found += hit_usage.cached;
+      ASSERT_EQ(hit.size(), miss.size());
+      for (std::size_t i = 0; i < hit.size(); ++i) {
+        EXPECT_EQ(hit[i].token, miss[i].token);
+        EXPECT_EQ(hit[i].log_probability, miss[i].log_probability);
+        EXPECT_TRUE(std::isfinite(*hit[i].log_probability));
+      }
+    }
+  }
+  EXPECT_GT(found, 4 * 64);
+  // Another owner finds nothing.
+  TextJob foreign = job(70, 5, true);
+  foreign.prefixes = PrefixKey{.owner = 7};
+  Usage usage;
+  run(*pipeline, std::move(foreign), 64, &usage);
+  EXPECT_EQ(usage.cached, 0);
+}
+
+TEST(LanguagePipeline, AConversationComputesItsNewTokensOnly) {
+  TinyModel model("llama-gqa.gguf", 1);
+  LanguagePipelineOptions options;
+  options.context = 400;
+  options.block_positions = 16;
+  const auto pipeline = model.pipeline(options);
+  std::vector<TokenId> conversation;
+  for (std::uint64_t turn = 0; turn < 8; ++turn) {
+    for (const TokenId token : random_tokens(turn, 20, pipeline->info().vocabulary))
+      conversation.push_back(token);
+    TextJob job;
+    job.prompt = conversation;
+    job.max_tokens = 20;
+    Usage usage;
+    for (const TextEvent& event : run(*pipeline, std::move(job), 64, &usage))
+      conversation.push_back(event.token);
+    // All but the last block of what was there, whose last token no row has read.
+    if (turn > 0) EXPECT_GE(usage.cached, usage.prompt - 20 - 16 - 1);
+  }
+  EXPECT_EQ(pipeline->cache().prefix_stats().hits, 7U);
+}
+
+TEST(LanguagePipeline, LogProbabilitiesAreTheModelsOwn) {
+  TinyModel model("llama-gqa.gguf", 1);
+  LanguagePipelineOptions options;
+  options.context = 64;
+  const auto pipeline = model.pipeline(options);
+  TextJob job;
+  job.prompt = random_tokens(4, 9, pipeline->info().vocabulary);
+  job.max_tokens = 5;
+  job.log_probabilities = true;
+  job.sampling.temperature = 0.3f;
+  job.sampling.top_k = 2;
+  job.sampling.logit_bias = {{TokenId(3), 8.0f}};
+  std::vector<TokenId> tokens = job.prompt;
+  const auto events = run(*pipeline, std::move(job), 64);
+  for (const TextEvent& event : events) tokens.push_back(event.token);
+  const auto all = scores(*pipeline, tokens);
+  const auto v = static_cast<std::size_t>(pipeline->info().vocabulary);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const auto row = std::span(all).subspan((8 + i) * v, v);
+    double sum = 0;
+    for (const float logit : row) sum += std::exp(double{logit});
+    const double expected = row[static_cast<std::size_t>(events[i].token.value())] - std::log(sum);
+    EXPECT_NEAR(*events[i].log_probability, expected, 1e-5);
+  }
+}
+
+TEST(LanguagePipeline, AnAnswerEndsForItsReasons) {
+  TinyModel model("llama-gqa.gguf", 1);
+  LanguagePipelineOptions options;
+  options.context = 24;
+  options.default_max_tokens = 6;
+  const auto pipeline = model.pipeline(options);
+  const auto ending = [&](int prompt, std::optional<std::int64_t> limit, bool ends) {
+    TextJob job;
+    job.prompt = random_tokens(4, prompt, pipeline->info().vocabulary);
+    job.max_tokens = limit;
+    job.sampling.temperature = 0;
+    if (ends)
+      for (int id = 0; id < pipeline->info().vocabulary; ++id) job.end_tokens.emplace_back(id);
+    CheckedTextJob checked = LanguagePipeline::check(*pipeline->limits(), std::move(job));
+    std::optional<TextWork> work = pipeline->begin(checked);
+    while (!work->ending()) {
+      const Share<TextWork> share{&*work, work->demand().rows};
+      pipeline->wait(pipeline->submit(std::span(&share, 1)));
+      (void)work->next_event();
+    }
+    return std::pair(work->ending()->reason, work->usage().generated);
+  };
+  using Pair = std::pair<FinishReason, std::int64_t>;
+  EXPECT_EQ(ending(10, 3, false), Pair(FinishReason::kLength, 3));
+  EXPECT_EQ(ending(10, std::nullopt, false), Pair(FinishReason::kLength, 6));
+  EXPECT_EQ(ending(22, std::nullopt, false), Pair(FinishReason::kContextFull, 3));
+  EXPECT_EQ(ending(24, std::nullopt, false), Pair(FinishReason::kContextFull, 1));
+  EXPECT_EQ(ending(10, 3, true), Pair(FinishReason::kStop, 0));
 }
 
 TEST(LanguagePipeline, NotANumberFailsItsOwnSequenceOnly) {
@@ -211,73 +365,117 @@ TEST(LanguagePipeline, NotANumberFailsItsOwnSequenceOnly) {
   const Sampler mute(greedy, v);
   const std::vector<TokenId> sound = {TokenId(1), TokenId(2), TokenId(3)};
   const std::vector<TokenId> struck = {TokenId(1), TokenId(5), TokenId(3)};
-  for (std::uint64_t id = 1; id <= 3; ++id) ASSERT_TRUE(pipeline->admit(SequenceId(id), 10));
-  ASSERT_TRUE(expected->admit(SequenceId(1), 10));
-  const StepResult& result = pipeline->step({{SequenceId(1), struck, WantToken{&sampler, struck}},
-                                             {SequenceId(2), sound, WantToken{&sampler, sound}},
-                                             {SequenceId(3), sound, WantToken{&mute, sound}}});
-  EXPECT_EQ(result.items[0].fault, StepFault::kScoresNotFinite);
-  EXPECT_FALSE(result.items[0].token);
-  EXPECT_FALSE(result.items[1].fault);
-  EXPECT_EQ(result.items[1].token,
-            expected->step({{SequenceId(1), sound, WantToken{&sampler, sound}}}).items[0].token);
-  EXPECT_EQ(result.items[2].fault, StepFault::kNothingAllowed);
+  auto a = pipeline->lease(10);
+  auto b = pipeline->lease(10);
+  auto c = pipeline->lease(10);
+  auto e = expected->lease(10);
+  const auto outcomes =
+      pipeline->step({{SequenceId(1), &*a, struck, WantToken{&sampler, struck}},
+                      {SequenceId(2), &*b, sound, WantToken{&sampler, sound}},
+                      {SequenceId(3), &*c, sound, WantToken{&mute, sound}}});
+  EXPECT_EQ(std::get<StepFault>(outcomes[0]), StepFault::kScoresNotFinite);
+  EXPECT_EQ(std::get<ChosenToken>(outcomes[1]).token,
+            std::get<ChosenToken>(
+                expected->step({{SequenceId(1), &*e, sound, WantToken{&sampler, sound}}})[0])
+                .token);
+  EXPECT_EQ(std::get<StepFault>(outcomes[2]), StepFault::kNothingAllowed);
   EXPECT_EQ(told, std::vector<SequenceId>{SequenceId(2)});
-  // Results lend their memory on, but no faults.
-  const StepResult& next = pipeline->step({{SequenceId(2), struck, NoOutput{}}});
-  EXPECT_FALSE(next.items[0].fault);
+  // Outcomes lend their memory on, but no faults.
+  const auto next = pipeline->step({{SequenceId(2), &*b, struck, NoOutput{}}});
+  EXPECT_TRUE(std::holds_alternative<NothingWanted>(next[0]));
+
+  TextJob job;
+  job.prompt = struck;
+  CheckedTextJob checked = LanguagePipeline::check(*pipeline->limits(), job);
+  std::optional<TextWork> work = pipeline->begin(checked);
+  const Share<TextWork> share{&*work, 3};
+  pipeline->wait(pipeline->submit(std::span(&share, 1)));
+  EXPECT_EQ(work->ending()->reason, FinishReason::kFailed);
+  EXPECT_EQ(work->ending()->error, ErrorKind::kNotANumber);
+}
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "accepted";
 }
 
 TEST(LanguagePipeline, RefusesWhatIsNotRight) {
   TinyModel model("llama-gqa.gguf", 1);
   LanguagePipelineOptions options;
   options.context = 64;
-  options.largest_step = 16;
+  options.max_step = 16;
   options.max_sequences = 1;
   const auto pipeline = model.pipeline(options);
   const std::vector<TokenId> tokens(20, TokenId(1));
   const std::vector<TokenId> foreign = {TokenId(1 << 20)};
-  const auto step = [&](SequenceId id, std::span<const TokenId> part) {
-    return pipeline->step({{id, part, NoOutput{}}});
+  EXPECT_THROW(pipeline->lease(65), InvalidArgument);
+  EXPECT_THROW(pipeline->lease(0), InvalidArgument);
+  std::optional cache = pipeline->lease(18);
+  const auto step = [&](std::span<const TokenId> part) {
+    return pipeline->step({{SequenceId(), &*cache, part, NoOutput{}}});
   };
-  EXPECT_THROW(step(SequenceId(1), std::span(tokens).first(1)), InvalidArgument);
-  EXPECT_THROW(pipeline->admit(SequenceId(1), 65), InvalidArgument);
-  EXPECT_THROW(pipeline->admit(SequenceId(1), 0), InvalidArgument);
-  ASSERT_TRUE(pipeline->admit(SequenceId(1), 18));
-  EXPECT_FALSE(pipeline->admit(SequenceId(2), 1));
-  EXPECT_THROW(step(SequenceId(1), tokens), InvalidArgument);
-  EXPECT_THROW(step(SequenceId(1), foreign), InvalidArgument);
-  EXPECT_THROW(step(SequenceId(1), {}), InvalidArgument);
+  EXPECT_THROW(step(tokens), InvalidArgument);
+  EXPECT_THROW(step(foreign), InvalidArgument);
+  EXPECT_THROW(step({}), InvalidArgument);
   EXPECT_THROW(pipeline->step({}), InvalidArgument);
-  EXPECT_THROW(pipeline->step({{SequenceId(1), std::span(tokens).first(1), NoOutput{}},
-                               {SequenceId(1), std::span(tokens).first(1), NoOutput{}}}),
-               InvalidArgument);
-  EXPECT_EQ(pipeline->length(SequenceId(1)), 0);
-  step(SequenceId(1), std::span(tokens).first(16));
-  EXPECT_THROW(step(SequenceId(1), std::span(tokens).first(3)), InvalidArgument);
-  const Ticket ticket = pipeline->submit({{SequenceId(1), std::span(tokens).first(1), NoOutput{}}});
-  (void)pipeline->wait(ticket);
-  EXPECT_THROW((void)pipeline->wait(ticket), InvalidArgument);
-  pipeline->retire(SequenceId(1));
+  EXPECT_EQ(cache->length(), 0);
+  step(std::span(tokens).first(16));
+  EXPECT_THROW(step(std::span(tokens).first(3)), InvalidArgument);
+  step(std::span(tokens).first(1));
+  cache.reset();
   EXPECT_THROW(scores(*pipeline, tokens, {17}), InvalidArgument);
   EXPECT_THROW(scores(*pipeline, {}), InvalidArgument);
   EXPECT_THROW(model.pipeline(options, {LayerIndex(0)}), InvalidArgument);
   EXPECT_THROW(model.pipeline(options, {LayerIndex(1000)}), InvalidArgument);
+
+  const auto refused = [&](std::vector<TokenId> prompt, std::optional<std::int64_t> limit) {
+    TextJob job;
+    job.prompt = std::move(prompt);
+    job.max_tokens = limit;
+    return message_of([&] { (void)LanguagePipeline::check(*pipeline->limits(), std::move(job)); });
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(refused({}, 1), HasSubstr("no tokens"));
+  EXPECT_THAT(refused(foreign, 1), HasSubstr("no token 1048576"));
+  EXPECT_THAT(refused(std::vector<TokenId>(65), 1), HasSubstr("65 tokens"));
+  EXPECT_THAT(refused(std::vector<TokenId>(60), 6), HasSubstr("5 would"));
+  EXPECT_THAT(refused(tokens, 0), HasSubstr("max_tokens is 0"));
+  EXPECT_EQ(refused(std::vector<TokenId>(60), 5), "accepted");
+  TextJob hot;
+  hot.prompt = tokens;
+  hot.sampling.temperature = -1;
+  EXPECT_THAT(message_of([&] { (void)LanguagePipeline::check(*pipeline->limits(), hot); }),
+              HasSubstr("temperature"));
+  // One more than there can be at a time waits.
+  TextJob job;
+  job.prompt = tokens;
+  job.max_tokens = 3;
+  CheckedTextJob first = LanguagePipeline::check(*pipeline->limits(), job);
+  CheckedTextJob second = LanguagePipeline::check(*pipeline->limits(), job);
+  std::optional<TextWork> running = pipeline->begin(first);
+  ASSERT_TRUE(running);
+  EXPECT_FALSE(pipeline->begin(second));
+  running.reset();
+  EXPECT_TRUE(pipeline->begin(second));
 }
 
 TEST(LanguagePipeline, ContextFollowsTheBudget) {
   TinyModel model("llama-gqa.gguf", 1);
-  ByteLedger ledger(std::uint64_t{1} << 30);
+  ByteLedger& ledger = model.ledger();
   LanguagePipelineOptions options;
-  options.ledger = &ledger;
   options.max_sequences = 1;
   const auto whole = model.pipeline(options);
-  EXPECT_EQ(whole->context(), whole->info().context_length);
+  EXPECT_EQ(whole->limits()->max_context, whole->info().context_length);
   EXPECT_EQ(ledger.in_use(), whole->cache().bytes());
   options.cache_budget = whole->cache().bytes() / 2;
   const auto half = model.pipeline(options);
-  EXPECT_LT(half->context(), whole->context());
-  EXPECT_GT(half->context(), 0);
+  EXPECT_LT(half->limits()->max_context, whole->limits()->max_context);
+  EXPECT_GT(half->limits()->max_context, 0);
   EXPECT_LE(half->cache().bytes(), options.cache_budget);
 }
 

@@ -41,7 +41,7 @@ Sequences sequences_of(const nlohmann::json& d) {
   return out;
 }
 
-/// A model on a backend of its own.
+/// A model on an engine of its own.
 class Embedder {
  public:
   explicit Embedder(const fs::path& file, EmbeddingPipelineOptions options = {},
@@ -51,14 +51,22 @@ class Embedder {
     const Checkpoint checkpoint = open_checkpoint(file);
     const auto canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
     const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_);
-    pipeline_ = make_embedding_pipeline(*builder, *backend_, std::move(options));
+    pipeline_ =
+        make_embedding_pipeline(*builder, *backend_, machine_.ledger(), std::move(options));
+    handle_ = engine_.add(pipeline_);
   }
-  EmbeddingPipeline* operator->() { return pipeline_.get(); }
+  EmbeddingPipeline& pipeline() { return *pipeline_; }
+  Vectors embed(std::span<const std::vector<TokenId>> sequences) {
+    return embed_all(engine_, *handle_, sequences);
+  }
 
  private:
+  Machine machine_;
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
-  std::unique_ptr<EmbeddingPipeline> pipeline_;
+  std::shared_ptr<EmbeddingPipeline> pipeline_;
+  Engine engine_{machine_};
+  std::optional<Handle<EmbeddingPipeline>> handle_;
 };
 
 EmbeddingPipelineOptions plain(std::optional<Pooling> pooling = {}) {
@@ -130,7 +138,7 @@ TEST_P(FolderEmbedding, GivesTheBitsOfTheGguf) {
   const Sequences sequences = sequences_of(d);
   const auto with = [&](const char* form) {
     const auto options = plain(Pooling::kMean);
-    return Embedder(kFolder / d[form].get<std::string>(), options)->embed(sequences);
+    return Embedder(kFolder / d[form].get<std::string>(), options).embed(sequences);
   };
   EXPECT_TRUE(same_bits(with("folder"), with("file")));
 }
@@ -150,11 +158,11 @@ TEST_P(Embedding, RowsPooledAreThoseOfTransformers) {
       const auto begin = all.values.begin() + static_cast<std::ptrdiff_t>(i) * all.shape[1];
       expected.emplace_back(begin, begin + all.shape[1]);
     }
-    EXPECT_LT(relative_difference(Embedder(file, plain())->embed(sequences), expected), 1e-4f);
+    EXPECT_LT(relative_difference(Embedder(file, plain()).embed(sequences), expected), 1e-4f);
     return;
   }
   for (const Pooling pooling : {Pooling::kMean, Pooling::kFirst, Pooling::kLast}) {
-    EXPECT_LT(relative_difference(Embedder(file, plain(pooling))->embed(sequences),
+    EXPECT_LT(relative_difference(Embedder(file, plain(pooling)).embed(sequences),
                                   pooled(hidden, sequences, pooling)),
               1e-4f);
   }
@@ -175,7 +183,7 @@ TEST_P(Embedding, VariantsInOtherFormatsStayNear) {
     const Vectors expected = pooled(hidden, sequences, Pooling::kMean);
     const Vectors ours =
         Embedder(kFolder / variant["file"].get<std::string>(), plain(Pooling::kMean))
-            ->embed(sequences);
+            .embed(sequences);
     if (variant["format"] == "BF16") {
       EXPECT_LT(relative_difference(ours, expected), 1e-4f);
     } else {
@@ -197,14 +205,14 @@ TEST_P(Embedding, OfASequenceAreItsOwnBits) {
       if (!CpuFeatures::detect().contains(tier.required)) continue;
       Embedder oracle(file, {}, tier.isa, 1, true);
       Vectors alone;
-      for (const auto& sequence : sequences) alone.push_back(oracle->embed({{sequence}})[0]);
-      EXPECT_TRUE(same_bits(oracle->embed(sequences), alone));
+      for (const auto& sequence : sequences) alone.push_back(oracle.embed({{sequence}})[0]);
+      EXPECT_TRUE(same_bits(oracle.embed(sequences), alone));
       const Vectors backwards(alone.rbegin(), alone.rend());
       for (const int threads : {1, 2, 3}) {
         EmbeddingPipelineOptions options;
-        options.largest_step = threads == 2 ? 80 : 8192;  // the longest sequence, or all
+        options.max_step = threads == 2 ? 80 : 8192;  // the longest sequence, or all
         Embedder other(file, options, tier.isa, threads);
-        EXPECT_TRUE(same_bits(other->embed(reversed), backwards))
+        EXPECT_TRUE(same_bits(other.embed(reversed), backwards))
             << file << ", " << tier.name << ", " << threads;
       }
     }
@@ -215,10 +223,10 @@ TEST_P(Embedding, AreCutBeforeTheyAreNormalized) {
   const nlohmann::json d = description(GetParam());
   const Sequences sequences = sequences_of(d);
   const fs::path file = kFolder / d["file"].get<std::string>();
-  const Vectors whole = Embedder(file, {.normalize = false})->embed(sequences);
+  const Vectors whole = Embedder(file, {.normalize = false}).embed(sequences);
   Embedder cut(file, {.dimensions = 7});
-  EXPECT_EQ(cut->width(), 7);
-  const Vectors ours = cut->embed(sequences);
+  EXPECT_EQ(cut.pipeline().width(), 7);
+  const Vectors ours = cut.embed(sequences);
   for (std::size_t i = 0; i < whole.size(); ++i) {
     double squares = 0.0;
     for (std::size_t k = 0; k < 7; ++k) squares += double{whole[i][k]} * whole[i][k];
@@ -257,60 +265,59 @@ TEST_P(Embedding, OfFoldersAreThoseOfFiles) {
   if (!d.contains("folder")) return;
   const Sequences sequences = sequences_of(d);
   const Vectors expected =
-      Embedder(kFolder / d["file"].get<std::string>(), {.normalize = false})->embed(sequences);
-  const TextEmbedder folder = load_text_embedder(kFolder / d["folder"].get<std::string>(),
-                                                 {.threads = 1, .isa = Isa::kRef});
-  EXPECT_TRUE(same_bits(folder.pipeline().embed(sequences), expected));
-  EXPECT_EQ(folder.most_tokens(), 64);
+      Embedder(kFolder / d["file"].get<std::string>(), {.normalize = false}).embed(sequences);
+  Machine machine;
+  const LoadedEmbedder folder =
+      load_text_embedder(machine, kFolder / d["folder"].get<std::string>(),
+                         {.placement = {.threads = 1}, .isa = Isa::kRef});
+  Engine engine(machine);
+  EXPECT_TRUE(
+      same_bits(embed_all(engine, engine.add(folder.shared_pipeline()), sequences), expected));
+  EXPECT_EQ(folder.max_tokens(), 64);
   EXPECT_EQ(folder.prompts().at("query"), "task: search result | query: ");
 }
 
-TEST(EmbeddingPipeline, IsDrivenStepByStepLikeOthers) {
+TEST(EmbeddingPipeline, AStepIsManySequences) {
   const Sequences sequences = sequences_of(description("bert"));
-  Embedder model(kFolder / "bert.gguf");
-  const Vectors expected = model->embed(sequences);
-  StepBatch batch;
-  for (std::size_t i = 0; i < sequences.size(); ++i) {
-    ASSERT_TRUE(model->admit(SequenceId(i), std::ssize(sequences[i])));
-    batch.push_back({SequenceId(i), sequences[i], WantEmbedding{}});
-  }
-  const StepResult result = model->step(batch);
-  for (std::size_t i = 0; i < sequences.size(); ++i)
-    EXPECT_EQ(result.items[i].embedding, expected[i]);
-  const auto refused = [&](const StepBatch& bad) {
-    return message<InvalidArgument>([&] { model->submit(bad); });
-  };
-  EXPECT_TRUE(contains(refused({{SequenceId(0), sequences[0], WantLogits{}}}), "nothing else"));
-  EXPECT_TRUE(contains(refused({batch[0], batch[0]}), "twice"));
-  EXPECT_TRUE(
-      contains(refused({{SequenceId(1), sequences[0], WantEmbedding{}}}), "has room for 1"));
-  model->retire(SequenceId(0));
-  EXPECT_TRUE(contains(refused({batch[0]}), "no sequence 0"));
+  Embedder model(kFolder / "bert.gguf", {.max_sequences = 64});
+  const Vectors expected = model.embed(sequences);
+  const std::vector<std::span<const TokenId>> step(sequences.begin(), sequences.end());
+  EXPECT_TRUE(same_bits(model.pipeline().step(step), expected));
+  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model.pipeline().step({}); }), "at least one"));
+  const std::vector<std::span<const TokenId>> many(65, sequences[0]);
+  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model.pipeline().step(many); }), "65"));
   const std::vector<TokenId> outside = {TokenId(157)};
   EXPECT_TRUE(
-      contains(message<InvalidArgument>([&] { model->embed({{outside}}); }), "no token 157"));
+      contains(message<InvalidArgument>([&] { model.embed({{outside}}); }), "no token 157"));
   const std::vector<TokenId> long_one(97, TokenId(3));
-  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model->embed({{long_one}}); }), "97 tokens"));
+  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model.embed({{long_one}}); }), "97 tokens"));
+}
+
+// More texts than there can be at a time, and than wait in the engine's queue.
+TEST(EmbeddingPipeline, ManyTextsWaitForTheirTurn) {
+  const Sequences sequences = sequences_of(description("bert"));
+  Embedder model(kFolder / "bert.gguf", {.max_sequences = 3});
+  Sequences many;
+  for (int i = 0; i < 40; ++i)
+    many.push_back(sequences[static_cast<std::size_t>(i) % sequences.size()]);
+  many.insert(many.begin() + 5, std::vector<TokenId>());
+  Vectors expected;
+  for (const auto& one : many) expected.push_back(model.embed({{one}})[0]);
+  EXPECT_TRUE(same_bits(model.embed(many), expected));
 }
 
 TEST(EmbeddingPipeline, NotANumberIsNoEmbedding) {
   const Sequences sequences = {{TokenId(3), TokenId(4)}, {TokenId(3), TokenId(9)}};
+  const std::vector<std::span<const TokenId>> step(sequences.begin(), sequences.end());
   for (const bool normalize : {true, false}) {
     const EmbeddingPipelineOptions options{.normalize = normalize};
     Embedder whole(kFolder / "bert.gguf", options);
     Embedder broken(formats_testing::with_broken_row(kFolder / "bert.gguf", "token_embd.weight", 9),
                     options);
-    StepBatch batch;
-    for (std::size_t i = 0; i < sequences.size(); ++i) {
-      ASSERT_TRUE(broken->admit(SequenceId(i), std::ssize(sequences[i])));
-      batch.push_back({SequenceId(i), sequences[i], WantEmbedding{}});
-    }
-    const StepResult& result = broken->step(batch);
-    EXPECT_FALSE(result.items[0].fault);
-    EXPECT_EQ(result.items[0].embedding, whole->embed(sequences)[0]);
-    EXPECT_EQ(result.items[1].fault, StepFault::kEmbeddingNotFinite);
-    EXPECT_TRUE(result.items[1].embedding.empty());
-    EXPECT_TRUE(contains(message<NotANumber>([&] { broken->embed(sequences); }), "text 2: "));
+    const Vectors made = broken.pipeline().step(step);
+    EXPECT_EQ(made[0], whole.embed(sequences)[0]);
+    EXPECT_TRUE(made[1].empty());
+    EXPECT_TRUE(contains(message<NotANumber>([&] { broken.embed(sequences); }), "text 2: "));
   }
 }
 
@@ -327,13 +334,14 @@ TEST(EmbeddingPipeline, SaysWhatDoesntFit) {
 
 TEST(EmbeddingPipeline, AnEncoderWritesNoText) {
   ThreadGroup threads(1);
+  ByteLedger ledger(UINT64_MAX);
   const auto backend = make_cpu_backend(Isa::kRef, threads);
   for (const char* file : {"bert.gguf", "gemma-embedding.gguf"}) {
     const Checkpoint checkpoint = open_checkpoint(kFolder / file);
     const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend);
     EXPECT_FALSE(builder->info().generates);
     EXPECT_TRUE(
-        contains(message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, {}); }),
+        contains(message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, ledger, {}); }),
                  "sirocco embed"));
   }
 }

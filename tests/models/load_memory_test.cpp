@@ -186,14 +186,14 @@ INSTANTIATE_TEST_SUITE_P(Heads, LoadMemory, testing::Bool(),
 TEST_P(LoadMemory, IsThePanelsAndNothingOfTheFile) {
   const ModelFile file(GetParam());
   constexpr std::uint64_t kBudget = std::uint64_t{1} << 40;
-  ByteLedger ledger(kBudget);
+  Machine machine({.max_memory = kBudget});
+  const ByteLedger& ledger = machine.ledger();
   LoadOptions options;
-  options.threads = 2;
-  options.pipeline.ledger = &ledger;
+  options.placement.threads = 2;
   forget_peak();
   const std::int64_t anonymous = status("RssAnon");
   const std::int64_t all = status("VmRSS");
-  const LoadedModel model = load_language_model(file.path(), options);
+  const LoadedModel model = load_language_model(machine, file.path(), options);
   const auto panels =
       static_cast<std::int64_t>(kBudget - ledger.free() - model.pipeline().cache().bytes());
 
@@ -219,14 +219,14 @@ INSTANTIATE_TEST_SUITE_P(Models, QuantizedLoadMemory, testing::Bool(),
 TEST_P(QuantizedLoadMemory, PeaksAtThePanels) {
   const ModelFolder folder(GetParam());
   constexpr std::uint64_t kBudget = std::uint64_t{1} << 40;
-  ByteLedger ledger(kBudget);
+  Machine machine({.max_memory = kBudget});
+  const ByteLedger& ledger = machine.ledger();
   LoadOptions options;
-  options.threads = 2;
+  options.placement.threads = 2;
   options.quantize = find_format(FormatId::kQ8_0);
-  options.pipeline.ledger = &ledger;
   forget_peak();
   const std::int64_t all = status("VmRSS");
-  const LoadedModel model = load_language_model(folder.path(), options);
+  const LoadedModel model = load_language_model(machine, folder.path(), options);
   const auto panels =
       static_cast<std::int64_t>(kBudget - ledger.free() - model.pipeline().cache().bytes());
   const std::int64_t twice = GetParam() ? 0 : 2 * static_cast<std::int64_t>(kVocabulary * kWidth);

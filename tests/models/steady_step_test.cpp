@@ -48,12 +48,13 @@ class SteadySteps : public testing::TestWithParam<const char*> {
  protected:
   LoadedModel load(int sequences) {
     LoadOptions options;
-    options.threads = 2;
+    options.placement.threads = 2;
     options.pipeline.context = 400;
     options.pipeline.max_sequences = sequences;
     options.pipeline.cache_positions = 400 * sequences;
     options.pipeline.block_positions = 16;
-    return load_language_model(std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + GetParam(),
+    return load_language_model(machine_,
+                               std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + GetParam(),
                                std::move(options));
   }
 
@@ -73,6 +74,8 @@ class SteadySteps : public testing::TestWithParam<const char*> {
     p.rules.min_new_tokens = 1000;
     return p;
   }
+
+  Machine machine_;
 };
 
 // Caches that keep everything, windows, experts, one latent row, attention sinks.
@@ -103,15 +106,18 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
   LanguagePipeline& pipeline = model.pipeline();
   const Sampler sampler(sampling(), pipeline.info().vocabulary, {kPrompt, 400, {TokenId(4)}});
   std::vector<std::vector<TokenId>> tokens(kSequences);
-  StepBatch batch;
+  std::vector<SequenceCache> caches;
+  std::vector<TextItem> batch;
+  caches.reserve(kSequences);
   for (std::size_t s = 0; s < kSequences; ++s) {
-    const SequenceId id(s + 1);
-    ASSERT_TRUE(pipeline.admit(id, 400));
+    auto cache = pipeline.lease(400);
+    ASSERT_TRUE(cache);
+    caches.push_back(std::move(*cache));
     tokens[s].reserve(400);
     for (int i = 0; i < kPrompt; ++i) tokens[s].emplace_back(static_cast<int>(s) + i % 50);
-    pipeline.step({{id, tokens[s], NoOutput{}}});
+    pipeline.step({{SequenceId(s), &caches[s], tokens[s], NoOutput{}}});
     tokens[s].emplace_back(1);
-    batch.push_back({id, {}, {}});
+    batch.push_back({SequenceId(s), &caches[s], {}, {}});
   }
   const auto steps = [&](int count) {
     for (int i = 0; i < count; ++i) {
@@ -119,13 +125,15 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
         batch[s].tokens = std::span(tokens[s]).last(1);
         // The last one has no sampler but takes its logits home.
         if (s + 1 < kSequences)
-          batch[s].wanted = WantToken{&sampler, tokens[s], 0};
+          batch[s].wanted = WantToken{&sampler, tokens[s], 0, true};
         else
           batch[s].wanted = WantLogits{};
       }
-      const StepResult& result = pipeline.step(batch);
-      for (std::size_t s = 0; s < kSequences; ++s)
-        tokens[s].push_back(result.items[s].token.value_or(TokenId(2)));
+      const auto outcomes = pipeline.step(batch);
+      for (std::size_t s = 0; s < kSequences; ++s) {
+        const auto* chosen = std::get_if<ChosenToken>(&outcomes[s]);
+        tokens[s].push_back(chosen != nullptr ? chosen->token : TokenId(2));
+      }
     }
   };
   steps(kWarmUp);
@@ -134,38 +142,39 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
   steps(kCounted);
   EXPECT_EQ(allocations.load() - before, 0);
   EXPECT_EQ(mapped_pages() - pages, 0);
-  for (std::size_t s = 0; s < kSequences; ++s) pipeline.retire(SequenceId(s + 1));
 }
 
 TEST_P(SteadySteps, OfTheEngineAllocateNothing) {
-  struct Counter final : TokenSink {
-    Verdict on_token(TokenId) override {
-      ++tokens;
-      return Verdict::kContinue;
-    }
-    void on_finish(const Finished&) override {}
-    int tokens = 0;
-  };
   const LoadedModel model = load(3);
-  Engine engine;
-  const PipelineId id = engine.add(model.shared_pipeline());
-  const auto sink = std::make_shared<Counter>();
+  Engine engine(machine_);
+  const auto pipeline = engine.add(model.shared_pipeline());
+  std::vector<Request<LanguagePipeline>> requests;
   for (int s = 0; s < 3; ++s) {
-    Request request;
-    request.prompt.assign(100, TokenId(s + 3));
-    request.sampling = sampling();
-    request.max_tokens = 250;
-    request.end_tokens = {TokenId(4)};
-    request.sink = sink;
-    engine.submit(id, std::move(request));
+    TextJob job;
+    job.prompt.assign(100, TokenId(s + 3));
+    job.sampling = sampling();
+    job.max_tokens = 250;
+    job.end_tokens = {TokenId(4)};
+    job.prefixes.reset();  // what others may find later has to be written down
+    requests.push_back(engine.submit(pipeline, std::move(job)));
   }
+  const auto taken = [&] {
+    int tokens = 0;
+    for (const auto& request : requests)
+      while (request.try_next()) ++tokens;
+    return tokens;
+  };
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(engine.step());
+  taken();
   const std::int64_t pages = mapped_pages();
   const std::int64_t before = allocations.load();
-  const int tokens = sink->tokens;
-  for (int i = 0; i < 150; ++i) engine.step();
+  int tokens = 0;
+  for (int i = 0; i < 150; ++i) {
+    engine.step();
+    tokens += taken();
+  }
   const std::int64_t made = allocations.load() - before;
-  EXPECT_EQ(sink->tokens - tokens, 450);
+  EXPECT_EQ(tokens, 450);
   EXPECT_EQ(made, 0);
   EXPECT_EQ(mapped_pages() - pages, 0);
 }

@@ -57,19 +57,25 @@ class EmbedderFolder : public ::testing::Test {
     folder_.write("1_Pooling/config.json", R"({"pooling_mode_lasttoken": true})");
     folder_.write("config_sentence_transformers.json", R"({"prompts": {"q": "<e>x"}})");
   }
-  TextEmbedder load(EmbeddingPipelineOptions options = {}) const {
-    return load_text_embedder(folder_.path(), {.threads = 1, .isa = Isa::kRef}, std::move(options));
+  LoadedEmbedder load(EmbeddingPipelineOptions options = {}) const {
+    return load_text_embedder(machine_, folder_.path(),
+                              {.placement = {.threads = 1}, .isa = Isa::kRef}, std::move(options));
   }
-  static std::vector<int> ids(const TextEmbedder::Tokenized& text) {
+  static Vectors vectors(const LoadedEmbedder& model, const std::vector<std::string>& texts) {
+    Engine engine(machine_);
+    return TextEmbedder(engine, engine.add(model.shared_pipeline()), model).embed(texts);
+  }
+  static std::vector<int> ids(const LoadedEmbedder::Tokenized& text) {
     std::vector<int> out;
     for (const TokenId id : text.tokens) out.push_back(id.value());
     return out;
   }
   Vectors vectors(const std::vector<std::string>& texts,
                   EmbeddingPipelineOptions options = {}) const {
-    return load(std::move(options)).embed(texts);
+    return vectors(load(std::move(options)), texts);
   }
 
+  static inline Machine machine_;
   static constexpr const char* kName = "qwen3";
   Json config_ = read_json(kModels / kName / "config.json");
   const Scratch folder_;
@@ -90,7 +96,7 @@ TEST_F(EmbedderFolder, AnEmptyTextStopsNoOther) {
 }
 
 TEST_F(EmbedderFolder, SpecialTokensAreTextUnlessItIsTrusted) {
-  const TextEmbedder model = load();
+  const LoadedEmbedder model = load();
   EXPECT_EQ(ids(model.tokenize("a<e>")), (std::vector{26, 53, 30, 54}));
   EXPECT_EQ(ids(model.tokenize("a<e>", {.parse_special = true})), (std::vector{26, kSpecialId}));
   // The prompt is the checkpoint's own.
@@ -112,7 +118,7 @@ TEST_F(EmbedderFolder, TextsAreLoweredWhereTheModuleSaysSo) {
 TEST_F(EmbedderFolder, ALongTextKeepsWhatTheModelPutsBehindIt) {
   folder_.write("sentence_bert_config.json", R"({"max_seq_length": 4})");
   // Typed, it is part of the text.
-  TextEmbedder::Tokenized text = load().tokenize("abcdef<e>", {.parse_special = true});
+  LoadedEmbedder::Tokenized text = load().tokenize("abcdef<e>", {.parse_special = true});
   EXPECT_EQ(ids(text), (std::vector{26, 27, 28, 29}));
   EXPECT_EQ(text.left_out, 3u);
   folder_.write("tokenizer.json", tokenizer_json(true));
@@ -125,7 +131,9 @@ TEST_F(EmbedderFolder, NoHeadIsNeeded) {
   const Vectors whole = vectors({"abc"});
   const auto refusal = [&] {
     try {
-      load_language_model(folder_.path(), LoadOptions{{.threads = 1, .isa = Isa::kRef}, {}, {}});
+      (void)load_language_model(
+          machine_, folder_.path(),
+          LoadOptions{{.placement = {.threads = 1}, .isa = Isa::kRef}, {}, {}});
     } catch (const FormatError& e) {
       return std::string(e.what());
     }
@@ -158,10 +166,10 @@ TEST_F(EmbedderFolder, NoHeadIsNeeded) {
 TEST_F(EmbedderFolder, ADynamicScalingIsChosenByTheContext) {
   const auto scores = [&](std::int32_t context) {
     LoadOptions options;
-    options.threads = 1;
+    options.placement.threads = 1;
     options.isa = Isa::kRef;
     options.pipeline.context = context;
-    LoadedModel model = load_language_model(folder_.path(), std::move(options));
+    LoadedModel model = load_language_model(machine_, folder_.path(), std::move(options));
     std::vector<TokenId> tokens;
     for (int i = 0; i < 12; ++i) tokens.emplace_back(i);
     std::vector<float> out;
