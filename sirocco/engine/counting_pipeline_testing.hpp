@@ -17,10 +17,10 @@
 namespace sirocco::engine_testing {
 
 struct CountingJob {
-  int first = 0;   ///< the next number is said first
-  int rows = 1;    ///< to be read before
-  int count = 1;   ///< numbers to say
-  int whole = 0;   ///< rows at the front that can't be cut
+  int first = 0;  ///< the next number is said first
+  int rows = 1;   ///< to be read before
+  int count = 1;  ///< numbers to say
+  int whole = 0;  ///< rows at the front that can't be cut
 };
 
 /// What fakes can be told to do at a number: the step that would say it fails, or its work does.

@@ -123,7 +123,8 @@ void Engine::remove_lane(Lane& lane) {
     return;
   }
   while (s.holds(lane)) {
-    if (!s.step() && s.holds(lane)) lane.cancel_all();  // it waits for readers, of whom none is left
+    if (!s.step() && s.holds(lane))
+      lane.cancel_all();  // it waits for readers, of whom none is left
   }
 }
 

@@ -63,8 +63,8 @@ class Engine {
   template <RunsWork P>
   Handle<P> add(std::shared_ptr<P> pipeline) {
     if (pipeline == nullptr) throw InvalidArgument("there is no pipeline to add");
-    auto lane = std::make_shared<LaneOf<P>>(std::move(pipeline), options().scheduler,
-                                            surroundings());
+    auto lane =
+        std::make_shared<LaneOf<P>>(std::move(pipeline), options().scheduler, surroundings());
     add_lane(lane);
     return Handle<P>(std::move(lane));
   }

@@ -172,8 +172,8 @@ TEST_F(EngineTest, TwoKindsOfPipelinesShareTheTime) {
   EngineOptions options;
   options.clock = [&] { return clock; };
   Engine engine(machine_, options);
-  auto slow = std::make_shared<CountingPipeline>(
-      CountingPipeline::Options{.clock = &clock, .cost = 0.04});
+  auto slow =
+      std::make_shared<CountingPipeline>(CountingPipeline::Options{.clock = &clock, .cost = 0.04});
   auto fast =
       std::make_shared<OtherPipeline>(CountingPipeline::Options{.clock = &clock, .cost = 0.01});
   const auto a = engine.submit(engine.add(slow), {.rows = 5, .count = 70});
@@ -245,8 +245,7 @@ TEST_F(EngineTest, KeepsAsManyStepsInFlightAsThePipelineTakes) {
 
 TEST_F(EngineTest, RowsThatBelongTogetherStayTogether) {
   Engine engine(machine_);
-  auto pipeline =
-      std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_step = 60});
+  auto pipeline = std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_step = 60});
   const auto handle = engine.add(pipeline);
   const auto running = engine.submit(handle, {.first = 0, .rows = 1, .count = 30});
   for (int i = 0; i < 3; ++i) engine.step();

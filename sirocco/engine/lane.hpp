@@ -63,8 +63,8 @@ class Lane {
   /// Lets the pipeline go. No request is left.
   virtual void let_go() = 0;
 
-  Seconds used = 0;    ///< time spent on it; the lane with the least goes next
-  bool rests = true;   ///< had nothing to do when it was last looked at
+  Seconds used = 0;   ///< time spent on it; the lane with the least goes next
+  bool rests = true;  ///< had nothing to do when it was last looked at
 };
 
 /// The lane of a kind of pipeline. A request is `Queued`, then `Active`, then `Finished`; each of
@@ -115,9 +115,8 @@ class LaneOf final : public Lane {
   }
 
   bool can_step() override {
-    return !flights_.empty() || std::ranges::any_of(idle_, [](const auto& record) {
-      return !record->channel->full();
-    });
+    return !flights_.empty() ||
+           std::ranges::any_of(idle_, [](const auto& record) { return !record->channel->full(); });
   }
 
   Seconds step() override {
@@ -210,8 +209,8 @@ class LaneOf final : public Lane {
 
   static Ending failure(const std::exception& e) {
     const auto* error = dynamic_cast<const Error*>(&e);
-    return {FinishReason::kFailed,
-            error != nullptr ? std::optional(error->kind()) : std::nullopt, e.what()};
+    return {FinishReason::kFailed, error != nullptr ? std::optional(error->kind()) : std::nullopt,
+            e.what()};
   }
 
   template <class Container>
@@ -324,7 +323,7 @@ class LaneOf final : public Lane {
   bool closed_ = false;
 
   std::deque<std::unique_ptr<Record>> queued_;
-  Records idle_;  // active ones in no step
+  Records idle_;                 // active ones in no step
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
   // Of the step that is put together, kept for their memory.

@@ -52,9 +52,9 @@ class LoadedModel {
   std::unique_ptr<State> state_;
 };
 
-/// Opens a checkpoint and loads its model onto `machine`, which outlives it; no tokenizer is needed.
-/// Throws what opening
-/// (open_checkpoint), the architecture (make_model_builder) and the memory say.
+/// Opens a checkpoint and loads its model onto `machine`, which outlives it; no tokenizer is
+/// needed. Throws what opening (open_checkpoint), the architecture (make_model_builder) and the
+/// memory say.
 LoadedModel load_language_model(Machine& machine, const std::filesystem::path& path,
                                 LoadOptions options = {});
 

@@ -60,8 +60,8 @@ Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits) {
         "the limits of a scheduler must be positive, and no usual step larger than the largest");
   }
   if (limits_.min_patient_rows > limits_.usual_step) {
-    throw InvalidArgument("min_patient_rows is {} and a step has {} rows",
-                          limits_.min_patient_rows, limits_.usual_step);
+    throw InvalidArgument("min_patient_rows is {} and a step has {} rows", limits_.min_patient_rows,
+                          limits_.usual_step);
   }
 }
 
@@ -86,8 +86,7 @@ std::int64_t Scheduler::patient_rows(std::span<const Runnable> runnable) const {
   const std::int64_t least = std::min<std::int64_t>(limits_.min_patient_rows, wanted);
   if (urgent_.empty() || least < limits_.usual_step) return least;
   // A step is no larger than that: the two take turns.
-  const bool patient_first =
-      runnable[patient_.front()].served < runnable[urgent_.front()].served;
+  const bool patient_first = runnable[patient_.front()].served < runnable[urgent_.front()].served;
   return patient_first ? limits_.usual_step : limits_.usual_step - 1;
 }
 

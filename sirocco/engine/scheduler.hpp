@@ -30,12 +30,12 @@ class StepCostModel {
 };
 
 struct SchedulerLimits {
-  int usual_step = 512;        ///< rows of a step, but for rows that can't be cut
-  int max_step = 65536;        ///< rows of a step at all
-  int max_shared_step = 128;   ///< rows of a step while someone waits and nothing is known of the
-                               ///< cost of a step
-  int min_patient_rows = 16;   ///< rows of those who can wait that fit into any step
-  Seconds max_stall = 0.25;    ///< how long a step may take while someone waits
+  int usual_step = 512;       ///< rows of a step, but for rows that can't be cut
+  int max_step = 65536;       ///< rows of a step at all
+  int max_shared_step = 128;  ///< rows of a step while someone waits and nothing is known of the
+                              ///< cost of a step
+  int min_patient_rows = 16;  ///< rows of those who can wait that fit into any step
+  Seconds max_stall = 0.25;   ///< how long a step may take while someone waits
 };
 
 /// What the scheduler sees of a work that could take part in a step.

@@ -137,9 +137,8 @@ TextStream LanguageSession::submit(TextRequest request, std::vector<TokenId> pro
   job.max_tokens = request.max_tokens;
   if (!request.ignore_end) job.end_tokens = tokenizer_.special().end_of_generation;
   job.prefixes = request.prefixes;
-  return TextStream(std::make_unique<TextStream::State>(engine_.submit(pipeline_, std::move(job)),
-                                                        tokenizer_, request.own_text,
-                                                        std::move(matcher)));
+  return TextStream(std::make_unique<TextStream::State>(
+      engine_.submit(pipeline_, std::move(job)), tokenizer_, request.own_text, std::move(matcher)));
 }
 
 Completion LanguageSession::complete(TextRequest request, const OnText& on_text,

@@ -45,7 +45,7 @@ std::int64_t LoadedEmbedder::max_tokens() const {
 }
 
 LoadedEmbedder::Tokenized LoadedEmbedder::tokenize(std::string_view text,
-                                               const TextOptions& options) const {
+                                                   const TextOptions& options) const {
   const std::string_view name = options.prompt.value_or(state_->modules.default_prompt);
   std::string_view prompt;
   if (!name.empty()) {
@@ -92,9 +92,9 @@ LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path&
                              checkpoint.weights->origin(), state->modules.dense, projections.size(),
                              sirocco::quoted(builder.info().architecture));
     }
-    state->pipeline = std::make_shared<EmbeddingPipeline>(
-        builder.info(), std::move(parts), std::move(projections), backend, machine.ledger(),
-        std::move(options));
+    state->pipeline = std::make_shared<EmbeddingPipeline>(builder.info(), std::move(parts),
+                                                          std::move(projections), backend,
+                                                          machine.ledger(), std::move(options));
   });
   return LoadedEmbedder(std::move(state));
 }
@@ -126,9 +126,8 @@ std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipe
   }
   std::vector<std::size_t> order(texts.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return texts[a].size() > texts[b].size();
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return texts[a].size() > texts[b].size(); });
 
   std::vector<EmbeddingEvent> out(texts.size());
   std::deque<std::pair<std::size_t, Request<EmbeddingPipeline>>> waiting;

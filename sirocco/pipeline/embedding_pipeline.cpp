@@ -229,9 +229,8 @@ std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder
   chosen_pooling(builder.info(), options.pooling);  // before anything is loaded
   builder.expect_context(options.context);
   Head parts = load_parts<Head>(builder, builder.all_layers());
-  return std::make_unique<EmbeddingPipeline>(builder.info(), std::move(parts),
-                                             builder.projections(), backend, ledger,
-                                             std::move(options));
+  return std::make_unique<EmbeddingPipeline>(
+      builder.info(), std::move(parts), builder.projections(), backend, ledger, std::move(options));
 }
 
 }  // namespace sirocco

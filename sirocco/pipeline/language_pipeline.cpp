@@ -147,8 +147,7 @@ void LanguagePipeline::run(Step& step, ShowRow show) {
                   show(item, row, logits.subspan(i * vocabulary, vocabulary));
                 }
               });
-  step.seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 void LanguagePipeline::choose(const WantToken& want, std::span<const float> logits,
@@ -160,7 +159,8 @@ void LanguagePipeline::choose(const WantToken& want, std::span<const float> logi
     return;
   }
   ChosenToken chosen{std::get<TokenId>(sampled)};
-  if (want.log_probability) chosen.log_probability = log_probability(logits, chosen.token, sampling_);
+  if (want.log_probability)
+    chosen.log_probability = log_probability(logits, chosen.token, sampling_);
   if (options_.hooks.token) options_.hooks.token(sequence, chosen.token);
   out = chosen;
 }
@@ -242,8 +242,8 @@ void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const in
   for (std::size_t begin = 0; begin < tokens.size(); ++step) {
     const int size = chunks.empty() ? usual : chunks[std::min(step, chunks.size() - 1)];
     const std::size_t count = std::min(static_cast<std::size_t>(size), tokens.size() - begin);
-    direct_.items.assign(1, {SequenceId(0), &*cache, tokens.subspan(begin, count),
-                             WantLogits{.all_rows = true}});
+    direct_.items.assign(
+        1, {SequenceId(0), &*cache, tokens.subspan(begin, count), WantLogits{.all_rows = true}});
     check(direct_.items);
     run(direct_, [&](std::size_t, std::int64_t row, std::span<const float> logits) {
       visit(static_cast<std::int64_t>(begin) + row, logits);

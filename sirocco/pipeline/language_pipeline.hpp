@@ -28,7 +28,7 @@ struct LanguagePipelineOptions {
   KvType kv_type = KvType::kF16;
   int block_positions = 32;
   int max_sequences = 16;
-  int max_step = 512;                     ///< rows of a step
+  int max_step = 512;                      ///< rows of a step
   std::int64_t default_max_tokens = 2048;  ///< of an answer whose job gives no limit
   BlockPool::Options blocks;
   PipelineHooks hooks;

@@ -84,26 +84,24 @@ class Pipeline {
 ///   step are good for nothing but their destruction.
 /// All but check belong to one thread at a time; works are destroyed there too.
 template <class P>
-concept RunsWork =
-    std::derived_from<P, Pipeline> &&
-    requires(P& pipeline, const PipelineLimits& limits, typename P::Job job,
-             typename P::CheckedJob& checked, std::span<const Share<typename P::Work>> shares,
-             Ticket ticket) {
-      { P::check(limits, std::move(job)) } -> std::same_as<typename P::CheckedJob>;
-      { pipeline.begin(checked) } -> std::same_as<std::optional<typename P::Work>>;
-      { pipeline.submit(shares) } -> std::same_as<Ticket>;
-      { pipeline.wait(std::move(ticket)) } -> std::same_as<double>;
-    } &&
-    requires(const typename P::CheckedJob& checked) {
-      { checked.terms() } -> std::convertible_to<typename P::Terms>;
-      { checked.usage() } -> std::same_as<Usage>;
-    } &&
-    requires(typename P::Work& work, const typename P::Work& seen) {
-      requires std::movable<typename P::Work> && !std::copyable<typename P::Work>;
-      { seen.demand() } -> std::same_as<Demand>;
-      { work.next_event() } -> std::same_as<std::optional<typename P::Event>>;
-      { seen.ending() } -> std::same_as<const std::optional<Ending>&>;
-      { seen.usage() } -> std::same_as<Usage>;
-    };
+concept RunsWork = std::derived_from<P, Pipeline> &&
+                   requires(P& pipeline, const PipelineLimits& limits, typename P::Job job,
+                            typename P::CheckedJob& checked,
+                            std::span<const Share<typename P::Work>> shares, Ticket ticket) {
+                     { P::check(limits, std::move(job)) } -> std::same_as<typename P::CheckedJob>;
+                     { pipeline.begin(checked) } -> std::same_as<std::optional<typename P::Work>>;
+                     { pipeline.submit(shares) } -> std::same_as<Ticket>;
+                     { pipeline.wait(std::move(ticket)) } -> std::same_as<double>;
+                   } &&
+                   requires(const typename P::CheckedJob& checked) {
+                     { checked.terms() } -> std::convertible_to<typename P::Terms>;
+                     { checked.usage() } -> std::same_as<Usage>;
+                   } && requires(typename P::Work& work, const typename P::Work& seen) {
+                     requires std::movable<typename P::Work> && !std::copyable<typename P::Work>;
+                     { seen.demand() } -> std::same_as<Demand>;
+                     { work.next_event() } -> std::same_as<std::optional<typename P::Event>>;
+                     { seen.ending() } -> std::same_as<const std::optional<Ending>&>;
+                     { seen.usage() } -> std::same_as<Usage>;
+                   };
 
 }  // namespace sirocco

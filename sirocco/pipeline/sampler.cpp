@@ -1,9 +1,9 @@
 #include "sirocco/pipeline/sampler.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <utility>
@@ -362,8 +362,7 @@ Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
 
 float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch) {
   const HighestLogit highest = find_highest(logits, scratch.maxima);
-  const double sum =
-      weigh_all(logits, highest.logit, 1.0, scratch.weights, scratch.sums);
+  const double sum = weigh_all(logits, highest.logit, 1.0, scratch.weights, scratch.sums);
   const double logit = logits[static_cast<std::size_t>(token.value())];
   return static_cast<float>(logit - highest.logit - std::log(sum));
 }

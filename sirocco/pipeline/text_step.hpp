@@ -28,8 +28,8 @@ using TextWanted = std::variant<NoOutput, WantToken, WantLogits>;
 
 /// One sequence's part of a step: its next tokens. Cache and spans live until the step is over.
 struct TextItem {
-  SequenceId sequence;     ///< for hooks
-  SequenceCache* cache;    ///< its past; in no other step
+  SequenceId sequence;              ///< for hooks
+  SequenceCache* cache;             ///< its past; in no other step
   std::span<const TokenId> tokens;  ///< at least one
   TextWanted wanted;
 };

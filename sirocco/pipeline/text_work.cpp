@@ -87,8 +87,7 @@ TextItem TextWork::item(std::int64_t rows) {
   const std::span<const TokenId> unread = sequence_.unread();
   TextItem item{id_, &cache_, unread.first(static_cast<std::size_t>(rows)), NoOutput{}};
   if (rows == std::ssize(unread)) {
-    item.wanted =
-        WantToken{&sequence_.sampler(), sequence_.tokens(), choice_, log_probabilities_};
+    item.wanted = WantToken{&sequence_.sampler(), sequence_.tokens(), choice_, log_probabilities_};
   }
   return item;
 }

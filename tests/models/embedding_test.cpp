@@ -51,8 +51,7 @@ class Embedder {
     const Checkpoint checkpoint = open_checkpoint(file);
     const auto canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
     const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_);
-    pipeline_ =
-        make_embedding_pipeline(*builder, *backend_, machine_.ledger(), std::move(options));
+    pipeline_ = make_embedding_pipeline(*builder, *backend_, machine_.ledger(), std::move(options));
     handle_ = engine_.add(pipeline_);
   }
   EmbeddingPipeline& pipeline() { return *pipeline_; }
@@ -283,7 +282,8 @@ TEST(EmbeddingPipeline, AStepIsManySequences) {
   const Vectors expected = model.embed(sequences);
   const std::vector<std::span<const TokenId>> step(sequences.begin(), sequences.end());
   EXPECT_TRUE(same_bits(model.pipeline().step(step), expected));
-  EXPECT_TRUE(contains(message<InvalidArgument>([&] { model.pipeline().step({}); }), "at least one"));
+  EXPECT_TRUE(
+      contains(message<InvalidArgument>([&] { model.pipeline().step({}); }), "at least one"));
   const std::vector<std::span<const TokenId>> many(65, sequences[0]);
   EXPECT_TRUE(contains(message<InvalidArgument>([&] { model.pipeline().step(many); }), "65"));
   const std::vector<TokenId> outside = {TokenId(157)};
@@ -340,9 +340,9 @@ TEST(EmbeddingPipeline, AnEncoderWritesNoText) {
     const Checkpoint checkpoint = open_checkpoint(kFolder / file);
     const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend);
     EXPECT_FALSE(builder->info().generates);
-    EXPECT_TRUE(
-        contains(message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, ledger, {}); }),
-                 "sirocco embed"));
+    EXPECT_TRUE(contains(
+        message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, ledger, {}); }),
+        "sirocco embed"));
   }
 }
 
