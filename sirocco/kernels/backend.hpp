@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sirocco/kernels/kv_type.hpp"
+#include "sirocco/platform/thread_group.hpp"
 #include "sirocco/tensor/arena.hpp"
 #include "sirocco/tensor/tensor.hpp"
 #include "sirocco/tensor/weight_source.hpp"
@@ -202,6 +203,8 @@ class Backend {
 
   /// "avx512vnni", …
   virtual std::string_view name() const = 0;
+  /// Threads for what the host does between ops, such as choosing tokens.
+  virtual ThreadGroup& host_threads() = 0;
 
   /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
   /// which stored row it is (how rotary rows are un-permuted, and parts taken). `source`, when

@@ -33,6 +33,7 @@ class CpuBackend final : public Backend {
         linear_(kernels, threads) {}
 
   std::string_view name() const override { return kernels_.name; }
+  ThreadGroup& host_threads() override { return threads_; }
 
   std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
                                            std::span<const std::int32_t> source_rows,

@@ -137,55 +137,69 @@ void LanguagePipeline::put_together(Step& step) {
   pools_->begin_step(step.caches, step.staged.caches);
 }
 
-void LanguagePipeline::run(Step& step, ShowRow show) {
+void LanguagePipeline::run(Step& step, Order order, ShowRow show) {
   const auto begin = std::chrono::steady_clock::now();
   put_together(step);
-  stages_.run(step.staged, options_.hooks,
-              [&](std::span<const float> logits, std::size_t vocabulary) {
-                for (std::size_t i = 0; i < step.wanted.size(); ++i) {
-                  const auto& [item, row] = step.wanted[i];
-                  show(item, row, logits.subspan(i * vocabulary, vocabulary));
-                }
-              });
+  const auto show_rows = [&](std::span<const float> logits, std::size_t vocabulary,
+                             ThreadGroup& host) {
+    const auto rows = std::ssize(step.wanted);
+    const auto show_range = [&](std::int64_t first, std::int64_t end, int thread) {
+      for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(end); ++i) {
+        const auto& [item, row] = step.wanted[i];
+        show(item, row, logits.subspan(i * vocabulary, vocabulary), thread);
+      }
+    };
+    if (order == Order::kOneByOne) return show_range(0, rows, 0);
+    if (std::ssize(sampling_) < host.size())
+      sampling_.resize(static_cast<std::size_t>(host.size()));
+    host.for_ranges(rows, 1, show_range);
+  };
+  stages_.run(step.staged, options_.hooks, show_rows);
   step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-void LanguagePipeline::choose(const WantToken& want, std::span<const float> logits,
-                              SequenceId sequence, TextOutcome& out) {
+namespace {
+
+TextOutcome chosen(const WantToken& want, std::span<const float> logits, SamplerScratch& scratch) {
   const Sampled sampled =
-      want.sampler->sample(logits, want.own, want.own.size(), want.choice, sampling_);
-  if (const auto* fault = std::get_if<StepFault>(&sampled)) {
-    out = *fault;
-    return;
-  }
-  ChosenToken chosen{std::get<TokenId>(sampled)};
-  if (want.log_probability)
-    chosen.log_probability = log_probability(logits, chosen.token, sampling_);
-  if (options_.hooks.token) options_.hooks.token(sequence, chosen.token);
-  out = chosen;
+      want.sampler->sample(logits, want.own, want.own.size(), want.choice, scratch);
+  if (const auto* fault = std::get_if<StepFault>(&sampled)) return *fault;
+  ChosenToken out{std::get<TokenId>(sampled)};
+  if (want.log_probability) out.log_probability = log_probability(logits, out.token, scratch);
+  return out;
 }
+
+}  // namespace
 
 void LanguagePipeline::run_with_outcomes(Step& step) {
   step.outcomes.resize(step.items.size());
-  // Logits lend their memory to those of the next step.
+  // Logits lend their memory to those of the next step. All rows of one item come in order.
+  Order order = Order::kAnyAtOnce;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
     auto* logits = std::get_if<StepLogits>(&step.outcomes[i]);
-    if (!std::holds_alternative<WantLogits>(step.items[i].wanted))
+    const auto* want = std::get_if<WantLogits>(&step.items[i].wanted);
+    if (want == nullptr)
       step.outcomes[i] = NothingWanted{};
     else if (logits != nullptr)
       logits->values.clear();
     else
       step.outcomes[i] = StepLogits{};
+    if (want != nullptr && want->all_rows) order = Order::kOneByOne;
   }
-  run(step, [&](std::size_t i, std::int64_t, std::span<const float> logits) {
-    const TextItem& item = step.items[i];
-    if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
-      choose(*want, logits, item.sequence, step.outcomes[i]);
+  if (sampling_.empty()) sampling_.resize(1);
+  run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
+    if (const auto* want = std::get_if<WantToken>(&step.items[i].wanted)) {
+      step.outcomes[i] = chosen(*want, logits, sampling_[static_cast<std::size_t>(thread)]);
     } else {
       std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
       values.insert(values.end(), logits.begin(), logits.end());
     }
   });
+  if (!options_.hooks.token) return;
+  for (std::size_t i = 0; i < step.items.size(); ++i) {
+    if (const auto* token = std::get_if<ChosenToken>(&step.outcomes[i]))
+      options_.hooks.token(step.items[i].sequence, token->token);
+  }
 }
 
 Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
@@ -245,9 +259,10 @@ void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const in
     direct_.items.assign(
         1, {SequenceId(0), &*cache, tokens.subspan(begin, count), WantLogits{.all_rows = true}});
     check(direct_.items);
-    run(direct_, [&](std::size_t, std::int64_t row, std::span<const float> logits) {
-      visit(static_cast<std::int64_t>(begin) + row, logits);
-    });
+    run(direct_, Order::kOneByOne,
+        [&](std::size_t, std::int64_t row, std::span<const float> logits, int) {
+          visit(static_cast<std::int64_t>(begin) + row, logits);
+        });
     cache->end_step();
     begin += count;
   }

@@ -105,17 +105,18 @@ class LanguagePipeline final : public Pipeline {
     std::uint64_t number = 0;
     double seconds = 0;
   };
-  using ShowRow = FunctionRef<void(std::size_t item, std::int64_t row, std::span<const float>)>;
+  /// Told of each wanted row on one thread or on several at once, whose number comes last.
+  using ShowRow = FunctionRef<void(std::size_t item, std::int64_t row,
+                                   std::span<const float> logits, int thread)>;
 
   void choose_context(CacheOptions cache, std::span<const CacheLayout* const> layouts,
                       const ByteLedger& ledger);
   void check(std::span<const TextItem> items) const;
   /// Extends the caches and lists the rows.
   void put_together(Step& step);
-  void run(Step& step, ShowRow show);
+  enum class Order : std::uint8_t { kOneByOne, kAnyAtOnce };
+  void run(Step& step, Order order, ShowRow show);
   void run_with_outcomes(Step& step);
-  void choose(const WantToken& want, std::span<const float> logits, SequenceId sequence,
-              TextOutcome& out);
 
   ModelInfo info_;
   LanguagePipelineOptions options_;
@@ -126,7 +127,7 @@ class LanguagePipeline final : public Pipeline {
   Step submitted_;                // the last that was; its shares are gone when it was waited for
   Step direct_;                   // of `step` and `score`
   std::uint64_t next_sequence_ = 1;
-  SamplerScratch sampling_;
+  std::vector<SamplerScratch> sampling_;  // of each thread
 };
 
 static_assert(RunsWork<LanguagePipeline>);

@@ -49,32 +49,33 @@ void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show sh
 
   // Each stage has a context of its own, which ends before the next one's begins.
   const TokenBatch tokens(step.tokens);
-  const auto show_logits = [&](const Logits& logits, Backend& backend) {
-    if (logits.values().rows() == 0) return;
-    show(backend.read(logits.values()), static_cast<std::size_t>(logits.values().columns()));
-  };
   for_each(*this, [&]<class Role>(PlacedStage<Role>& placed, int number, std::string_view) {
     const auto begin = Clock::now();
-    {
-      TransformContext context(*placed.backend, placed.memory, step.rows,
-                               *views_[static_cast<std::size_t>(number)]);
-      auto out = [&] {
-        if constexpr (Embeds<Role>) {
-          return placed.stage.run(tokens, context);
-        } else {
-          return placed.stage.run(receive(sent_, context), context);
-        }
-      }();
-      if constexpr (HasLmHead<Role>) {
-        show_logits(out, *placed.backend);
-      } else {
-        send(out, context, sent_);
-        if (hooks.sent) hooks.sent(number, sent_.bytes());
-      }
-    }
-    if (hooks.stage) {
+    const auto finished = [&] {
+      if (!hooks.stage) return;
       const std::chrono::duration<double> took = Clock::now() - begin;
       hooks.stage({number, step.rows.rows(), took.count()});
+    };
+    TransformContext context(*placed.backend, placed.memory, step.rows,
+                             *views_[static_cast<std::size_t>(number)]);
+    auto out = [&] {
+      if constexpr (Embeds<Role>) {
+        return placed.stage.run(tokens, context);
+      } else {
+        return placed.stage.run(receive(sent_, context), context);
+      }
+    }();
+    if constexpr (HasLmHead<Role>) {
+      const Tensor& logits = out.values();
+      const std::span<const float> values =
+          logits.rows() > 0 ? placed.backend->read(logits) : std::span<const float>();
+      finished();
+      if (values.empty()) return;
+      show(values, static_cast<std::size_t>(logits.columns()), placed.backend->host_threads());
+    } else {
+      send(out, context, sent_);
+      if (hooks.sent) hooks.sent(number, sent_.bytes());
+      finished();
     }
   });
 }

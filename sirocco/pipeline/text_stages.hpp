@@ -56,8 +56,10 @@ class TextStages {
   /// Makes the memory of the caches, charged to `ledger`. Throws ResourceExhausted.
   void allocate(const CachePools& pools, ByteLedger& ledger);
 
-  /// Receives the logits of the wanted rows, [R, V], valid during the call.
-  using Show = FunctionRef<void(std::span<const float> logits, std::size_t vocabulary)>;
+  /// Receives the logits of the wanted rows, [R, V], valid during the call, and the threads that
+  /// rest meanwhile.
+  using Show =
+      FunctionRef<void(std::span<const float> logits, std::size_t vocabulary, ThreadGroup& host)>;
   /// Every stage's part of a step, in order. Throws what backends throw; the caches are then as the
   /// step's commands left them.
   void run(const StagedStep& step, const PipelineHooks& hooks, Show show);
