@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "sirocco/cli/conversation.hpp"
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/session.hpp"
 #include "sirocco/text/chat_format.hpp"
+#include "sirocco/text/conversation.hpp"
 
 namespace sirocco {
 

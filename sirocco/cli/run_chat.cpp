@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/cli/conversation_file.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/line_editor.hpp"
 #include "sirocco/cli/message_assembler.hpp"

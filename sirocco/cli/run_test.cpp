@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/cli/conversation.hpp"
+#include "sirocco/cli/conversation_file.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/message_assembler.hpp"
 #include "sirocco/cli/run_commands.hpp"

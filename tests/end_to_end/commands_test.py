@@ -9,12 +9,13 @@ import os
 import re
 import signal
 import struct
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
 from chain_model import write_chain
-from program import HOME, MODEL, SOURCE, sirocco
+from program import HOME, MODEL, PROGRAM, SOURCE, sirocco
 from small_model import IDS, write_folder
 
 QUESTION = "What is the capital of France?"
@@ -152,6 +153,15 @@ class Answers(unittest.TestCase):
 
     def test_prompt_need_not_be_utf8(self):
         answer("-n", "2", stdin=b"\xff\xfe\x00 hello")
+
+
+class Examples(unittest.TestCase):
+    def test_two_questions_are_answered(self):
+        example = Path(PROGRAM).with_name("example_two_questions")
+        answers = subprocess.run([example, MODEL, "What is the capital of France?", "Name a color of the sky."],
+                                 capture_output=True, check=True, timeout=600).stdout.decode()
+        self.assertIn("Paris", answers.splitlines()[0])
+        self.assertGreater(len(answers.splitlines()), 1)
 
 
 class Templates(unittest.TestCase):

@@ -6,42 +6,12 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/load.hpp"
 #include "tests/models/golden_folder.hpp"
+#include "tests/models/letters_tokenizer.hpp"
 
 namespace sirocco::testing {
 namespace {
 
 using Vectors = std::vector<std::vector<float>>;
-
-constexpr const char* kSpecial = "<e>";
-constexpr int kSpecialId = 55;
-
-/// Letters are 0 to 51, in the order of ASCII, a space is 52, and the signs of the special token
-/// are 53 and 54: as text it is three tokens. The special token comes behind them.
-std::string tokenizer_json(bool ends_texts) {
-  Json vocabulary;
-  for (int i = 0; i < 26; ++i) {
-    vocabulary[std::string(1, static_cast<char>('A' + i))] = i;
-    vocabulary[std::string(1, static_cast<char>('a' + i))] = 26 + i;
-  }
-  vocabulary[" "] = 52;
-  vocabulary["<"] = 53;
-  vocabulary[">"] = 54;
-  Json json = {
-      {"model", {{"type", "BPE"}, {"vocab", vocabulary}, {"merges", Json::array()}}},
-      {"added_tokens",
-       {{{"id", kSpecialId}, {"content", kSpecial}, {"special", true}, {"normalized", false}}}}};
-  if (ends_texts) {
-    const Json text = {{"Sequence", {{"id", "A"}, {"type_id", 0}}}};
-    const Json end = {{"SpecialToken", {{"id", kSpecial}, {"type_id", 0}}}};
-    json["post_processor"] = {
-        {"type", "TemplateProcessing"},
-        {"single", {text, end}},
-        {"pair", {text, end}},
-        {"special_tokens",
-         {{kSpecial, {{"id", kSpecial}, {"ids", {kSpecialId}}, {"tokens", {kSpecial}}}}}}};
-  }
-  return json.dump();
-}
 
 /// A decoder whose last row is the embedding, as sentence-transformers saves it.
 class EmbedderFolder : public ::testing::Test {
@@ -50,7 +20,7 @@ class EmbedderFolder : public ::testing::Test {
     fs::create_directories(folder_.path() / "1_Pooling");
     folder_.link_weights_of(kName);
     folder_.write("config.json", config_.dump());
-    folder_.write("tokenizer.json", tokenizer_json(false));
+    folder_.write("tokenizer.json", letters_tokenizer_json(false));
     folder_.write("modules.json", R"([{"path": "", "type": "a.Transformer"},
                                       {"path": "1_Pooling", "type": "a.Pooling"},
                                       {"path": "2_Normalize", "type": "a.Normalize"}])");
@@ -90,7 +60,7 @@ TEST_F(EmbedderFolder, AnEmptyTextStopsNoOther) {
     EXPECT_EQ(all, (Vectors{vectors({"ab"})[0], zeros, vectors({"b"})[0], zeros}));
     EXPECT_EQ(vectors({""}), Vectors{zeros});
   }
-  folder_.write("tokenizer.json", tokenizer_json(true));
+  folder_.write("tokenizer.json", letters_tokenizer_json(true));
   EXPECT_EQ(ids(load().tokenize("")), std::vector<int>{kSpecialId});
   EXPECT_NE(vectors({""})[0][0], 0.0f);
 }
@@ -121,7 +91,7 @@ TEST_F(EmbedderFolder, ALongTextKeepsWhatTheModelPutsBehindIt) {
   LoadedEmbedder::Tokenized text = load().tokenize("abcdef<e>", {.parse_special = true});
   EXPECT_EQ(ids(text), (std::vector{26, 27, 28, 29}));
   EXPECT_EQ(text.left_out, 3u);
-  folder_.write("tokenizer.json", tokenizer_json(true));
+  folder_.write("tokenizer.json", letters_tokenizer_json(true));
   text = load().tokenize("abcdef<e>", {.parse_special = true});
   EXPECT_EQ(ids(text), (std::vector{26, 27, 28, kSpecialId}));
   EXPECT_EQ(text.left_out, 4u);

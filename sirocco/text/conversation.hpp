@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,10 +27,5 @@ struct Conversation {
 /// Reads what `Conversation::json` writes, or an object that holds it under "messages". `origin`
 /// names the text in errors. Throws FormatError that says which message is wrong.
 Conversation parse_conversation(std::string_view json, std::string_view origin);
-
-/// Writes a conversation to a file that appears whole or not at all. Throws IoError.
-void save_conversation(const Conversation& conversation, const std::filesystem::path& path);
-/// Throws as read_file and parse_conversation.
-Conversation load_conversation(const std::filesystem::path& path);
 
 }  // namespace sirocco

@@ -1,11 +1,9 @@
-#include "sirocco/cli/conversation.hpp"
+#include "sirocco/text/conversation.hpp"
 
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/cli/input.hpp"
-#include "sirocco/platform/atomic_file.hpp"
 
 namespace sirocco {
 namespace {
@@ -74,16 +72,6 @@ Conversation parse_conversation(std::string_view json, std::string_view origin) 
     }
   }
   return out;
-}
-
-void save_conversation(const Conversation& conversation, const std::filesystem::path& path) {
-  AtomicFile file(path);
-  file.write(conversation.json(2) + "\n");
-  file.commit();
-}
-
-Conversation load_conversation(const std::filesystem::path& path) {
-  return parse_conversation(read_file(path), sirocco::quoted(path.string(), 400));
 }
 
 }  // namespace sirocco
