@@ -21,12 +21,12 @@ namespace {
 std::vector<RoleDefault> roles_within(const TokenizerDraft& draft,
                                       const TokenizerDocuments& documents) {
   std::vector<RoleDefault> roles;
-  std::ranges::copy_if(
-      class_roles(documents), std::back_inserter(roles), [&](const RoleDefault& role) {
-        return std::ranges::any_of(draft.added, [&](const NumberedToken& added) {
-          return added.token.special && added.token.content == role.text;
-        });
-      });
+  std::ranges::copy_if(class_roles(documents), std::back_inserter(roles),
+                       [&](const RoleDefault& role) {
+                         return std::ranges::any_of(draft.added, [&](const NumberedToken& added) {
+                           return added.token.special && added.token.content == role.text;
+                         });
+                       });
   return roles;
 }
 
