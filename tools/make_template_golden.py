@@ -30,7 +30,7 @@ def render(source, context):
     try:
         template = chat_template_utils._cached_compile_jinja_template(source)
         text = template.render(
-            messages=context.get("messages", []),
+            messages=chat_template_utils._alias_reasoning_fields(context.get("messages", [])),
             tools=context.get("tools"),
             documents=context.get("documents"),
             add_generation_prompt=context.get("add_generation_prompt", True),

@@ -25,6 +25,21 @@ bool is_name(std::string_view name) {
          std::ranges::all_of(name, inner);
 }
 
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// "26 Jul 2024", "2024-07-26", "26/07/2024": begins as a number does and can't be meant as one.
+bool is_date(std::string_view text) {
+  if (text.empty() || !is_digit(text.front())) return false;
+  int marks = 0;
+  bool word = false;
+  for (std::size_t i = 1; i + 1 < text.size(); ++i) {
+    word = word || (text[i] == ' ' && is_letter(text[i + 1]));
+    const bool mark = text[i] == '-' || text[i] == '/' || text[i] == '.' || text[i] == ':';
+    marks += mark && is_digit(text[i - 1]) && is_digit(text[i + 1]) ? 1 : 0;
+  }
+  return word || marks >= 2;
+}
+
 /// Words that mean a value which JSON spells otherwise.
 struct Misspelled {
   std::string_view word;
@@ -57,11 +72,11 @@ std::string json_of(std::string_view name, std::string_view value) {
         "{}, or {} for the text",
         sirocco::quoted(name), sirocco::quoted(value), wrong->json, text);
   }
-  if (!is_letter(value.front())) {
+  if (!is_letter(value.front()) && !is_date(value)) {
     throw InvalidArgument(
         "the variable {} can't be {}, which is no JSON; a text that doesn't begin with a letter is "
-        "written in double quotes",
-        sirocco::quoted(name), sirocco::quoted(value));
+        "written as {}",
+        sirocco::quoted(name), sirocco::quoted(value), text);
   }
   return text;
 }

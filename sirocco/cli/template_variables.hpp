@@ -13,9 +13,9 @@ using TemplateVariables = std::map<std::string, std::string>;
 
 /// How values are written, for --help.
 inline constexpr std::string_view kTemplateValueRule =
-    "VALUE is JSON; what isn't JSON and begins with a letter is a text";
+    "VALUE is JSON; what isn't JSON and begins with a letter, or is a date, is a text";
 
-/// Sets a variable to a value as it was typed: JSON as it stands, or else a word or words that
+/// Sets a variable to a value as it was typed: JSON as it stands, or else a date, or words that
 /// begin with a letter, as a JSON text. Throws InvalidArgument that names the variable where the
 /// value is neither, or a truth value in another spelling than JSON's ("False", "no"), which as a
 /// text would count as true; and where the name can't be a variable's.

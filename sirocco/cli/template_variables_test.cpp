@@ -31,6 +31,9 @@ TEST(TemplateVariables, AreJsonOrWords) {
       {"x=élevé", "\"élevé\""},
       {"x=é\xff", "\"é\ufffd\""},
       {"x=truely", "\"truely\""},
+      {"x=26 Jul 2024", "\"26 Jul 2024\""},
+      {"x=2024-07-26", "\"2024-07-26\""},
+      {"x=26.07.2024", "\"26.07.2024\""},
   };
   for (const auto& [typed, json] : cases) {
     TemplateVariables variables{{"x", "before"}};
@@ -51,9 +54,13 @@ TEST(TemplateVariables, WhatIsNeitherIsNamed) {
       {"x=YES", "write true"},
       {"x=off", "write false"},
       {"x=None", "write null"},
-      {"x=26 Jul 2024", "'x' can't be '26 Jul 2024', which is no JSON"},
-      {"x={a", "double quotes"},
-      {"x='high'", "double quotes"},
+      {"x=1,5", "'x' can't be '1,5', which is no JSON"},
+      {"x=1e", "no JSON"},
+      {"x=0x10", "no JSON"},
+      {"x=1 000", "no JSON"},
+      {"x=1.5.", "no JSON"},
+      {"x={a", R"(written as "{a")"},
+      {"x='high'", R"(written as "'high'")"},
       {"x=", "'x' gets no value"},
       {"x", "'x' gives no variable a value; expected NAME=VALUE"},
       {"=1", "the name ''"},

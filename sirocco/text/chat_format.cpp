@@ -40,13 +40,22 @@ ChatFormat::TokenTexts texts_of_special_tokens(const Tokenizer& tokenizer) {
   return texts;
 }
 
+ChatTemplate readable_template(std::string_view source) {
+  if (source.empty()) {
+    throw NotFound(
+        "the model's chat template is empty, so it can't be chatted with; give one with "
+        "--chat-template-file, or complete a text with --raw");
+  }
+  return ChatTemplate(source);
+}
+
 }  // namespace
 
 ChatFormat::ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens)
     : plain_(std::exception_ptr()), special_tokens_(std::move(special_tokens)) {
   const auto readable = [&](bool with_tools) -> Readable {
     try {
-      return ChatTemplate(templates.choose(with_tools));
+      return readable_template(templates.choose(with_tools));
     } catch (const Error&) {
       return std::current_exception();
     }
@@ -72,7 +81,7 @@ RenderedPrompt ChatFormat::render(ChatContext context) const {
 ChatFormat make_chat_format(const ChatTemplates& templates, const Tokenizer& tokenizer,
                             std::optional<std::string_view> name) {
   ChatFormat::TokenTexts texts = texts_of_special_tokens(tokenizer);
-  if (name) return {ChatTemplate(templates.named(*name)), std::move(texts)};
+  if (name) return {readable_template(templates.named(*name)), std::move(texts)};
   if (templates.empty()) templates.choose(false);
   return {templates, std::move(texts)};
 }

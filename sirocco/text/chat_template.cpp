@@ -38,27 +38,52 @@ const jinja::List& array(const Value& value, std::string_view what) {
   return *list;
 }
 
-/// The messages with the roles of the interface marked as the template's own words.
-Value with_trusted_roles(const Value& messages) {
-  std::vector<Value> marked;
+/// The names that clients have for what a model thought before it spoke; templates read the first.
+constexpr std::array<std::string_view, 3> kReasoning = {"reasoning_content", "thinking",
+                                                        "reasoning"};
+constexpr std::string_view kRole = "role";
+
+bool is_interface_role(const jinja::Str* role) {
+  return role != nullptr && std::ranges::find(kRoles, role->text.view()) != kRoles.end();
+}
+
+bool is_reasoning(const Value& name) {
+  const jinja::Str* const text = name.as_str();
+  return text != nullptr && std::ranges::find(kReasoning, text->text.view()) != kReasoning.end();
+}
+
+/// A message as transformers' apply_chat_template hands it to templates, with a role of the
+/// interface marked as the template's own word.
+Value prepared(const jinja::Dict& message) {
+  const Value* reasoning = nullptr;
+  for (const std::string_view name : kReasoning) {
+    const Value* const said = message.find(name);
+    if (reasoning == nullptr && said != nullptr && !said->is_none()) reasoning = said;
+  }
+  jinja::Dict fields;
+  if (reasoning != nullptr) fields.set("thinking", *reasoning);
+  for (const auto& [name, value] : message.entries()) {
+    if (reasoning == nullptr || !value.is_none() || !is_reasoning(name)) fields.set(name, value);
+  }
+  if (reasoning != nullptr) fields.set("reasoning_content", *reasoning);
+  const Value* const role = fields.find(kRole);
+  if (const jinja::Str* const name = role == nullptr ? nullptr : role->as_str();
+      is_interface_role(name))
+    fields.set(kRole, Value::string(name->text.view(), Origin::kTemplate));
+  return Value::dict(std::move(fields));
+}
+
+Value prepared_messages(const Value& messages) {
+  std::vector<Value> out;
   for (const Value& message : array(messages, "messages").items) {
     const jinja::Dict* fields = message.as_dict();
     if (fields == nullptr) {
-      throw InvalidArgument("message {} is no JSON object, but of type {}", marked.size() + 1,
+      throw InvalidArgument("message {} is no JSON object, but of type {}", out.size() + 1,
                             jinja::type_name(message));
     }
-    const Value* role = fields->find("role");
-    const jinja::Str* name = role == nullptr ? nullptr : role->as_str();
-    if (name == nullptr ||
-        std::find(kRoles.begin(), kRoles.end(), name->text.view()) == kRoles.end()) {
-      marked.push_back(message);
-      continue;
-    }
-    jinja::Dict copy = *fields;
-    copy.set("role", Value::string(name->text.view(), Origin::kTemplate));
-    marked.push_back(Value::dict(std::move(copy)));
+    out.push_back(prepared(*fields));
   }
-  return Value::list(std::move(marked));
+  return Value::list(std::move(out));
 }
 
 [[noreturn]] void rethrow(const jinja::TemplateFault& fault, int line) {
@@ -135,7 +160,7 @@ RenderedPrompt ChatTemplate::render(const ChatContext& context) const {
   };
   std::vector<std::pair<std::string, Value>> variables;
   variables.emplace_back("messages",
-                         with_trusted_roles(Value::from_json(context.messages, "messages")));
+                         prepared_messages(Value::from_json(context.messages, "messages")));
   const Value tools = optional(context.tools, "tools");
   if (!tools.is_none()) array(tools, "tools");
   variables.emplace_back("tools", tools);

@@ -24,7 +24,9 @@ struct ChatTemplateLimits {
 /// `apply_chat_template`. Messages, tools, documents and variables are data: none of their bytes is
 /// trusted, except for a message's "role" when it is one of system, developer, user, assistant and
 /// tool, which are words of the interface (templates write control tokens such as <|user|> with
-/// them).
+/// them). As there, what a model thought (`reasoning_content`, `thinking` or `reasoning`, whichever
+/// a client calls it) is there under the first two names. Unlike there, members of messages that
+/// are null stay: some templates know by them that a message consists of calls.
 struct ChatContext {
   std::string messages = "[]";           ///< JSON: an array of messages
   std::optional<std::string> tools;      ///< JSON: an array of schemas; None without

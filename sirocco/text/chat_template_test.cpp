@@ -132,6 +132,24 @@ TEST(ChatTemplateProvenance, AMessageOfControlTokensYieldsNoTrustedByte) {
   }
 }
 
+// As apply_chat_template of transformers has them; gpt-oss's template reads the second name.
+TEST(ChatTemplateMessages, KnowThoughtsByEveryName) {
+  const auto thoughts = [](const std::string& members) {
+    return marked("{{ messages[0].reasoning_content }}|{{ messages[0].thinking }}",
+                  with_messages(R"([{"role": "assistant", "content": "a")" + members + "}]"));
+  };
+  for (const char* name : {"reasoning_content", "thinking", "reasoning"})
+    EXPECT_EQ(thoughts(", \"" + std::string(name) + "\": \"t\""), "t«|»t") << name;
+  EXPECT_EQ(thoughts(""), "«|»");
+  EXPECT_EQ(thoughts(R"(, "reasoning_content": null, "reasoning": "t")"), "t«|»t");
+  EXPECT_EQ(thoughts(R"(, "thinking": "u", "reasoning_content": "t")"), "t«|»u");
+  EXPECT_EQ(thoughts(R"(, "thinking": null, "reasoning_content": "t")"), "t«|»t");
+  EXPECT_EQ(ChatTemplate("{{ messages[0] }}")
+                .render(with_messages(R"([{"reasoning": "t", "content": null}])"))
+                .text,
+            "{'thinking': 't', 'reasoning': 't', 'content': None, 'reasoning_content': 't'}");
+}
+
 TEST(ChatTemplateErrors, NameTheLineAndTheReason) {
   EXPECT_THAT(error_of<FormatError>("a\nb\n{% if %}"), HasSubstr("line 3"));
   EXPECT_THAT(error_of<FormatError>("\n{{ x | nothing }}"), HasSubstr("'nothing'"));

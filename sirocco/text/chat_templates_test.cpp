@@ -200,6 +200,15 @@ TEST(ChatFormatChoice, IsByTools) {
   EXPECT_THROW(make_chat_format(ChatTemplates("here"), tokenizer), NotFound);
 }
 
+TEST(ChatFormatChoice, AnEmptyTemplateIsNone) {
+  ChatTemplates templates("here");
+  templates.add("default", "");
+  const Tokenizer tokenizer = letters();
+  const auto empty = ThrowsMessage<NotFound>(HasSubstr("template is empty"));
+  EXPECT_THAT([&] { make_chat_format(templates, tokenizer).render({}); }, empty);
+  EXPECT_THAT([&] { make_chat_format(templates, tokenizer, "default"); }, empty);
+}
+
 TEST(ChatFormatChoice, ATemplateThatIsNotWantedMayBeBroken) {
   ChatTemplates templates("here");
   templates.add("default", "plain");

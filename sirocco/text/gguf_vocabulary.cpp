@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/text/space_mark.hpp"
 
 namespace sirocco {
@@ -66,8 +67,9 @@ bool is_bracketed(std::string_view text) {
 
 TokenKind token_kind(const Metadata& metadata, std::size_t token, std::int64_t type,
                      std::string_view text) {
-  // Some converters call their padding user-defined.
-  if (Vocabulary::is_padding_text(text, TokenId(static_cast<std::int32_t>(token)))) {
+  // Some converters call their padding user-defined, and places without a text normal.
+  if (text.empty() ||
+      Vocabulary::is_padding_text(text, TokenId(static_cast<std::int32_t>(token)))) {
     return TokenKind::kUnused;
   }
   if (type == 0) return is_written_as_control(text) ? TokenKind::kControl : TokenKind::kNormal;
@@ -86,8 +88,9 @@ std::optional<TokenId> read_id(const Metadata& metadata, const Vocabulary& vocab
     return std::nullopt;
   }
   if (*value < 0 || *value >= static_cast<std::int64_t>(vocabulary.size())) {
-    throw FormatError("{}: {} is {}, but the vocabulary's ids go from 0 to {}", metadata.origin(),
-                      key, *value, vocabulary.size() - 1);
+    log_warning("{}: {} is {}, but the vocabulary's ids go from 0 to {}; it is left aside",
+                metadata.origin(), key, *value, vocabulary.size() - 1);
+    return std::nullopt;
   }
   return TokenId(static_cast<std::int32_t>(*value));
 }
@@ -156,7 +159,9 @@ SpecialTokens read_gguf_special(const Metadata& metadata, Vocabulary& vocabulary
   for (const Key& key : kKeys) {
     const std::optional<TokenId> id = read_id(metadata, vocabulary, key.name);
     special.*key.member = id;
-    if (id && vocabulary.kind(*id) == TokenKind::kNormal && is_bracketed(vocabulary.text(*id))) {
+    if (!id || !is_bracketed(vocabulary.text(*id))) continue;
+    const TokenKind kind = vocabulary.kind(*id);
+    if (kind == TokenKind::kNormal || kind == TokenKind::kUserDefined) {
       vocabulary.relabel(
           *id, key.member == &SpecialTokens::unknown ? TokenKind::kUnknown : TokenKind::kControl);
     }
@@ -169,7 +174,8 @@ void read_gguf_additions(const Metadata& metadata, SpecialTokens& special, bool 
   const auto read = [&](std::string_view key, bool fallback, const std::optional<TokenId>& id) {
     const auto wanted = metadata.get<bool>(key);
     if (wanted.value_or(false) && !id) {
-      throw FormatError("{}: {} is true, but the file names no such token", metadata.origin(), key);
+      log_warning("{}: {} is true, but the file names no such token, so that none is added",
+                  metadata.origin(), key);
     }
     return wanted.value_or(fallback) && id;
   };

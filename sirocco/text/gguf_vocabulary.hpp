@@ -15,17 +15,17 @@ namespace sirocco {
 
 /// The entries: `tokens`, with `token_type` and `scores` as far as they are there. An entry without
 /// a type (none are listed, or its type is 0) is a control token if its text is `<|…|>`, else text;
-/// one of any type is padding if its text says so (`Vocabulary::is_padding`).
+/// one of any type is padding if its text says so (`Vocabulary::is_padding`) or is empty.
 /// Throws FormatError for a list that is missing or too short, and for an unknown type.
 Vocabulary read_gguf_vocabulary(const Metadata& metadata);
 
 /// The tokens that the keys `…_token_id` name. Files are known to label them as text: one in
 /// brackets (`</s>`, `[SEP]`) becomes the control token, or the unknown token, that it is named as.
-/// Throws FormatError for an id outside the vocabulary.
+/// An id outside the vocabulary is left aside, with a warning.
 SpecialTokens read_gguf_special(const Metadata& metadata, Vocabulary& vocabulary);
 
 /// Sets `special.add_bos` and `special.add_eos`: as the file says, else as given here if there is
-/// such a token. Throws FormatError where the file wants one that it doesn't name.
+/// such a token. Warns where the file wants one that it doesn't name.
 void read_gguf_additions(const Metadata& metadata, SpecialTokens& special, bool add_bos,
                          bool add_eos);
 

@@ -62,7 +62,7 @@ void find_end_of_generation(SpecialTokens& special, Vocabulary& vocabulary) {
   const bool eot_named = special.eot.has_value();
   for (const EndName& name : kEndNames) {
     const auto id = vocabulary.find(name.text);
-    if (!id || vocabulary.kind(*id) == TokenKind::kUnused) continue;
+    if (!id) continue;
     if (name.only_control && vocabulary.kind(*id) != TokenKind::kControl) continue;
     if (!name.unless.empty() && vocabulary.find(name.unless) && vocabulary.find(name.and_unless)) {
       continue;

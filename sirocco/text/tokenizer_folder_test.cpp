@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -110,6 +111,25 @@ TEST(FolderTokens, AVocabularyWithGapsKeepsTheIdsOfTheFile) {
 }
 
 // Templates write it; text doesn't.
+// As transformers' classes have them; what the vocabulary lacks isn't added.
+TEST(FolderTokens, RolesThatNoFileNamesAreTheClassS) {
+  const auto roles = [](const std::string& config, const std::string& model) {
+    const SpecialTokens special = made({{"tokenizer.json", kLetters},
+                                        {"tokenizer_config.json", config},
+                                        {"config.json", model}})
+                                      .special();
+    return std::pair(special.bos, special.eos);
+  };
+  const std::optional<TokenId> none;
+  const std::string llama = R"({"tokenizer_class": "LlamaTokenizerFast")";
+  EXPECT_EQ(roles(llama + "}", ""), std::pair(std::optional(TokenId(2)), none));
+  EXPECT_EQ(roles(llama + R"(, "bos_token": null})", ""), std::pair(none, none));
+  EXPECT_EQ(roles(llama + R"(, "bos_token": "a"})", "").first, TokenId(0));
+  EXPECT_EQ(roles("", R"({"model_type": "gpt2"})"), std::pair(none, none));
+  EXPECT_EQ(roles(R"({"tokenizer_class": "PreTrainedTokenizerFast"})", ""), std::pair(none, none));
+  EXPECT_EQ(roles(R"({"tokenizer_class": "OtherTokenizer"})", ""), std::pair(none, none));
+}
+
 TEST(FolderTokens, WhatEndsAnAnswerIsFoundWhereTheVocabularyHasIt) {
   const Tokenizer tokenizer =
       made({{"tokenizer.json", R"({"model": {"type": "BPE", "vocab": {"a": 0, "<|im_end|>": 1},

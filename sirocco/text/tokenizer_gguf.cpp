@@ -47,15 +47,15 @@ TokenizerParts assemble(const Metadata& metadata, Vocabulary vocabulary,
 }
 
 const PretokenizerRow& pretokenizer_row(const Metadata& metadata) {
-  const auto given = metadata.get<std::string_view>(kPreKey);
-  if (!given) {
+  const std::string_view given = metadata.get<std::string_view>(kPreKey).value_or("");
+  if (given.empty()) {
     log_warning(
         "{}: {} is missing, as older converters left it: text is split into words by the rules of "
         "'default', which need not be the model's, and its answers may be worse for it; a newer "
         "conversion of the model names them",
         metadata.origin(), kPreKey);
   }
-  const std::string_view name = given.value_or("default");
+  const std::string_view name = given.empty() ? "default" : given;
   const PretokenizerRow* row = find_pretokenizer(name);
   if (row == nullptr) {
     throw UnsupportedError("{}: {} is {}; known are {}", metadata.origin(), kPreKey, quoted(name),

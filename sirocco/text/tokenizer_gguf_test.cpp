@@ -276,6 +276,21 @@ TEST(TokenTypes, NamedTokensInBracketsAreSpecialWhateverTheirType) {
   EXPECT_TRUE(plain.special().ends_generation(TokenId('\n')));
 }
 
+TEST(TokenTypes, RolesAndNamesOfChatFormatsGoBeforeThem) {
+  for (const int type : {kUserDefined, kUnused}) {
+    SCOPED_TRACE(type);
+    Draft draft = all_bytes();
+    const int end = draft.add("<|im_end|>", type);
+    const int bos = draft.add("<s>", kUserDefined);
+    draft.metadata.set("tokenizer.ggml.bos_token_id", std::int64_t{bos});
+    const Tokenizer tokenizer = draft.byte_level();
+    EXPECT_TRUE(tokenizer.special().ends_generation(TokenId(end)));
+    EXPECT_EQ(tokenizer.tokenize("<s>a<|im_end|>", kTrusted), ids({bos, 'a', end}));
+    EXPECT_EQ(tokenizer.tokenize("<s>a<|im_end|>").size(), 14U) << "text made a control token";
+    EXPECT_EQ(tokenizer.detokenize(ids({bos, 'a', end})), "a");
+  }
+}
+
 // Pieces stand in the order of their scores, so converters that know none lose nothing.
 TEST(Scores, AllTheSameOrLeftOutTheOrderOfTheIdsCounts) {
   FixtureMetadata metadata = golden_metadata("spm-llama");
@@ -303,6 +318,8 @@ TEST(ByteLevelGguf, WarnsWhereNoPretokenizerIsNamed) {
   };
   draft.byte_level();
   EXPECT_EQ(warning(draft.metadata), "");
+  draft.metadata.set_text("tokenizer.ggml.pre", "");
+  EXPECT_THAT(warning(draft.metadata), HasSubstr("tokenizer.ggml.pre is missing"));
   draft.metadata.erase("tokenizer.ggml.pre");
   const std::string said = warning(draft.metadata);
   EXPECT_THAT(said, StartsWith("warning: fixture.gguf: tokenizer.ggml.pre is missing"));
@@ -310,6 +327,37 @@ TEST(ByteLevelGguf, WarnsWhereNoPretokenizerIsNamed) {
   EXPECT_EQ(warning(golden_metadata("spm-llama")), "");
   EXPECT_EQ(make_tokenizer(draft.metadata).tokenize("a1"),
             draft.byte_level("default").tokenize("a1"));
+}
+
+std::string warnings_of(const Draft& draft) {
+  testing::internal::CaptureStderr();
+  Draft(draft).byte_level();
+  return testing::internal::GetCapturedStderr();
+}
+
+TEST(IdsBeyondTheVocabulary, AsRolesAreLeftAsideWithAWarning) {
+  for (const std::int64_t id : {std::int64_t{256}, std::int64_t{-2}, std::int64_t{1} << 40}) {
+    for (const char* role : {"bos", "eos", "padding", "unknown"}) {
+      Draft draft = all_bytes();
+      const std::string key = std::string("tokenizer.ggml.") + role + "_token_id";
+      draft.metadata.set(key, id);
+      EXPECT_THAT(warnings_of(draft),
+                  HasSubstr(key + " is " + std::to_string(id) +
+                            ", but the vocabulary's ids go from 0 to 255; it is left aside"));
+      const SpecialTokens special = draft.byte_level().special();
+      EXPECT_FALSE(special.bos || special.eos || special.padding || special.unknown);
+    }
+  }
+  Words v;  // SentencePiece's own places hold then
+  v.draft.metadata.set("tokenizer.ggml.eos_token_id", std::int64_t{32000});
+  EXPECT_EQ(v.draft.sentencepiece().special().eos, TokenId(2));
+}
+
+TEST(IdsBeyondTheVocabulary, WhatIsToBeAddedMayBeMissing) {
+  Draft draft = all_bytes();
+  draft.metadata.set("tokenizer.ggml.add_bos_token", true);
+  EXPECT_THAT(warnings_of(draft), HasSubstr("add_bos_token is true, but the file names no such"));
+  EXPECT_EQ(draft.byte_level().tokenize("a", {.add_special = true}), ids({'a'}));
 }
 
 TEST(IdsBeyondTheVocabulary, StandForNothing) {
@@ -343,6 +391,18 @@ TEST(IdsBeyondTheVocabulary, StandForNothing) {
   for (const char* file : {"gguf-bert.vocab", "gpt2.json", "llama2.json", "t5.json", "clip.json"}) {
     const Tokenizer tokenizer = golden_tokenizer(file);
     check(tokenizer, tokenizer.tokenize("two words"));
+  }
+}
+
+TEST(IdsBeyondTheVocabulary, PlacesWithoutATextStandForNothing) {
+  for (const int type : {kNormal, kControl, kUserDefined, kUnused}) {
+    Draft draft = all_bytes();
+    const int nothing = draft.add("", type);
+    const int word = draft.add("<w>", kUserDefined);
+    const Tokenizer tokenizer = draft.byte_level();
+    EXPECT_EQ(tokenizer.tokenize("a<w>", kTrusted), ids({'a', word}));
+    EXPECT_EQ(tokenizer.detokenize(ids({nothing, 'a', nothing, word})), "a<w>");
+    EXPECT_EQ(tokenizer.vocabulary().kind(TokenId(nothing)), TokenKind::kUnused);
   }
 }
 

@@ -160,6 +160,11 @@ ClassName class_name_of(const TokenizerDocuments& documents) {
 
 }  // namespace
 
+std::span<const RoleDefault> class_roles(const TokenizerDocuments& documents) {
+  const TokenizerClass* const kind = find_class(class_name_of(documents).text);
+  return kind == nullptr ? std::span<const RoleDefault>() : kind->roles;
+}
+
 FolderTokenizer read_vocabulary_files(const CompanionFiles& files,
                                       const TokenizerDocuments& documents) {
   const ClassName name = class_name_of(documents);

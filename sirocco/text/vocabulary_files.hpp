@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "sirocco/tensor/companion_files.hpp"
 #include "sirocco/text/folder_tokens.hpp"
 #include "sirocco/text/tokenizer_documents.hpp"
@@ -21,5 +23,9 @@ struct FolderTokenizer {
 /// aren't what their kind allows.
 FolderTokenizer read_vocabulary_files(const CompanionFiles& files,
                                       const TokenizerDocuments& documents);
+
+/// The roles that the folder's tokenizer class gives to tokens where no file names one; none where
+/// this build doesn't know the class.
+std::span<const RoleDefault> class_roles(const TokenizerDocuments& documents);
 
 }  // namespace sirocco
