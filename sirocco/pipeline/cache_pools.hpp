@@ -21,7 +21,7 @@ struct CacheOptions {
   std::int64_t positions = 0;  ///< room for the positions of all sequences together
   int max_sequences = 16;      ///< at a time
   int max_step = 512;          ///< rows of one sequence in a step
-  int max_draft = 0;           ///< positions that may be taken back after any step
+  int max_draft = 0;           ///< positions that a sequence may be taken back from its furthest
   BlockPool::Options blocks;   ///< for tests of what must not matter
   int hash_bits = 64;          ///< of each hash of the prefix cache; fewer, for tests, collide
 };

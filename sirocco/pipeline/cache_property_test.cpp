@@ -308,7 +308,7 @@ CacheOptions chosen_options(Dice& dice) {
   CacheOptions options = options_of(dice.between(30, 30 + 60 * dice.between(1, 4)),
                                     dice.between(dice.one_in(4) ? 1 : 12, 40), dice.between(1, 5));
   options.max_draft = dice.one_in(2) ? 0 : dice.between(1, 20);
-  options.hash_bits = dice.one_in(3) ? 2 : 64;
+  options.hash_bits = dice.one_in(3) ? 0 : 64;
   return options;
 }
 

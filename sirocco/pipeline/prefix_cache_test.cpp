@@ -65,20 +65,24 @@ TEST(PrefixCache, BelievesContentsAndNotHashes) {
 }
 
 TEST(PrefixCache, KeepsOwnersAndAdaptersApart) {
-  FakeCache pools({full()}, options_of(320));
-  const auto rows = contents(40);
-  computed(*pools, rows, {1, 0});
-  EXPECT_EQ(found(*pools, rows), 0);
-  EXPECT_EQ(found(*pools, rows, {2, 0}), 0);
-  EXPECT_EQ(found(*pools, rows, {1, 1}), 0);
-  EXPECT_EQ(found(*pools, rows, {1, 0}), 32);
-  computed(*pools, rows, {2, 0});
-  pools->clear(PrefixKey{1, 0});
-  EXPECT_EQ(found(*pools, rows, {1, 0}), 0);
-  EXPECT_EQ(found(*pools, rows, {2, 0}), 32);
-  pools->clear();
-  EXPECT_EQ(found(*pools, rows, {2, 0}), 0);
-  EXPECT_EQ(pools->prefix_stats().nodes, 0);
+  for (const int hash_bits : {0, 64}) {
+    CacheOptions options = options_of(320);
+    options.hash_bits = hash_bits;
+    FakeCache pools({full()}, options);
+    const auto rows = contents(40);
+    computed(*pools, rows, {1, 0});
+    EXPECT_EQ(found(*pools, rows), 0);
+    EXPECT_EQ(found(*pools, rows, {2, 0}), 0);
+    EXPECT_EQ(found(*pools, rows, {1, 1}), 0);
+    EXPECT_EQ(found(*pools, rows, {1, 0}), 32);
+    computed(*pools, rows, {2, 0});
+    pools->clear(PrefixKey{1, 0});
+    EXPECT_EQ(found(*pools, rows, {1, 0}), 0);
+    EXPECT_EQ(found(*pools, rows, {2, 0}), 32);
+    pools->clear();
+    EXPECT_EQ(found(*pools, rows, {2, 0}), 0);
+    EXPECT_EQ(pools->prefix_stats().nodes, 0);
+  }
 }
 
 TEST(PrefixCache, SequencesAtOnceEndUpOnTheSameBlocks) {
