@@ -72,11 +72,11 @@ class FakeCache {
                      std::size_t position) const {
     const std::int32_t id = block(stage, group, sequence, position / kBlock);
     SIROCCO_CHECK(id >= 0);
+    const std::size_t bytes =
+        layouts_[stage].block_bytes(static_cast<int>(group), KvType::kF32, kBlock);
     std::byte* const begin =
-        views_[stage]->groups[group].pool +
-        static_cast<std::size_t>(id) *
-            layouts_[stage].block_bytes(static_cast<int>(group), KvType::kF32, kBlock);
-    return reinterpret_cast<std::uint64_t*>(begin)[position % kBlock];
+        views_[stage]->groups[group].pool + static_cast<std::size_t>(id) * bytes;
+    return *reinterpret_cast<std::uint64_t*>(begin + position % kBlock * (bytes / kBlock));
   }
   /// The block table of one sequence in a group of the first stage.
   std::vector<std::int32_t> table(const SequenceCache& sequence, std::size_t group = 0) {

@@ -157,6 +157,28 @@ TEST(PrefixCache, AWindowIsFoundWhileItsEndIsThere) {
   EXPECT_EQ(found(*pools, contents(17)), 0);
 }
 
+TEST(PrefixCache, OfAWindowsBlocksTheShallowestGoFirst) {
+  CacheOptions options = options_of(16 * 20, 16, 2);
+  options.max_draft = 16;  // so that one more block is kept than is seen
+  FakeCache pools({full(), window(20)}, options);
+  EXPECT_EQ(pools->usage()[1].blocks, 2 * 5);
+  const auto rows = contents(96);
+  computed(*pools, rows);  // the first three slide out, the last three become idle at once
+  EXPECT_EQ(pools->usage()[1].idle, 6);
+  for (int i = 0; i < 2; ++i) {
+    std::vector<SequenceCache> others;
+    for (int n = 0; n < 2; ++n) {
+      others.push_back(*pools->lease(80));
+      write(others.back(), contents(48));
+      others.back().extend(16);
+    }
+    // Eight blocks are held, so that four had to go: one of the last three among them.
+    EXPECT_EQ(pools->usage()[1].held, 8);
+    EXPECT_EQ(pools->prefix_stats().evictions, 4U);
+  }
+  EXPECT_EQ(found(*pools, joined(rows, contents(5, 700))), 96);
+}
+
 TEST(PrefixCache, ABlockThatAWindowGaveUpComesBackWhenItIsComputedAgain) {
   FakeCache pools({full(), window(4)}, options_of(16 * 30, 16, 1));
   const auto rows = contents(64);
