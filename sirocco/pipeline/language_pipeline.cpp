@@ -149,9 +149,9 @@ void LanguagePipeline::run(Step& step, Order order, ShowRow show) {
         show(item, row, logits.subspan(i * vocabulary, vocabulary), thread);
       }
     };
+    while (std::ssize(sampling_) < host.size())
+      sampling_.emplace_back().reserve(info_.vocabulary, limits_->max_context);
     if (order == Order::kOneByOne) return show_range(0, rows, 0);
-    if (std::ssize(sampling_) < host.size())
-      sampling_.resize(static_cast<std::size_t>(host.size()));
     host.for_ranges(rows, 1, show_range);
   };
   stages_.run(step.staged, options_.hooks, show_rows);
@@ -186,7 +186,6 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
       step.outcomes[i] = StepLogits{};
     if (want != nullptr && want->all_rows) order = Order::kOneByOne;
   }
-  if (sampling_.empty()) sampling_.resize(1);
   run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
     if (const auto* want = std::get_if<WantToken>(&step.items[i].wanted)) {
       step.outcomes[i] = chosen(*want, logits, sampling_[static_cast<std::size_t>(thread)]);

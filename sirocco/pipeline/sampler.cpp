@@ -278,6 +278,16 @@ Sampler::Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bo
   validate(params_, vocabulary);
 }
 
+void SamplerScratch::reserve(std::int64_t vocabulary, std::int64_t context) {
+  const auto tokens = static_cast<std::size_t>(vocabulary);
+  for (std::vector<float>* values : {&logits, &maxima, &weights}) values->reserve(tokens);
+  sums.reserve(tokens);
+  candidates.reserve(tokens);
+  edge.reserve(tokens);
+  rules.counts.reserve(tokens);
+  rules.borders.reserve(static_cast<std::size_t>(context));
+}
+
 bool Sampler::has_penalties() const {
   return params_.penalty_last_n != 0 &&
          (params_.repetition_penalty != 1.0f || params_.presence_penalty != 0.0f ||

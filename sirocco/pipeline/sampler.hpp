@@ -57,6 +57,9 @@ struct SamplerScratch {
   std::vector<double> sums;    // of blocks of weights
   std::vector<Candidate> candidates;
   std::vector<Candidate> edge;  // those among which a cut lies
+
+  /// Sets address space aside for all that sampling can come to; memory is taken as it is used.
+  void reserve(std::int64_t vocabulary, std::int64_t context);
 };
 
 /// A token, or why there is none: logits of -infinity only (kNothingAllowed), or one that is NaN or
