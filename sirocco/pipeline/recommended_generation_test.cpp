@@ -212,7 +212,7 @@ TEST(RecommendedGeneration, NamesWhatIsntFollowed) {
 
 TEST(RecommendedGeneration, ValuesOutOfRangeAreNamed) {
   for (const char* json : {R"({"temperature": -1})",
-                           R"({"top_p": 0})",
+                           R"({"top_p": -0.1})",
                            R"({"top_p": 1.5})",
                            R"({"min_p": 2})",
                            R"({"repetition_penalty": 0})",
@@ -243,7 +243,7 @@ TEST(RecommendedGeneration, ValuesOutOfRangeAreNamed) {
 /// Whatever a checkpoint may recommend, a sampler takes.
 TEST(RecommendedGeneration, IsWhatASamplerTakes) {
   for (const char* json :
-       {R"({"temperature": 100, "top_k": 2147483647, "top_p": 1.2e-38, "min_p": 1})",
+       {R"({"temperature": 100, "top_k": 2147483647, "top_p": 0, "min_p": 1})",
         R"({"temperature": 1e-45, "typical_p": 1.2e-38, "repetition_penalty": 1.2e-38})",
         R"({"no_repeat_ngram_size": 2147483647, "min_length": 2147483647,
             "min_new_tokens": 2147483647, "encoder_repetition_penalty": 1.2e-38,

@@ -250,7 +250,7 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
   require(p.temperature >= 0.0f && p.temperature <= 1000.0f, "temperature", p.temperature,
           "from 0 to 1000");
   require(p.top_k >= 0, "top_k", p.top_k, "0 (off) or more");
-  require(p.top_p > 0.0f && p.top_p <= 1.0f, "top_p", p.top_p, "above 0 and at most 1");
+  require(p.top_p >= 0.0f && p.top_p <= 1.0f, "top_p", p.top_p, "from 0 to 1");
   require(p.min_p >= 0.0f && p.min_p <= 1.0f, "min_p", p.min_p, "from 0 to 1");
   require(p.typical_p > 0.0f && p.typical_p <= 1.0f, "typical_p", p.typical_p,
           "above 0 and at most 1");

@@ -30,8 +30,8 @@ struct SamplingParams {
 
   float temperature = 1.0f;  ///< >= 0: divides the logits; 0: the highest wins
   std::int32_t top_k = 0;    ///< only the k most probable; 0: off
-  float top_p = 1.0f;        ///< (0, 1]: the fewest most probable that hold so much probability
-                             ///< (Holtzman et al. 2020)
+  float top_p = 1.0f;        ///< [0, 1]: the fewest most probable that hold so much probability,
+                             ///< one at least (Holtzman et al. 2020)
   float min_p = 0.0f;        ///< [0, 1]: those at least so probable, relative to the most probable
                              ///< (Nguyen et al. 2024)
   float typical_p = 1.0f;    ///< (0, 1]: the fewest most typical that hold so much probability

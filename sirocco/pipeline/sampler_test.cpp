@@ -158,6 +158,7 @@ TEST(Sampler, FiltersKeepWhatTheyShould) {
   using Ids = std::vector<std::int32_t>;
   EXPECT_EQ(ids({}), (Ids{0, 1, 2, 3}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_k = 2; })), (Ids{1, 2}));
+  EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.0f; })), (Ids{1}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.65f; })), (Ids{1, 2}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.75f; })), (Ids{1, 2, 3}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.min_p = 0.6f; })), (Ids{1, 2}));
