@@ -100,7 +100,8 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
         tokens, context);
   }
   if (!request.max_tokens) request.max_tokens = recommended_limit(settings.limits, tokens);
-  if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
+  const bool has_room = !request.max_tokens || *request.max_tokens <= context - tokens;
+  if (!has_room) request.max_tokens = context - tokens;
 
   const TextHandle handle = session_.submit(std::move(request));
   while (!handle.finished()) {
@@ -108,6 +109,8 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
     if (!engine_.step()) handle.cancel();  // nothing can run, and nobody else drives the engine
   }
   Completion completion = handle.wait();
+  if (!has_room && completion.reason == FinishReason::kLength)
+    completion.reason = FinishReason::kContextFull;
   statistics_.add(completion.timings);
   used_context_ = completion.timings.prompt_tokens + completion.timings.generated_tokens;
   return completion;

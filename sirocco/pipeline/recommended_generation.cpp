@@ -43,9 +43,15 @@ void put_top_k(RecommendedGeneration& out, double value) {
   put(out.sampling.top_k, std::max(value, 0.0));
 }
 
-/// As transformers weakens tokens: those of the whole sequence.
-void put_penalty_of_all(RecommendedGeneration& out, double value) {
+/// As llama.cpp weakens tokens: prompt and answer alike.
+void put_penalty(RecommendedGeneration& out, double value) {
   put(out.sampling.repetition_penalty, value);
+  out.sampling.penalize_prompt = true;
+}
+
+/// As transformers does: those of the whole sequence.
+void put_penalty_of_all(RecommendedGeneration& out, double value) {
+  put_penalty(out, value);
   out.sampling.penalty_last_n = -1;
 }
 
@@ -99,8 +105,7 @@ constexpr std::array kNumbers = {
     Number{"general.sampling.min_p", 0, 1, false, kHowFreely, put_sampling<&P::min_p>},
     Number{"general.sampling.penalty_last_n", -1, kMostWhole, true, kElse,
            put_sampling<&P::penalty_last_n>},
-    Number{"general.sampling.penalty_repeat", kSmallest, 100, false, kElse,
-           put_sampling<&P::repetition_penalty>},
+    Number{"general.sampling.penalty_repeat", kSmallest, 100, false, kElse, put_penalty},
 };
 
 struct SuppressedList {

@@ -22,6 +22,7 @@ SamplingParams usual() {
   p.temperature = 0.7f;
   p.top_k = 40;
   p.repetition_penalty = 1.05f;
+  p.penalize_prompt = false;
   return p;
 }
 
@@ -98,6 +99,7 @@ TEST(RecommendedGeneration, WithoutAWordOnHowFreelyTheUsualHolds) {
     EXPECT_EQ(p.top_k, 40) << json;
     EXPECT_EQ(p.repetition_penalty, 1.05f) << json;
     EXPECT_EQ(p.penalty_last_n, 64) << json;
+    EXPECT_FALSE(p.penalize_prompt) << json;
   }
   EXPECT_EQ(sampling("config", R"({"temperature": 0.5})").temperature, 0.7f);
   // A penalty is no such word, and is followed all the same.
@@ -105,6 +107,8 @@ TEST(RecommendedGeneration, WithoutAWordOnHowFreelyTheUsualHolds) {
   EXPECT_EQ(p.temperature, 0.7f);
   EXPECT_EQ(p.repetition_penalty, 1.2f);
   EXPECT_EQ(p.penalty_last_n, -1);
+  EXPECT_TRUE(p.penalize_prompt);
+  EXPECT_TRUE(sampling("general.sampling", R"({"penalty_repeat": 1.2})").penalize_prompt);
 }
 
 TEST(RecommendedGeneration, NotToSampleIsTheLikeliestToken) {

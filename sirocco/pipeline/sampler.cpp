@@ -303,9 +303,10 @@ void Sampler::adjust(std::span<const TokenId> own, std::span<float> logits,
   }
   rules_.before_penalties(own, logits, scratch);
   if (has_penalties()) {
-    std::span<const TokenId> seen = own;
+    std::span<const TokenId> seen =
+        params_.penalize_prompt ? own : own.subspan(std::min(own.size(), rules_.prompt()));
     if (params_.penalty_last_n > 0)
-      seen = own.last(std::min(own.size(), static_cast<std::size_t>(params_.penalty_last_n)));
+      seen = seen.last(std::min(seen.size(), static_cast<std::size_t>(params_.penalty_last_n)));
     for_each_seen(seen, logits.size(), scratch, [&](std::size_t id, std::int32_t times) {
       const float penalty = params_.repetition_penalty;
       float& logit = logits[id];
