@@ -249,7 +249,6 @@ class Wrapping(TerminalTest):
 
     def test_so_do_the_programs_own(self):
         terminal = self.start("-n", "3", model=ENDLESS, columns=24, rows=24)
-        self.assertIn("/help\r\nshows what can be typed.", terminal.seen.decode())
         self.assertIn("[the answer reached its\nlimit of 3 tokens]\n", terminal.say("go"))
 
     def test_can_be_left_to_the_terminal(self):
