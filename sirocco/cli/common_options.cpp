@@ -13,6 +13,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/terminal/terminal.hpp"
 #include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/machine.hpp"
 
@@ -108,7 +109,7 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
   if (!options.quiet && isatty(STDERR_FILENO) != 0) {
     set_log_level(LogLevel::kInfo);
-    load.progress = progress_bar();
+    if (moves_its_cursor()) load.progress = progress_bar();
   }
   return load;
 }

@@ -103,9 +103,12 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
         tokens, context);
   }
   if (!request.max_tokens) request.max_tokens = recommended_limit(settings.limits, tokens);
-  if (request.max_tokens) request.max_tokens = std::min(*request.max_tokens, context - tokens);
+  const bool has_room = !request.max_tokens || *request.max_tokens <= context - tokens;
+  if (!has_room) request.max_tokens = context - tokens;
 
   Completion completion = session_.complete(std::move(request), std::move(prompt), on_text, stop);
+  if (!has_room && completion.reason == FinishReason::kLength)
+    completion.reason = FinishReason::kContextFull;
   statistics_.add(completion);
   used_context_ = completion.usage.prompt + completion.usage.generated;
   return completion;

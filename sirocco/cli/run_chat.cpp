@@ -15,12 +15,9 @@
 #include "sirocco/cli/run_commands.hpp"
 #include "sirocco/cli/run_set.hpp"
 #include "sirocco/cli/terminal/answer_printer.hpp"
-#include "sirocco/cli/terminal_text.hpp"
 
 namespace sirocco {
 namespace {
-
-void say(std::string_view text) { write_output(fmt::format("{}\n", terminal_safe(text))); }
 
 /// A path as it was typed, with the home folder for a tilde.
 std::filesystem::path typed_path(const std::string& text) {
@@ -59,6 +56,11 @@ class Chat {
   }
 
  private:
+  void say(std::string_view text) {
+    printer_.push(text);
+    printer_.finish();
+  }
+
   void greet() {
     if (quiet_) return;
     const LoadedModel& model = answerer_.model();

@@ -203,7 +203,7 @@ TEST(RunSettings, ExtremesAreWhatSamplingTakes) {
       {"temp", "0"},
       {"temp", "100"},
       {"top_k", "0"},
-      {"top_p", "1e-9"},
+      {"top_p", "0"},
       {"top_p", "1"},
       {"min_p", "0"},
       {"min_p", "1"},
@@ -241,7 +241,7 @@ TEST(RunSettings, ErrorsSayWhatThereIs) {
   EXPECT_THAT(error_of([&] { assign_setting(settings, "heat", "1"); }),
               testing::AllOf(HasSubstr("'heat'"), HasSubstr("temp, top_k")));
   EXPECT_THAT(error_of([&] { assign_setting(settings, "top_p", "2"); }),
-              testing::AllOf(HasSubstr("top_p"), HasSubstr("'2'"), HasSubstr("up to 1")));
+              testing::AllOf(HasSubstr("top_p"), HasSubstr("'2'"), HasSubstr("0 to 1")));
   EXPECT_THAT(error_of([&] { assign_setting(settings, "n", "0"); }), HasSubstr("from 1"));
 }
 

@@ -168,6 +168,20 @@ void read_prompts(const CompanionFiles& files, SentenceModules& out) {
   out.default_prompt = *name;
 }
 
+/// The file that describes the Transformer: the first of these names that is there, of which older
+/// versions wrote the one of the model's kind.
+std::string transformer_file(const CompanionFiles& files) {
+  constexpr std::array kNames = {
+      "sentence_bert_config.json",       "sentence_roberta_config.json",
+      "sentence_distilbert_config.json", "sentence_camembert_config.json",
+      "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+      "sentence_xlnet_config.json",
+  };
+  for (const char* name : kNames)
+    if (files.find(name)) return name;
+  return kNames.front();
+}
+
 /// The tokens of a text that count: as the module says, or else the tokenizer, which writes a
 /// number beyond all bounds for "no limit".
 std::int64_t read_max_tokens(const CompanionFiles& files, const JsonFile& module) {
@@ -213,7 +227,7 @@ SentenceModules read_sentence_modules(const CompanionFiles& files) {
     }
   }
   read_prompts(files, out);
-  const JsonFile transformer(files, "sentence_bert_config.json");
+  const JsonFile transformer(files, transformer_file(files));
   if (transformer) {
     check_fixed(transformer, kOfTransformer);
     const auto* const lowers = transformer.get<bool>(transformer.root(), "do_lower_case");

@@ -72,6 +72,15 @@ TEST(SentenceModules, VectorsKeepTheirLengthsWhereNothingNormalizesThem) {
   EXPECT_EQ(read_sentence_modules(f).normalize, false);
 }
 
+TEST(SentenceModules, OldFilesAreNamedByTheModelsKind) {
+  FakeFiles f = usual();
+  f.files["sentence_roberta_config.json"] = R"({"max_seq_length": 128, "do_lower_case": true})";
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 256);
+  f.files.erase("sentence_bert_config.json");
+  EXPECT_EQ(read_sentence_modules(f).max_tokens, 128);
+  EXPECT_TRUE(read_sentence_modules(f).lowercase);
+}
+
 TEST(SentenceModules, TheTokenizerSaysHowLongATextMayBeWhereTheModuleDoesnt) {
   FakeFiles f = usual();
   f.files["tokenizer_config.json"] = R"({"model_max_length": 128})";

@@ -2,18 +2,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 namespace sirocco {
 namespace {
 
+/// NaN counts as larger than all others, so that it isn't lost with an expert that isn't chosen.
+bool is_larger(float a, float b) noexcept { return a > b || (std::isnan(a) && !std::isnan(b)); }
+
 /// The candidate of largest value among [begin, end), of equal ones the first; always one of them
-/// that `open` lets through, NaN or not.
+/// that `open` lets through.
 template <class Value, class Open>
 std::int32_t best_of(std::int32_t begin, std::int32_t end, Value value, Open open) noexcept {
   std::int32_t best = -1;
   for (std::int32_t i = begin; i < end; ++i)
-    if (open(i) && (best < 0 || value(i) > value(best))) best = i;
+    if (open(i) && (best < 0 || is_larger(value(i), value(best)))) best = i;
   return best;
 }
 

@@ -166,6 +166,20 @@ TEST(Routing, TiesGoToTheLowerNumberAndNothingIsChosenTwice) {
   }
 }
 
+TEST(Routing, NansAreNotLostWithExpertsThatAreNotChosen) {
+  for (const Isa isa : runnable_tiers()) {
+    TestBackend backend(isa);
+    for (const RouterSpec& spec : kSpecs) {
+      for (const std::size_t at : {std::size_t{0}, std::size_t{17}, std::size_t{35}}) {
+        std::vector<float> logits(36, 1.0f);
+        logits[at] = NAN;
+        const Routed out = route(*backend, spec, logits, 36);
+        EXPECT_TRUE(std::ranges::any_of(out.weights, [](float w) { return std::isnan(w); })) << at;
+      }
+    }
+  }
+}
+
 TEST(Routing, RowsAreGroupedByExpertAndThenByToken) {
   Random random(22);
   const RouterSpec spec{.chosen = 3};

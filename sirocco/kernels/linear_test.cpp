@@ -108,6 +108,22 @@ class Remade final : public MadeRows {
   StoredTensor stored_;
 };
 
+TEST_P(Linear, ANanGoesThroughEveryTier) {
+  const Format& format = *GetParam();
+  Random random(2);
+  const StoredMatrix matrix(format, 37, columns_of(format), random);
+  std::vector<float> bias;
+  for (const std::int64_t at : {std::int64_t{1}, matrix.columns() - 1}) {
+    std::vector<float> input = random_floats(random, 2 * matrix.columns());
+    input[static_cast<std::size_t>(matrix.columns() + at)] = NAN;
+    for (const Isa isa : runnable_tiers()) {
+      const std::vector<float> out = product(*TestBackend(isa), matrix, input, bias);
+      for (std::size_t i = 0; i < out.size(); ++i)
+        ASSERT_EQ(std::isnan(out[i]), i >= out.size() / 2) << isa_name(isa) << ", " << i;
+    }
+  }
+}
+
 TEST_P(Linear, RowsThatAreMadePackAsThoseOfAFile) {
   const Format& format = *GetParam();
   Random random(5);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 /// What the CPU ops compute, to the last bit. `ref/` follows this text in plain loops, the tiers in
 /// vectors of 16 lanes, and tests compare them with memcmp. The bits of NaNs are not specified.
@@ -28,13 +29,14 @@
 ///   silu(x)  x / (1 + exp(-x))
 ///   gelu tanh, erf: (0.5·x) · (1 + tanh((√(2/π)·x) · fma(0.044715·x, x, 1))), with erf(√½·x)
 ///
-///   clamped swish  with g = min(gate, 7) and u = max(-7, min(up, 7)):
+///   clamped swish  with g = min(7, gate) and u = max(-7, min(7, up)):
 ///            (g / (1 + exp(-(1.702·g)))) · (u + 1)
 ///
 /// Rows
 ///   quantize a block of 32: amax = the largest |x|; if not amax >= kQ8Smallest, scale and quants
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
-///            with -127, then min with 127) and rounded to nearest even.
+///            with -127, then min with 127) and rounded to nearest even. A NaN, which amax passes
+///            over, has the quant -127, and makes the scale NaN.
 ///   fine     of a row the blocks with the largest scales (of equal ones the first), in K order:
 ///            each quantizes fma(-scale, quant, x) of its block's values once more.
 ///   rms_norm q = Σ16 over fma(x, x, lane); r = 1 / sqrt(q / D + epsilon); out = (x·r)·weight.
@@ -50,7 +52,8 @@
 ///   f32 to f16 rounds to nearest even; what is too large becomes infinity.
 ///   a cache of kQ8_0 keeps, of each 32 elements of a key or value, the scale amax / 127 as f16 and
 ///   quants x / scale clamped to ±127 (by max with -127, then min with 127) and rounded to nearest
-///   even, all 0 where the scale rounds to 0. What is read is quant·scale.
+///   even, all 0 where the scale rounds to 0. A NaN makes the scale NaN. What is read is
+///   quant·scale.
 ///
 /// linear: a lane is an output row; K in order. For float panels acc = fma(w, x, acc), from 0;
 ///   kBF16 in the tier avx512bf16 takes two k at a time, both factors in bf16: x is rounded to
@@ -70,10 +73,9 @@
 ///   acc + bias where there is one.
 ///
 /// routing: of the scores (with their bias added, where there is one) the largest is chosen first,
-/// of
-///   equal ones the lowest number; a group's score is the sum of its best ones from the largest
-///   down. Weights, when normalized, are divided by their sum in slot order (not by one that isn't
-///   positive), then multiplied with the scale.
+///   NaN before all others, of equal ones the lowest number; a group's score is the sum of its best
+///   ones from the largest down. Weights, when normalized, are divided by their sum in slot order
+///   (not by one that isn't positive), then multiplied with the scale.
 ///
 /// attention, for one query row and head, over the positions [lo, hi) that its mask shows:
 ///   Positions are cut at multiples of kSpanPositions into spans, these at multiples of
@@ -140,5 +142,7 @@ inline constexpr float kSwishLimit = 7.0f;
 
 /// Blocks whose largest magnitude is below this are zero: 127 / amax must stay finite.
 inline constexpr float kQ8Smallest = 1e-35f;
+
+inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 }  // namespace sirocco::numerics

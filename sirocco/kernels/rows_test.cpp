@@ -155,6 +155,28 @@ TEST(Quantize, FineBlocksRoundWhatIsLeft) {
   }
 }
 
+TEST(Quantize, NansMakeTheirBlocksNan) {
+  constexpr std::int64_t kColumns = 100;  // the last block has 4
+  for (const Isa isa : runnable_op_tiers()) {
+    TestBackend backend(isa);
+    for (const std::size_t at :
+         {std::size_t{0}, std::size_t{40}, std::size_t{60}, std::size_t{99}}) {
+      std::vector<float> x(kColumns, 0.5f);
+      x[at] = NAN;
+      Q8Rows q8(*backend, 1, kColumns);
+      FineRows fine(*backend, 1, kColumns, FineBlocks::kFew);
+      backend->quantize(tensor_of(x, {1, kColumns}), q8.tensor(), fine.tensor());
+      const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
+      const auto* second = reinterpret_cast<const FineBlock*>(fine.bytes().data());
+      for (std::size_t b = 0; b < 4; ++b) {
+        EXPECT_EQ(std::isnan(blocks[b].scale), b == at / 32) << isa_name(isa) << ", " << at;
+        EXPECT_EQ(std::isnan(blocks[b].scaled_sum), b == at / 32);
+        EXPECT_EQ(std::isnan(second[b].rest.scale), b == at / 32);
+      }
+    }
+  }
+}
+
 /// One op on one backend: everything that it wrote, as bytes.
 using Op = std::function<std::vector<std::uint8_t>(Backend&)>;
 
@@ -390,6 +412,21 @@ TEST(Rows, GateIsActivationTimesUp) {
   EXPECT_NEAR(gate[1], swish(-2.0) * -6.0, 1e-5);
   EXPECT_NEAR(gate[2], swish(7.0) * 1.5, 1e-5);
   EXPECT_NEAR(gate[3], swish(-30.0) * 8.0, 1e-5);
+}
+
+TEST(Rows, NansStayInActivations) {
+  for (const Isa isa : runnable_op_tiers()) {
+    TestBackend backend(isa);
+    for (const GateActivation how : {GateActivation::kSilu, GateActivation::kGeluTanh,
+                                     GateActivation::kGeluErf, GateActivation::kClampedSwish}) {
+      std::vector<float> gate = {NAN, 1.0f, 1.0f};
+      std::vector<float> up = {1.0f, NAN, 1.0f};
+      const Tensor in = tensor_of(gate, {1, 3});
+      backend->gate(how, in, tensor_of(up, {1, 3}), {in, {}});
+      EXPECT_TRUE(std::isnan(gate[0]) && std::isnan(gate[1])) << isa_name(isa);
+      EXPECT_FALSE(std::isnan(gate[2]));
+    }
+  }
 }
 
 TEST(Rows, AddAndSoftCapAgreeInEveryTier) {

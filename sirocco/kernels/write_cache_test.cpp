@@ -103,5 +103,37 @@ TEST(WriteCache, KeepsAScaleForEachThirtyTwoElements) {
   }
 }
 
+TEST(WriteCache, NansStay) {
+  const Geometry geometry{.heads = 1,
+                          .kv_heads = 1,
+                          .key_dim = 40,
+                          .value_dim = 40,
+                          .block_positions = 16,
+                          .type = KvType::kQ8_0};
+  std::vector<float> k(40, 1.0f), v(40, 1.0f);
+  k[20] = NAN;
+  v[39] = NAN;
+  std::vector<std::int32_t> positions = {0}, row_begin = {0, 1};
+  for (const Isa isa : runnable_op_tiers()) {
+    TestBackend backend(isa);
+    FakeCache cache(geometry, {1}, 14);
+    backend->write_cache({tensor_of(positions, {1}), tensor_of(row_begin, {2})},
+                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 40}), cache.view());
+    const KvCacheView& view = cache.view();
+    const std::byte* block =
+        view.pool +
+        view.block_stride * static_cast<std::size_t>(view.block_table.as<std::int32_t>()[0]);
+    const auto scale_is_nan = [&](std::size_t offset) {
+      std::uint16_t bits = 0;
+      std::memcpy(&bits, block + offset, 2);
+      return std::isnan(f16_to_f32(bits));
+    };
+    EXPECT_TRUE(scale_is_nan(view.keys_offset)) << isa_name(isa);
+    EXPECT_FALSE(scale_is_nan(view.keys_offset + std::size_t{2 * 16}));
+    EXPECT_FALSE(scale_is_nan(view.values_offset));
+    EXPECT_TRUE(scale_is_nan(view.values_offset + 2));
+  }
+}
+
 }  // namespace
 }  // namespace sirocco

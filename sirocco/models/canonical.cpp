@@ -317,11 +317,39 @@ struct OwnedDescription {
   std::string lacks_head;
 };
 
+/// What stands behind a family's name in those of the classes that put a head of another task onto
+/// the same layers.
+constexpr std::array<std::string_view, 5> kOtherTasks = {
+    "ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering",
+    "ForMultipleChoice", "ForNextSentencePrediction"};
+
+/// Some were written before the libraries agreed on capital letters ("LLaMAForCausalLM").
+bool same_letters(std::string_view a, std::string_view b) {
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
+  return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// Whether a class is `known`, or has the layers of a known one without a head.
+bool is_of_class(std::string_view name, std::string_view known) {
+  if (same_letters(name, known)) return true;
+  for (const std::string_view bare : {"TextModel", "Model"}) {
+    if (!known.ends_with(bare)) continue;
+    const std::string_view family = known.substr(0, known.size() - bare.size());
+    if (!name.starts_with(family)) return false;
+    return std::ranges::find(kOtherTasks, name.substr(family.size())) != kOtherTasks.end();
+  }
+  return false;
+}
+
 void check_class(const FolderSchema& schema, const Metadata& folder) {
   const auto* const named = folder.get_array<std::vector<std::string_view>>("config.architectures");
   if (named == nullptr) return;
   for (const std::string_view name : *named) {
-    if (std::ranges::find(schema.classes, name) != schema.classes.end()) return;
+    if (std::ranges::any_of(schema.classes,
+                            [&](std::string_view known) { return is_of_class(name, known); }))
+      return;
   }
   throw UnsupportedError("{}: is saved as {}, which isn't supported; of model type {} known are {}",
                          folder.origin(), quoted(named->front()), schema.model_types.front(),

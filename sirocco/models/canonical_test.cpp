@@ -93,7 +93,7 @@ constexpr std::array kCompanions = {CompanionRule{"blk.#.conv"},
                                     CompanionRule{"blk.#.up_exp*", {}, "blk.#.norm.weight"},
                                     CompanionRule{"token_embd", {}, {}, true}};
 constexpr std::array<std::string_view, 1> kTypes = {"toy"};
-constexpr std::array<std::string_view, 1> kClasses = {"ToyForCausalLM"};
+constexpr std::array<std::string_view, 2> kClasses = {"ToyForCausalLM", "ToyModel"};
 constexpr FolderSchema kToy = {.architecture = "toy",
                                .model_types = kTypes,
                                .classes = kClasses,
@@ -228,10 +228,25 @@ TEST_F(Canonical, RulesNameTheMember) {
 }
 
 TEST_F(Canonical, ClassesAreOnesThatTheFamilyHas) {
-  folder->values["config.architectures"] = Texts{"ToyForTokenClassification"};
-  EXPECT_THAT(message<UnsupportedError>(),
-              HasSubstr("'ToyForTokenClassification', which isn't supported; of model type toy "
-                        "known are ToyForCausalLM"));
+  for (const std::string_view name : {"ToyForImages", "Toy", "ToyForCausalLMForTokenClassification",
+                                      "ToyboxModel", "ToyboxForTokenClassification"}) {
+    folder->values["config.architectures"] = Texts{name};
+    EXPECT_THAT(message<UnsupportedError>(),
+                HasSubstr(fmt::format("'{}', which isn't supported; of model type toy known are "
+                                      "ToyForCausalLM, ToyModel",
+                                      name)));
+  }
+}
+
+TEST_F(Canonical, ClassesMayHaveAHeadOfAnotherTaskAndCapitalsOfTheirOwn) {
+  weights->add("embed.weight", {4, 32});
+  weights->add("score.weight", {2, 32});
+  for (const std::string_view name : {"ToyForSequenceClassification", "ToyForTokenClassification",
+                                      "TOYForCausalLM", "ToyModel"}) {
+    folder->values["config.architectures"] = Texts{name};
+    EXPECT_EQ(made().weights->find("score.weight"), nullptr) << name;
+    EXPECT_THAT(lacks_head(), HasSubstr("sirocco embed")) << name;
+  }
 }
 
 TEST_F(Canonical, ModelTypesThatNobodyHasListTheKnownAndTheNearest) {
@@ -652,6 +667,14 @@ TEST_F(FolderRotary, ScalingsWithoutAFactorAreRefused) {
   folder.values.erase("config.rope_scaling.factor");
   folder.nulls = {"config.rope_scaling.factor"};
   EXPECT_THROW(set_rotary(description), FormatError);
+}
+
+TEST_F(FolderRotary, ScalingsThatAreNoObjectsAreRefused) {
+  for (const std::string_view name : {"config.rope_scaling", "config.rope_parameters"}) {
+    folder.values.insert_or_assign(std::string(name), std::string_view("linear"));
+    EXPECT_THROW(set_rotary(description), FormatError) << name;
+    folder.values.erase(std::string(name));
+  }
 }
 
 TEST_F(FolderRotary, OtherScalingsAreNamed) {

@@ -16,6 +16,11 @@ namespace {
 class RotaryPlaces {
  public:
   RotaryPlaces(const FolderDescription& d, std::string_view group) : d_(d), group_(group) {
+    for (const std::string_view name : {"rope_scaling", "rope_parameters"}) {
+      if (!d.says(name) || d.says_null(name)) continue;
+      throw FormatError("{}: {} is no object with members, so that it isn't known what it says",
+                        d.origin(), quoted(d.config_path(name)));
+    }
     const bool old = d.says_below("rope_scaling");
     if (old) places_.emplace_back("rope_scaling.");
     if (!group.empty()) places_.push_back(fmt::format("rope_parameters.{}.", group));

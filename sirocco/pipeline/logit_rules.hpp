@@ -114,6 +114,8 @@ class RuleBook {
 
   /// How many ids may be chosen: those from 0 on.
   std::size_t known() const { return known_; }
+  /// The tokens in front of the answer.
+  std::size_t prompt() const { return prompt_; }
   /// Whether the next token of a sequence of `length` tokens has rules.
   bool apply_at(std::size_t length) const;
 

@@ -43,9 +43,15 @@ void put_top_k(RecommendedGeneration& out, double value) {
   put(out.sampling.top_k, std::max(value, 0.0));
 }
 
-/// As transformers weakens tokens: those of the whole sequence.
-void put_penalty_of_all(RecommendedGeneration& out, double value) {
+/// As llama.cpp weakens tokens: prompt and answer alike.
+void put_penalty(RecommendedGeneration& out, double value) {
   put(out.sampling.repetition_penalty, value);
+  out.sampling.penalize_prompt = true;
+}
+
+/// As transformers does: those of the whole sequence.
+void put_penalty_of_all(RecommendedGeneration& out, double value) {
+  put_penalty(out, value);
   out.sampling.penalty_last_n = -1;
 }
 
@@ -74,7 +80,7 @@ constexpr std::array kNumbers = {
     Number{"generation_config.temperature", 0, 100, false, kHowFreely,
            put_sampling<&P::temperature>},
     Number{"generation_config.top_k", -kMostWhole, kMostWhole, true, kHowFreely, put_top_k},
-    Number{"generation_config.top_p", kSmallest, 1, false, kHowFreely, put_sampling<&P::top_p>},
+    Number{"generation_config.top_p", 0, 1, false, kHowFreely, put_sampling<&P::top_p>},
     Number{"generation_config.min_p", 0, 1, false, kHowFreely, put_sampling<&P::min_p>},
     Number{"generation_config.typical_p", kSmallest, 1, false, kHowFreely,
            put_sampling<&P::typical_p>},
@@ -95,12 +101,11 @@ constexpr std::array kNumbers = {
            put_limit<&L::max_new_tokens>},
     Number{"general.sampling.temp", 0, 100, false, kHowFreely, put_sampling<&P::temperature>},
     Number{"general.sampling.top_k", -kMostWhole, kMostWhole, true, kHowFreely, put_top_k},
-    Number{"general.sampling.top_p", kSmallest, 1, false, kHowFreely, put_sampling<&P::top_p>},
+    Number{"general.sampling.top_p", 0, 1, false, kHowFreely, put_sampling<&P::top_p>},
     Number{"general.sampling.min_p", 0, 1, false, kHowFreely, put_sampling<&P::min_p>},
     Number{"general.sampling.penalty_last_n", -1, kMostWhole, true, kElse,
            put_sampling<&P::penalty_last_n>},
-    Number{"general.sampling.penalty_repeat", kSmallest, 100, false, kElse,
-           put_sampling<&P::repetition_penalty>},
+    Number{"general.sampling.penalty_repeat", kSmallest, 100, false, kElse, put_penalty},
 };
 
 struct SuppressedList {

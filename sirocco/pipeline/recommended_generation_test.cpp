@@ -22,6 +22,7 @@ SamplingParams usual() {
   p.temperature = 0.7f;
   p.top_k = 40;
   p.repetition_penalty = 1.05f;
+  p.penalize_prompt = false;
   return p;
 }
 
@@ -98,6 +99,7 @@ TEST(RecommendedGeneration, WithoutAWordOnHowFreelyTheUsualHolds) {
     EXPECT_EQ(p.top_k, 40) << json;
     EXPECT_EQ(p.repetition_penalty, 1.05f) << json;
     EXPECT_EQ(p.penalty_last_n, 64) << json;
+    EXPECT_FALSE(p.penalize_prompt) << json;
   }
   EXPECT_EQ(sampling("config", R"({"temperature": 0.5})").temperature, 0.7f);
   // A penalty is no such word, and is followed all the same.
@@ -105,6 +107,8 @@ TEST(RecommendedGeneration, WithoutAWordOnHowFreelyTheUsualHolds) {
   EXPECT_EQ(p.temperature, 0.7f);
   EXPECT_EQ(p.repetition_penalty, 1.2f);
   EXPECT_EQ(p.penalty_last_n, -1);
+  EXPECT_TRUE(p.penalize_prompt);
+  EXPECT_TRUE(sampling("general.sampling", R"({"penalty_repeat": 1.2})").penalize_prompt);
 }
 
 TEST(RecommendedGeneration, NotToSampleIsTheLikeliestToken) {
@@ -212,7 +216,7 @@ TEST(RecommendedGeneration, NamesWhatIsntFollowed) {
 
 TEST(RecommendedGeneration, ValuesOutOfRangeAreNamed) {
   for (const char* json : {R"({"temperature": -1})",
-                           R"({"top_p": 0})",
+                           R"({"top_p": -0.1})",
                            R"({"top_p": 1.5})",
                            R"({"min_p": 2})",
                            R"({"repetition_penalty": 0})",
@@ -243,7 +247,7 @@ TEST(RecommendedGeneration, ValuesOutOfRangeAreNamed) {
 /// Whatever a checkpoint may recommend, a sampler takes.
 TEST(RecommendedGeneration, IsWhatASamplerTakes) {
   for (const char* json :
-       {R"({"temperature": 100, "top_k": 2147483647, "top_p": 1.2e-38, "min_p": 1})",
+       {R"({"temperature": 100, "top_k": 2147483647, "top_p": 0, "min_p": 1})",
         R"({"temperature": 1e-45, "typical_p": 1.2e-38, "repetition_penalty": 1.2e-38})",
         R"({"no_repeat_ngram_size": 2147483647, "min_length": 2147483647,
             "min_new_tokens": 2147483647, "encoder_repetition_penalty": 1.2e-38,

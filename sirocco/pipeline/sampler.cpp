@@ -251,7 +251,7 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
   require(p.temperature >= 0.0f && p.temperature <= 1000.0f, "temperature", p.temperature,
           "from 0 to 1000");
   require(p.top_k >= 0, "top_k", p.top_k, "0 (off) or more");
-  require(p.top_p > 0.0f && p.top_p <= 1.0f, "top_p", p.top_p, "above 0 and at most 1");
+  require(p.top_p >= 0.0f && p.top_p <= 1.0f, "top_p", p.top_p, "from 0 to 1");
   require(p.min_p >= 0.0f && p.min_p <= 1.0f, "min_p", p.min_p, "from 0 to 1");
   require(p.typical_p > 0.0f && p.typical_p <= 1.0f, "typical_p", p.typical_p,
           "above 0 and at most 1");
@@ -314,9 +314,10 @@ void Sampler::adjust(std::span<const TokenId> own, std::span<float> logits,
   }
   rules_.before_penalties(own, logits, scratch);
   if (has_penalties()) {
-    std::span<const TokenId> seen = own;
+    std::span<const TokenId> seen =
+        params_.penalize_prompt ? own : own.subspan(std::min(own.size(), rules_.prompt()));
     if (params_.penalty_last_n > 0)
-      seen = own.last(std::min(own.size(), static_cast<std::size_t>(params_.penalty_last_n)));
+      seen = seen.last(std::min(seen.size(), static_cast<std::size_t>(params_.penalty_last_n)));
     for_each_seen(seen, logits.size(), scratch, [&](std::size_t id, std::int32_t times) {
       const float penalty = params_.repetition_penalty;
       float& logit = logits[id];

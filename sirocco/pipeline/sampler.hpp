@@ -21,17 +21,18 @@ struct LogitBias {
 struct SamplingParams {
   std::vector<LogitBias> logit_bias;
   LogitRules rules;  ///< before and behind the penalties
-  // Penalties, over the last `penalty_last_n` of the sequence's own tokens, prompt included.
+  // Penalties, over the last `penalty_last_n` of the sequence's own tokens.
   float repetition_penalty = 1.0f;   ///< > 0: divides positive logits of seen tokens, multiplies
                                      ///< negative ones (Keskar et al. 2019)
   float presence_penalty = 0.0f;     ///< -2 to 2: subtracted from a seen token's logit
   float frequency_penalty = 0.0f;    ///< -2 to 2: the same, times how often it was seen
   std::int32_t penalty_last_n = 64;  ///< -1: all of them; 0: no penalties
+  bool penalize_prompt = true;       ///< false: of the tokens of the answer only
 
   float temperature = 1.0f;  ///< >= 0: divides the logits; 0: the highest wins
   std::int32_t top_k = 0;    ///< only the k most probable; 0: off
-  float top_p = 1.0f;        ///< (0, 1]: the fewest most probable that hold so much probability
-                             ///< (Holtzman et al. 2020)
+  float top_p = 1.0f;        ///< [0, 1]: the fewest most probable that hold so much probability,
+                             ///< one at least (Holtzman et al. 2020)
   float min_p = 0.0f;        ///< [0, 1]: those at least so probable, relative to the most probable
                              ///< (Nguyen et al. 2024)
   float typical_p = 1.0f;    ///< (0, 1]: the fewest most typical that hold so much probability

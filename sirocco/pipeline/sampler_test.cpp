@@ -158,6 +158,7 @@ TEST(Sampler, FiltersKeepWhatTheyShould) {
   using Ids = std::vector<std::int32_t>;
   EXPECT_EQ(ids({}), (Ids{0, 1, 2, 3}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_k = 2; })), (Ids{1, 2}));
+  EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.0f; })), (Ids{1}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.65f; })), (Ids{1, 2}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.top_p = 0.75f; })), (Ids{1, 2, 3}));
   EXPECT_EQ(ids(with([](SamplingParams& p) { p.min_p = 0.6f; })), (Ids{1, 2}));
@@ -294,6 +295,24 @@ TEST(Sampler, PenaltiesLookAtTheLastTokens) {
   EXPECT_EQ(pick(p, {1, 0.5f}, {TokenId(0), TokenId(0)}), 1);
 }
 
+TEST(Sampler, PenaltiesMayPassOverThePrompt) {
+  SamplingParams p;
+  p.temperature = 0;
+  p.repetition_penalty = 2;
+  p.penalize_prompt = false;
+  AnswerBounds bounds;
+  bounds.prompt = 2;
+  const Sampler sampler(p, 3, bounds);
+  SamplerScratch scratch;
+  const std::vector<float> logits = {4, 3, 2.5f};
+  const auto chosen = [&](std::vector<TokenId> own) {
+    return std::get<TokenId>(sampler.sample(logits, own, own.size(), 0, scratch)).value();
+  };
+  EXPECT_EQ(chosen({TokenId(0), TokenId(0)}), 0);
+  EXPECT_EQ(chosen({TokenId(0), TokenId(1), TokenId(0)}), 1);
+  EXPECT_EQ(chosen({TokenId(0), TokenId(1), TokenId(0), TokenId(1)}), 2);
+}
+
 TEST(Sampler, BiasForbidsAndForces) {
   SamplingParams p;
   p.logit_bias = {{TokenId(0), -kInf}};
@@ -329,7 +348,7 @@ TEST(Sampler, NamesTheFieldThatIsOutOfRange) {
             std::string::npos);
   EXPECT_NE(message([](SamplingParams& p) { p.temperature = kNan; }).find("temperature"),
             std::string::npos);
-  EXPECT_NE(message([](SamplingParams& p) { p.top_p = 0; }).find("top_p"), std::string::npos);
+  EXPECT_NE(message([](SamplingParams& p) { p.top_p = -0.5f; }).find("top_p"), std::string::npos);
   EXPECT_NE(message([](SamplingParams& p) { p.top_k = -1; }).find("top_k"), std::string::npos);
   EXPECT_NE(message([](SamplingParams& p) { p.min_p = 1.1f; }).find("min_p"), std::string::npos);
   EXPECT_NE(message([](SamplingParams& p) { p.typical_p = 2; }).find("typical_p"),

@@ -151,6 +151,13 @@ class SmallContext(unittest.TestCase):
         self.assertEqual(terminal.wait(), 0)
 
 
+    def test_a_limit_beyond_the_context_is_the_contexts(self):
+        terminal = Terminal("run", "-m", MODEL, "--temp", "0", "--ctx", "64", "-n", "4000")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        self.assertIn("[the context of 64 tokens is full; /clear makes room]", terminal.say("Tell me a long story."))
+
+
 class BrokenModel(unittest.TestCase):
     def test_the_chat_goes_on(self):
         folder = write_folder(HOME / "broken", {"a": float("nan")})

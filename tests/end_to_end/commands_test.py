@@ -123,10 +123,10 @@ class Answers(unittest.TestCase):
             model.write_bytes(with_two_entries(MODEL, entry(b"general.sampling.temp", "f", 0.0) +
                                                entry(b"general.sampling.top_k", "i", 3)))
             # What it doesn't recommend isn't filled up by what suits others.
-            sum_of = ("-p", "What is 2 + 2?", "-n", "24")
-            free = answer(*sum_of, "--repeat-penalty", "1")
-            self.assertNotEqual(answer(*sum_of), free)
-            self.assertEqual(sirocco("run", "-m", model, *sum_of, "--quiet").stdout.decode(), free)
+            animal = ("-p", "Which animal is known as the king of the jungle?", "-n", "24")
+            free = answer(*animal, "--repeat-penalty", "1")
+            self.assertNotEqual(answer(*animal), free)
+            self.assertEqual(sirocco("run", "-m", model, *animal, "--quiet").stdout.decode(), free)
             arguments = ("run", "-m", model, "-p", "Tell a story.", "-n", "24", "--quiet", "--temp", "5", "--seed")
             self.assertNotEqual(sirocco(*arguments, "7").stdout, sirocco(*arguments, "8").stdout)
             # The file's list of what is never said: here the answer's first token.

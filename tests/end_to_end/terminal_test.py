@@ -213,7 +213,7 @@ class Manners(TerminalTest):
             time.sleep(0.01)
 
     def test_a_terminal_without_a_cursor_is_sent_no_sequences(self):
-        terminal = self.start("--quiet", columns=80, rows=24, environment={"TERM": "dumb"})
+        terminal = self.start(columns=80, rows=24, environment={"TERM": "dumb"})
         self.assertIn("quick", terminal.say("go"))
         self.assertEqual(self.messages(terminal), ["go"])
         terminal.type("\x04")
@@ -246,6 +246,10 @@ class Wrapping(TerminalTest):
         self.assertTrue(narrow.startswith("The quick\nbrown fox\njumps over a\nlazy dog.\n日本語を書\nく。🙂\n"), narrow)
         terminal.resize(200, 24)
         self.assertEqual(self.answer(terminal), "".join(ANSWER))
+
+    def test_so_do_the_programs_own(self):
+        terminal = self.start("-n", "3", model=ENDLESS, columns=24, rows=24)
+        self.assertIn("[the answer reached its\nlimit of 3 tokens]\n", terminal.say("go"))
 
     def test_can_be_left_to_the_terminal(self):
         terminal = self.start("--nowordwrap", columns=22, rows=24)

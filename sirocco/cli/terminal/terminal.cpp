@@ -132,17 +132,17 @@ std::size_t number_in(const char* variable) {
   return value;
 }
 
-bool cannot_move_its_cursor() {
-  const char* term = std::getenv("TERM");
-  return term == nullptr || std::string_view(term).empty() || std::string_view(term) == "dumb";
-}
-
 bool readable(int milliseconds) {
   pollfd wait{STDIN_FILENO, POLLIN, 0};
   return poll(&wait, 1, milliseconds) > 0;
 }
 
 }  // namespace
+
+bool moves_its_cursor() {
+  const char* term = std::getenv("TERM");
+  return term != nullptr && !std::string_view(term).empty() && std::string_view(term) != "dumb";
+}
 
 std::optional<TerminalSize> terminal_size() {
   constexpr std::size_t kMost = 10'000;
@@ -157,7 +157,7 @@ std::optional<TerminalSize> terminal_size() {
 }
 
 Terminal::Terminal(InterruptGuard& interrupts)
-    : interrupts_(interrupts), dumb_(cannot_move_its_cursor()) {
+    : interrupts_(interrupts), dumb_(!moves_its_cursor()) {
   if (dumb_) return;
   if (tcgetattr(STDIN_FILENO, &settings[kBefore]) != 0)
     throw IoError("the terminal can't be set up: {}; give the prompt with -p",

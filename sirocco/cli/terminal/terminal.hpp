@@ -15,11 +15,14 @@ namespace sirocco {
 /// terminal doesn't know, nothing where they don't either.
 std::optional<TerminalSize> terminal_size();
 
+/// Whether the terminal understands control sequences: not where TERM is dumb, or nothing.
+bool moves_its_cursor();
+
 /// The terminal that a person talks with the program on: standard input, without echo and line
 /// by line editing of its own, and standard output. Whatever ends or stops the program, the
 /// terminal is as it was before; after a stop it goes on. One at a time in a process.
 ///
-/// A terminal that can't move its cursor (TERM is dumb, or nothing) keeps its own editing.
+/// A terminal that can't move its cursor keeps its own editing.
 class Terminal {
  public:
   explicit Terminal(InterruptGuard& interrupts);

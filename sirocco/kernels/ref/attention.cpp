@@ -61,9 +61,13 @@ struct Slot {
         for (std::int64_t i = first; i < end; ++i) elements[i * step] = f32_to_f16(x[i]);
       } else {
         float largest = 0.0f;
-        for (std::int64_t i = first; i < end; ++i) largest = max(std::fabs(x[i]), largest);
+        bool any_nan = false;
+        for (std::int64_t i = first; i < end; ++i) {
+          largest = max(std::fabs(x[i]), largest);
+          any_nan = any_nan || std::isnan(x[i]);
+        }
         std::uint16_t& bits = scales[first / kKvBlock * scale_step];
-        bits = f32_to_f16(largest / 127.0f);
+        bits = f32_to_f16(any_nan ? numerics::kNaN : largest / 127.0f);
         const float scale = f16_to_f32(bits);
         for (std::int64_t i = first; i < end; ++i) {
           const float quant = scale == 0.0f ? 0.0f : min(max(x[i] / scale, -127.0f), 127.0f);

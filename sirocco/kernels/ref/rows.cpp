@@ -65,11 +65,15 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
 
 void quantize_block(const float* values, std::int64_t count, Q8Block& block) noexcept {
   float largest = 0.0f;
-  for (std::int64_t i = 0; i < count; ++i) largest = max(std::fabs(values[i]), largest);
+  bool any_nan = false;
+  for (std::int64_t i = 0; i < count; ++i) {
+    largest = max(std::fabs(values[i]), largest);
+    any_nan = any_nan || std::isnan(values[i]);
+  }
   const bool zero = !(largest >= numerics::kQ8Smallest);
   const float inverse = zero ? 0.0f : 127.0f / largest;
   block = {};
-  block.scale = zero ? 0.0f : largest / 127.0f;
+  block.scale = any_nan ? numerics::kNaN : zero ? 0.0f : largest / 127.0f;
   for (std::int64_t i = 0; i < count; ++i) {
     const float scaled = min(max(values[i] * inverse, -127.0f), 127.0f);
     block.quants[i] = static_cast<std::int8_t>(round_small(scaled).integer);

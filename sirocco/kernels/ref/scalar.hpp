@@ -111,8 +111,8 @@ inline float gelu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }
 inline float gelu_erf(float gate, float up) { return gelu_erf(gate) * up; }
 inline float clamped_swish(float gate, float up) {
   using namespace numerics;
-  const float g = min(gate, kSwishLimit);
-  const float u = max(-kSwishLimit, min(up, kSwishLimit));
+  const float g = min(kSwishLimit, gate);
+  const float u = max(-kSwishLimit, min(kSwishLimit, up));
   return (g / (1.0f + exp(-(kSwishSlope * g)))) * (u + 1.0f);
 }
 

@@ -60,7 +60,7 @@ INLINE std::uint16_t quantize_kv(const float* x, std::int64_t count, std::int8_t
   const F32x16 second = count > 16 ? load_first(x + 16, count - 16) : zero();
   const float amax = largest(max(abs(second), max(abs(first), zero())));
   std::uint16_t bits[16];
-  store(bits, broadcast(amax / 127.0f));
+  store(bits, broadcast(any_nan(first, second) ? numerics::kNaN : amax / 127.0f));
   const F32x16 scale = broadcast_f16(bits[0]);
   const bool any = first_lane(scale) != 0.0f;
   const auto quantize = [&](F32x16 part) INLINE_BODY {

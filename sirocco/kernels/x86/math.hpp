@@ -113,8 +113,8 @@ struct ClampedSwish {
     using namespace numerics;
     const F32x16 one = broadcast(1.0f);
     const F32x16 limit = broadcast(kSwishLimit);
-    const F32x16 g = min(gate, limit);
-    const F32x16 u = max(-limit, min(up, limit));
+    const F32x16 g = min(limit, gate);
+    const F32x16 u = max(-limit, min(limit, up));
     return (g / (one + exp(-(broadcast(kSwishSlope) * g)))) * (u + one);
   }
 };

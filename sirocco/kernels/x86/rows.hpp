@@ -19,7 +19,8 @@ INLINE void quantize_block(Pair x, Q8Block* block) {
   const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
   const float amax = largest(size);
   const bool any = amax >= numerics::kQ8Smallest;
-  const float scale = any ? amax / 127.0f : 0.0f;
+  // No quant can be NaN, so that the scale is.
+  const float scale = any_nan(x.first, x.second) ? numerics::kNaN : any ? amax / 127.0f : 0.0f;
   const F32x16 inverse = broadcast(any ? 127.0f / amax : 0.0f);
   const F32x16 low = broadcast(-127.0f);
   const F32x16 high = broadcast(127.0f);

@@ -119,6 +119,11 @@ INLINE Mask16 operator<(F32x16 a, F32x16 b) {
   return {_mm256_castps_si256(_mm256_cmp_ps(a.lo, b.lo, _CMP_LT_OQ)),
           _mm256_castps_si256(_mm256_cmp_ps(a.hi, b.hi, _CMP_LT_OQ))};
 }
+/// Whether a lane of either is NaN.
+INLINE bool any_nan(F32x16 a, F32x16 b) {
+  return _mm256_movemask_ps(_mm256_or_ps(_mm256_cmp_ps(a.lo, b.lo, _CMP_UNORD_Q),
+                                         _mm256_cmp_ps(a.hi, b.hi, _CMP_UNORD_Q))) != 0;
+}
 INLINE F32x16 select(Mask16 mask, F32x16 a, F32x16 b) {
   return {_mm256_blendv_ps(b.lo, a.lo, _mm256_castsi256_ps(mask.lo)),
           _mm256_blendv_ps(b.hi, a.hi, _mm256_castsi256_ps(mask.hi))};

@@ -74,6 +74,8 @@ INLINE F32x16 copysign(F32x16 size, F32x16 sign) {
   return {_mm512_or_ps(_mm512_andnot_ps(bit, size.v), _mm512_and_ps(bit, sign.v))};
 }
 INLINE Mask16 operator<(F32x16 a, F32x16 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+/// Whether a lane of either is NaN.
+INLINE bool any_nan(F32x16 a, F32x16 b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_UNORD_Q) != 0; }
 INLINE F32x16 select(Mask16 mask, F32x16 a, F32x16 b) {
   return {_mm512_mask_blend_ps(mask.m, b.v, a.v)};
 }
