@@ -24,8 +24,7 @@ LoadedModel load(const char* name, std::shared_ptr<ThreadGroup> threads) {
   options.threads = 3;
   options.shared_threads = std::move(threads);
   options.pipeline.context = 128;
-  return load_language_model(std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + name,
-                             std::move(options));
+  return load_language_model(std::string(SIROCCO_GOLDEN_DIR "/models/") + name, std::move(options));
 }
 
 /// What the models say, all driven by one engine at once.
