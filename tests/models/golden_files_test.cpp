@@ -50,8 +50,9 @@ TEST_P(Files, AreThoseThatWereRecorded) {
     if (entry.path().extension() != ".json") continue;
     const Json described = read_json(entry.path());
     for (const auto& [name, expected] : described["digests"].items()) {
-      std::ifstream file(kMade / GetParam() / name, std::ios::binary);
-      const std::string bytes((std::istreambuf_iterator<char>(file)), {});
+      const fs::path path = kMade / GetParam() / name;
+      std::string bytes(fs::file_size(path), '\0');
+      std::ifstream(path, std::ios::binary).read(bytes.data(), std::ssize(bytes));
       EXPECT_EQ(fmt::format("{:016x}", CountedValues::digest(std::as_bytes(std::span(bytes)))),
                 expected.get<std::string>())
           << name;
