@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/embeddings: tiny random models that make embeddings, as GGUF files, with what `transformers` makes of a
-few sequences.
+"""Makes tests/golden/embeddings: tiny models that make embeddings, described as tools/make_golden.py describes its models, with
+what `transformers` makes of a few sequences.
 
     make_embedding_golden.py [--out DIR] [--only NAME]...
 
-Each entry of MODELS is one model, filled and written as tools/make_golden.py does it. Recorded are the rows behind the last
-layer of each sequence by itself (eager attention, float32) and, where the model has projections behind its pooling, the
-embeddings. Needs what make_golden.py needs.
+Each entry of MODELS is one model. Recorded is what pooling makes of the rows behind the last layer of each sequence by itself
+(eager attention, float32) and, where the model has projections behind its pooling, what they make of that. Needs what
+make_golden.py needs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,11 +25,17 @@ import safetensors.numpy
 import torch
 import transformers
 
+import counted_values
+import golden_families
+import golden_models
+import golden_record
 import make_golden
-from make_golden import Array, Format
+from golden_record import Array, Weight
+from make_golden import Format
 
 LENGTHS = (5, 1, 33, 80, 17, 2)
 SEED = 1
+POOLINGS = ("MEAN", "CLS", "LAST")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +61,8 @@ def write_bert_keys(writer: gguf.GGUFWriter, config: transformers.BertConfig) ->
 
 
 def write_embedding_gemma_keys(writer: gguf.GGUFWriter, config: transformers.Gemma3TextConfig) -> None:
-    make_golden.write_common_keys(writer, config)
-    make_golden.write_rotary_keys(writer, config.rope_parameters["full_attention"])
+    golden_families.write_common_keys(writer, config)
+    golden_families.write_rotary_keys(writer, config.rope_parameters["full_attention"])
     # As the folder says it; the object holds half of it, and one.
     writer.add_sliding_window(2 * (config.sliding_window - 1))
 
@@ -67,9 +73,8 @@ class Family:
     model: type
     write_keys: Callable[[gguf.GGUFWriter, transformers.PretrainedConfig], None]
     name: Callable[[str, transformers.PretrainedConfig], str]
-    convert: Callable[[str, Array, transformers.PretrainedConfig], Array] = make_golden.as_is
+    convert: Callable[[str, Array, transformers.PretrainedConfig], Array] = golden_families.as_is
     arguments: dict = dataclasses.field(default_factory=dict)
-    norms_around_zero: bool = False
 
 
 def bert_name(name: str, config: transformers.PretrainedConfig) -> str:
@@ -78,15 +83,15 @@ def bert_name(name: str, config: transformers.PretrainedConfig) -> str:
 
 
 def decoder_name(name: str, config: transformers.PretrainedConfig) -> str:
-    return make_golden.gguf_name("model." + name, config)
+    return golden_families.gguf_name("model." + name, config)
 
 
 FAMILIES = {
     "bert": Family(transformers.BertConfig, transformers.BertModel, write_bert_keys, bert_name,
                    arguments={"add_pooling_layer": False}),
     "gemma-embedding": Family(transformers.Gemma3TextConfig, transformers.Gemma3TextModel, write_embedding_gemma_keys,
-                              decoder_name, make_golden.convert_gemma, norms_around_zero=True),
-    "qwen3": Family(transformers.Qwen3Config, transformers.Qwen3Model, make_golden.write_qwen_keys, decoder_name),
+                              decoder_name, golden_families.convert_gemma),
+    "qwen3": Family(transformers.Qwen3Config, transformers.Qwen3Model, golden_families.write_qwen_keys, decoder_name),
 }
 
 MODELS = {
@@ -101,34 +106,38 @@ MODELS = {
     "gemma-embedding": Encoder(
         "rows that see both sides, local layers through a window of 12 around them, two projections behind the mean",
         "gemma-embedding",
-        make_golden.shape(7, 32, 4, 2, 24, 64, 160) | dict(
+        golden_models.shape(7, 32, 4, 2, 24, 64, 160) | dict(
             query_pre_attn_scalar=24, sliding_window=12, use_bidirectional_attention=True, rope_parameters={
                 "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0},
                 "full_attention": {"rope_type": "default", "rope_theta": 1000000.0}}),
         gguf.PoolingType.MEAN, projections=(72, 24)),
     "qwen3-last": Encoder(
         "a decoder whose last row is the embedding", "qwen3",
-        make_golden.shape(2, 48, 6, 3, 24, 80, 167) | dict(rope_parameters={
+        golden_models.shape(2, 48, 6, 3, 24, 80, 167) | dict(rope_parameters={
             "rope_type": "default", "rope_theta": 1000000.0}), gguf.PoolingType.LAST, folder=False),
 }
 
 
-def pooled(hidden: Array, pooling: gguf.PoolingType) -> Array:
-    if pooling == gguf.PoolingType.MEAN:
+def pooled(hidden: Array, pooling: str) -> Array:
+    if pooling == "MEAN":
         return hidden.astype(np.float64).mean(0)
-    return hidden[0 if pooling == gguf.PoolingType.CLS else -1].astype(np.float64)
+    return hidden[0 if pooling == "CLS" else -1].astype(np.float64)
 
 
-def fill(model: torch.nn.Module, family: Family, generator: np.random.Generator) -> None:
+def weights_for(model: torch.nn.Module, encoder: Encoder) -> tuple[list[Weight], list[Weight]]:
+    """Those of the model, and of the projections behind it."""
+    out, dense = [], []
     for name, parameter in model.named_parameters():
-        normal = generator.standard_normal(parameter.shape)
-        if parameter.ndim == 1 and name.endswith(".weight"):  # of a norm
-            values = 0.25 * normal + (0 if family.norms_around_zero else 1)
-        elif parameter.ndim == 1:
-            values = 0.3 * normal
+        if parameter.ndim == 1 and name.endswith(".weight"):  # of a norm, which may hold w and multiply with 1 + w
+            center, deviation = float(bool(parameter.any())), 0.25
         else:
-            values = normal / np.sqrt(parameter.shape[-1])
-        parameter.data = torch.from_numpy(values.astype(np.float32))
+            center, deviation = 0.0, 0.3 if parameter.ndim == 1 else 1 / np.sqrt(parameter.shape[-1])
+        out.append(golden_record.weight(name, parameter.shape, center, deviation))
+    width = model.config.hidden_size
+    for i, outputs in enumerate(encoder.projections, 2):
+        dense.append(golden_record.weight(f"{i}_Dense/linear.weight", (outputs, width), 0.0, 1 / np.sqrt(width)))
+        width = outputs
+    return out, dense
 
 
 def write_gguf(path: Path, name: str, encoder: Encoder, tensors: dict[str, Array],
@@ -164,8 +173,6 @@ def run(model: torch.nn.Module, sequences: list[list[int]]) -> list[Array]:
 
 def save_folder(folder: Path, encoder: Encoder, model: torch.nn.Module, projections: list[Array]) -> None:
     """The model as a Hugging Face folder, with what sentence-transformers puts beside it."""
-    if folder.exists():
-        shutil.rmtree(folder)
     model.save_pretrained(folder)
     # Some classes change what they are given, and would change it again.
     config = json.loads((folder / "config.json").read_text())
@@ -176,7 +183,7 @@ def save_folder(folder: Path, encoder: Encoder, model: torch.nn.Module, projecti
     for i, values in enumerate(projections, 2):
         dense = folder / f"{i}_Dense"
         dense.mkdir()
-        safetensors.numpy.save_file({"linear.weight": values}, dense / "model.safetensors")
+        safetensors.numpy.save_file({"linear.weight": values}, dense / "model.safetensors", {"format": "pt"})
         (dense / "config.json").write_text(json.dumps({
             "in_features": values.shape[1], "out_features": values.shape[0], "bias": False,
             "activation_function": "torch.nn.modules.linear.Identity"}, indent=1) + "\n")
@@ -193,49 +200,59 @@ def save_folder(folder: Path, encoder: Encoder, model: torch.nn.Module, projecti
     (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 64}, indent=1) + "\n")
 
 
-def make(name: str, encoder: Encoder, out: Path) -> None:
+def make(name: str, encoder: Encoder, out: Path, scratch: Path) -> None:
     family = FAMILIES[encoder.family]
     config = family.config(**encoder.config, attn_implementation="eager", pad_token_id=0)
     model = family.model(config, **family.arguments).eval()
-    generator = np.random.Generator(np.random.PCG64(SEED))
-    fill(model, family, generator)
-    width, projections = config.hidden_size, []
-    for outputs in encoder.projections:
-        projections.append((generator.standard_normal((outputs, width)) / np.sqrt(width)).astype(np.float32))
-        width = outputs
-    sequences = [generator.integers(0, config.vocab_size, length).tolist() for length in LENGTHS]
+    weights, dense = weights_for(model, encoder)
+    golden_record.fill(model, weights, SEED)
+    projections = [w.values(SEED) for w in dense]
+    sequences = [counted_values.numbers(SEED, f"sequence {i}", length, config.vocab_size) for i, length in enumerate(LENGTHS)]
+
+    def convert(parameters: dict[str, Array]) -> dict[str, Array]:
+        out = {}
+        for parameter, values in parameters.items():
+            tensor = f"dense_{parameter[0]}.weight" if "_Dense" in parameter else family.name(parameter, config)
+            out[tensor] = values if "_Dense" in parameter else family.convert(tensor, values, config)
+        return out
 
     names = {parameter: family.name(parameter, config) for parameter, _ in model.named_parameters()}
-    tensors = {names[p]: family.convert(names[p], v.detach().numpy(), config) for p, v in model.named_parameters()}
-    tensors |= {f"dense_{i + 2}.weight": values for i, values in enumerate(projections)}
-    write_gguf(out / f"{name}.gguf", name, encoder, tensors, config, Format.F32)
-    if encoder.folder:
-        save_folder(out / name, encoder, model, projections)
+    tensors = convert({p: v.detach().numpy() for p, v in model.named_parameters()} |
+                      {w.name: values for w, values in zip(dense, projections)})
+    files = [scratch / f"{name}.gguf"]
+    write_gguf(files[0], name, encoder, tensors, config, Format.F32)
     hidden = run(model, sequences)
-    np.save(out / f"{name}.npy", np.concatenate(hidden))
-    record = {"name": name, "shows": encoder.shows, "file": f"{name}.gguf", "hidden": f"{name}.npy",
-              "pooling": encoder.pooling.name.lower(), "sequences": sequences}
-    if encoder.folder:
-        record["folder"] = name
+    record = {"name": name, "shows": encoder.shows, "made_with": {
+        "script": "tools/make_embedding_golden.py", "seed": SEED,
+        "versions": golden_record.versions("numpy", "torch", "transformers", "gguf")}}
+    record |= {"file": f"{name}.gguf", "pooling": encoder.pooling.name.lower(), "sequences": sequences}
     if projections:
-        rows = np.stack([pooled(h, encoder.pooling) for h in hidden])
+        rows = np.stack([pooled(h, encoder.pooling.name) for h in hidden])
         for projection in projections:
             rows = rows @ projection.astype(np.float64).T
-        np.save(out / f"{name}-embeddings.npy", rows.astype(np.float32))
-        record["embeddings"] = f"{name}-embeddings.npy"
+        np.save(out / f"{name}.npy", rows.astype(np.float32))
+        record["embeddings"] = f"{name}.npy"
+    else:
+        rows = np.stack([[pooled(h, pooling) for h in hidden] for pooling in POOLINGS])
+        np.save(out / f"{name}.npy", rows.astype(np.float32))
+        record["pooled"] = f"{name}.npy"
+    if encoder.folder:
+        record["folder"] = name
+        save_folder(scratch / name, encoder, model, projections)
+        golden_record.keep_small_files(scratch / name, out / name)
     variants = []
     for format in encoder.also:
-        file = out / f"{name}-{format.name.lower()}.gguf"
-        held = write_gguf(file, name, encoder, tensors, config, format)
+        files.append(scratch / f"{name}-{format.name.lower()}.gguf")
+        held = write_gguf(files[-1], name, encoder, tensors, config, format)
         for parameter, value in model.named_parameters():
             value.data = torch.from_numpy(held[names[parameter]].copy())
-        np.save(file.with_suffix(".npy"), np.concatenate(run(model, sequences)))
-        variants.append({"file": file.name, "format": format.name, "hidden": file.with_suffix(".npy").name})
+        np.save(out / f"{files[-1].stem}.npy", np.stack([pooled(h, "MEAN") for h in run(model, sequences)]).astype(np.float32))
+        variants.append({"file": files[-1].name, "format": format.name, "means": f"{files[-1].stem}.npy"})
     record["variants"] = variants
-    record["made_with"] = {"script": "tools/make_embedding_golden.py", "seed": SEED, "versions": {
-        "python": sys.version.split()[0], "numpy": np.__version__, "torch": torch.__version__,
-        "transformers": transformers.__version__, "gguf": make_golden.gguf_version()}}
-    (out / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    record |= golden_record.Model(weights + dense, {"gguf": golden_record.views(weights + dense, convert)}, files).describe()
+    weighty = sorted(file for suffix in ("gguf", "safetensors") for file in scratch.rglob(f"*.{suffix}"))
+    record["digests"] = golden_record.digests(scratch, weighty)
+    (out / f"{name}.json").write_text(golden_record.dumps(record) + "\n")
     print(f"{name:16} {sum(f.stat().st_size for f in out.glob(name + '*')) / 1024:.0f} KiB")
 
 
@@ -249,7 +266,8 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, encoder in MODELS.items():
         if not args.only or name in args.only:
-            make(name, encoder, args.out)
+            with tempfile.TemporaryDirectory() as scratch:
+                make(name, encoder, args.out, Path(scratch))
     return 0
 
 

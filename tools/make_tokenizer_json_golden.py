@@ -23,8 +23,8 @@ import tokenizers
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from make_tokenizer_golden import (EMOJI, LLAMA3, NATURAL, O200K, ROWS, SNIPPETS, fnv, hash_ids, make_strings, piece,
-                                   random_ids, write_metadata)
+from make_tokenizer_golden import (EMOJI, LLAMA3, NATURAL, O200K, ROWS, SNIPPETS, Golden, fnv, hash_ids, make_strings, piece,
+                                   random_ids)
 
 STRINGS = 5000
 DECODES = 1500
@@ -283,7 +283,7 @@ def variants():
 
 # ---------------------------------------------------------------------------- the GGUF keys of the same models
 
-def t5_metadata(proto, charsmap=True):
+def t5_metadata(proto):
     values = {
         "tokenizer.ggml.model": "t5", "tokenizer.ggml.tokens": [p.piece for p in proto.pieces],
         "tokenizer.ggml.scores": [float(p.score) for p in proto.pieces],
@@ -292,8 +292,6 @@ def t5_metadata(proto, charsmap=True):
         "tokenizer.ggml.add_space_prefix": proto.normalizer_spec.add_dummy_prefix,
         "tokenizer.ggml.remove_extra_whitespaces": proto.normalizer_spec.remove_extra_whitespaces,
     }
-    if charsmap and proto.normalizer_spec.precompiled_charsmap:
-        values["tokenizer.ggml.precompiled_charsmap"] = list(proto.normalizer_spec.precompiled_charsmap)
     return values
 
 
@@ -375,7 +373,11 @@ def unknown_id(state):
 
 def record_t5(golden, name, proto, strings):
     processor = sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
-    write_metadata(golden.out / (name + ".vocab"), t5_metadata(proto))
+    values = t5_metadata(proto)
+    if charsmap := proto.normalizer_spec.precompiled_charsmap:
+        file = next(f for f in golden.out.glob("*.charsmap") if f.read_bytes() == charsmap)
+        values["tokenizer.ggml.precompiled_charsmap"] = file
+    golden.vocabulary(name, values)
 
     def encoded(data):
         try:
@@ -392,7 +394,7 @@ def record_t5(golden, name, proto, strings):
 
 def record_bert(golden, name, state, strings):
     tokenizer = Tokenizer.from_str(json.dumps(state))
-    write_metadata(golden.out / (name + ".vocab"), bert_metadata(state["model"]["vocab"]))
+    golden.vocabulary(name, bert_metadata(state["model"]["vocab"]))
     encoded = [tokenizer.encode(s.decode("utf-8", "replace"), add_special_tokens=False).ids for s in strings]
     # A text that holds the mark itself reads as the start of a word there.
     golden.case("ids", name + ".vocab", "-", "special",
@@ -454,7 +456,7 @@ def main():
                 continue
             if part not in shared:
                 shared[part] = name + ".charsmap"
-                (args.out / shared[part]).write_text(f'"{part}"')
+                (args.out / shared[part]).write_bytes(base64.b64decode(part))
             outside = outside.replace(part, "@" + shared[part])
         (args.out / (name + ".json")).write_text(outside + "\n")
         if name == "bert-uncased":
@@ -464,27 +466,7 @@ def main():
     bytes_too = unigram_proto(vocab_size=1600, normalization_rule_name="identity", byte_fallback=True, split_digits=True,
                               remove_extra_whitespaces=False, add_dummy_prefix=False)
     record_t5(golden, "gguf-t5-bytes", bytes_too, strings)
-    golden.finish()
-
-
-class Golden:
-    """cases.tsv and expected.bin, as in tests/golden/tokenizer."""
-
-    def __init__(self, out):
-        self.out = out
-        self.lines = []
-        self.expected = io.BytesIO()
-
-    def case(self, kind, vocab, pre, options, hashes):
-        self.lines.append("\t".join([kind, vocab, pre, options, str(len(hashes))]))
-        self.expected.write(struct.pack("<%dI" % len(hashes), *hashes))
-        print(self.lines[-1], file=sys.stderr)
-
-    def finish(self):
-        (self.out / "expected.bin").write_bytes(self.expected.getvalue())
-        (self.out / "cases.tsv").write_text("\n".join(self.lines) + "\n")
-        (self.out / "versions.txt").write_text(f"tokenizers {tokenizers.__version__}\nsentencepiece "
-                                               f"{sentencepiece.__version__}\npython {sys.version.split()[0]}\n")
+    golden.finish(tokenizers, sentencepiece)
 
 
 if __name__ == "__main__":

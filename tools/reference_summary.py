@@ -6,7 +6,7 @@
 
 `make` computes the chosen windows with tools/reference_logits.py and writes, for the N positions of all windows:
   tokens.npy    int32   [windows, window]  what to feed, each window on its own
-  ids.npy       uint32  [N, K + S]         the K likeliest tokens, likeliest first, then S tokens drawn from the rest
+  ids.npy       uint16  [N, K + S]         the K likeliest tokens, likeliest first, then S tokens drawn from the rest
   log_p.npy     float32 [N, K + S]         their log-probabilities in the reference
   tail.npy      float32 [N]                the probability of all tokens but the K likeliest, together
   summary.json                             K, S, seed, file, versions
@@ -83,8 +83,10 @@ def make(args: argparse.Namespace) -> int:
         print(f"{len(parts)} of {len(windows)} windows", file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
     np.save(args.out / "tokens.npy", windows.astype(np.int32))
-    for name, arrays in zip(("ids", "log_p", "tail"), zip(*parts)):
-        np.save(args.out / f"{name}.npy", np.concatenate(arrays))
+    ids, log_p, tail = map(np.concatenate, zip(*parts))
+    np.save(args.out / "ids.npy", ids.astype(np.min_scalar_type(ids.max())))
+    np.save(args.out / "log_p.npy", log_p)
+    np.save(args.out / "tail.npy", tail)
     versions = {name: importlib.metadata.version(name) for name in ("numpy", "gguf")}
     summary = {
         "model": args.model.name, "sha256": hashlib.sha256(args.model.read_bytes()).hexdigest(),

@@ -23,8 +23,8 @@ LoadedModel load(Machine& machine, const char* name, int threads = 3) {
   LoadOptions options;
   options.placement.threads = threads;
   options.pipeline.context = 128;
-  return load_language_model(
-      machine, std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + name, std::move(options));
+  return load_language_model(machine, std::string(SIROCCO_GOLDEN_DIR "/models/") + name,
+                             std::move(options));
 }
 
 /// What the models say, all driven by one engine at once.

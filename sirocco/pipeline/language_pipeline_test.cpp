@@ -19,7 +19,7 @@
 namespace sirocco {
 namespace {
 
-const std::filesystem::path kModels = SIROCCO_SOURCE_DIR "/tests/golden/models";
+const std::filesystem::path kModels = SIROCCO_GOLDEN_DIR "/models";
 
 // A tiny random model, loaded as often as asked for.
 class TinyModel {

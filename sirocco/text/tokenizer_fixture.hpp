@@ -70,7 +70,18 @@ class FixtureReader {
     take(sizeof(T)).copy(reinterpret_cast<char*>(&value), sizeof(T));
     return value;
   }
-  std::string_view text() { return take(number<std::uint32_t>()); }
+  /// Seven bits a byte, the lowest first; the eighth says that more follow.
+  std::size_t size() {
+    std::size_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = number<std::uint8_t>();
+      value |= std::size_t{byte & 127U} << shift;
+      if (byte < 128) break;
+    }
+    return value;
+  }
+  std::string_view text() { return take(size()); }
+  std::string_view bytes() { return take(size()); }
 
  private:
   std::string_view take(std::size_t size) {
@@ -85,27 +96,44 @@ class FixtureReader {
 
 inline FixtureMetadata FixtureMetadata::load(const std::string& path) {
   FixtureMetadata metadata;
-  const std::string bytes = read_file(path);
-  FixtureReader reader(bytes);
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  const std::string file = read_file(path);
+  FixtureReader reader(file);
+  const auto numbers_of = [](std::string_view bytes) {
+    std::vector<std::int64_t> numbers;
+    for (const char byte : bytes) numbers.push_back(static_cast<unsigned char>(byte));
+    return numbers;
+  };
   while (!reader.done()) {
     const std::string key(reader.text());
     const char type = reader.number<char>();
-    if (type == 's') {
+    if (type == '@') {
+      metadata = load(folder + std::string(reader.text()) + ".vocab");
+    } else if (type == 's') {
       metadata.set_text(key, reader.text());
     } else if (type == 'b') {
       metadata.set(key, reader.number<std::uint8_t>() != 0);
     } else if (type == 'i') {
       metadata.set(key, reader.number<std::int64_t>());
     } else if (type == 'S') {
-      std::vector<std::string> texts(reader.number<std::uint32_t>());
+      std::vector<std::string> texts(reader.size());
       for (std::string& text : texts) text = reader.text();
       metadata.set_texts(key, texts);
-    } else if (type == 'I') {
-      std::vector<std::int64_t> numbers(reader.number<std::uint32_t>());
-      for (std::int64_t& number : numbers) number = reader.number<std::int32_t>();
-      metadata.set(key, std::move(numbers));
+    } else if (type == 'M') {
+      const auto& tokens =
+          std::get<std::vector<std::string_view>>(*metadata.find("tokenizer.ggml.tokens"));
+      std::vector<std::string> texts(reader.size());
+      for (std::string& text : texts) {
+        text = tokens.at(reader.number<std::uint16_t>());
+        text.append(" ").append(tokens.at(reader.number<std::uint16_t>()));
+      }
+      metadata.set_texts(key, texts);
+    } else if (type == 'B') {
+      metadata.set(key, numbers_of(reader.bytes()));
+    } else if (type == 'P') {
+      metadata.set(key, numbers_of(read_file(folder + std::string(reader.text()))));
     } else if (type == 'F') {
-      std::vector<double> numbers(reader.number<std::uint32_t>());
+      std::vector<double> numbers(reader.size());
       for (double& number : numbers) number = static_cast<double>(reader.number<float>());
       metadata.set(key, std::move(numbers));
     } else {

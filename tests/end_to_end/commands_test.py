@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 
 from chain_model import write_chain
-from program import HOME, MODEL, PROGRAM, SOURCE, sirocco
+from program import GOLDEN, HOME, MODEL, PROGRAM, sirocco
 from small_model import IDS, write_folder
 
 QUESTION = "What is the capital of France?"
@@ -237,7 +237,7 @@ class Templates(unittest.TestCase):
         self.assertEqual(told, "warning: the chat template doesn't use the variables 'b', 'mood'; it uses none that can be set\n")
 
     def test_a_context_beyond_the_trained_length_is_told(self):
-        model = SOURCE / "tests/golden/models/llama-gqa.gguf"
+        model = GOLDEN / "models/llama-gqa.gguf"
         trained = json.loads(sirocco("info", model, "--json").stdout)["metadata"]["llama.context_length"]
         arguments = ("logits", "-m", model, "--tokens", "1,2", "--out", HOME / "context.npy", "--ctx")
         self.assertEqual(self.told(*arguments, trained, status=0), "")
@@ -421,7 +421,7 @@ class Failures(unittest.TestCase):
         self.fails("run", "-p", "x", says=b"default model")
 
     def test_model_without_template_or_tokenizer(self):
-        self.fails("run", "-m", SOURCE / "tests/golden/models/llama-gqa.gguf", "-p", "x")
+        self.fails("run", "-m", GOLDEN / "models/llama-gqa.gguf", "-p", "x")
 
     def test_prompts(self):
         self.fails("run", "-m", MODEL, "-p", "", says=b"empty")
@@ -433,7 +433,7 @@ class Failures(unittest.TestCase):
         self.fails("run", "-m", MODEL, "--kv-dtype", "q4", "-p", "x", says=b"q8_0")
 
     def test_each_tier_runs_or_says_what_it_needs(self):
-        model = SOURCE / "tests/golden/models/llama-gqa.gguf"
+        model = GOLDEN / "models/llama-gqa.gguf"
         out = ("--tokens", "1,2", "--out", HOME / "tier.npy")
         unknown = sirocco("logits", "-m", model, "--isa", "mmx", *out)
         names = unknown.stderr.decode().rpartition("choose one of ")[2].strip().split(", ")

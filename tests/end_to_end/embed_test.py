@@ -19,12 +19,13 @@ GOLDEN = SOURCE / "tests" / "golden" / "sentences"
 
 
 def read_npy(path):
-    """The rows of a float32 array in NumPy's format."""
+    """The rows of a float32 or float16 array in NumPy's format."""
     data = path.read_bytes()
     size = struct.unpack("<H", data[8:10])[0]
     header = ast.literal_eval(data[10:10 + size].decode())
     rows, columns = header["shape"]
-    values = struct.unpack(f"<{rows * columns}f", data[10 + size:])
+    letter = {"<f4": "f", "<f2": "e"}[header["descr"]]
+    values = struct.unpack(f"<{rows * columns}{letter}", data[10 + size:])
     return [values[i * columns:(i + 1) * columns] for i in range(rows)]
 
 

@@ -12,6 +12,7 @@ if len(sys.argv) < 3:
     sys.exit(f"usage: {sys.argv[0]} PROGRAM SOURCE_FOLDER")
 PROGRAM = sys.argv[1]
 SOURCE = pathlib.Path(sys.argv[2])
+GOLDEN = pathlib.Path(PROGRAM).resolve().parent / "golden"  # made by the build: tests/golden/README.md
 del sys.argv[1:3]
 MODEL = os.environ.get("SIROCCO_TEST_MODEL")
 if not MODEL:

@@ -30,7 +30,7 @@ const Checkpoint& model(const std::string& name) {
   static std::map<std::string, Checkpoint> opened;
   const auto found = opened.find(name);
   if (found != opened.end()) return found->second;
-  const fs::path folder = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/models";
+  const fs::path folder = fs::path(SIROCCO_GOLDEN_DIR) / "models";
   return opened.emplace(name, open_checkpoint(folder / (name + ".gguf"))).first->second;
 }
 

@@ -3,13 +3,10 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/canonical.hpp"
-#include "tests/models/golden_folder.hpp"
-#include "tests/models/npy.hpp"
+#include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
-
-const fs::path kFolders = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/folders";
 
 /// A member of config.json with another value than the golden folder's.
 struct Changed {
@@ -55,26 +52,14 @@ void expect_contains(const std::string& text, const std::string& part) {
 
 /// What transformers computes from folders that are described otherwise.
 TEST(FolderMembers, MeanWhatTheyMeanToTransformers) {
-  const Json recorded = read_json(kFolders / "descriptions.json");
+  const Json recorded = read_json(kGolden / "folders/descriptions.json");
   for (const Json& d : recorded["descriptions"]) {
     SCOPED_TRACE(d["name"].get<std::string>() + ": " + d["shows"].get<std::string>());
     const std::string name = d["folder"];
     Json config = read_config(name);
     for (const Json& member : d["leaves_out"]) leave_out(config, member);
     for (const auto& [member, value] : d["has"].items()) config[Json::json_pointer(member)] = value;
-    const Rows ours = logits_under(config, name);
-    const auto theirs = read_npy_floats(kFolders / d["logits"].get<std::string>());
-    ASSERT_EQ(std::ssize(ours), theirs.shape[0]);
-    std::size_t i = 0;
-    for (const auto& row : ours) {
-      float difference = 0.0f;
-      float largest = 0.0f;
-      for (const float value : row) {
-        difference = std::max(difference, std::abs(value - theirs.values[i]));
-        largest = std::max(largest, std::abs(theirs.values[i++]));
-      }
-      EXPECT_LT(difference, 1e-4f * largest);
-    }
+    expect_near(logits_under(config, name), recorded_logits(d, d["logits"], "folders"));
   }
 }
 
@@ -334,7 +319,7 @@ TEST(FolderBiases, ThatAreMissingAreNamed) {
 
 /// Weights and biases of norms as the first checkpoints of BERT call them.
 TEST(OldNames, OfBertsNormsGiveTheSameBits) {
-  const fs::path model = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/embeddings/bert";
+  const fs::path model = kMade / "embeddings/bert";
   int renamed = 0;
   const auto old_name = [&](std::string key) {
     for (const auto& [now, before] : {std::pair("LayerNorm.weight", "LayerNorm.gamma"),
@@ -406,7 +391,7 @@ TEST(FolderTables, MayHaveTheHeadsName) {
 
 /// BERT's is its guesser's of masked words.
 TEST(FolderTables, OfAnEncoderMayHaveTheNameOfAHead) {
-  const fs::path model = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/embeddings/bert";
+  const fs::path model = kMade / "embeddings/bert";
   const Scratch folder;
   folder.write("config.json", read_json(model / "config.json").dump());
   folder.write("model.safetensors", renamed_weights(model, [](const std::string& key) {

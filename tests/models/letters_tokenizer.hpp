@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "tests/models/golden_folder.hpp"
+#include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {
 

@@ -53,8 +53,7 @@ class SteadySteps : public testing::TestWithParam<const char*> {
     options.pipeline.max_sequences = sequences;
     options.pipeline.cache_positions = 400 * sequences;
     options.pipeline.block_positions = 16;
-    return load_language_model(machine_,
-                               std::string(SIROCCO_SOURCE_DIR "/tests/golden/models/") + GetParam(),
+    return load_language_model(machine_, std::string(SIROCCO_GOLDEN_DIR "/models/") + GetParam(),
                                std::move(options));
   }
 

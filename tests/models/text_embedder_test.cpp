@@ -5,7 +5,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/load.hpp"
-#include "tests/models/golden_folder.hpp"
+#include "tests/models/golden_testing.hpp"
 #include "tests/models/letters_tokenizer.hpp"
 
 namespace sirocco::testing {

@@ -7,12 +7,10 @@
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
 #include "sirocco/models/model.hpp"
-#include "tests/models/golden_folder.hpp"
+#include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
-
-const fs::path kGolden = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden";
 
 /// A checkpoint's weights with another tensor, which has a shape that no model asks for, or without
 /// one of its own.
@@ -74,7 +72,7 @@ std::vector<std::string> all_names() {
 
 class AnyName : public ::testing::TestWithParam<const char*> {
  protected:
-  AnyName() : opened_(open_checkpoint(kGolden / GetParam())) {}
+  AnyName() : opened_(open_checkpoint(kMade / GetParam())) {}
 
   /// What is said of a checkpoint with that tensor too; empty: it was run.
   std::string refusal(const std::string& name) {
@@ -148,7 +146,7 @@ INSTANTIATE_TEST_SUITE_P(Models, AnyName,
                          });
 
 std::string refusal_without(const fs::path& file, std::string_view name) {
-  const Checkpoint opened = open_checkpoint(kGolden / file);
+  const Checkpoint opened = open_checkpoint(kMade / file);
   EXPECT_NE(opened.weights->find(name), nullptr) << name;
   ThreadGroup threads(1);
   const auto backend = make_cpu_backend(Isa::kRef, threads);
