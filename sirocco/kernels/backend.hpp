@@ -88,12 +88,16 @@ struct StackTarget {
   Tensor out;   ///< f32 rows of N
 };
 
+/// What joins a gate with the value that it lets through.
 enum class GateActivation : std::uint8_t {
   kSilu,
   kGeluTanh,
   kGeluErf,
   kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
 };
+
+/// What becomes of a value by itself.
+enum class PlainActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
 
 /// Two products of one input that are joined at once, so that neither is kept:
 /// activation(input · gateᵀ (+ bias)) with (input · upᵀ (+ bias)).
@@ -298,7 +302,7 @@ class Backend {
 
   /// activation(x), in the forms that `out` has, which can't be `fine`. f32 [T, F]; `out.f32` may
   /// be `x`.
-  virtual void activate(GateActivation activation, const Tensor& x, const Activations& out) = 0;
+  virtual void activate(PlainActivation activation, const Tensor& x, const Activations& out) = 0;
 
   /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
   virtual void add(const Tensor& x, const Tensor& y, float scale = 1.0f) = 0;

@@ -233,7 +233,7 @@ class CpuBackend final : public Backend {
                 });
   }
 
-  void activate(GateActivation activation, const Tensor& x, const Activations& out) override {
+  void activate(PlainActivation activation, const Tensor& x, const Activations& out) override {
     SIROCCO_CHECK(!out.fine);
     const ActivateTask task{x.as<float>(), x.columns(), row_sink(out)};
     const auto kernel = kernels_.activate[static_cast<std::size_t>(activation)];

@@ -324,8 +324,10 @@ TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
   for (const auto [rows, columns] : kSizes) {
     const std::vector<float> x = awkward_floats(random, rows * columns);
     std::vector<float> ones(x.size(), 1.0f);
-    for (const GateActivation activation :
-         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf}) {
+    for (const auto& [activation, of_gate] :
+         {std::pair{PlainActivation::kSilu, GateActivation::kSilu},
+          std::pair{PlainActivation::kGeluTanh, GateActivation::kGeluTanh},
+          std::pair{PlainActivation::kGeluErf, GateActivation::kGeluErf}}) {
       expect_same_everywhere([&](Backend& backend) {
         std::vector<std::uint8_t> bytes;
         std::vector<float> in = x;
@@ -339,7 +341,7 @@ TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
         append(bytes, in);
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
         const Tensor gate = tensor_of(gated, {rows, columns});
-        backend.gate(activation, gate, tensor_of(ones, {rows, columns}), {gate, {}});
+        backend.gate(of_gate, gate, tensor_of(ones, {rows, columns}), {gate, {}});
         EXPECT_TRUE(same_bits(in, gated));
         return bytes;
       });
