@@ -196,32 +196,14 @@ struct AttentionArgs {
   Tensor out;              ///< f32 [T, H, value_dim]
 };
 
-/// The ops that models are made of; the list is the contract, a CPU tier or a GPU fills it. Each is
-/// a pure function of its arguments and obeys the numeric contract: the bits of an output element
-/// depend on its own inputs only, not on T, on the other rows or on the number of threads. Shapes
-/// are the caller's promise, checked where models are built. Ops may be queued; `read` waits. One
-/// caller at a time.
-class Backend {
+/// The ops that models are made of, besides their matrix products; the list is the contract, a CPU
+/// tier or a GPU fills it. Each is a pure function of its arguments and obeys the numeric contract:
+/// the bits of an output element depend on its own inputs only, not on T, on the other rows or on
+/// the number of threads. Shapes are the caller's promise, checked where models are built. Ops may
+/// be queued; `read` waits. One caller at a time.
+class Ops {
  public:
-  virtual ~Backend() = default;
-
-  /// "avx512vnni", …
-  virtual std::string_view name() const = 0;
-  /// Threads for what the host does between ops, such as choosing tokens.
-  virtual ThreadGroup& host_threads() = 0;
-
-  /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
-  /// which stored row it is (how rotary rows are un-permuted, and parts taken). `source`, when
-  /// given, is told of large parts as soon as they have been read (WeightSource::release), so that
-  /// a large tensor isn't in memory twice. Throws ResourceExhausted.
-  virtual std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
-                                                   std::span<const std::int32_t> source_rows = {},
-                                                   const WeightSource* source = nullptr) = 0;
-
-  /// The same for matrices of one format and shape [N, K], which become a stack in their order.
-  virtual std::shared_ptr<const WeightStack> pack_stack(
-      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
-      const WeightSource* source = nullptr) = 0;
+  virtual ~Ops() = default;
 
   /// Bytes of a row of `columns` quantized activations.
   virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
@@ -259,36 +241,15 @@ class Backend {
   /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
   virtual void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine = {}) = 0;
 
-  /// The products of a group. Every target reads `input.f32`, or `input.q8` with `input.fine` where
-  /// that is given, as its weight wants.
-  virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
-
-  /// `linear` of both, then `gate`, to the bit; its output neither can be `fine`.
-  virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
-
   /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
   /// or empty, is added to the scores that choose, not to the weights. E is at most
   /// RouterSpec::kMostExperts.
   virtual void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
                      const ExpertRows& rows) = 0;
 
-  /// Of R grouped rows, those of expert e by its matrix: out[r] = input[r] · weight[e]ᵀ (+
-  /// bias[e]). `begin` is that of ExpertRows.
-  virtual void expert_linear(const Activations& input, const Tensor& begin,
-                             std::span<const StackTarget> targets) = 0;
-
-  /// `expert_linear` of both, then `gate`, to the bit.
-  virtual void gated_expert_linear(const Activations& input, const Tensor& begin,
-                                   const GatedStackTarget& target) = 0;
-
   /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
   /// [T, D].
   virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
-
-  /// Row t · H + h of `input`, [T · H, K], by matrix h of a stack of H, (+ bias[h]), into the
-  /// columns from `first_column` on of that row of the target, f32 [T · H, W].
-  virtual void head_linear(const Activations& input, const StackTarget& target,
-                           std::int64_t first_column) = 0;
 
   /// Columns [column, column + count) of x become those of `out` from `out_column` on. f32 [R, …]
   /// both.
@@ -328,6 +289,56 @@ class Backend {
   /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality
   /// the sequence ends at its last row.
   virtual void attention(const BatchTensors& batch, const AttentionArgs& args) = 0;
+};
+
+/// The matrix products of models, ops like the others. In a model, Linear and StackLinear (nn) are
+/// the only way to them, so that what is done to a product is done in one place.
+class Products {
+ public:
+  virtual ~Products() = default;
+
+  /// The products of a group. Every target reads `input.f32`, or `input.q8` with `input.fine` where
+  /// that is given, as its weight wants.
+  virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
+
+  /// `linear` of both, then `gate`, to the bit; its output neither can be `fine`.
+  virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
+
+  /// Of R grouped rows, those of expert e by its matrix: out[r] = input[r] · weight[e]ᵀ (+
+  /// bias[e]). `begin` is that of ExpertRows.
+  virtual void expert_linear(const Activations& input, const Tensor& begin,
+                             std::span<const StackTarget> targets) = 0;
+
+  /// `expert_linear` of both, then `gate`, to the bit.
+  virtual void gated_expert_linear(const Activations& input, const Tensor& begin,
+                                   const GatedStackTarget& target) = 0;
+
+  /// Row t · H + h of `input`, [T · H, K], by matrix h of a stack of H, (+ bias[h]), into the
+  /// columns from `first_column` on of that row of the target, f32 [T · H, W].
+  virtual void head_linear(const Activations& input, const StackTarget& target,
+                           std::int64_t first_column) = 0;
+};
+
+/// What a device computes with: it packs the weights of models once, and has the ops.
+class Backend : public Ops, public Products {
+ public:
+  /// "avx512vnni", …
+  virtual std::string_view name() const = 0;
+  /// Threads for what the host does between ops, such as choosing tokens.
+  virtual ThreadGroup& host_threads() = 0;
+
+  /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
+  /// which stored row it is (how rotary rows are un-permuted, and parts taken). `source`, when
+  /// given, is told of large parts as soon as they have been read (WeightSource::release), so that
+  /// a large tensor isn't in memory twice. Throws ResourceExhausted.
+  virtual std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
+                                                   std::span<const std::int32_t> source_rows = {},
+                                                   const WeightSource* source = nullptr) = 0;
+
+  /// The same for matrices of one format and shape [N, K], which become a stack in their order.
+  virtual std::shared_ptr<const WeightStack> pack_stack(
+      std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
+      const WeightSource* source = nullptr) = 0;
 };
 
 }  // namespace sirocco

@@ -138,8 +138,8 @@ template <class M>
 Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
                                    const Tensor& positions, TransformContext& metadata) const {
   const std::int64_t rows = positions.rows();
-  Backend& ops = metadata.ops();
-  auto [q, k, v] = project<3>(x, {&q_, &k_, &v_}, metadata);
+  Ops& ops = metadata.ops();
+  auto [q, k, v] = Linear::project<3>(x, {&q_, &k_, &v_}, metadata);
   if (q_norm_) q_norm_->apply(q, metadata);
   if (k_norm_) k_norm_->apply(k, metadata);
   q = q.reshaped({rows, config_.heads, config_.head_dim});

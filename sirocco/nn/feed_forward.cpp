@@ -34,20 +34,18 @@ ActivationForms Mlp::input_forms() const {
 }
 
 Tensor Mlp::forward(const Activations& x, TransformContext& context) const {
-  Backend& ops = context.ops();
   if (const Gate* gate = std::get_if<Gate>(&activation_)) {
-    const Activations inner =
-        make_activations(context.scratch(), ops, rows_of(x), down_.inputs(), forms_for(down_));
-    ops.gated_linear(with_forms(x, input_forms(), context),
-                     gated(gate->activation, gate->linear, up_, inner));
-    return down_.forward(inner, context);
+    return down_.forward(
+        Linear::gated(x, gate->activation, gate->linear, up_, forms_for(down_), context), context);
   }
   const Tensor up = up_.forward(x, context);
   // What is activated makes room for the result, unless that is quantized.
   Activations inner{.f32 = up, .q8 = {}};
-  if (down_.wants_q8())
-    inner = make_activations(context.scratch(), ops, up.rows(), down_.inputs(), forms_for(down_));
-  ops.activate(std::get<PlainActivation>(activation_), up, inner);
+  if (down_.wants_q8()) {
+    inner = make_activations(context.scratch(), context.ops(), up.rows(), down_.inputs(),
+                             forms_for(down_));
+  }
+  context.ops().activate(std::get<PlainActivation>(activation_), up, inner);
   return down_.forward(inner, context);
 }
 

@@ -85,11 +85,11 @@ Tensor LatentAttention::mix(const Activations& x, LayerIndex layer,
 Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
                                 const Tensor& positions, TransformContext& metadata) const {
   const std::int64_t rows = positions.rows();
-  Backend& ops = metadata.ops();
+  Ops& ops = metadata.ops();
   Arena& scratch = metadata.scratch();
   const LatentConfig& c = config_;
   auto [first, projected] =
-      project<2>(x, {query_latent_ ? &query_latent_->down : &q_, &latent_}, metadata);
+      Linear::project<2>(x, {query_latent_ ? &query_latent_->down : &q_, &latent_}, metadata);
   if (query_latent_) {
     query_latent_->norm.apply(first, metadata);
     first = q_.forward({.f32 = first, .q8 = {}}, metadata);
@@ -108,17 +108,15 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
                                    .slopes = {},
                                    .out = mixed});
   const Tensor values = scratch.tensor(DType::kF32, {rows * c.heads, c.value_dim});
-  const Activations sums =
-      with_forms({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}},
-                 forms_for(values_), metadata);
-  ops.head_linear(sums, values_.target(values), 0);
+  values_.forward_heads({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}}, values,
+                        0, metadata);
   return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
 /// [T, H · (R + N)] to [T, H, R + L]: rotated, and the rest through the head's key matrix.
 Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
                                 TransformContext& context) const {
-  Backend& ops = context.ops();
+  Ops& ops = context.ops();
   Arena& scratch = context.scratch();
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
@@ -129,15 +127,14 @@ Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
   ops.copy_columns(heads, c.rotary_dim, c.plain_dim, plain, 0);
   const Tensor q = scratch.tensor(DType::kF32, {rows, c.rotary_dim + c.latent_dim});
   ops.copy_columns(heads, 0, c.rotary_dim, q, 0);
-  ops.head_linear(with_forms({.f32 = plain, .q8 = {}}, forms_for(keys_), context), keys_.target(q),
-                  c.rotary_dim);
+  keys_.forward_heads({.f32 = plain, .q8 = {}}, q, c.rotary_dim, context);
   return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
 }
 
 /// [T, R + L], rotated and normalized in place: what is cached.
 Tensor LatentAttention::keys(const Tensor& projected, const Tensor& table,
                              TransformContext& context) const {
-  Backend& ops = context.ops();
+  Ops& ops = context.ops();
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const Tensor key = projected.reshaped({tokens, 1, c.rotary_dim + c.latent_dim});

@@ -1,7 +1,5 @@
 #include "sirocco/nn/moe.hpp"
 
-#include <array>
-
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
@@ -95,18 +93,14 @@ ExpertRows MoE::route(const Activations& x, TransformContext& context) const {
 }
 
 Tensor MoE::forward(const Activations& x, TransformContext& context) const {
-  Backend& ops = context.ops();
-  Arena& scratch = context.scratch();
-  const Tensor out = scratch.tensor(DType::kF32, {rows_of(x), down_.outputs()});
-  const Arena::Scope scope(scratch);
+  Ops& ops = context.ops();
+  const Tensor out = context.scratch().tensor(DType::kF32, {rows_of(x), down_.outputs()});
+  const Arena::Scope scope(context.scratch());
   const ExpertRows rows = route(x, context);
-  const std::int64_t pairs = rows.tokens.rows();
   const Activations input = gathered(x, rows.tokens, forms_for(gate_) | forms_for(up_), context);
-  const Activations inner = make_activations(scratch, ops, pairs, down_.inputs(), forms_for(down_));
-  ops.gated_expert_linear(input, rows.begin, gated(config_.activation, gate_, up_, inner));
-  const Tensor down = scratch.tensor(DType::kF32, {pairs, down_.outputs()});
-  ops.expert_linear(inner, rows.begin, std::array{down_.target(down)});
-  ops.combine_experts(down, rows, out);
+  const Activations inner = StackLinear::gated_experts(input, rows, config_.activation, gate_, up_,
+                                                       forms_for(down_), context);
+  ops.combine_experts(down_.forward_experts(inner, rows, context), rows, out);
   if (shared_) ops.add(out, shared_->forward(x, context));
   return out;
 }

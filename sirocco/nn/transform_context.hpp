@@ -11,7 +11,9 @@
 
 namespace sirocco {
 
+class Linear;
 class Rotary;
+class StackLinear;
 
 /// The tokens of one step, a row each. The rest of what is known of a row (position, sequence,
 /// cache) is in the context, which every stage gets.
@@ -103,7 +105,7 @@ class TransformContext {
   TransformContext(const TransformContext&) = delete;
   TransformContext& operator=(const TransformContext&) = delete;
 
-  Backend& ops() const { return backend_; }
+  Ops& ops() const { return backend_; }
   Arena& held() { return memory_.held; }
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
@@ -125,6 +127,10 @@ class TransformContext {
 
  private:
   friend class Lease;
+  friend class Linear;
+  friend class StackLinear;
+
+  Products& products() const { return backend_; }
 
   Backend& backend_;
   StepMemory& memory_;
