@@ -62,7 +62,7 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
     const AttentionTask task{
         .cache = cache_slice(args.cache, s),
         .q = args.q.as<float>() + first * heads * args.cache.key_dim,
-        .out = args.out.as<float>() + first * heads * args.cache.value_dim,
+        .out = args.out->as<float>() + first * heads * args.cache.value_dim,
         .heads = heads,
         .group = group,
         .first_position = position,

@@ -8,6 +8,7 @@
 #include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/platform/thread_group.hpp"
 #include "sirocco/tensor/arena.hpp"
+#include "sirocco/tensor/out.hpp"
 #include "sirocco/tensor/tensor.hpp"
 #include "sirocco/tensor/weight_source.hpp"
 
@@ -77,15 +78,15 @@ struct Activations {
 /// One product of a group that shares its input: out[T, N] = input · weightᵀ (+ bias[N]).
 struct LinearTarget {
   const WeightMatrix* weight;
-  Tensor bias;  ///< f32 [N], or empty
-  Tensor out;   ///< f32 [T, N]
+  Tensor bias;      ///< f32 [N], or empty
+  Out<Tensor> out;  ///< f32 [T, N]
 };
 
 /// One product of a group that shares its input, with a stack of matrices.
 struct StackTarget {
   const WeightStack* weight;
-  Tensor bias;  ///< f32 [E, N], or empty
-  Tensor out;   ///< f32 rows of N
+  Tensor bias;      ///< f32 [E, N], or empty
+  Out<Tensor> out;  ///< f32 rows of N
 };
 
 /// What joins a gate with the value that it lets through.
@@ -108,7 +109,7 @@ struct GatedPair {
   const Weight* up;
   Tensor up_bias;
   GateActivation activation;
-  Activations out;  ///< [T, N] in the forms that are wanted
+  Out<Activations> out;  ///< [T, N] in the forms that are wanted
 };
 using GatedTarget = GatedPair<WeightMatrix>;
 using GatedStackTarget = GatedPair<WeightStack>;
@@ -193,7 +194,7 @@ struct AttentionArgs {
   float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
   Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
   Tensor slopes;           ///< f32 [H]: what a score loses for each position between; or empty
-  Tensor out;              ///< f32 [T, H, value_dim]
+  Out<Tensor> out;         ///< f32 [T, H, value_dim]
 };
 
 /// The ops that models are made of, besides their matrix products; the list is the contract, a CPU
@@ -219,71 +220,72 @@ class Ops {
 
   /// out[t] = scale · decode(table row ids[t]). out f32 [T, D]. Ids are valid rows.
   virtual void embed(const WeightMatrix& table, const Tensor& ids, float scale,
-                     const Tensor& out) = 0;
+                     const Out<Tensor>& out) = 0;
 
   /// out[i] = x[rows[i]]: [T, D] to [R, D], of one element type.
-  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
+  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Out<Tensor>& out) = 0;
 
   /// out[s] = the mean of the rows [begin[s], begin[s + 1]) of x, at least one, summed in order.
   /// f32 [R, D] to f32 [S, D].
-  virtual void mean_rows(const Tensor& x, const Tensor& begin, const Tensor& out) = 0;
+  virtual void mean_rows(const Tensor& x, const Tensor& begin, const Out<Tensor>& out) = 0;
 
   /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
   /// weight f32 [D]. `out.f32` may be `x`. (Zhang & Sennrich 2019)
   virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
-                        const Activations& out) = 0;
+                        const Out<Activations>& out) = 0;
 
   /// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, row by row, in the forms that
   /// `out` has. x f32 [R, D], weight and bias f32 [D]. `out.f32` may be `x`. (Ba et al. 2016)
   virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
-                          const Activations& out) = 0;
+                          const Out<Activations>& out) = 0;
 
   /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
-  virtual void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine = {}) = 0;
+  virtual void quantize(const Tensor& x, const Out<Tensor>& q8, const Out<Tensor>& fine = {}) = 0;
 
   /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
   /// or empty, is added to the scores that choose, not to the weights. E is at most
   /// RouterSpec::kMostExperts.
-  virtual void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
-                     const ExpertRows& rows) = 0;
+  virtual void route(const RouterSpec& spec, const Out<Tensor>& logits, const Tensor& bias,
+                     const Out<ExpertRows>& rows) = 0;
 
   /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
   /// [T, D].
-  virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
+  virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Out<Tensor>& out) = 0;
 
   /// Columns [column, column + count) of x become those of `out` from `out_column` on. f32 [R, …]
   /// both.
   virtual void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
-                            const Tensor& out, std::int64_t out_column) = 0;
+                            const Out<Tensor>& out, std::int64_t out_column) = 0;
 
   /// activation(gate) · up, or as the activation says, in the forms that `out` has, which can't be
   /// `fine`. f32 [T, F] each; `out.f32` may be `gate`.
   virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
-                    const Activations& out) = 0;
+                    const Out<Activations>& out) = 0;
 
   /// activation(x), in the forms that `out` has, which can't be `fine`. f32 [T, F]; `out.f32` may
   /// be `x`.
-  virtual void activate(PlainActivation activation, const Tensor& x, const Activations& out) = 0;
+  virtual void activate(PlainActivation activation, const Tensor& x,
+                        const Out<Activations>& out) = 0;
 
   /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
-  virtual void add(const Tensor& x, const Tensor& y, float scale = 1.0f) = 0;
+  virtual void add(const Out<Tensor>& x, const Tensor& y, float scale = 1.0f) = 0;
 
   /// x = cap · tanh(x / cap), elementwise.
-  virtual void soft_cap(const Tensor& x, float cap) = 0;
+  virtual void soft_cap(const Out<Tensor>& x, float cap) = 0;
 
   /// For p = positions[t]: table[t] = { cos(p · f[i]) · m …, sin(p · f[i]) · m … }, the angle one
   /// f32 product. Frequencies f32 [R/2], table f32 [T, R].
   virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
-                            const Tensor& table) = 0;
+                            const Out<Tensor>& table) = 0;
 
   /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
   /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)
-  virtual void rotate(const Tensor& x, const Tensor& table) = 0;
+  virtual void rotate(const Out<Tensor>& x, const Tensor& table) = 0;
 
   /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
   /// in the cache. `values` is empty where they are part of keys.
   virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
-                           const KvCacheView& cache) = 0;
+                           const Out<KvCacheView>& cache) = 0;
 
   /// Softmax attention of each row over the positions of its sequence that the mask shows, keys and
   /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality

@@ -71,13 +71,13 @@ void finish_weights(const RouterSpec& spec, std::span<float> weights) noexcept {
   for (float& weight : weights) weight = weight * spec.scale;
 }
 
-void group_by_expert(const ExpertRows& rows) noexcept {
-  auto* place = rows.places.as<std::int32_t>();
-  auto* token = rows.tokens.as<std::int32_t>();
-  auto* begin = rows.begin.as<std::int32_t>();
-  const std::int64_t pairs = rows.tokens.rows();
-  const std::int64_t slots = rows.places.columns();
-  const std::int64_t experts = rows.begin.rows() - 1;
+void group_by_expert(const Out<ExpertRows>& rows) noexcept {
+  auto* place = rows->places.as<std::int32_t>();
+  auto* token = rows->tokens.as<std::int32_t>();
+  auto* begin = rows->begin.as<std::int32_t>();
+  const std::int64_t pairs = rows->tokens.rows();
+  const std::int64_t slots = rows->places.columns();
+  const std::int64_t experts = rows->begin.rows() - 1;
   std::fill_n(begin, experts + 1, 0);
   for (std::int64_t i = 0; i < pairs; ++i) ++begin[place[i] + 1];
   for (std::int64_t e = 0; e < experts; ++e) begin[e + 1] += begin[e];

@@ -105,7 +105,7 @@ template <class Weight>
 LinearRunner::GatedProduct LinearRunner::gated_product(const GatedPair<Weight>& target,
                                                        std::int64_t matrix,
                                                        const Activations& input) const {
-  SIROCCO_CHECK(!target.out.fine);
+  SIROCCO_CHECK(!target.out->fine);
   return {product(*target.gate, matrix, input, target.gate_bias),
           product(*target.up, matrix, input, target.up_bias), row_sink(target.out)};
 }
@@ -115,14 +115,14 @@ void LinearRunner::linear(const Activations& input, std::span<const LinearTarget
   std::int64_t tokens = 0;
   std::size_t largest_row = 1;
   for (const LinearTarget& target : targets) {
-    tokens = target.out.rows();
+    tokens = target.out->rows();
     largest_row = larger_row(largest_row, input, target.weight->wants_q8());
   }
   for_token_chunks(0, tokens, largest_row, [&](std::int64_t begin, std::int64_t end) {
     for (const LinearTarget& target : targets) {
       Product part = product(*target.weight, 0, input, target.bias);
-      part.task.out = target.out.as<float>();
-      part.task.out_stride = target.out.columns();
+      part.task.out = target.out->as<float>();
+      part.task.out_stride = target.out->columns();
       part.token_begin = begin;
       part.token_end = end;
       products_.push(part);
@@ -142,8 +142,8 @@ void LinearRunner::expert_linear(const Activations& input, const Tensor& begin,
     for_token_chunks(first[e], first[e + 1], largest_row, [&](std::int64_t from, std::int64_t to) {
       for (const StackTarget& target : targets) {
         Product part = product(*target.weight, e, input, matrix_of(target.bias, e));
-        part.task.out = target.out.as<float>();
-        part.task.out_stride = target.out.columns();
+        part.task.out = target.out->as<float>();
+        part.task.out_stride = target.out->columns();
         part.token_begin = from;
         part.token_end = to;
         products_.push(part);
@@ -167,8 +167,8 @@ void LinearRunner::head_linear(const Activations& input, const StackTarget& targ
           if (part.task.fine != nullptr)
             part.task.fine += static_cast<std::size_t>(h) * part.task.fine_stride;
           part.task.fine_stride *= static_cast<std::size_t>(heads);
-          part.task.out = target.out.as<float>() + h * target.out.columns() + first_column;
-          part.task.out_stride = heads * target.out.columns();
+          part.task.out = target.out->as<float>() + h * target.out->columns() + first_column;
+          part.task.out_stride = heads * target.out->columns();
           part.token_begin = begin;
           part.token_end = end;
           products_.push(part);

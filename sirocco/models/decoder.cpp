@@ -31,12 +31,12 @@ Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context
   }
   const Tensor rows = context.ops().upload(context.held(), ids, {count});
   const Tensor x = context.held().tensor(DType::kF32, {count, table_->columns()});
-  context.ops().embed(*table_, rows, scale_, x);
+  context.ops().embed(*table_, rows, scale_, Out(x));
   const auto add_rows = [&](const WeightMatrix& table, const Tensor& indices) {
     const Arena::Scope scope(context.scratch());
     const Tensor y = context.scratch().tensor(DType::kF32, {count, table.columns()});
-    context.ops().embed(table, indices, 1.0f, y);
-    context.ops().add(x, y);
+    context.ops().embed(table, indices, 1.0f, Out(y));
+    context.ops().add(Out(x), y);
   };
   if (types_ != nullptr) {
     std::vector<std::int32_t>& first = context.host_integers();
@@ -54,7 +54,7 @@ Hidden TokenEmbedding::embed(const TokenBatch& tokens, TransformContext& context
 
 Tensor output_rows(const Tensor& x, TransformContext& context) {
   const Tensor out = context.held().tensor(DType::kF32, {context.outputs().rows(), x.columns()});
-  context.ops().gather_rows(x, context.outputs(), out);
+  context.ops().gather_rows(x, context.outputs(), Out(out));
   return out;
 }
 
@@ -62,8 +62,8 @@ Logits VocabularyHead::lm_head(const Hidden& hidden, TransformContext& context) 
   const Tensor out =
       context.held().tensor(DType::kF32, {hidden.values().rows(), projection_.outputs()});
   const Arena::Scope scope(context.scratch());
-  projection_.forward(hidden.activations(), out, context);
-  if (logit_cap_ != 0.0f) context.ops().soft_cap(out, logit_cap_);
+  projection_.forward(hidden.activations(), Out(out), context);
+  if (logit_cap_ != 0.0f) context.ops().soft_cap(Out(out), logit_cap_);
   return Logits(context, out);
 }
 

@@ -128,7 +128,7 @@ TEST_F(Loading, ASplitStackHoldsTheUpperRowsTransposed) {
   EXPECT_THAT(sums(lower), ::testing::ElementsAre(9, 13, 17, 29, 33, 37));
   const auto columns_of = [&stack = upper](const Activations& x, TransformContext& context) {
     const Tensor heads = context.scratch().tensor(DType::kF32, {2, 2});
-    stack.forward_heads(x, heads, 0, context);
+    stack.forward_heads(x, Out(heads), 0, context);
     return heads;
   };
   // Of [[0, 1], [2, 3]] the first row, of [[10, 11], [12, 13]] the second.

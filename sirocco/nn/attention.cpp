@@ -147,10 +147,10 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
   v = v.reshaped({rows, config_.kv_heads, config_.value_dim});
   if (rotary_ != nullptr) {
     const Tensor table = metadata.rotary_table(*rotary_);
-    ops.rotate(q, table);
-    ops.rotate(k, table);
+    ops.rotate(Out(q), table);
+    ops.rotate(Out(k), table);
   }
-  ops.write_cache(metadata.batch(), k, v, cache);
+  ops.write_cache(metadata.batch(), k, v, Out(cache));
   const Tensor mixed =
       metadata.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
   ops.attention(metadata.batch(), {.q = q,
@@ -160,7 +160,7 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
                                    .logit_cap = config_.logit_cap,
                                    .sinks = sinks_.tensor(),
                                    .slopes = slopes_.tensor(),
-                                   .out = mixed});
+                                   .out = Out(mixed)});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 

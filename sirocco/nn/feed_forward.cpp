@@ -45,7 +45,7 @@ Tensor Mlp::forward(const Activations& x, TransformContext& context) const {
     inner = make_activations(context.scratch(), context.ops(), up.rows(), down_.inputs(),
                              forms_for(down_));
   }
-  context.ops().activate(std::get<PlainActivation>(activation_), up, inner);
+  context.ops().activate(std::get<PlainActivation>(activation_), up, Out(inner));
   return down_.forward(inner, context);
 }
 

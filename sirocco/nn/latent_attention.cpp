@@ -96,7 +96,7 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
   }
   const Tensor table = rotary_ == nullptr ? Tensor() : metadata.rotary_table(*rotary_);
   const Tensor q = queries(first, table, metadata);
-  ops.write_cache(metadata.batch(), keys(projected, table, metadata), {}, cache);
+  ops.write_cache(metadata.batch(), keys(projected, table, metadata), {}, Out(cache));
 
   const Tensor mixed = scratch.tensor(DType::kF32, {rows, c.heads, c.latent_dim});
   ops.attention(metadata.batch(), {.q = q,
@@ -106,10 +106,10 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
                                    .logit_cap = 0.0f,
                                    .sinks = {},
                                    .slopes = {},
-                                   .out = mixed});
+                                   .out = Out(mixed)});
   const Tensor values = scratch.tensor(DType::kF32, {rows * c.heads, c.value_dim});
-  values_.forward_heads({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}}, values,
-                        0, metadata);
+  values_.forward_heads({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}},
+                        Out(values), 0, metadata);
   return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
@@ -121,13 +121,14 @@ Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const std::int64_t rows = tokens * c.heads;
-  if (table) ops.rotate(projected.reshaped({tokens, c.heads, c.rotary_dim + c.plain_dim}), table);
+  if (table)
+    ops.rotate(Out(projected.reshaped({tokens, c.heads, c.rotary_dim + c.plain_dim})), table);
   const Tensor heads = projected.reshaped({rows, c.rotary_dim + c.plain_dim});
   const Tensor plain = scratch.tensor(DType::kF32, {rows, c.plain_dim});
-  ops.copy_columns(heads, c.rotary_dim, c.plain_dim, plain, 0);
+  ops.copy_columns(heads, c.rotary_dim, c.plain_dim, Out(plain), 0);
   const Tensor q = scratch.tensor(DType::kF32, {rows, c.rotary_dim + c.latent_dim});
-  ops.copy_columns(heads, 0, c.rotary_dim, q, 0);
-  keys_.forward_heads({.f32 = plain, .q8 = {}}, q, c.rotary_dim, context);
+  ops.copy_columns(heads, 0, c.rotary_dim, Out(q), 0);
+  keys_.forward_heads({.f32 = plain, .q8 = {}}, Out(q), c.rotary_dim, context);
   return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
 }
 
@@ -138,11 +139,11 @@ Tensor LatentAttention::keys(const Tensor& projected, const Tensor& table,
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const Tensor key = projected.reshaped({tokens, 1, c.rotary_dim + c.latent_dim});
-  if (table) ops.rotate(key, table);
+  if (table) ops.rotate(Out(key), table);
   const Tensor latent = context.scratch().tensor(DType::kF32, {tokens, c.latent_dim});
-  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, latent, 0);
+  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, Out(latent), 0);
   latent_norm_.apply(latent, context);
-  ops.copy_columns(latent, 0, c.latent_dim, projected, c.rotary_dim);
+  ops.copy_columns(latent, 0, c.latent_dim, Out(projected), c.rotary_dim);
   return key;
 }
 

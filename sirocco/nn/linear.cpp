@@ -8,7 +8,8 @@ Tensor Linear::forward(const Activations& x, TransformContext& context) const {
   return project<1>(x, {this}, context)[0];
 }
 
-void Linear::forward(const Activations& x, const Tensor& out, TransformContext& context) const {
+void Linear::forward(const Activations& x, const Out<Tensor>& out,
+                     TransformContext& context) const {
   const LinearTarget target = into(out);
   context.products().linear(with_forms(x, forms_for(*this), context), {&target, 1});
 }
@@ -19,7 +20,7 @@ Activations Linear::gated(const Activations& x, GateActivation activation, const
       make_activations(context.scratch(), context.ops(), rows_of(x), gate.outputs(), forms);
   context.products().gated_linear(with_forms(x, forms_for(gate) | forms_for(up), context),
                                   {gate.weight_.get(), gate.bias_.tensor(), up.weight_.get(),
-                                   up.bias_.tensor(), activation, out});
+                                   up.bias_.tensor(), activation, Out(out)});
   return out;
 }
 
@@ -38,7 +39,7 @@ Tensor StackLinear::bias() const {
 Tensor StackLinear::forward_experts(const Activations& x, const ExpertRows& rows,
                                     TransformContext& context) const {
   const Tensor out = context.scratch().tensor(DType::kF32, {rows_of(x), outputs()});
-  const StackTarget target = into(out);
+  const StackTarget target = into(Out(out));
   context.products().expert_linear(with_forms(x, forms_for(*this), context), rows.begin,
                                    {&target, 1});
   return out;
@@ -52,12 +53,12 @@ Activations StackLinear::gated_experts(const Activations& x, const ExpertRows& r
       make_activations(context.scratch(), context.ops(), rows_of(x), gate.outputs(), forms);
   context.products().gated_expert_linear(
       with_forms(x, forms_for(gate) | forms_for(up), context), rows.begin,
-      {gate.weight_.get(), gate.bias(), up.weight_.get(), up.bias(), activation, out});
+      {gate.weight_.get(), gate.bias(), up.weight_.get(), up.bias(), activation, Out(out)});
   return out;
 }
 
-void StackLinear::forward_heads(const Activations& x, const Tensor& out, std::int64_t first_column,
-                                TransformContext& context) const {
+void StackLinear::forward_heads(const Activations& x, const Out<Tensor>& out,
+                                std::int64_t first_column, TransformContext& context) const {
   context.products().head_linear(with_forms(x, forms_for(*this), context), into(out), first_column);
 }
 
@@ -87,7 +88,7 @@ Activations with_forms(const Activations& x, ActivationForms forms, TransformCon
   SIROCCO_CHECK(x.f32);
   Activations out = make_activations(context.scratch(), context.ops(), x.f32.rows(),
                                      x.f32.columns(), {.q8 = true, .fine = forms.fine});
-  context.ops().quantize(x.f32, out.q8, out.fine);
+  context.ops().quantize(x.f32, Out(out.q8), Out(out.fine));
   out.f32 = x.f32;
   return out;
 }

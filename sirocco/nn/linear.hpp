@@ -43,7 +43,7 @@ class Linear {
   /// The product, f32 [T, N] in the context's scratch memory.
   Tensor forward(const Activations& x, TransformContext& context) const;
   /// The same into `out`, f32 [T, N].
-  void forward(const Activations& x, const Tensor& out, TransformContext& context) const;
+  void forward(const Activations& x, const Out<Tensor>& out, TransformContext& context) const;
 
   /// Several products of one input, in one pass over it; each as of `forward`.
   template <std::size_t N>
@@ -57,7 +57,7 @@ class Linear {
                            const Linear& up, ActivationForms forms, TransformContext& context);
 
  private:
-  LinearTarget into(const Tensor& out) const { return {weight_.get(), bias_.tensor(), out}; }
+  LinearTarget into(const Out<Tensor>& out) const { return {weight_.get(), bias_.tensor(), out}; }
 
   std::shared_ptr<const WeightMatrix> weight_;
   WeightVector bias_;
@@ -92,11 +92,11 @@ class StackLinear {
                                    TransformContext& context);
   /// Row t · E + h of x, [T · E, K], by matrix h into the columns of that row of `out`, f32
   /// [T · E, W], from `first_column` on.
-  void forward_heads(const Activations& x, const Tensor& out, std::int64_t first_column,
+  void forward_heads(const Activations& x, const Out<Tensor>& out, std::int64_t first_column,
                      TransformContext& context) const;
 
  private:
-  StackTarget into(const Tensor& out) const { return {weight_.get(), bias(), out}; }
+  StackTarget into(const Out<Tensor>& out) const { return {weight_.get(), bias(), out}; }
   Tensor bias() const;
 
   std::shared_ptr<const WeightStack> weight_;
@@ -133,7 +133,7 @@ std::array<Tensor, N> Linear::project(const Activations& x,
     out[i] = context.scratch().tensor(DType::kF32, {rows_of(x), linears[i]->outputs()});
   }
   std::array<LinearTarget, N> targets;
-  for (std::size_t i = 0; i < N; ++i) targets[i] = linears[i]->into(out[i]);
+  for (std::size_t i = 0; i < N; ++i) targets[i] = linears[i]->into(Out(out[i]));
   context.products().linear(with_forms(x, forms, context), targets);
   return out;
 }

@@ -36,7 +36,7 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
                      TransformContext& context) {
   const auto take = [&](const Tensor& from) {
     const Tensor out = context.scratch().tensor(from.dtype(), {rows.rows(), from.columns()});
-    context.ops().gather_rows(from, rows, out);
+    context.ops().gather_rows(from, rows, Out(out));
     return out;
   };
   const Activations all = with_forms(x, forms, context);
@@ -88,7 +88,7 @@ ExpertRows MoE::route(const Activations& x, TransformContext& context) const {
                         .tokens = scratch.tensor(DType::kI32, {tokens * slots}),
                         .begin = scratch.tensor(DType::kI32, {router_.outputs() + 1})};
   const Tensor logits = router_.forward(x, context);
-  context.ops().route(config_.router, logits, selection_bias_.tensor(), rows);
+  context.ops().route(config_.router, Out(logits), selection_bias_.tensor(), Out(rows));
   return rows;
 }
 
@@ -100,8 +100,8 @@ Tensor MoE::forward(const Activations& x, TransformContext& context) const {
   const Activations input = gathered(x, rows.tokens, forms_for(gate_) | forms_for(up_), context);
   const Activations inner = StackLinear::gated_experts(input, rows, config_.activation, gate_, up_,
                                                        forms_for(down_), context);
-  ops.combine_experts(down_.forward_experts(inner, rows, context), rows, out);
-  if (shared_) ops.add(out, shared_->forward(x, context));
+  ops.combine_experts(down_.forward_experts(inner, rows, context), rows, Out(out));
+  if (shared_) ops.add(Out(out), shared_->forward(x, context));
   return out;
 }
 

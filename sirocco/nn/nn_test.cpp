@@ -274,8 +274,8 @@ TEST_F(Ingredients, ParallelAddsWhatBothMakeOfTheSameRows) {
   const Activations n = norm.forward(expected, context);
   const Tensor mixed = mixer.mix(n, LayerIndex(0), context);
   const Tensor fed = mlp.forward(n, context);
-  backend_->add(expected, mixed);
-  backend_->add(expected, fed);
+  backend_->add(Out(expected), mixed);
+  backend_->add(Out(expected), fed);
   const Tensor shared = upload();
   Parallel::Of<LayerNorm>(norm).run(shared, mixer, mlp, LayerIndex(0), context);
   EXPECT_EQ(std::memcmp(shared.as<float>(), expected.as<float>(), 5 * 24 * 4), 0);

@@ -96,7 +96,7 @@ Tensor TransformContext::rotary_table(const Rotary& rotary) {
     if (known == &rotary) return table;
   }
   const Tensor table = memory_.held.tensor(DType::kF32, {rows(), rotary.dims()});
-  backend_.rotary_table(positions_, rotary.frequencies(), rotary.magnitude(), table);
+  backend_.rotary_table(positions_, rotary.frequencies(), rotary.magnitude(), Out(table));
   memory_.rotary_tables_.emplace_back(&rotary, table);
   return table;
 }

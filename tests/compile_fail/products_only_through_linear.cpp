@@ -10,7 +10,7 @@ namespace sirocco {
 #ifdef SIROCCO_CONTROL
 void multiply(const Activations& x, const Linear& linear, const Tensor& out,
               TransformContext& context) {
-  linear.forward(x, out, context);
+  linear.forward(x, Out(out), context);
 }
 #else
 void multiply(const Activations& x, const LinearTarget& target, TransformContext& context) {
