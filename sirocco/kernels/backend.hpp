@@ -195,6 +195,10 @@ struct AttentionArgs {
   Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
   Tensor slopes;           ///< f32 [H]: what a score loses for each position between; or empty
   Out<Tensor> out;         ///< f32 [T, H, value_dim]
+  /// i32 [S], positive; or empty. Where given, the cache is an encoder's, and every row of sequence
+  /// s sees the positions [0, key_lengths[s]) of it, wherever it stands itself. The mask is
+  /// neither causal nor a window then, and there are no slopes.
+  Tensor key_lengths = {};
 };
 
 /// The ops that models are made of, besides their matrix products; the list is the contract, a CPU
@@ -273,10 +277,11 @@ class Ops {
   /// x = cap · tanh(x / cap), elementwise.
   virtual void soft_cap(const Out<Tensor>& x, float cap) = 0;
 
-  /// For p = positions[t]: table[t] = { cos(p · f[i]) · m …, sin(p · f[i]) · m … }, the angle one
-  /// f32 product. Frequencies f32 [R/2], table f32 [T, R].
-  virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
-                            const Out<Tensor>& table) = 0;
+  /// For p[i] = positions[t, axes[i]]: table[t] = { cos(p[i] · f[i]) · m …, sin(p[i] · f[i]) · m …
+  /// }, the angle one f32 product. Positions i32 [T, A], frequencies f32 [R/2], axes i32 [R/2]
+  /// below A, or empty: 0 each; table f32 [T, R].
+  virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, const Tensor& axes,
+                            float magnitude, const Out<Tensor>& table) = 0;
 
   /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
   /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)

@@ -257,10 +257,15 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
-                    const Out<Tensor>& table) override {
-    const RotaryTableTask task{positions.as<std::int32_t>(), frequencies.as<float>(),
-                               frequencies.rows(), magnitude, table->as<float>()};
+  void rotary_table(const Tensor& positions, const Tensor& frequencies, const Tensor& axes,
+                    float magnitude, const Out<Tensor>& table) override {
+    const RotaryTableTask task{.positions = positions.as<std::int32_t>(),
+                               .numbers = positions.columns(),
+                               .frequencies = frequencies.as<float>(),
+                               .axes = axes ? axes.as<std::int32_t>() : nullptr,
+                               .pairs = frequencies.rows(),
+                               .magnitude = magnitude,
+                               .table = table->as<float>()};
     for_rows(positions.rows(), 8 * task.pairs, 1, [&](std::int64_t begin, std::int64_t end) {
       kernels_.rotary_table(task, begin, end);
     });

@@ -86,8 +86,10 @@ struct ActivateTask {
 };
 
 struct RotaryTableTask {
-  const std::int32_t* positions;
+  const std::int32_t* positions;  ///< rows of `numbers`
+  std::int64_t numbers;
   const float* frequencies;
+  const std::int32_t* axes;  ///< which number each pair turns by; null: the first
   std::int64_t pairs;
   float magnitude;
   float* table;  ///< rows of 2 · pairs

@@ -43,7 +43,7 @@
 ///   gate     activation(gate) · up.     activate  activation(x).
 ///   add      x + y·scale.     soft_cap  cap · tanh(x / cap).
 ///   rotate   y0 = fma(x0, cos, -(x1·sin)); y1 = fma(x0, sin, x1·cos).
-///   rotary_table  a = float(p)·f; cos(a)·m and sin(a)·m.
+///   rotary_table  a = float(p)·f, p the position's number for the pair; cos(a)·m and sin(a)·m.
 ///   softmax  m = the largest; e = exp(x - m); e / Σ16 over e.     sigmoid  1 / (1 + exp(-x))
 ///   combine  acc = fma(weight, x, acc) over the slots in order, from 0.
 ///   embed    decode_panel_row, then one product by the scale.

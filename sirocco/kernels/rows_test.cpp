@@ -479,8 +479,8 @@ TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
     expect_same_everywhere([&](Backend& backend) {
       std::vector<std::uint8_t> bytes;
       std::vector<float> table(static_cast<std::size_t>(rows * 2 * pairs));
-      backend.rotary_table(tensor_of(positions, {rows}), tensor_of(frequencies, {pairs}), 1.0f,
-                           Out(tensor_of(table, {rows, 2 * pairs})));
+      backend.rotary_table(tensor_of(positions, {rows, 1}), tensor_of(frequencies, {pairs}), {},
+                           1.0f, Out(tensor_of(table, {rows, 2 * pairs})));
       append(bytes, table);
       std::vector<float> y = x;
       backend.rotate(Out(tensor_of(y, {rows, 3, head_dim})), tensor_of(table, {rows, 2 * pairs}));
@@ -499,6 +499,46 @@ TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
           EXPECT_EQ(y[at], x[at]);
         }
       }
+      return bytes;
+    });
+  }
+}
+
+TEST(Rotary, PairsOfAnAxisHaveTheBitsOfItsPositionsAlone) {
+  Random random(22);
+  constexpr std::int64_t kAxes = 3;
+  std::vector<std::int32_t> positions = {0, 1, 2, 5, 5, 6, 77, 4095, 131071, 9, 1000000, 3};
+  const std::int64_t rows = std::ssize(positions) / kAxes;
+  for (const std::int64_t pairs : {1, 7, 16, 20, 64}) {
+    std::vector<float> frequencies;
+    std::vector<std::int32_t> axes;
+    for (std::int64_t i = 0; i < pairs; ++i) {
+      frequencies.push_back(std::pow(1e4f, -static_cast<float>(i) / static_cast<float>(pairs)));
+      axes.push_back(static_cast<std::int32_t>(random() % kAxes));
+    }
+    const auto table_of = [&](Backend& backend, std::vector<std::int32_t> numbers,
+                              const Tensor& of_pairs) {
+      std::vector<float> table(static_cast<std::size_t>(rows * 2 * pairs));
+      const std::int64_t each = std::ssize(numbers) / rows;
+      backend.rotary_table(tensor_of(numbers, {rows, each}), tensor_of(frequencies, {pairs}),
+                           of_pairs, 1.25f, Out(tensor_of(table, {rows, 2 * pairs})));
+      return table;
+    };
+    expect_same_everywhere([&](Backend& backend) {
+      const std::vector<float> out = table_of(backend, positions, tensor_of(axes, {pairs}));
+      std::vector<std::vector<float>> alone;
+      for (std::int64_t axis = 0; axis < kAxes; ++axis) {
+        std::vector<std::int32_t> of_axis;
+        for (std::size_t i = static_cast<std::size_t>(axis); i < positions.size(); i += kAxes)
+          of_axis.push_back(positions[i]);
+        alone.push_back(table_of(backend, of_axis, {}));
+      }
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto pair = static_cast<std::int64_t>(i) % pairs;
+        EXPECT_EQ(out[i], alone[static_cast<std::size_t>(axes[static_cast<std::size_t>(pair)])][i]);
+      }
+      std::vector<std::uint8_t> bytes;
+      append(bytes, out);
       return bytes;
     });
   }

@@ -50,16 +50,8 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
 
 }  // namespace
 
-template <class M>
-MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
-                                    Linear o, Mask mask)
-    : config_(config),
-      q_(std::move(q).with_fine(FineBlocks::kOne)),
-      k_(std::move(k).with_fine(FineBlocks::kOne)),
-      v_(std::move(v).with_fine(FineBlocks::kOne)),
-      o_(std::move(o)),
-      mask_(mask) {
-  AttentionConfig& c = config_;
+AttentionConfig completed(AttentionConfig c, const Linear& q, const Linear& k, const Linear& v,
+                          const Linear& o) {
   if (c.heads <= 0 || c.kv_heads <= 0 || c.head_dim <= 0 || c.heads % c.kv_heads != 0) {
     throw InvalidArgument(
         "attention: {} query heads over {} key/value heads of {} elements; all must be positive, "
@@ -71,12 +63,24 @@ MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Lin
   if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   if (!(c.scale > 0.0f))
     throw InvalidArgument("attention: the scale of scores is {}, but must be positive", c.scale);
-  require_size("the width of queries", q_.outputs(), std::int64_t{c.heads} * c.head_dim);
-  require_size("the width of keys", k_.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
-  require_size("the width of values", v_.outputs(), std::int64_t{c.kv_heads} * c.value_dim);
-  require_size("the output projection's input", o_.inputs(), std::int64_t{c.heads} * c.value_dim);
+  require_size("the width of queries", q.outputs(), std::int64_t{c.heads} * c.head_dim);
+  require_size("the width of keys", k.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
+  require_size("the width of values", v.outputs(), std::int64_t{c.kv_heads} * c.value_dim);
+  require_size("the output projection's input", o.inputs(), std::int64_t{c.heads} * c.value_dim);
+  require_size("the value projection's input", v.inputs(), k.inputs());
+  return c;
+}
+
+template <class M>
+MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
+                                    Linear o, Mask mask)
+    : config_(completed(config, q, k, v, o)),
+      q_(std::move(q).with_fine(FineBlocks::kOne)),
+      k_(std::move(k).with_fine(FineBlocks::kOne)),
+      v_(std::move(v).with_fine(FineBlocks::kOne)),
+      o_(std::move(o)),
+      mask_(mask) {
   require_size("the key projection's input", k_.inputs(), q_.inputs());
-  require_size("the value projection's input", v_.inputs(), q_.inputs());
 }
 
 template <class M>

@@ -49,6 +49,11 @@ struct AttentionConfig {
   float logit_cap = 0.0f;  ///< Gemma 2's soft cap on scores; 0: none
 };
 
+/// `config` with the usual in place of what it leaves out. Throws InvalidArgument when it can't be,
+/// or the projections don't fit it.
+AttentionConfig completed(AttentionConfig config, const Linear& q, const Linear& k, const Linear& v,
+                          const Linear& o);
+
 /// The mark that an attention keeps its keys and values in the paged cache of the pipeline. One
 /// without it sees the rows of the step only, which are then whole sequences from position 0.
 struct PagedAttention {};

@@ -213,9 +213,16 @@ void rotary_table(const RotaryTableTask& task, std::int64_t row_begin,
   const F32x16 magnitude = broadcast(task.magnitude);
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     float* table = task.table + row * 2 * task.pairs;
-    const F32x16 position = broadcast(static_cast<float>(task.positions[row]));
+    const std::int32_t* numbers = task.positions + row * task.numbers;
+    F32x16 position = broadcast(static_cast<float>(numbers[0]));
     for (std::int64_t i = 0; i < task.pairs; i += 16) {
       const std::int64_t here = task.pairs - i < 16 ? task.pairs - i : 16;
+      if (task.axes != nullptr) {
+        alignas(64) float each[16];
+        for (std::int64_t j = 0; j < here; ++j)
+          each[j] = static_cast<float>(numbers[task.axes[i + j]]);
+        position = load_up_to(each, here);
+      }
       const SinCos angle = sin_cos(position * load_up_to(task.frequencies + i, here));
       store_up_to(table + i, angle.cos * magnitude, here);
       store_up_to(table + task.pairs + i, angle.sin * magnitude, here);
