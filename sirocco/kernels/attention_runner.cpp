@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kItemsPerThread = 8;  // as many, and whole items balance well enough
 // Beyond this the partial results cost more than an imbalance.
-constexpr std::int64_t kMostPartialFloats = std::int64_t{16} << 20;
+constexpr std::int64_t kMaxPartialFloats = std::int64_t{16} << 20;
 
 }  // namespace
 
@@ -39,7 +39,7 @@ void AttentionRunner::run(const BatchTensors& batch, const AttentionArgs& args) 
   const std::int64_t states =
       last.first_state + (last.row_end - last.row_begin) * (last.span_end - last.span_begin);
   const bool few = std::ssize(items_) < kItemsPerThread * threads_.size();
-  if (threads_.size() > 1 && few && states * state_floats <= kMostPartialFloats &&
+  if (threads_.size() > 1 && few && states * state_floats <= kMaxPartialFloats &&
       first_spans_.back() > std::ssize(items_)) {
     run_spans(type, state_floats);
   } else {

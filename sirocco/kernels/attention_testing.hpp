@@ -31,8 +31,8 @@ class FakeCache {
     const std::size_t values = geometry.value_first >= 0 ? 0 : panels_of(geometry.value_dim);
     constexpr std::size_t kOtherLayer = 64;
     const std::size_t stride = (kOtherLayer + keys + values + 63) / 64 * 64;
-    const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
-    const std::int32_t table_width = longest / geometry.block_positions + 2;
+    const std::int32_t max_length = *std::max_element(lengths.begin(), lengths.end());
+    const std::int32_t table_width = max_length / geometry.block_positions + 2;
     std::int32_t blocks = 3;
     for (const std::int32_t length : lengths) blocks += length / geometry.block_positions + 1;
     std::vector<std::int32_t> order(static_cast<std::size_t>(blocks));

@@ -123,7 +123,7 @@ enum class RouterScoring : std::uint8_t {
 
 /// How a token chooses its experts, and what they count for.
 struct RouterSpec {
-  static constexpr int kMostExperts = 1024;
+  static constexpr int kMaxExperts = 1024;
   RouterScoring scoring = RouterScoring::kSoftmax;
   int chosen = 1;          ///< k: experts a token; the best, ties to the lower number
   int groups = 1;          ///< of consecutive experts, as many in each
@@ -168,13 +168,14 @@ struct KvCacheView {
   std::size_t block_stride;   ///< bytes from a block to the next
   std::size_t keys_offset;    ///< bytes from the begin of a block to this layer's keys of head 0
   std::size_t values_offset;  ///< … to its values of head 0
-  int block_positions;
-  int kv_heads;
-  int key_dim;
-  int value_dim;
+  std::int32_t block_positions;
+  std::int32_t kv_heads;
+  std::int32_t key_dim;
+  std::int32_t value_dim;
   Tensor block_table;  ///< i32 [S, B]: the block of positions [i · block_positions, …); -1 where
                        ///< none is held
-  int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
+  /// The element of keys where values begin; -1: they have their own rows.
+  std::int32_t value_first = -1;
 };
 
 /// Which cached positions a query at position p sees: all of its sequence that are above p - window
@@ -248,7 +249,7 @@ class Ops {
 
   /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
   /// or empty, is added to the scores that choose, not to the weights. E is at most
-  /// RouterSpec::kMostExperts.
+  /// RouterSpec::kMaxExperts.
   virtual void route(const RouterSpec& spec, const Out<Tensor>& logits, const Tensor& bias,
                      const Out<ExpertRows>& rows) = 0;
 

@@ -157,7 +157,7 @@ class CpuBackend final : public Backend {
              const Out<ExpertRows>& rows) override {
     const std::int64_t tokens = logits->rows();
     const std::int64_t experts = logits->columns();
-    SIROCCO_CHECK(experts <= RouterSpec::kMostExperts && spec.chosen <= experts);
+    SIROCCO_CHECK(experts <= RouterSpec::kMaxExperts && spec.chosen <= experts);
     const std::int64_t slots = spec.chosen;
     auto* scores = logits->as<float>();
     auto* weights = rows->weights.as<float>();

@@ -17,7 +17,7 @@ std::int32_t best_of(std::int32_t begin, std::int32_t end, Value value, Open ope
   return best;
 }
 
-using Flags = std::array<bool, RouterSpec::kMostExperts>;
+using Flags = std::array<bool, RouterSpec::kMaxExperts>;
 
 }  // namespace
 
@@ -34,7 +34,7 @@ void choose_experts(const RouterSpec& spec, std::span<const float> scores,
 
   if (spec.groups_chosen < spec.groups) {
     const std::int32_t width = experts / spec.groups;
-    std::array<float, RouterSpec::kMostExperts> group_scores;
+    std::array<float, RouterSpec::kMaxExperts> group_scores;
     for (std::int32_t g = 0; g < spec.groups; ++g) {
       float sum = 0.0f;
       for (int n = 0; n < spec.group_best; ++n) {

@@ -124,8 +124,8 @@ struct CacheSlice {
   std::int32_t kv_heads;
   std::int32_t key_dim;
   std::int32_t value_dim;
-  std::int32_t
-      value_first;  ///< the element of keys where values begin; -1: they have their own rows
+  /// The element of keys where values begin; -1: they have their own rows.
+  std::int32_t value_first;
 };
 
 /// Keys and values of consecutive positions, to be written into the cache.
@@ -174,7 +174,7 @@ constexpr float exponent_factor(const AttentionTask& task) {
   return scales_scores(task) ? numerics::kLog2E : task.scale * numerics::kLog2E;
 }
 
-/// Most flat rows in one call of `attention_span`.
+/// The maximum of flat rows in one call of `attention_span`.
 inline constexpr int kAttentionRows = 48;
 
 /// The running state of one flat row: 16 lanes of l, then M in the first of 16 floats, then acc

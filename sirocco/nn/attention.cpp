@@ -111,13 +111,14 @@ MaskedAttention<M> MaskedAttention<M>::with_sinks(WeightVector sinks) && {
 }
 
 template <class M>
-MaskedAttention<M> MaskedAttention<M>::with_alibi(float most) && {
+MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
   const auto heads = static_cast<unsigned>(config_.heads);
   const unsigned whole = std::bit_floor(heads);
   std::vector<float> slopes;
   for (unsigned h = 0; h < heads; ++h) {
     const unsigned power = h < whole ? 2 * (h + 1) : 2 * (h - whole) + 1;
-    slopes.push_back(std::exp2(-most * static_cast<float>(power) / static_cast<float>(2 * whole)));
+    slopes.push_back(
+        std::exp2(-max_bias * static_cast<float>(power) / static_cast<float>(2 * whole)));
   }
   slopes_ = WeightVector(std::move(slopes));
   return std::move(*this);

@@ -13,9 +13,9 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
 }
 
 void check(const RouterSpec& spec, std::int64_t experts) {
-  if (experts > RouterSpec::kMostExperts) {
+  if (experts > RouterSpec::kMaxExperts) {
     throw InvalidArgument("mixture of experts: {} experts; at most {} are supported", experts,
-                          RouterSpec::kMostExperts);
+                          RouterSpec::kMaxExperts);
   }
   const bool groups_fit = spec.groups >= 1 && experts % spec.groups == 0 &&
                           spec.groups_chosen >= 1 && spec.groups_chosen <= spec.groups &&

@@ -69,9 +69,9 @@ std::vector<std::vector<float>> run(Backend& backend, const A& attention,
                                     const std::vector<Sequence>& sequences, int block_positions,
                                     KvType type, unsigned seed) {
   const CacheLayout layout(LayerIndex(0), {attention.cache_need()});
-  std::int32_t longest = 0;
-  for (const Sequence& s : sequences) longest = std::max(longest, s.length());
-  const int width = ceil_div(longest, block_positions);
+  std::int32_t max_length = 0;
+  for (const Sequence& s : sequences) max_length = std::max(max_length, s.length());
+  const int width = ceil_div(max_length, block_positions);
   std::vector<std::int32_t> table(sequences.size() * static_cast<std::size_t>(width) + 3);
   std::iota(table.begin(), table.end(), 0);
   Random random(seed);

@@ -68,8 +68,8 @@ float YarnScaling::magnitude() const {
 double NtkScaling::base(int dims, double theta, double context) const {
   SIROCCO_CHECK(dims > 2);
   const double trained = double{trained_context};
-  const double longest = std::max(context, trained);
-  const double stretch = double{factor} * longest / trained - (double{factor} - 1.0);
+  const double length = std::max(context, trained);
+  const double stretch = double{factor} * length / trained - (double{factor} - 1.0);
   return theta * std::pow(stretch, dims / (dims - 2.0));
 }
 

@@ -15,7 +15,7 @@ RotaryPositions::RotaryPositions(int axes, std::vector<std::int32_t> numbers)
   }
 }
 
-SequenceRows::SequenceRows(SequenceId sequence, Position first, int rows,
+SequenceRows::SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
                            std::vector<MutualSpan> spans)
     : sequence_(sequence), first_(first), rows_(rows), spans_(std::move(spans)) {
   SIROCCO_CHECK(rows > 0);

@@ -48,7 +48,8 @@ class SequenceRows {
  public:
   /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
   /// position, ends before the next one begins or where it does, and lies within the rows.
-  SequenceRows(SequenceId sequence, Position first, int rows, std::vector<MutualSpan> spans = {});
+  SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
+               std::vector<MutualSpan> spans = {});
 
   /// Without them, rotary encodings turn by the rows' positions, in every axis. Throws
   /// InvalidArgument unless they are of as many rows.
@@ -59,7 +60,7 @@ class SequenceRows {
 
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
-  int rows() const { return rows_; }
+  std::int32_t rows() const { return rows_; }
   const std::vector<MutualSpan>& spans() const { return spans_; }
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
   std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
@@ -67,7 +68,7 @@ class SequenceRows {
  private:
   SequenceId sequence_;
   Position first_;
-  int rows_;
+  std::int32_t rows_;
   std::int32_t key_length_ = 0;
   std::vector<MutualSpan> spans_;
   std::optional<RotaryPositions> rotary_;

@@ -16,7 +16,7 @@ void list_visible_ends(const StepRows& rows, std::vector<std::int32_t>& ends) {
   for (const SequenceRows& s : rows.sequences) {
     const std::int32_t first = s.first().value();
     const auto begin = std::ssize(ends);
-    for (int i = 0; i < s.rows(); ++i) ends.push_back(first + i + 1);
+    for (std::int32_t i = 0; i < s.rows(); ++i) ends.push_back(first + i + 1);
     for (const MutualSpan& span : s.spans()) {
       std::fill(ends.begin() + begin + (span.first.value() - first),
                 ends.begin() + begin + (span.end.value() - first), span.end.value());
@@ -46,7 +46,7 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
                             s.sequence().value(), s.rotary()->axes(), axes);
     } else {
       // One number stands for all.
-      for (int i = 0; i < s.rows(); ++i) {
+      for (std::int32_t i = 0; i < s.rows(); ++i) {
         numbers.insert(numbers.end(), each,
                        s.rotary() ? s.rotary()->numbers()[static_cast<std::size_t>(i)]
                                   : s.first().value() + i);
@@ -80,7 +80,7 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
   positions.clear();
   row_begin.assign(1, 0);
   for (const SequenceRows& s : rows.sequences) {
-    for (int i = 0; i < s.rows(); ++i) positions.push_back(s.first().value() + i);
+    for (std::int32_t i = 0; i < s.rows(); ++i) positions.push_back(s.first().value() + i);
     row_begin.push_back(row_begin.back() + s.rows());
   }
   const auto sequences = static_cast<std::int64_t>(rows.sequences.size());

@@ -20,14 +20,14 @@ struct CacheGroupView {
   std::byte* pool = nullptr;
   std::vector<std::int32_t>
       block_table;  ///< [S, blocks_a_sequence] row by row; -1 where none is held
-  int blocks_a_sequence = 0;
+  std::int32_t blocks_a_sequence = 0;
 };
 
 /// The caches of one step: a view a group of the layout.
 struct CacheViews {
   const CacheLayout* layout = nullptr;
   KvType type = KvType::kF16;
-  int block_positions = 0;
+  std::int32_t block_positions = 0;
   std::vector<CacheGroupView> groups;
 };
 

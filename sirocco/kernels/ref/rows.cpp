@@ -66,7 +66,7 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
 void quantize_block(const float* values, std::int64_t count, Q8Block& block) noexcept {
   float largest = 0.0f;
   for (std::int64_t i = 0; i < count; ++i) largest = max(std::fabs(values[i]), largest);
-  const bool zero = !(largest >= numerics::kQ8Smallest);
+  const bool zero = !(largest >= numerics::kMinQ8Magnitude);
   const float inverse = zero ? 0.0f : 127.0f / largest;
   block = {};
   block.scale = zero ? 0.0f : largest / 127.0f;

@@ -18,7 +18,7 @@ INLINE F32x16 floats_of(const std::int8_t* quants) {
 INLINE void quantize_block(Pair x, Q8Block* block) {
   const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
   const float amax = largest(size);
-  const bool any = amax >= numerics::kQ8Smallest;
+  const bool any = amax >= numerics::kMinQ8Magnitude;
   const float scale = any ? amax / 127.0f : 0.0f;
   const F32x16 inverse = broadcast(any ? 127.0f / amax : 0.0f);
   const F32x16 low = broadcast(-127.0f);
