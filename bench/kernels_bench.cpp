@@ -77,10 +77,10 @@ void linear(benchmark::State& state, const Format& format, Isa isa, int threads,
   Memory q8(static_cast<std::size_t>(tokens * q8_row));
   const Activations input{tensor_of(x, {tokens, kColumns}),
                           Tensor(DType::kU8, {tokens, q8_row}, q8.data())};
-  backend->quantize(input.f32, input.q8);
+  backend->quantize(input.f32, Out(input.q8));
   std::size_t next = 0;
   for (auto _ : state) {
-    const LinearTarget target{weights[next].get(), {}, tensor_of(out, {tokens, kRows})};
+    const LinearTarget target{weights[next].get(), {}, Out(tensor_of(out, {tokens, kRows}))};
     backend->linear(input, {&target, 1});
     next = (next + 1) % weights.size();
   }
@@ -125,7 +125,7 @@ void attention(benchmark::State& state, Isa isa, int threads, KvType type, std::
   const BatchTensors batch{tensor_of(positions, {total}), tensor_of(row_begin, {sequences + 1})};
   AttentionArgs args{};
   args.q = tensor_of(q, {total, heads, head_dim});
-  args.out = tensor_of(out, {total, heads, head_dim});
+  args.out = Out(tensor_of(out, {total, heads, head_dim}));
   args.scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   args.cache.type = type;
   args.cache.pool = pool.data();
@@ -172,7 +172,7 @@ void rows_op(benchmark::State& state, Isa isa, int threads, RowOp op, std::int64
   std::vector<float> y = random_floats(tokens * kColumns);
   const auto q8_row = static_cast<std::int64_t>(backend->q8_row_bytes(kColumns));
   Memory q8(static_cast<std::size_t>(tokens * q8_row));
-  const Activations out{{}, Tensor(DType::kU8, {tokens, q8_row}, q8.data())};
+  const Out out(Activations{{}, Tensor(DType::kU8, {tokens, q8_row}, q8.data())});
   const Shape shape{tokens, kColumns};
   for (auto _ : state) {
     if (op == RowOp::kNorm) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/kernels/numerics.hpp"
 #include "sirocco/platform/float_environment.hpp"
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr std::int64_t kItemsPerThread = 8;  // as many, and whole items balance well enough
 // Beyond this the partial results cost more than an imbalance.
-constexpr std::int64_t kMostPartialFloats = std::int64_t{16} << 20;
+constexpr std::int64_t kMaxPartialFloats = std::int64_t{16} << 20;
 
 }  // namespace
 
@@ -38,7 +39,7 @@ void AttentionRunner::run(const BatchTensors& batch, const AttentionArgs& args) 
   const std::int64_t states =
       last.first_state + (last.row_end - last.row_begin) * (last.span_end - last.span_begin);
   const bool few = std::ssize(items_) < kItemsPerThread * threads_.size();
-  if (threads_.size() > 1 && few && states * state_floats <= kMostPartialFloats &&
+  if (threads_.size() > 1 && few && states * state_floats <= kMaxPartialFloats &&
       first_spans_.back() > std::ssize(items_)) {
     run_spans(type, state_floats);
   } else {
@@ -51,6 +52,8 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
   const std::int32_t group = heads / args.cache.kv_heads;
   const auto* row_begin = batch.row_begin.as<std::int32_t>();
   const auto* positions = batch.positions.as<std::int32_t>();
+  SIROCCO_CHECK(!args.key_lengths ||
+                (!args.mask.causal && args.mask.window == MaskSpec::kNoWindow && !args.slopes));
   tasks_.clear();
   items_.clear();
   first_spans_.assign(1, 0);
@@ -58,15 +61,17 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
   for (std::int32_t s = 0; s < batch.sequences(); ++s) {
     const std::int64_t first = row_begin[s];
     const std::int64_t rows = row_begin[s + 1] - first;
-    const std::int32_t position = rows == 0 ? 0 : positions[first];
+    const bool across = static_cast<bool>(args.key_lengths);
+    const std::int32_t position = rows == 0 || across ? 0 : positions[first];
     const AttentionTask task{
         .cache = cache_slice(args.cache, s),
         .q = args.q.as<float>() + first * heads * args.cache.key_dim,
-        .out = args.out.as<float>() + first * heads * args.cache.value_dim,
+        .out = args.out->as<float>() + first * heads * args.cache.value_dim,
         .heads = heads,
         .group = group,
         .first_position = position,
-        .length = position + static_cast<std::int32_t>(rows),
+        .length = across ? args.key_lengths.as<std::int32_t>()[s]
+                         : position + static_cast<std::int32_t>(rows),
         .window = args.mask.window,
         .causal = args.mask.causal,
         .scale = args.scale,

@@ -31,8 +31,8 @@ class FakeCache {
     const std::size_t values = geometry.value_first >= 0 ? 0 : panels_of(geometry.value_dim);
     constexpr std::size_t kOtherLayer = 64;
     const std::size_t stride = (kOtherLayer + keys + values + 63) / 64 * 64;
-    const std::int32_t longest = *std::max_element(lengths.begin(), lengths.end());
-    const std::int32_t table_width = longest / geometry.block_positions + 2;
+    const std::int32_t max_length = *std::max_element(lengths.begin(), lengths.end());
+    const std::int32_t table_width = max_length / geometry.block_positions + 2;
     std::int32_t blocks = 3;
     for (const std::int32_t length : lengths) blocks += length / geometry.block_positions + 1;
     std::vector<std::int32_t> order(static_cast<std::size_t>(blocks));
@@ -142,7 +142,7 @@ inline AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const 
           .logit_cap = options.logit_cap,
           .sinks = sinks.empty() ? Tensor() : tensor_of(sinks, {in.shape.heads}),
           .slopes = slopes.empty() ? Tensor() : tensor_of(slopes, {in.shape.heads}),
-          .out = out};
+          .out = Out(out)};
 }
 
 /// Runs all sequences through the cache; in every step, each takes up to the next of `chunks` rows
@@ -190,7 +190,8 @@ inline std::vector<std::vector<float>> run(Backend& backend, const Sequences& in
     if (drop_window) cache.drop_before(done[0] - options.mask.window + 1);
     backend.write_cache(
         batch, tensor_of(k, {rows, g.kv_heads, g.key_dim}),
-        g.value_first < 0 ? tensor_of(v, {rows, g.kv_heads, g.value_dim}) : Tensor(), cache.view());
+        g.value_first < 0 ? tensor_of(v, {rows, g.kv_heads, g.value_dim}) : Tensor(),
+        Out(cache.view()));
     const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
     std::vector<float> sinks = Options::of_heads(options.sinks, g.heads);
     std::vector<float> slopes = Options::of_heads(options.slopes, g.heads);

@@ -8,6 +8,7 @@
 #include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/platform/thread_group.hpp"
 #include "sirocco/tensor/arena.hpp"
+#include "sirocco/tensor/out.hpp"
 #include "sirocco/tensor/tensor.hpp"
 #include "sirocco/tensor/weight_source.hpp"
 
@@ -77,23 +78,27 @@ struct Activations {
 /// One product of a group that shares its input: out[T, N] = input · weightᵀ (+ bias[N]).
 struct LinearTarget {
   const WeightMatrix* weight;
-  Tensor bias;  ///< f32 [N], or empty
-  Tensor out;   ///< f32 [T, N]
+  Tensor bias;      ///< f32 [N], or empty
+  Out<Tensor> out;  ///< f32 [T, N]
 };
 
 /// One product of a group that shares its input, with a stack of matrices.
 struct StackTarget {
   const WeightStack* weight;
-  Tensor bias;  ///< f32 [E, N], or empty
-  Tensor out;   ///< f32 rows of N
+  Tensor bias;      ///< f32 [E, N], or empty
+  Out<Tensor> out;  ///< f32 rows of N
 };
 
+/// What joins a gate with the value that it lets through.
 enum class GateActivation : std::uint8_t {
   kSilu,
   kGeluTanh,
   kGeluErf,
   kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
 };
+
+/// What becomes of a value by itself.
+enum class PlainActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
 
 /// Two products of one input that are joined at once, so that neither is kept:
 /// activation(input · gateᵀ (+ bias)) with (input · upᵀ (+ bias)).
@@ -104,7 +109,7 @@ struct GatedPair {
   const Weight* up;
   Tensor up_bias;
   GateActivation activation;
-  Activations out;  ///< [T, N] in the forms that are wanted
+  Out<Activations> out;  ///< [T, N] in the forms that are wanted
 };
 using GatedTarget = GatedPair<WeightMatrix>;
 using GatedStackTarget = GatedPair<WeightStack>;
@@ -118,7 +123,7 @@ enum class RouterScoring : std::uint8_t {
 
 /// How a token chooses its experts, and what they count for.
 struct RouterSpec {
-  static constexpr int kMostExperts = 1024;
+  static constexpr int kMaxExperts = 1024;
   RouterScoring scoring = RouterScoring::kSoftmax;
   int chosen = 1;          ///< k: experts a token; the best, ties to the lower number
   int groups = 1;          ///< of consecutive experts, as many in each
@@ -163,13 +168,14 @@ struct KvCacheView {
   std::size_t block_stride;   ///< bytes from a block to the next
   std::size_t keys_offset;    ///< bytes from the begin of a block to this layer's keys of head 0
   std::size_t values_offset;  ///< … to its values of head 0
-  int block_positions;
-  int kv_heads;
-  int key_dim;
-  int value_dim;
+  std::int32_t block_positions;
+  std::int32_t kv_heads;
+  std::int32_t key_dim;
+  std::int32_t value_dim;
   Tensor block_table;  ///< i32 [S, B]: the block of positions [i · block_positions, …); -1 where
                        ///< none is held
-  int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
+  /// The element of keys where values begin; -1: they have their own rows.
+  std::int32_t value_first = -1;
 };
 
 /// Which cached positions a query at position p sees: all of its sequence that are above p - window
@@ -189,18 +195,141 @@ struct AttentionArgs {
   float logit_cap = 0.0f;  ///< cap · tanh(score / cap) before the mask; 0 for none
   Tensor sinks;            ///< f32 [H], scores that count in the softmax's sum only; or empty
   Tensor slopes;           ///< f32 [H]: what a score loses for each position between; or empty
-  Tensor out;              ///< f32 [T, H, value_dim]
+  Out<Tensor> out;         ///< f32 [T, H, value_dim]
+  /// i32 [S], positive; or empty. Where given, the cache is an encoder's, and every row of sequence
+  /// s sees the positions [0, key_lengths[s]) of it, wherever it stands itself. The mask is
+  /// neither causal nor a window then, and there are no slopes.
+  Tensor key_lengths = {};
 };
 
-/// The ops that models are made of; the list is the contract, a CPU tier or a GPU fills it. Each is
-/// a pure function of its arguments and obeys the numeric contract: the bits of an output element
-/// depend on its own inputs only, not on T, on the other rows or on the number of threads. Shapes
-/// are the caller's promise, checked where models are built. Ops may be queued; `read` waits. One
-/// caller at a time.
-class Backend {
+/// The ops that models are made of, besides their matrix products; the list is the contract, a CPU
+/// tier or a GPU fills it. Each is a pure function of its arguments and obeys the numeric contract:
+/// the bits of an output element depend on its own inputs only, not on T, on the other rows or on
+/// the number of threads. Shapes are the caller's promise, checked where models are built. Ops may
+/// be queued; `read` waits. One caller at a time.
+class Ops {
  public:
-  virtual ~Backend() = default;
+  virtual ~Ops() = default;
 
+  /// Bytes of a row of `columns` quantized activations.
+  virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
+  /// Bytes of the second digits of such a row, of all its blocks where it has no more.
+  virtual std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const = 0;
+
+  /// Copies of host integers and floats into the arena, as tensors of this backend.
+  virtual Tensor upload(Arena& arena, std::span<const std::int32_t> values, const Shape& shape) = 0;
+  virtual Tensor upload(Arena& arena, std::span<const float> values, const Shape& shape) = 0;
+
+  /// Waits for what was queued; the elements of an f32 tensor, valid as long as the tensor.
+  virtual std::span<const float> read(const Tensor& tensor) = 0;
+
+  /// out[t] = scale · decode(table row ids[t]). out f32 [T, D]. Ids are valid rows.
+  virtual void embed(const WeightMatrix& table, const Tensor& ids, float scale,
+                     const Out<Tensor>& out) = 0;
+
+  /// out[i] = x[rows[i]]: [T, D] to [R, D], of one element type.
+  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Out<Tensor>& out) = 0;
+
+  /// out[s] = the mean of the rows [begin[s], begin[s + 1]) of x, at least one, summed in order.
+  /// f32 [R, D] to f32 [S, D].
+  virtual void mean_rows(const Tensor& x, const Tensor& begin, const Out<Tensor>& out) = 0;
+
+  /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
+  /// weight f32 [D]. `out.f32` may be `x`. (Zhang & Sennrich 2019)
+  virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
+                        const Out<Activations>& out) = 0;
+
+  /// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, row by row, in the forms that
+  /// `out` has. x f32 [R, D], weight and bias f32 [D]. `out.f32` may be `x`. (Ba et al. 2016)
+  virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
+                          const Out<Activations>& out) = 0;
+
+  /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
+  virtual void quantize(const Tensor& x, const Out<Tensor>& q8, const Out<Tensor>& fine = {}) = 0;
+
+  /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
+  /// or empty, is added to the scores that choose, not to the weights. E is at most
+  /// RouterSpec::kMaxExperts.
+  virtual void route(const RouterSpec& spec, const Out<Tensor>& logits, const Tensor& bias,
+                     const Out<ExpertRows>& rows) = 0;
+
+  /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
+  /// [T, D].
+  virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Out<Tensor>& out) = 0;
+
+  /// Columns [column, column + count) of x become those of `out` from `out_column` on. f32 [R, …]
+  /// both.
+  virtual void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
+                            const Out<Tensor>& out, std::int64_t out_column) = 0;
+
+  /// activation(gate) · up, or as the activation says, in the forms that `out` has, which can't be
+  /// `fine`. f32 [T, F] each; `out.f32` may be `gate`.
+  virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
+                    const Out<Activations>& out) = 0;
+
+  /// activation(x), in the forms that `out` has, which can't be `fine`. f32 [T, F]; `out.f32` may
+  /// be `x`.
+  virtual void activate(PlainActivation activation, const Tensor& x,
+                        const Out<Activations>& out) = 0;
+
+  /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
+  virtual void add(const Out<Tensor>& x, const Tensor& y, float scale = 1.0f) = 0;
+
+  /// x = cap · tanh(x / cap), elementwise.
+  virtual void soft_cap(const Out<Tensor>& x, float cap) = 0;
+
+  /// For p[i] = positions[t, axes[i]]: table[t] = { cos(p[i] · f[i]) · m …, sin(p[i] · f[i]) · m …
+  /// }, the angle one f32 product. Positions i32 [T, A], frequencies f32 [R/2], axes i32 [R/2]
+  /// below A, or empty: 0 each; table f32 [T, R].
+  virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, const Tensor& axes,
+                            float magnitude, const Out<Tensor>& table) = 0;
+
+  /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
+  /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)
+  virtual void rotate(const Out<Tensor>& x, const Tensor& table) = 0;
+
+  /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
+  /// in the cache. `values` is empty where they are part of keys.
+  virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
+                           const Out<KvCacheView>& cache) = 0;
+
+  /// Softmax attention of each row over the positions of its sequence that the mask shows, keys and
+  /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality
+  /// the sequence ends at its last row.
+  virtual void attention(const BatchTensors& batch, const AttentionArgs& args) = 0;
+};
+
+/// The matrix products of models, ops like the others. In a model, Linear and StackLinear (nn) are
+/// the only way to them, so that what is done to a product is done in one place.
+class Products {
+ public:
+  virtual ~Products() = default;
+
+  /// The products of a group. Every target reads `input.f32`, or `input.q8` with `input.fine` where
+  /// that is given, as its weight wants.
+  virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
+
+  /// `linear` of both, then `gate`, to the bit; its output neither can be `fine`.
+  virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
+
+  /// Of R grouped rows, those of expert e by its matrix: out[r] = input[r] · weight[e]ᵀ (+
+  /// bias[e]). `begin` is that of ExpertRows.
+  virtual void expert_linear(const Activations& input, const Tensor& begin,
+                             std::span<const StackTarget> targets) = 0;
+
+  /// `expert_linear` of both, then `gate`, to the bit.
+  virtual void gated_expert_linear(const Activations& input, const Tensor& begin,
+                                   const GatedStackTarget& target) = 0;
+
+  /// Row t · H + h of `input`, [T · H, K], by matrix h of a stack of H, (+ bias[h]), into the
+  /// columns from `first_column` on of that row of the target, f32 [T · H, W].
+  virtual void head_linear(const Activations& input, const StackTarget& target,
+                           std::int64_t first_column) = 0;
+};
+
+/// What a device computes with: it packs the weights of models once, and has the ops.
+class Backend : public Ops, public Products {
+ public:
   /// "avx512vnni", …
   virtual std::string_view name() const = 0;
   /// Threads for what the host does between ops, such as choosing tokens.
@@ -218,112 +347,6 @@ class Backend {
   virtual std::shared_ptr<const WeightStack> pack_stack(
       std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
       const WeightSource* source = nullptr) = 0;
-
-  /// Bytes of a row of `columns` quantized activations.
-  virtual std::size_t q8_row_bytes(std::int64_t columns) const = 0;
-  /// Bytes of the second digits of such a row, of all its blocks where it has no more.
-  virtual std::size_t fine_row_bytes(std::int64_t columns, FineBlocks which) const = 0;
-
-  /// Copies of host integers and floats into the arena, as tensors of this backend.
-  virtual Tensor upload(Arena& arena, std::span<const std::int32_t> values, const Shape& shape) = 0;
-  virtual Tensor upload(Arena& arena, std::span<const float> values, const Shape& shape) = 0;
-
-  /// Waits for what was queued; the elements of an f32 tensor, valid as long as the tensor.
-  virtual std::span<const float> read(const Tensor& tensor) = 0;
-
-  /// out[t] = scale · decode(table row ids[t]). out f32 [T, D]. Ids are valid rows.
-  virtual void embed(const WeightMatrix& table, const Tensor& ids, float scale,
-                     const Tensor& out) = 0;
-
-  /// out[i] = x[rows[i]]: [T, D] to [R, D], of one element type.
-  virtual void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) = 0;
-
-  /// out[s] = the mean of the rows [begin[s], begin[s + 1]) of x, at least one, summed in order.
-  /// f32 [R, D] to f32 [S, D].
-  virtual void mean_rows(const Tensor& x, const Tensor& begin, const Tensor& out) = 0;
-
-  /// x / sqrt(mean(x²) + epsilon) · weight, row by row, in the forms that `out` has. x f32 [R, D],
-  /// weight f32 [D]. `out.f32` may be `x`. (Zhang & Sennrich 2019)
-  virtual void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
-                        const Activations& out) = 0;
-
-  /// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, row by row, in the forms that
-  /// `out` has. x f32 [R, D], weight and bias f32 [D]. `out.f32` may be `x`. (Ba et al. 2016)
-  virtual void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
-                          const Activations& out) = 0;
-
-  /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
-  virtual void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine = {}) = 0;
-
-  /// The products of a group. Every target reads `input.f32`, or `input.q8` with `input.fine` where
-  /// that is given, as its weight wants.
-  virtual void linear(const Activations& input, std::span<const LinearTarget> targets) = 0;
-
-  /// `linear` of both, then `gate`, to the bit; its output neither can be `fine`.
-  virtual void gated_linear(const Activations& input, const GatedTarget& target) = 0;
-
-  /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
-  /// or empty, is added to the scores that choose, not to the weights. E is at most
-  /// RouterSpec::kMostExperts.
-  virtual void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
-                     const ExpertRows& rows) = 0;
-
-  /// Of R grouped rows, those of expert e by its matrix: out[r] = input[r] · weight[e]ᵀ (+
-  /// bias[e]). `begin` is that of ExpertRows.
-  virtual void expert_linear(const Activations& input, const Tensor& begin,
-                             std::span<const StackTarget> targets) = 0;
-
-  /// `expert_linear` of both, then `gate`, to the bit.
-  virtual void gated_expert_linear(const Activations& input, const Tensor& begin,
-                                   const GatedStackTarget& target) = 0;
-
-  /// out[t] = Σ over slots s in order of weights[t, s] · x[places[t, s]]. f32 [T · k, D] to f32
-  /// [T, D].
-  virtual void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) = 0;
-
-  /// Row t · H + h of `input`, [T · H, K], by matrix h of a stack of H, (+ bias[h]), into the
-  /// columns from `first_column` on of that row of the target, f32 [T · H, W].
-  virtual void head_linear(const Activations& input, const StackTarget& target,
-                           std::int64_t first_column) = 0;
-
-  /// Columns [column, column + count) of x become those of `out` from `out_column` on. f32 [R, …]
-  /// both.
-  virtual void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
-                            const Tensor& out, std::int64_t out_column) = 0;
-
-  /// activation(gate) · up, or as the activation says, in the forms that `out` has, which can't be
-  /// `fine`. f32 [T, F] each; `out.f32` may be `gate`.
-  virtual void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
-                    const Activations& out) = 0;
-
-  /// activation(x), in the forms that `out` has, which can't be `fine`. f32 [T, F]; `out.f32` may
-  /// be `x`.
-  virtual void activate(GateActivation activation, const Tensor& x, const Activations& out) = 0;
-
-  /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
-  virtual void add(const Tensor& x, const Tensor& y, float scale = 1.0f) = 0;
-
-  /// x = cap · tanh(x / cap), elementwise.
-  virtual void soft_cap(const Tensor& x, float cap) = 0;
-
-  /// For p = positions[t]: table[t] = { cos(p · f[i]) · m …, sin(p · f[i]) · m … }, the angle one
-  /// f32 product. Frequencies f32 [R/2], table f32 [T, R].
-  virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
-                            const Tensor& table) = 0;
-
-  /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
-  /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)
-  virtual void rotate(const Tensor& x, const Tensor& table) = 0;
-
-  /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
-  /// in the cache. `values` is empty where they are part of keys.
-  virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
-                           const KvCacheView& cache) = 0;
-
-  /// Softmax attention of each row over the positions of its sequence that the mask shows, keys and
-  /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality
-  /// the sequence ends at its last row.
-  virtual void attention(const BatchTensors& batch, const AttentionArgs& args) = 0;
 };
 
 }  // namespace sirocco

@@ -69,10 +69,10 @@ class CpuBackend final : public Backend {
   }
 
   void embed(const WeightMatrix& table, const Tensor& ids, float scale,
-             const Tensor& out) override {
+             const Out<Tensor>& out) override {
     const auto& packed = static_cast<const PackedMatrix&>(table);
     const auto* id = ids.as<std::int32_t>();
-    auto* rows = out.as<float>();
+    auto* rows = out->as<float>();
     const std::int64_t columns = packed.columns();
     for_rows(ids.rows(), columns, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {
@@ -86,11 +86,11 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void gather_rows(const Tensor& x, const Tensor& rows, const Tensor& out) override {
+  void gather_rows(const Tensor& x, const Tensor& rows, const Out<Tensor>& out) override {
     const auto* index = rows.as<std::int32_t>();
     const std::size_t width = row_stride(x);
     const std::byte* from = bytes_of(x);
-    std::byte* to = bytes_of(out);
+    std::byte* to = bytes_of(*out);
     for_rows(rows.rows(), x.columns(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
         std::memcpy(to + static_cast<std::size_t>(i) * width,
@@ -98,12 +98,12 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void mean_rows(const Tensor& x, const Tensor& begin, const Tensor& out) override {
+  void mean_rows(const Tensor& x, const Tensor& begin, const Out<Tensor>& out) override {
     const auto* first = begin.as<std::int32_t>();
     const auto* from = x.as<float>();
-    auto* to = out.as<float>();
+    auto* to = out->as<float>();
     const std::int64_t columns = x.columns();
-    for_rows(out.rows(), columns, 1, [&](std::int64_t s_begin, std::int64_t s_end) {
+    for_rows(out->rows(), columns, 1, [&](std::int64_t s_begin, std::int64_t s_end) {
       for (std::int64_t s = s_begin; s < s_end; ++s) {
         float* sum = to + s * columns;
         std::copy_n(from + first[s] * columns, columns, sum);
@@ -116,24 +116,24 @@ class CpuBackend final : public Backend {
   }
 
   void rms_norm(const Tensor& x, const Tensor& weight, float epsilon,
-                const Activations& out) override {
+                const Out<Activations>& out) override {
     const RmsNormTask task{x.as<float>(), weight.as<float>(), x.columns(), epsilon, row_sink(out)};
     for_rows(x.rows(), x.columns(), 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.rms_norm(task, begin, end); });
   }
 
   void layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, float epsilon,
-                  const Activations& out) override {
+                  const Out<Activations>& out) override {
     const LayerNormTask task{x.as<float>(), weight.as<float>(), bias.as<float>(), x.columns(),
                              epsilon,       row_sink(out)};
     for_rows(x.rows(), x.columns(), 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.layer_norm(task, begin, end); });
   }
 
-  void quantize(const Tensor& x, const Tensor& q8, const Tensor& fine) override {
+  void quantize(const Tensor& x, const Out<Tensor>& q8, const Out<Tensor>& fine) override {
     const QuantizeTask task{x.as<float>(), x.columns(),
-                            row_sink({.f32 = {}, .q8 = q8, .fine = fine})};
-    if (fine) {
+                            row_sink(Out(Activations{.f32 = {}, .q8 = *q8, .fine = *fine}))};
+    if (*fine) {
       for_rows(x.rows(), x.columns() * 4, 1, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t row = begin; row < end; ++row)
           kernels_.quantize(task, row, 0, task.columns);
@@ -153,15 +153,15 @@ class CpuBackend final : public Backend {
     linear_.gated_linear(input, target);
   }
 
-  void route(const RouterSpec& spec, const Tensor& logits, const Tensor& bias,
-             const ExpertRows& rows) override {
-    const std::int64_t tokens = logits.rows();
-    const std::int64_t experts = logits.columns();
-    SIROCCO_CHECK(experts <= RouterSpec::kMostExperts && spec.chosen <= experts);
+  void route(const RouterSpec& spec, const Out<Tensor>& logits, const Tensor& bias,
+             const Out<ExpertRows>& rows) override {
+    const std::int64_t tokens = logits->rows();
+    const std::int64_t experts = logits->columns();
+    SIROCCO_CHECK(experts <= RouterSpec::kMaxExperts && spec.chosen <= experts);
     const std::int64_t slots = spec.chosen;
-    auto* scores = logits.as<float>();
-    auto* weights = rows.weights.as<float>();
-    auto* chosen = rows.places.as<std::int32_t>();
+    auto* scores = logits->as<float>();
+    auto* weights = rows->weights.as<float>();
+    auto* chosen = rows->places.as<std::int32_t>();
     const std::span<const float> added =
         bias ? std::span<const float>(bias.as<float>(), static_cast<std::size_t>(experts))
              : std::span<const float>();
@@ -199,32 +199,32 @@ class CpuBackend final : public Backend {
     linear_.head_linear(input, target, first_column);
   }
 
-  void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count, const Tensor& out,
-                    std::int64_t out_column) override {
+  void copy_columns(const Tensor& x, std::int64_t column, std::int64_t count,
+                    const Out<Tensor>& out, std::int64_t out_column) override {
     const std::int64_t width = x.columns();
-    const std::int64_t out_width = out.columns();
+    const std::int64_t out_width = out->columns();
     const float* from = x.as<float>() + column;
-    float* to = out.as<float>() + out_column;
+    float* to = out->as<float>() + out_column;
     for_rows(x.rows(), count, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
         std::copy_n(from + i * width, count, to + i * out_width);
     });
   }
 
-  void combine_experts(const Tensor& x, const ExpertRows& rows, const Tensor& out) override {
+  void combine_experts(const Tensor& x, const ExpertRows& rows, const Out<Tensor>& out) override {
     const CombineTask task{x.as<float>(),
                            rows.weights.as<float>(),
                            rows.places.as<std::int32_t>(),
                            rows.places.columns(),
                            x.columns(),
-                           out.as<float>()};
-    for_rows(out.rows(), task.slots * task.columns, 1,
+                           out->as<float>()};
+    for_rows(out->rows(), task.slots * task.columns, 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.combine(task, begin, end); });
   }
 
   void gate(GateActivation activation, const Tensor& gate, const Tensor& up,
-            const Activations& out) override {
-    SIROCCO_CHECK(!out.fine);
+            const Out<Activations>& out) override {
+    SIROCCO_CHECK(!out->fine);
     const GateTask task{gate.as<float>(), up.as<float>(), gate.columns(), row_sink(out)};
     const auto kernel = kernels_.gate[static_cast<std::size_t>(activation)];
     for_columns(gate.rows(), gate.columns(),
@@ -233,8 +233,8 @@ class CpuBackend final : public Backend {
                 });
   }
 
-  void activate(GateActivation activation, const Tensor& x, const Activations& out) override {
-    SIROCCO_CHECK(!out.fine);
+  void activate(PlainActivation activation, const Tensor& x, const Out<Activations>& out) override {
+    SIROCCO_CHECK(!out->fine);
     const ActivateTask task{x.as<float>(), x.columns(), row_sink(out)};
     const auto kernel = kernels_.activate[static_cast<std::size_t>(activation)];
     for_columns(x.rows(), x.columns(), [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
@@ -242,40 +242,45 @@ class CpuBackend final : public Backend {
     });
   }
 
-  void add(const Tensor& x, const Tensor& y, float scale) override {
-    auto* to = x.as<float>();
+  void add(const Out<Tensor>& x, const Tensor& y, float scale) override {
+    auto* to = x->as<float>();
     const auto* from = y.as<float>();
-    for_elements(x, [&](std::int64_t begin, std::int64_t end) {
+    for_elements(*x, [&](std::int64_t begin, std::int64_t end) {
       kernels_.add(to + begin, from + begin, scale, end - begin);
     });
   }
 
-  void soft_cap(const Tensor& x, float cap) override {
-    auto* values = x.as<float>();
-    for_elements(x, [&](std::int64_t begin, std::int64_t end) {
+  void soft_cap(const Out<Tensor>& x, float cap) override {
+    auto* values = x->as<float>();
+    for_elements(*x, [&](std::int64_t begin, std::int64_t end) {
       kernels_.soft_cap(values + begin, cap, end - begin);
     });
   }
 
-  void rotary_table(const Tensor& positions, const Tensor& frequencies, float magnitude,
-                    const Tensor& table) override {
-    const RotaryTableTask task{positions.as<std::int32_t>(), frequencies.as<float>(),
-                               frequencies.rows(), magnitude, table.as<float>()};
+  void rotary_table(const Tensor& positions, const Tensor& frequencies, const Tensor& axes,
+                    float magnitude, const Out<Tensor>& table) override {
+    const RotaryTableTask task{.positions = positions.as<std::int32_t>(),
+                               .numbers = positions.columns(),
+                               .frequencies = frequencies.as<float>(),
+                               .axes = axes ? axes.as<std::int32_t>() : nullptr,
+                               .pairs = frequencies.rows(),
+                               .magnitude = magnitude,
+                               .table = table->as<float>()};
     for_rows(positions.rows(), 8 * task.pairs, 1, [&](std::int64_t begin, std::int64_t end) {
       kernels_.rotary_table(task, begin, end);
     });
   }
 
-  void rotate(const Tensor& x, const Tensor& table) override {
-    const RotateTask task{x.as<float>(), table.as<float>(), x.shape()[1], x.shape()[2],
+  void rotate(const Out<Tensor>& x, const Tensor& table) override {
+    const RotateTask task{x->as<float>(), table.as<float>(), x->shape()[1], x->shape()[2],
                           table.columns() / 2};
-    for_rows(x.rows(), x.columns(), 1,
+    for_rows(x->rows(), x->columns(), 1,
              [&](std::int64_t begin, std::int64_t end) { kernels_.rotate(task, begin, end); });
   }
 
   void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
-                   const KvCacheView& cache) override {
-    const auto kernel = kernels_.write_cache[static_cast<std::size_t>(cache.type)];
+                   const Out<KvCacheView>& cache) override {
+    const auto kernel = kernels_.write_cache[static_cast<std::size_t>(cache->type)];
     const auto* row_begin = batch.row_begin.as<std::int32_t>();
     const auto* positions = batch.positions.as<std::int32_t>();
     // Sixteen positions share the cache lines of a panel of keys.
@@ -287,7 +292,7 @@ class CpuBackend final : public Backend {
                  const std::int64_t to = std::min<std::int64_t>(end, row_begin[s + 1]);
                  if (from >= to) continue;
                  const WriteCacheTask task{
-                     cache_slice(cache, s), keys.as<float>() + first * keys.columns(),
+                     cache_slice(*cache, s), keys.as<float>() + first * keys.columns(),
                      values.as<float>() + first * values.columns(), positions[first]};
                  kernel(task, from - first, to - first);
                }

@@ -21,7 +21,7 @@ std::int32_t best_of(std::int32_t begin, std::int32_t end, Value value, Open ope
   return best;
 }
 
-using Flags = std::array<bool, RouterSpec::kMostExperts>;
+using Flags = std::array<bool, RouterSpec::kMaxExperts>;
 
 }  // namespace
 
@@ -38,7 +38,7 @@ void choose_experts(const RouterSpec& spec, std::span<const float> scores,
 
   if (spec.groups_chosen < spec.groups) {
     const std::int32_t width = experts / spec.groups;
-    std::array<float, RouterSpec::kMostExperts> group_scores;
+    std::array<float, RouterSpec::kMaxExperts> group_scores;
     for (std::int32_t g = 0; g < spec.groups; ++g) {
       float sum = 0.0f;
       for (int n = 0; n < spec.group_best; ++n) {
@@ -75,13 +75,13 @@ void finish_weights(const RouterSpec& spec, std::span<float> weights) noexcept {
   for (float& weight : weights) weight = weight * spec.scale;
 }
 
-void group_by_expert(const ExpertRows& rows) noexcept {
-  auto* place = rows.places.as<std::int32_t>();
-  auto* token = rows.tokens.as<std::int32_t>();
-  auto* begin = rows.begin.as<std::int32_t>();
-  const std::int64_t pairs = rows.tokens.rows();
-  const std::int64_t slots = rows.places.columns();
-  const std::int64_t experts = rows.begin.rows() - 1;
+void group_by_expert(const Out<ExpertRows>& rows) noexcept {
+  auto* place = rows->places.as<std::int32_t>();
+  auto* token = rows->tokens.as<std::int32_t>();
+  auto* begin = rows->begin.as<std::int32_t>();
+  const std::int64_t pairs = rows->tokens.rows();
+  const std::int64_t slots = rows->places.columns();
+  const std::int64_t experts = rows->begin.rows() - 1;
   std::fill_n(begin, experts + 1, 0);
   for (std::int64_t i = 0; i < pairs; ++i) ++begin[place[i] + 1];
   for (std::int64_t e = 0; e < experts; ++e) begin[e + 1] += begin[e];

@@ -18,6 +18,6 @@ void finish_weights(const RouterSpec& spec, std::span<float> weights) noexcept;
 
 /// Fills `tokens` and `begin`, and turns `places`, which holds the chosen experts, into what its
 /// name says.
-void group_by_expert(const ExpertRows& rows) noexcept;
+void group_by_expert(const Out<ExpertRows>& rows) noexcept;
 
 }  // namespace sirocco

@@ -37,8 +37,8 @@ Routed route(Backend& backend, const RouterSpec& spec, std::vector<float> logits
              std::int64_t experts, std::vector<float> bias = {}) {
   const std::int64_t tokens = std::ssize(logits) / experts;
   Routed out(tokens, spec, experts);
-  backend.route(spec, tensor_of(logits, {tokens, experts}),
-                bias.empty() ? Tensor() : tensor_of(bias, {experts}), out.rows());
+  backend.route(spec, Out(tensor_of(logits, {tokens, experts})),
+                bias.empty() ? Tensor() : tensor_of(bias, {experts}), Out(out.rows()));
   return out;
 }
 
@@ -220,7 +220,8 @@ TEST(Experts, CombineSumsInSlotOrder) {
       for (const int threads : {1, 3}) {
         TestBackend backend(isa, threads);
         std::vector<float> out(expected.size());
-        backend->combine_experts(tensor_of(x, {12, columns}), rows, tensor_of(out, {4, columns}));
+        backend->combine_experts(tensor_of(x, {12, columns}), rows,
+                                 Out(tensor_of(out, {4, columns})));
         ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa);
       }
     }
@@ -234,10 +235,10 @@ std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::ve
   const auto weight = backend.pack(matrix.stored());
   Q8Rows q8(backend, tokens, matrix.columns());
   const Activations x{tensor_of(input, {tokens, matrix.columns()}), q8.tensor()};
-  backend.quantize(x.f32, x.q8);
+  backend.quantize(x.f32, Out(x.q8));
   std::vector<float> out(static_cast<std::size_t>(tokens * matrix.rows()));
   const LinearTarget target{weight.get(), tensor_of(bias, {matrix.rows()}),
-                            tensor_of(out, {tokens, matrix.rows()})};
+                            Out(tensor_of(out, {tokens, matrix.rows()}))};
   backend.linear(x, {&target, 1});
   return out;
 }
@@ -282,11 +283,12 @@ TEST_P(Stack, ProductsAreThoseOfItsMatrices) {
       EXPECT_EQ(stack->columns(), columns);
       Q8Rows q8(*backend, count, columns);
       const Activations x{tensor_of(input, {count, columns}), q8.tensor()};
-      backend->quantize(x.f32, x.q8);
+      backend->quantize(x.f32, Out(x.q8));
       std::vector<float> out(expected.size()), again(expected.size());
       const std::array targets = {
-          StackTarget{stack.get(), tensor_of(bias, {5, rows}), tensor_of(out, {count, rows})},
-          StackTarget{stack.get(), tensor_of(bias, {5, rows}), tensor_of(again, {count, rows})}};
+          StackTarget{stack.get(), tensor_of(bias, {5, rows}), Out(tensor_of(out, {count, rows}))},
+          StackTarget{stack.get(), tensor_of(bias, {5, rows}),
+                      Out(tensor_of(again, {count, rows}))}};
       backend->expert_linear(x, tensor_of(begin, {6}), targets);
       ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa) << ", " << threads;
       ASSERT_TRUE(same_bits(again, expected)) << isa_name(isa) << ", " << threads;
@@ -317,23 +319,21 @@ TEST_P(Stack, GatedIsTheProductsAndThenTheGate) {
     const auto up = backend->pack_stack(ups);
     Q8Rows q8(*backend, count, columns);
     const Activations x{tensor_of(input, {count, columns}), q8.tensor()};
-    backend->quantize(x.f32, x.q8);
+    backend->quantize(x.f32, Out(x.q8));
     std::vector<float> expected(static_cast<std::size_t>(count * rows));
     std::vector<float> ups_out(expected.size()), out(expected.size());
     backend->expert_linear(x, tensor_of(begin, {6}),
                            std::array{StackTarget{gate.get(), tensor_of(gate_bias, {5, rows}),
-                                                  tensor_of(expected, {count, rows})},
+                                                  Out(tensor_of(expected, {count, rows}))},
                                       StackTarget{up.get(), tensor_of(up_bias, {5, rows}),
-                                                  tensor_of(ups_out, {count, rows})}});
+                                                  Out(tensor_of(ups_out, {count, rows}))}});
     backend->gate(GateActivation::kClampedSwish, tensor_of(expected, {count, rows}),
-                  tensor_of(ups_out, {count, rows}), {tensor_of(expected, {count, rows}), {}});
-    backend->gated_expert_linear(x, tensor_of(begin, {6}),
-                                 {gate.get(),
-                                  tensor_of(gate_bias, {5, rows}),
-                                  up.get(),
-                                  tensor_of(up_bias, {5, rows}),
-                                  GateActivation::kClampedSwish,
-                                  {tensor_of(out, {count, rows}), {}}});
+                  tensor_of(ups_out, {count, rows}),
+                  Out(Activations{tensor_of(expected, {count, rows}), {}}));
+    backend->gated_expert_linear(
+        x, tensor_of(begin, {6}),
+        {gate.get(), tensor_of(gate_bias, {5, rows}), up.get(), tensor_of(up_bias, {5, rows}),
+         GateActivation::kClampedSwish, Out(Activations{tensor_of(out, {count, rows}), {}})});
     ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa);
   }
 }
@@ -376,11 +376,12 @@ TEST_P(Stack, HeadsHaveAMatrixEach) {
       const auto stack = backend->pack_stack(stored);
       Q8Rows q8(*backend, tokens * heads, columns);
       const Activations x{tensor_of(input, {tokens * heads, columns}), q8.tensor()};
-      backend->quantize(x.f32, x.q8);
+      backend->quantize(x.f32, Out(x.q8));
       std::vector<float> out(expected.size(), -7.0f);
-      backend->head_linear(
-          x, {stack.get(), tensor_of(bias, {heads, rows}), tensor_of(out, {tokens * heads, width})},
-          2);
+      backend->head_linear(x,
+                           {stack.get(), tensor_of(bias, {heads, rows}),
+                            Out(tensor_of(out, {tokens * heads, width}))},
+                           2);
       ASSERT_TRUE(same_bits(out, expected)) << isa_name(isa) << ", " << threads;
     }
   }
@@ -397,7 +398,7 @@ TEST(Columns, AreCopied) {
   std::vector<float> x = {1, 2, 3, 4, 5, 6};
   std::vector<float> out(8);
   TestBackend backend(Isa::kRef);
-  backend->copy_columns(tensor_of(x, {2, 3}), 1, 2, tensor_of(out, {2, 4}), 1);
+  backend->copy_columns(tensor_of(x, {2, 3}), 1, 2, Out(tensor_of(out, {2, 4})), 1);
   EXPECT_THAT(out, ::testing::ElementsAre(0, 2, 3, 0, 0, 5, 6, 0));
 }
 
@@ -406,7 +407,7 @@ TEST(Experts, RowsOfEveryTypeAreGathered) {
   std::vector<std::uint8_t> out(8);
   std::vector<std::int32_t> rows = {2, 0, 2, 1};
   TestBackend backend(Isa::kRef);
-  backend->gather_rows(tensor_of(x, {3, 2}), tensor_of(rows, {4}), tensor_of(out, {4, 2}));
+  backend->gather_rows(tensor_of(x, {3, 2}), tensor_of(rows, {4}), Out(tensor_of(out, {4, 2})));
   EXPECT_THAT(out, ::testing::ElementsAre(5, 6, 1, 2, 5, 6, 3, 4));
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <initializer_list>
 
+#include "sirocco/kernels/backend.hpp"
 #include "sirocco/kernels/ref/kernels.hpp"
 #include "sirocco/platform/isa.hpp"
 #include "sirocco/quant/panel.hpp"
@@ -11,6 +12,8 @@ namespace sirocco {
 namespace {
 
 static_assert(kPanelTraits.size() == kPanelFormats);
+static_assert(kGateActivations == static_cast<int>(GateActivation::kClampedSwish) + 1);
+static_assert(kPlainActivations == static_cast<int>(PlainActivation::kGeluErf) + 1);
 
 #if defined(SIROCCO_X86_TIERS)
 /// The ops of a table with products, each of a later one instead of an earlier one's.

@@ -86,8 +86,10 @@ struct ActivateTask {
 };
 
 struct RotaryTableTask {
-  const std::int32_t* positions;
+  const std::int32_t* positions;  ///< rows of `numbers`
+  std::int64_t numbers;
   const float* frequencies;
+  const std::int32_t* axes;  ///< which number each pair turns by; null: the first
   std::int64_t pairs;
   float magnitude;
   float* table;  ///< rows of 2 · pairs
@@ -122,8 +124,8 @@ struct CacheSlice {
   std::int32_t kv_heads;
   std::int32_t key_dim;
   std::int32_t value_dim;
-  std::int32_t
-      value_first;  ///< the element of keys where values begin; -1: they have their own rows
+  /// The element of keys where values begin; -1: they have their own rows.
+  std::int32_t value_first;
 };
 
 /// Keys and values of consecutive positions, to be written into the cache.
@@ -172,7 +174,7 @@ constexpr float exponent_factor(const AttentionTask& task) {
   return scales_scores(task) ? numerics::kLog2E : task.scale * numerics::kLog2E;
 }
 
-/// Most flat rows in one call of `attention_span`.
+/// The maximum of flat rows in one call of `attention_span`.
 inline constexpr int kAttentionRows = 48;
 
 /// The running state of one flat row: 16 lanes of l, then M in the first of 16 floats, then acc
@@ -182,7 +184,8 @@ constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
 }
 
 inline constexpr int kPanelFormats = static_cast<int>(kPanelTraits.size());
-inline constexpr int kGateActivations = 4;
+inline constexpr int kGateActivations = 4;   ///< values of GateActivation
+inline constexpr int kPlainActivations = 3;  ///< values of PlainActivation
 
 struct CpuKernels {
   const char* name;
@@ -198,8 +201,9 @@ struct CpuKernels {
   /// The same, by GateActivation.
   void (*gate[kGateActivations])(const GateTask&, std::int64_t row, std::int64_t begin,
                                  std::int64_t end) noexcept;
-  void (*activate[kGateActivations])(const ActivateTask&, std::int64_t row, std::int64_t begin,
-                                     std::int64_t end) noexcept;
+  /// The same, by PlainActivation.
+  void (*activate[kPlainActivations])(const ActivateTask&, std::int64_t row, std::int64_t begin,
+                                      std::int64_t end) noexcept;
   void (*add)(float* x, const float* y, float scale, std::int64_t count) noexcept;
   void (*soft_cap)(float* x, float cap, std::int64_t count) noexcept;
   void (*rotary_table)(const RotaryTableTask&, std::int64_t row_begin,
@@ -227,6 +231,23 @@ struct CpuKernels {
   void (*attention_finish)(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
                            std::int64_t row_end, const float* states) noexcept;
 };
+
+/// Whether a row of a table has a function for every value that it is indexed by.
+template <class Function, std::size_t kCount>
+consteval bool is_full(Function* const (&row)[kCount]) {
+  for (Function* const function : row)
+    if (function == nullptr) return false;
+  return true;
+}
+
+/// Whether all of a table is there but its products, which kernels_of puts in.
+consteval bool has_every_op(const CpuKernels& k) {
+  return k.rms_norm != nullptr && k.layer_norm != nullptr && k.quantize != nullptr &&
+         is_full(k.gate) && is_full(k.activate) && k.add != nullptr && k.soft_cap != nullptr &&
+         k.rotary_table != nullptr && k.rotate != nullptr && k.softmax != nullptr &&
+         k.sigmoid != nullptr && k.combine != nullptr && is_full(k.write_cache) &&
+         is_full(k.attention_span) && k.attention_merge != nullptr && k.attention_finish != nullptr;
+}
 
 /// The table of a tier. Its functions may be called only where require_isa lets the tier through.
 const CpuKernels& kernels_of(Isa isa);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kTokenBytes = std::size_t{384} << 10;
 constexpr std::int64_t kTokenStep = 48;                      // a common multiple of the tiles
 constexpr std::size_t kStreamBytes = std::size_t{64} << 10;  // of weights, taken in one step
-constexpr std::int64_t kFloatTilePanels = 4;
+constexpr std::int64_t kMaxFloatTilePanels = 4;
 // Of gates and ups that wait to be joined: in the innermost cache still when they are.
 constexpr std::int64_t kGatedFloats = kTokenStep * kPanelBlock;
 
@@ -45,7 +45,7 @@ void for_token_chunks(std::int64_t begin, std::int64_t end, std::size_t row_size
 
 /// Products of grouped rows with one stack, at most: experts that have rows, and chunks beyond
 /// their first.
-std::size_t most_chunks(const Tensor& begin) {
+std::size_t max_chunks(const Tensor& begin) {
   const std::int64_t experts = begin.rows() - 1;
   const std::int64_t rows = begin.as<std::int32_t>()[experts];
   return static_cast<std::size_t>(std::min(experts, rows) + rows / kTokenStep);
@@ -98,14 +98,14 @@ LinearRunner::Product LinearRunner::product(const Weight& weight, std::int64_t m
           .token_begin = 0,
           .token_end = rows.rows(),
           .panels = panels.count(),
-          .tile_panels = panel_traits(panels.format()).is_float() ? kFloatTilePanels : 1};
+          .max_tile_panels = panel_traits(panels.format()).is_float() ? kMaxFloatTilePanels : 1};
 }
 
 template <class Weight>
 LinearRunner::GatedProduct LinearRunner::gated_product(const GatedPair<Weight>& target,
                                                        std::int64_t matrix,
                                                        const Activations& input) const {
-  SIROCCO_CHECK(!target.out.fine);
+  SIROCCO_CHECK(!target.out->fine);
   return {product(*target.gate, matrix, input, target.gate_bias),
           product(*target.up, matrix, input, target.up_bias), row_sink(target.out)};
 }
@@ -113,16 +113,16 @@ LinearRunner::GatedProduct LinearRunner::gated_product(const GatedPair<Weight>& 
 void LinearRunner::linear(const Activations& input, std::span<const LinearTarget> targets) {
   products_.clear();
   std::int64_t tokens = 0;
-  std::size_t largest_row = 1;
+  std::size_t max_row_bytes = 1;
   for (const LinearTarget& target : targets) {
-    tokens = target.out.rows();
-    largest_row = larger_row(largest_row, input, target.weight->wants_q8());
+    tokens = target.out->rows();
+    max_row_bytes = larger_row(max_row_bytes, input, target.weight->wants_q8());
   }
-  for_token_chunks(0, tokens, largest_row, [&](std::int64_t begin, std::int64_t end) {
+  for_token_chunks(0, tokens, max_row_bytes, [&](std::int64_t begin, std::int64_t end) {
     for (const LinearTarget& target : targets) {
       Product part = product(*target.weight, 0, input, target.bias);
-      part.task.out = target.out.as<float>();
-      part.task.out_stride = target.out.columns();
+      part.task.out = target.out->as<float>();
+      part.task.out_stride = target.out->columns();
       part.token_begin = begin;
       part.token_end = end;
       products_.push(part);
@@ -133,22 +133,23 @@ void LinearRunner::linear(const Activations& input, std::span<const LinearTarget
 
 void LinearRunner::expert_linear(const Activations& input, const Tensor& begin,
                                  std::span<const StackTarget> targets) {
-  products_.clear(most_chunks(begin) * targets.size());
+  products_.clear(max_chunks(begin) * targets.size());
   const auto* first = begin.as<std::int32_t>();
-  std::size_t largest_row = 1;
+  std::size_t max_row_bytes = 1;
   for (const StackTarget& target : targets)
-    largest_row = larger_row(largest_row, input, target.weight->wants_q8());
+    max_row_bytes = larger_row(max_row_bytes, input, target.weight->wants_q8());
   for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
-    for_token_chunks(first[e], first[e + 1], largest_row, [&](std::int64_t from, std::int64_t to) {
-      for (const StackTarget& target : targets) {
-        Product part = product(*target.weight, e, input, matrix_of(target.bias, e));
-        part.task.out = target.out.as<float>();
-        part.task.out_stride = target.out.columns();
-        part.token_begin = from;
-        part.token_end = to;
-        products_.push(part);
-      }
-    });
+    for_token_chunks(
+        first[e], first[e + 1], max_row_bytes, [&](std::int64_t from, std::int64_t to) {
+          for (const StackTarget& target : targets) {
+            Product part = product(*target.weight, e, input, matrix_of(target.bias, e));
+            part.task.out = target.out->as<float>();
+            part.task.out_stride = target.out->columns();
+            part.token_begin = from;
+            part.token_end = to;
+            products_.push(part);
+          }
+        });
   }
   run_products();
 }
@@ -167,8 +168,8 @@ void LinearRunner::head_linear(const Activations& input, const StackTarget& targ
           if (part.task.fine != nullptr)
             part.task.fine += static_cast<std::size_t>(h) * part.task.fine_stride;
           part.task.fine_stride *= static_cast<std::size_t>(heads);
-          part.task.out = target.out.as<float>() + h * target.out.columns() + first_column;
-          part.task.out_stride = heads * target.out.columns();
+          part.task.out = target.out->as<float>() + h * target.out->columns() + first_column;
+          part.task.out_stride = heads * target.out->columns();
           part.token_begin = begin;
           part.token_end = end;
           products_.push(part);
@@ -180,31 +181,34 @@ void LinearRunner::head_linear(const Activations& input, const StackTarget& targ
 void LinearRunner::gated_linear(const Activations& input, const GatedTarget& target) {
   gated_.clear();
   GatedProduct part = gated_product(target, 0, input);
-  const std::size_t largest_row = std::max(part.gate.task.input_stride, part.up.task.input_stride);
-  for_token_chunks(0, part.gate.token_end, largest_row, [&](std::int64_t begin, std::int64_t end) {
-    part.gate.token_begin = begin;
-    part.gate.token_end = end;
-    gated_.push(part);
-  });
+  const std::size_t max_row_bytes =
+      std::max(part.gate.task.input_stride, part.up.task.input_stride);
+  for_token_chunks(0, part.gate.token_end, max_row_bytes,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     part.gate.token_begin = begin;
+                     part.gate.token_end = end;
+                     gated_.push(part);
+                   });
   run_gated(target.activation);
 }
 
 void LinearRunner::gated_expert_linear(const Activations& input, const Tensor& begin,
                                        const GatedStackTarget& target) {
-  gated_.clear(most_chunks(begin));
+  gated_.clear(max_chunks(begin));
   const auto* first = begin.as<std::int32_t>();
   for (std::int64_t e = 0; e + 1 < begin.rows(); ++e) {
     GatedPair<WeightStack> of_expert = target;
     of_expert.gate_bias = matrix_of(target.gate_bias, e);
     of_expert.up_bias = matrix_of(target.up_bias, e);
     GatedProduct part = gated_product(of_expert, e, input);
-    const std::size_t largest_row =
+    const std::size_t max_row_bytes =
         std::max(part.gate.task.input_stride, part.up.task.input_stride);
-    for_token_chunks(first[e], first[e + 1], largest_row, [&](std::int64_t from, std::int64_t to) {
-      part.gate.token_begin = from;
-      part.gate.token_end = to;
-      gated_.push(part);
-    });
+    for_token_chunks(first[e], first[e + 1], max_row_bytes,
+                     [&](std::int64_t from, std::int64_t to) {
+                       part.gate.token_begin = from;
+                       part.gate.token_end = to;
+                       gated_.push(part);
+                     });
   }
   run_gated(target.activation);
 }
@@ -214,10 +218,10 @@ void LinearRunner::gated_expert_linear(const Activations& input, const Tensor& b
 template <class Item, class Run>
 void LinearRunner::share_out(const Queue<Item>& queue, Run run) {
   const std::int64_t parts = queue.parts();
-  const std::int64_t most = parts / (std::int64_t{8} * threads_.size());
-  const auto streamed = static_cast<std::int64_t>(kStreamBytes / queue.largest_part);
+  const std::int64_t max_grain = parts / (std::int64_t{8} * threads_.size());
+  const auto streamed = static_cast<std::int64_t>(kStreamBytes / queue.max_part_bytes);
   const std::int64_t grain =
-      std::min(std::max(streamed, queue.step_parts), std::max<std::int64_t>(1, most));
+      std::min(std::max(streamed, queue.min_step_parts), std::max<std::int64_t>(1, max_grain));
   threads_.for_ranges(parts, grain, [&](std::int64_t begin, std::int64_t end, int thread) {
     auto i = static_cast<std::size_t>(
         std::upper_bound(queue.ends.begin(), queue.ends.end(), begin) - queue.ends.begin());

@@ -36,10 +36,10 @@ class LinearRunner {
     std::int64_t token_begin;
     std::int64_t token_end;
     std::int64_t panels;
-    std::int64_t tile_panels;  ///< most that a tile of the kernel takes
+    std::int64_t max_tile_panels;  ///< of a tile of the kernel
 
     std::int64_t parts() const { return panels; }
-    std::int64_t step_parts() const { return tile_panels; }
+    std::int64_t min_step_parts() const { return max_tile_panels; }
     std::size_t part_bytes() const { return task.panel_stride; }
   };
 
@@ -52,7 +52,7 @@ class LinearRunner {
 
     static constexpr std::int64_t kPanels = kPanelBlock / kPanelRows;
     std::int64_t parts() const { return (gate.panels + kPanels - 1) / kPanels; }
-    std::int64_t step_parts() const { return 1; }
+    std::int64_t min_step_parts() const { return 1; }
     std::size_t part_bytes() const {
       return kPanels * (gate.task.panel_stride + up.task.panel_stride);
     }
@@ -63,8 +63,8 @@ class LinearRunner {
   struct Queue {
     std::vector<Item> items;
     std::vector<std::int64_t> ends;  // by item, the number of parts up to its last
-    std::size_t largest_part = 1;    // in bytes
-    std::int64_t step_parts = 1;     // that a step should have at least
+    std::size_t max_part_bytes = 1;
+    std::int64_t min_step_parts = 1;  // that a step should have
 
     /// Empty, with room for so many items: where their number hangs on how tokens choose experts,
     /// steps of one size allocate once.
@@ -73,14 +73,14 @@ class LinearRunner {
       ends.clear();
       items.reserve(room);
       ends.reserve(room);
-      largest_part = 1;
-      step_parts = 1;
+      max_part_bytes = 1;
+      min_step_parts = 1;
     }
     void push(const Item& item) {
       items.push_back(item);
       ends.push_back(parts() + item.parts());
-      largest_part = std::max(largest_part, item.part_bytes());
-      step_parts = std::max(step_parts, item.step_parts());
+      max_part_bytes = std::max(max_part_bytes, item.part_bytes());
+      min_step_parts = std::max(min_step_parts, item.min_step_parts());
     }
     std::int64_t parts() const { return ends.empty() ? 0 : ends.back(); }
   };

@@ -28,12 +28,12 @@ std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::ve
   if (weight->wants_q8()) {
     activations.q8 = q8.tensor();
     activations.fine = fine.tensor();
-    backend.quantize(activations.f32, activations.q8, activations.fine);
+    backend.quantize(activations.f32, Out(activations.q8), Out(activations.fine));
     activations.f32 = {};
   }
   const LinearTarget target{weight.get(),
                             bias.empty() ? Tensor() : tensor_of(bias, {matrix.rows()}),
-                            tensor_of(out, {tokens, matrix.rows()})};
+                            Out(tensor_of(out, {tokens, matrix.rows()}))};
   backend.linear(activations, {&target, 1});
   return out;
 }
@@ -42,7 +42,7 @@ std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::ve
 std::vector<double> through_q8(Backend& backend, std::vector<float>& input, std::int64_t columns) {
   const std::int64_t tokens = std::ssize(input) / columns;
   Q8Rows q8(backend, tokens, columns);
-  backend.quantize(tensor_of(input, {tokens, columns}), q8.tensor());
+  backend.quantize(tensor_of(input, {tokens, columns}), Out(q8.tensor()));
   std::vector<double> values;
   for (std::int64_t t = 0; t < tokens; ++t) {
     const auto* blocks = reinterpret_cast<const Q8Block*>(
@@ -319,7 +319,7 @@ TEST_P(Linear, EmbedDecodesRows) {
     TestBackend backend(isa, 2);
     const auto table = backend->pack(matrix.stored(), {});
     std::vector<float> out(ids.size() * static_cast<std::size_t>(matrix.columns()));
-    backend->embed(*table, tensor_of(ids, {5}), 3.0f, tensor_of(out, {5, matrix.columns()}));
+    backend->embed(*table, tensor_of(ids, {5}), 3.0f, Out(tensor_of(out, {5, matrix.columns()})));
     for (std::size_t i = 0; i < out.size(); ++i) {
       const auto row =
           static_cast<std::size_t>(ids[i / static_cast<std::size_t>(matrix.columns())]);
@@ -411,7 +411,7 @@ TEST(LinearBF16Pairs, TakesDenormalsAsZeros) {
     const auto packed = backend.pack({"weight", &format, Shape{1, 2}, bytes});
     std::vector<float> input = {x, 1.0f};
     std::vector<float> out = {NAN};
-    const LinearTarget target{packed.get(), {}, tensor_of(out, {1, 1})};
+    const LinearTarget target{packed.get(), {}, Out(tensor_of(out, {1, 1}))};
     backend.linear({tensor_of(input, {1, 2}), {}}, {&target, 1});
     return out[0] == 0.0f;
   };
@@ -445,7 +445,7 @@ TEST(LinearGroup, EqualsItsProductsOneByOne) {
       TestBackend backend(isa, 3);
       Q8Rows q8(*backend, tokens, columns);
       Activations activations{tensor_of(input, {tokens, columns}), q8.tensor()};
-      backend->quantize(activations.f32, activations.q8);
+      backend->quantize(activations.f32, Out(activations.q8));
       std::vector<std::shared_ptr<const WeightMatrix>> weights;
       std::vector<std::vector<float>> out;
       std::vector<LinearTarget> targets;
@@ -454,7 +454,8 @@ TEST(LinearGroup, EqualsItsProductsOneByOne) {
         out.emplace_back(static_cast<std::size_t>(tokens * matrix.rows()));
       }
       for (std::size_t i = 0; i < matrices.size(); ++i)
-        targets.push_back({weights[i].get(), {}, tensor_of(out[i], {tokens, matrices[i].rows()})});
+        targets.push_back(
+            {weights[i].get(), {}, Out(tensor_of(out[i], {tokens, matrices[i].rows()}))});
       backend->linear(activations, targets);
       for (std::size_t i = 0; i < matrices.size(); ++i)
         ASSERT_TRUE(same_bits(out[i], product(*backend, matrices[i], input, bias)))
@@ -485,11 +486,11 @@ TEST_P(Linear, GatedIsTheProductsAndThenTheGate) {
         Q8Rows expected_q8(*backend, tokens, rows);
         backend->gate(GateActivation::kGeluTanh, tensor_of(gate, {tokens, rows}),
                       tensor_of(up, {tokens, rows}),
-                      {tensor_of(expected, {tokens, rows}), expected_q8.tensor()});
+                      Out(Activations{tensor_of(expected, {tokens, rows}), expected_q8.tensor()}));
 
         Q8Rows q8(*backend, tokens, columns);
         const Activations x{tensor_of(input, {tokens, columns}), q8.tensor()};
-        backend->quantize(x.f32, x.q8);
+        backend->quantize(x.f32, Out(x.q8));
         const auto gate_weight = backend->pack(gate_matrix.stored());
         const auto up_weight = backend->pack(up_matrix.stored());
         for (const bool with_f32 : {false, true}) {
@@ -501,7 +502,8 @@ TEST_P(Linear, GatedIsTheProductsAndThenTheGate) {
                   up_weight.get(),
                   {},
                   GateActivation::kGeluTanh,
-                  {with_f32 ? tensor_of(out, {tokens, rows}) : Tensor(), out_q8.tensor()}});
+                  Out(Activations{with_f32 ? tensor_of(out, {tokens, rows}) : Tensor(),
+                                  out_q8.tensor()})});
           ASSERT_EQ(out_q8.bytes(), expected_q8.bytes())
               << isa_name(isa) << ", [" << rows << "], " << tokens << " tokens";
           if (with_f32) {

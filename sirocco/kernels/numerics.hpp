@@ -33,7 +33,8 @@
 ///            (g / (1 + exp(-(1.702·g)))) · (u + 1)
 ///
 /// Rows
-///   quantize a block of 32: amax = the largest |x|; if not amax >= kQ8Smallest, scale and quants
+///   quantize a block of 32: amax = the largest |x|; if not amax >= kMinQ8Magnitude, scale and
+///   quants
 ///            are 0; else scale = amax / 127, id = 127 / amax, quant = x·id clamped to ±127 (by max
 ///            with -127, then min with 127) and rounded to nearest even. A NaN, which amax passes
 ///            over, has the quant -127, and makes the scale NaN.
@@ -45,7 +46,7 @@
 ///   gate     activation(gate) · up.     activate  activation(x).
 ///   add      x + y·scale.     soft_cap  cap · tanh(x / cap).
 ///   rotate   y0 = fma(x0, cos, -(x1·sin)); y1 = fma(x0, sin, x1·cos).
-///   rotary_table  a = float(p)·f; cos(a)·m and sin(a)·m.
+///   rotary_table  a = float(p)·f, p the position's number for the pair; cos(a)·m and sin(a)·m.
 ///   softmax  m = the largest; e = exp(x - m); e / Σ16 over e.     sigmoid  1 / (1 + exp(-x))
 ///   combine  acc = fma(weight, x, acc) over the slots in order, from 0.
 ///   embed    decode_panel_row, then one product by the scale.
@@ -103,15 +104,15 @@ inline constexpr int kSpanPositions = 256;  ///< computed on their own, then mer
 inline constexpr float kRounder = 0x1.8p23f;
 
 // Minimax polynomials, lowest power first; made by tools/fit_polynomials.py.
-inline constexpr float kExpLowest = -104.0f;
-inline constexpr float kExpHighest = 88.75f;
+inline constexpr float kMinExp = -104.0f;
+inline constexpr float kMaxExp = 88.75f;
 inline constexpr float kLog2E = 0x1.715476p+0f;
 inline constexpr float kLn2High = 0x1.62e43p-1f;
 inline constexpr float kLn2Low = -0x1.05c61p-29f;
 /// (exp(f) - 1 - f) / f² for |f| <= ln(2) / 2; relative to exp 3e-9.
 inline constexpr float kExp[] = {0x1p-1f, 0x1.55548ep-3f, 0x1.55545ep-5f, 0x1.123b56p-7f,
                                  0x1.6db428p-10f};
-inline constexpr float kExp2Lowest = -100.0f;
+inline constexpr float kMinExp2 = -100.0f;
 /// 2^f for |f| <= 1/2, 1 at 0; relative error 6e-9. Made by tools/fit_exp2.py.
 inline constexpr float kExp2[] = {1.0f,           0x1.62e432p-1f,  0x1.ebfbe6p-3f, 0x1.c6ada6p-5f,
                                   0x1.3b21c6p-7f, 0x1.5fc00ap-10f, 0x1.4bc7b4p-13f};
@@ -128,7 +129,7 @@ inline constexpr float kErfSmall[] = {0x1.06eba8p-3f,  -0x1.812744p-2f, 0x1.ce2e
 inline constexpr float kErfLarge[] = {0x1.5a0cap-13f,  -0x1.2124d2p+0f, -0x1.445284p-1f,
                                       -0x1.bb15a2p-4f, 0x1.9a703cp-6f,  -0x1.0fa6b4p-8f,
                                       0x1.c1ede4p-12f, -0x1.5a1a44p-16f};
-inline constexpr float kErfLargest = 4.0f;
+inline constexpr float kMaxErf = 4.0f;
 inline constexpr float kTwoOverPi = 0x1.45f306p-1f;
 inline constexpr float kHalfPi[] = {0x1.921fb6p+0f, -0x1.777a5cp-25f, -0x1.ee59dap-50f};
 /// (sin(r) - r) / r³ and (cos(r) - 1 + r²/2) / r⁴ over r² for |r| <= π / 4.
@@ -141,7 +142,7 @@ inline constexpr float kSwishSlope = 1.702f;
 inline constexpr float kSwishLimit = 7.0f;
 
 /// Blocks whose largest magnitude is below this are zero: 127 / amax must stay finite.
-inline constexpr float kQ8Smallest = 1e-35f;
+inline constexpr float kMinQ8Magnitude = 1e-35f;
 
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 

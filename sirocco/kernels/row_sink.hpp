@@ -25,20 +25,20 @@ inline std::int64_t fine_blocks_of(const Tensor& fine) {
 }
 
 /// Where kernels write the forms that `out` has.
-inline RowSink row_sink(const Activations& out) {
+inline RowSink row_sink(const Out<Activations>& out) {
   RowSink rows{};
-  if (out.f32) {
-    rows.f32 = out.f32.as<float>();
-    rows.f32_stride = out.f32.columns();
+  if (out->f32) {
+    rows.f32 = out->f32.as<float>();
+    rows.f32_stride = out->f32.columns();
   }
-  if (out.q8) {
-    rows.q8 = bytes_of(out.q8);
-    rows.q8_stride = row_stride(out.q8);
+  if (out->q8) {
+    rows.q8 = bytes_of(out->q8);
+    rows.q8_stride = row_stride(out->q8);
   }
-  if (out.fine) {
-    rows.fine = bytes_of(out.fine);
-    rows.fine_stride = row_stride(out.fine);
-    rows.fine_blocks = fine_blocks_of(out.fine);
+  if (out->fine) {
+    rows.fine = bytes_of(out->fine);
+    rows.fine_stride = row_stride(out->fine);
+    rows.fine_blocks = fine_blocks_of(out->fine);
   }
   return rows;
 }

@@ -105,7 +105,7 @@ TEST(Quantize, RoundsToNearestEvenWithinTheBlock) {
   x[31] = -3.0f;
   x[33] = 2.0f;
   Q8Rows q8(*backend, 1, 40);
-  backend->quantize(tensor_of(x, {1, 40}), q8.tensor());
+  backend->quantize(tensor_of(x, {1, 40}), Out(q8.tensor()));
   const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
   EXPECT_EQ(blocks[0].scale, 1.0f);
   EXPECT_EQ(blocks[0].quants[0], -127);
@@ -134,7 +134,7 @@ TEST(Quantize, FineBlocksRoundWhatIsLeft) {
     for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
       Q8Rows q8(*backend, 1, kColumns);
       FineRows fine(*backend, 1, kColumns, which);
-      backend->quantize(tensor_of(x, {1, kColumns}), q8.tensor(), fine.tensor());
+      backend->quantize(tensor_of(x, {1, kColumns}), Out(q8.tensor()), Out(fine.tensor()));
       const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
       const auto* second = reinterpret_cast<const FineBlock*>(fine.bytes().data());
       const std::size_t count = which == FineBlocks::kFew ? 4 : 1;
@@ -227,31 +227,34 @@ TEST(Rows, NormAndQuantizeAgreeInEveryTier) {
       const Tensor input = tensor_of(in, {rows, columns});
       const Tensor norm = tensor_of(weight, {columns});
       Q8Rows q8(backend, rows, columns);
-      backend.rms_norm(input, norm, 1e-5f, {tensor_of(out, {rows, columns}), q8.tensor()});
+      backend.rms_norm(input, norm, 1e-5f,
+                       Out(Activations{tensor_of(out, {rows, columns}), q8.tensor()}));
       append(bytes, out);
       append(bytes, q8.bytes());
       Q8Rows alone(backend, rows, columns);
-      backend.rms_norm(input, norm, 1e-5f, {{}, alone.tensor()});
+      backend.rms_norm(input, norm, 1e-5f, Out(Activations{{}, alone.tensor()}));
       EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
       Q8Rows later(backend, rows, columns);
-      backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
+      backend.quantize(tensor_of(out, {rows, columns}), Out(later.tensor()));
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
       for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
         FineRows fine(backend, rows, columns, which);
-        backend.rms_norm(input, norm, 1e-5f, {{}, alone.tensor(), fine.tensor()});
+        backend.rms_norm(input, norm, 1e-5f, Out(Activations{{}, alone.tensor(), fine.tensor()}));
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
         append(bytes, fine.bytes());
         FineRows converted(backend, rows, columns, which);
-        backend.quantize(tensor_of(out, {rows, columns}), later.tensor(), converted.tensor());
+        backend.quantize(tensor_of(out, {rows, columns}), Out(later.tensor()),
+                         Out(converted.tensor()));
         EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
         EXPECT_TRUE(same_bits(converted.bytes(), fine.bytes()));
         FineRows in_place(backend, rows, columns, which);
         in = x;
-        backend.rms_norm(input, norm, 1e-5f, {input, alone.tensor(), in_place.tensor()});
+        backend.rms_norm(input, norm, 1e-5f,
+                         Out(Activations{input, alone.tensor(), in_place.tensor()}));
         EXPECT_TRUE(same_bits(in_place.bytes(), fine.bytes()));
         in = x;
       }
-      backend.rms_norm(input, norm, 1e-5f, {input, {}});
+      backend.rms_norm(input, norm, 1e-5f, Out(Activations{input, {}}));
       EXPECT_TRUE(same_bits(in, out));
       return bytes;
     });
@@ -265,7 +268,7 @@ TEST(Rows, NormIsTheRootOfTheMeanSquare) {
   std::vector<float> out(x.size());
   TestBackend backend(Isa::kRef);
   backend->rms_norm(tensor_of(x, {2, 577}), tensor_of(weight, {577}), 1e-5f,
-                    {tensor_of(out, {2, 577}), {}});
+                    Out(Activations{tensor_of(out, {2, 577}), {}}));
   for (std::size_t row = 0; row < 2; ++row) {
     double sum = 0;
     for (std::size_t k = 0; k < 577; ++k) sum += double{x[row * 577 + k]} * x[row * 577 + k];
@@ -290,29 +293,32 @@ TEST(Rows, LayerNormAgreesInEveryTierAndWithItsConversion) {
       const Tensor shift = tensor_of(bias, {columns});
       Q8Rows q8(backend, rows, columns);
       backend.layer_norm(input, scale, shift, 1e-5f,
-                         {tensor_of(out, {rows, columns}), q8.tensor()});
+                         Out(Activations{tensor_of(out, {rows, columns}), q8.tensor()}));
       append(bytes, out);
       append(bytes, q8.bytes());
       Q8Rows later(backend, rows, columns);
-      backend.quantize(tensor_of(out, {rows, columns}), later.tensor());
+      backend.quantize(tensor_of(out, {rows, columns}), Out(later.tensor()));
       EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
       Q8Rows alone(backend, rows, columns);
       for (const FineBlocks which : {FineBlocks::kOne, FineBlocks::kFew}) {
         FineRows fine(backend, rows, columns, which);
-        backend.layer_norm(input, scale, shift, 1e-5f, {{}, alone.tensor(), fine.tensor()});
+        backend.layer_norm(input, scale, shift, 1e-5f,
+                           Out(Activations{{}, alone.tensor(), fine.tensor()}));
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
         append(bytes, fine.bytes());
         FineRows converted(backend, rows, columns, which);
-        backend.quantize(tensor_of(out, {rows, columns}), later.tensor(), converted.tensor());
+        backend.quantize(tensor_of(out, {rows, columns}), Out(later.tensor()),
+                         Out(converted.tensor()));
         EXPECT_TRUE(same_bits(later.bytes(), q8.bytes()));
         EXPECT_TRUE(same_bits(converted.bytes(), fine.bytes()));
         FineRows in_place(backend, rows, columns, which);
         in = x;
-        backend.layer_norm(input, scale, shift, 1e-5f, {input, alone.tensor(), in_place.tensor()});
+        backend.layer_norm(input, scale, shift, 1e-5f,
+                           Out(Activations{input, alone.tensor(), in_place.tensor()}));
         EXPECT_TRUE(same_bits(in_place.bytes(), fine.bytes()));
         in = x;
       }
-      backend.layer_norm(input, scale, shift, 1e-5f, {input, {}});
+      backend.layer_norm(input, scale, shift, 1e-5f, Out(Activations{input, {}}));
       EXPECT_TRUE(same_bits(in, out));
       return bytes;
     });
@@ -328,7 +334,7 @@ TEST(Rows, LayerNormTakesTheMeanAwayAndDividesByTheDeviation) {
   std::vector<float> out(x.size());
   TestBackend backend(Isa::kRef);
   backend->layer_norm(tensor_of(x, {2, 577}), tensor_of(weight, {577}), tensor_of(bias, {577}),
-                      1e-5f, {tensor_of(out, {2, 577}), {}});
+                      1e-5f, Out(Activations{tensor_of(out, {2, 577}), {}}));
   for (std::size_t row = 0; row < 2; ++row) {
     const auto first = x.begin() + static_cast<std::ptrdiff_t>(row) * 577;
     const double mean = std::accumulate(first, first + 577, 0.0) / 577;
@@ -346,22 +352,24 @@ TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
   for (const auto [rows, columns] : kSizes) {
     const std::vector<float> x = awkward_floats(random, rows * columns);
     std::vector<float> ones(x.size(), 1.0f);
-    for (const GateActivation activation :
-         {GateActivation::kSilu, GateActivation::kGeluTanh, GateActivation::kGeluErf}) {
+    for (const auto& [activation, of_gate] :
+         {std::pair{PlainActivation::kSilu, GateActivation::kSilu},
+          std::pair{PlainActivation::kGeluTanh, GateActivation::kGeluTanh},
+          std::pair{PlainActivation::kGeluErf, GateActivation::kGeluErf}}) {
       expect_same_everywhere([&](Backend& backend) {
         std::vector<std::uint8_t> bytes;
         std::vector<float> in = x;
         std::vector<float> gated = x;
         const Tensor input = tensor_of(in, {rows, columns});
         Q8Rows alone(backend, rows, columns);
-        backend.activate(activation, input, {{}, alone.tensor()});
+        backend.activate(activation, input, Out(Activations{{}, alone.tensor()}));
         append(bytes, alone.bytes());
         Q8Rows q8(backend, rows, columns);
-        backend.activate(activation, input, {input, q8.tensor()});
+        backend.activate(activation, input, Out(Activations{input, q8.tensor()}));
         append(bytes, in);
         EXPECT_TRUE(same_bits(alone.bytes(), q8.bytes()));
         const Tensor gate = tensor_of(gated, {rows, columns});
-        backend.gate(activation, gate, tensor_of(ones, {rows, columns}), {gate, {}});
+        backend.gate(of_gate, gate, tensor_of(ones, {rows, columns}), Out(Activations{gate, {}}));
         EXPECT_TRUE(same_bits(in, gated));
         return bytes;
       });
@@ -383,10 +391,12 @@ TEST(Rows, GateAgreesInEveryTier) {
         std::vector<float> up = u;
         const Tensor input = tensor_of(gate, {rows, columns});
         Q8Rows q8(backend, rows, columns);
-        backend.gate(activation, input, tensor_of(up, {rows, columns}), {{}, q8.tensor()});
+        backend.gate(activation, input, tensor_of(up, {rows, columns}),
+                     Out(Activations{{}, q8.tensor()}));
         append(bytes, q8.bytes());
         Q8Rows again(backend, rows, columns);
-        backend.gate(activation, input, tensor_of(up, {rows, columns}), {input, again.tensor()});
+        backend.gate(activation, input, tensor_of(up, {rows, columns}),
+                     Out(Activations{input, again.tensor()}));
         append(bytes, gate);
         EXPECT_TRUE(same_bits(again.bytes(), q8.bytes()));
         return bytes;
@@ -400,13 +410,14 @@ TEST(Rows, GateIsActivationTimesUp) {
   std::vector<float> up = {3.0f, 5.0f};
   TestBackend backend(Isa::kRef);
   const Tensor in = tensor_of(gate, {1, 2});
-  backend->gate(GateActivation::kSilu, in, tensor_of(up, {1, 2}), {in, {}});
+  backend->gate(GateActivation::kSilu, in, tensor_of(up, {1, 2}), Out(Activations{in, {}}));
   EXPECT_FLOAT_EQ(gate[0], 3.0f * ref::silu(1.0f));
   EXPECT_FLOAT_EQ(gate[1], 5.0f * ref::silu(-2.0f));
   gate = {1.0f, -2.0f, 9.0f, -30.0f};
   up = {3.0f, -8.0f, 0.5f, 100.0f};
   const Tensor four = tensor_of(gate, {1, 4});
-  backend->gate(GateActivation::kClampedSwish, four, tensor_of(up, {1, 4}), {four, {}});
+  backend->gate(GateActivation::kClampedSwish, four, tensor_of(up, {1, 4}),
+                Out(Activations{four, {}}));
   const auto swish = [](double x) { return x / (1.0 + std::exp(-1.702 * x)); };
   EXPECT_NEAR(gate[0], swish(1.0) * 4.0, 1e-5);
   EXPECT_NEAR(gate[1], swish(-2.0) * -6.0, 1e-5);
@@ -438,13 +449,13 @@ TEST(Rows, AddAndSoftCapAgreeInEveryTier) {
       std::vector<std::uint8_t> bytes;
       std::vector<float> x = a;
       std::vector<float> y = b;
-      backend.add(tensor_of(x, {rows, columns}), tensor_of(y, {rows, columns}), 0.3f);
+      backend.add(Out(tensor_of(x, {rows, columns})), tensor_of(y, {rows, columns}), 0.3f);
       append(bytes, x);
       for (std::size_t i = 0; i < x.size(); ++i) {
         const float product = b[i] * 0.3f;
         EXPECT_EQ(x[i], a[i] + product);
       }
-      backend.soft_cap(tensor_of(x, {rows, columns}), 30.0f);
+      backend.soft_cap(Out(tensor_of(x, {rows, columns})), 30.0f);
       append(bytes, x);
       return bytes;
     });
@@ -457,7 +468,7 @@ TEST(Rows, GatherCopies) {
   std::vector<std::int32_t> rows = {8, 0, 8, 3};
   std::vector<float> out(4 * 5);
   TestBackend backend(Isa::kRef);
-  backend->gather_rows(tensor_of(x, {9, 5}), tensor_of(rows, {4}), tensor_of(out, {4, 5}));
+  backend->gather_rows(tensor_of(x, {9, 5}), tensor_of(rows, {4}), Out(tensor_of(out, {4, 5})));
   for (std::size_t i = 0; i < out.size(); ++i)
     ASSERT_EQ(out[i], x[static_cast<std::size_t>(rows[i / 5]) * 5 + i % 5]);
 }
@@ -474,7 +485,7 @@ TEST(Rows, MeanIsOfEachSequencesRows) {
       std::vector<std::int32_t> rows = begin;
       std::vector<float> out(lengths.size() * static_cast<std::size_t>(columns));
       backend.mean_rows(tensor_of(in, {begin.back(), columns}), tensor_of(rows, {5}),
-                        tensor_of(out, {4, columns}));
+                        Out(tensor_of(out, {4, columns})));
       for (std::int64_t s = 0; s < 4; ++s) {
         for (std::int64_t k = 0; k < columns; ++k) {
           double sum = 0;
@@ -505,11 +516,11 @@ TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
     expect_same_everywhere([&](Backend& backend) {
       std::vector<std::uint8_t> bytes;
       std::vector<float> table(static_cast<std::size_t>(rows * 2 * pairs));
-      backend.rotary_table(tensor_of(positions, {rows}), tensor_of(frequencies, {pairs}), 1.0f,
-                           tensor_of(table, {rows, 2 * pairs}));
+      backend.rotary_table(tensor_of(positions, {rows, 1}), tensor_of(frequencies, {pairs}), {},
+                           1.0f, Out(tensor_of(table, {rows, 2 * pairs})));
       append(bytes, table);
       std::vector<float> y = x;
-      backend.rotate(tensor_of(y, {rows, 3, head_dim}), tensor_of(table, {rows, 2 * pairs}));
+      backend.rotate(Out(tensor_of(y, {rows, 3, head_dim})), tensor_of(table, {rows, 2 * pairs}));
       append(bytes, y);
       for (std::int64_t row = 0; row < rows; ++row) {
         for (std::int64_t i = 0; i < pairs; ++i) {
@@ -525,6 +536,46 @@ TEST(Rotary, TableAndRotationAgreeInEveryTierAndKeepLengths) {
           EXPECT_EQ(y[at], x[at]);
         }
       }
+      return bytes;
+    });
+  }
+}
+
+TEST(Rotary, PairsOfAnAxisHaveTheBitsOfItsPositionsAlone) {
+  Random random(22);
+  constexpr std::int64_t kAxes = 3;
+  std::vector<std::int32_t> positions = {0, 1, 2, 5, 5, 6, 77, 4095, 131071, 9, 1000000, 3};
+  const std::int64_t rows = std::ssize(positions) / kAxes;
+  for (const std::int64_t pairs : {1, 7, 16, 20, 64}) {
+    std::vector<float> frequencies;
+    std::vector<std::int32_t> axes;
+    for (std::int64_t i = 0; i < pairs; ++i) {
+      frequencies.push_back(std::pow(1e4f, -static_cast<float>(i) / static_cast<float>(pairs)));
+      axes.push_back(static_cast<std::int32_t>(random() % kAxes));
+    }
+    const auto table_of = [&](Backend& backend, std::vector<std::int32_t> numbers,
+                              const Tensor& of_pairs) {
+      std::vector<float> table(static_cast<std::size_t>(rows * 2 * pairs));
+      const std::int64_t each = std::ssize(numbers) / rows;
+      backend.rotary_table(tensor_of(numbers, {rows, each}), tensor_of(frequencies, {pairs}),
+                           of_pairs, 1.25f, Out(tensor_of(table, {rows, 2 * pairs})));
+      return table;
+    };
+    expect_same_everywhere([&](Backend& backend) {
+      const std::vector<float> out = table_of(backend, positions, tensor_of(axes, {pairs}));
+      std::vector<std::vector<float>> alone;
+      for (std::int64_t axis = 0; axis < kAxes; ++axis) {
+        std::vector<std::int32_t> of_axis;
+        for (std::size_t i = static_cast<std::size_t>(axis); i < positions.size(); i += kAxes)
+          of_axis.push_back(positions[i]);
+        alone.push_back(table_of(backend, of_axis, {}));
+      }
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto pair = static_cast<std::int64_t>(i) % pairs;
+        EXPECT_EQ(out[i], alone[static_cast<std::size_t>(axes[static_cast<std::size_t>(pair)])][i]);
+      }
+      std::vector<std::uint8_t> bytes;
+      append(bytes, out);
       return bytes;
     });
   }

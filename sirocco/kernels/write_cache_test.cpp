@@ -30,7 +30,7 @@ TEST(WriteCache, RoundsToNearestEvenInEveryTier) {
         FakeCache cache(geometry, {40, 1, 31}, 13);
         backend->write_cache({tensor_of(positions, {71}), tensor_of(row_begin, {4})},
                              tensor_of(k, {rows, 2, 19}), tensor_of(v, {rows, 2, 33}),
-                             cache.view());
+                             Out(cache.view()));
         caches.push_back(cache.bytes());
         ASSERT_TRUE(same_bits(caches.back(), caches.front())) << isa_name(isa);
         if (type == KvType::kF16) {
@@ -71,7 +71,7 @@ TEST(WriteCache, KeepsAScaleForEachThirtyTwoElements) {
     TestBackend backend(isa);
     FakeCache cache(geometry, {6}, 14);
     backend->write_cache({tensor_of(positions, {1}), tensor_of(row_begin, {2})},
-                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 33}), cache.view());
+                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 33}), Out(cache.view()));
     const KvCacheView& view = cache.view();
     const auto* block =
         reinterpret_cast<const std::uint8_t*>(view.pool) +

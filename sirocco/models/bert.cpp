@@ -29,7 +29,7 @@ class BertBuilder final : public DecoderBuilder {
                                                                     .kv_heads = config().kv_heads,
                                                                     .head_dim = config().head_dim},
                                                                    RotaryRows::kHalfSplit, nullptr),
-                                 ungated_mlp(layer, GateActivation::kGeluErf)));
+                                 ungated_mlp(layer, PlainActivation::kGeluErf)));
     });
     const bool is_last = range.end.value() == config().info.layers;
     return AnyBlocks(std::make_shared<const LayerStack<NoNorm, BertBlock>>(

@@ -12,6 +12,7 @@ namespace sirocco {
 
 /// The token table of a model: [V, D]. The rows may be scaled (Gemma), a learned vector for each
 /// position [P, D] added (GPT-2), and the sum with the first token type's be normalized (BERT).
+/// Rows that are given stand in for scaled ones; the rest is done to them too.
 class TokenEmbedding {
  public:
   explicit TokenEmbedding(std::shared_ptr<const WeightMatrix> table, float scale = 1.0f)
@@ -20,8 +21,9 @@ class TokenEmbedding {
   TokenEmbedding with_positions(std::shared_ptr<const WeightMatrix> positions) &&;
   TokenEmbedding with_norm(LayerNorm norm) &&;
 
-  /// Positions lie within the table of positions.
-  Hidden embed(const TokenBatch& tokens, TransformContext& context) const;
+  /// Positions lie within the table of positions. Throws InvalidArgument when given rows are of
+  /// another width.
+  Hidden embed(const TokenBatch& batch, TransformContext& context) const;
 
  private:
   std::shared_ptr<const WeightMatrix> table_;

@@ -131,7 +131,7 @@ std::optional<LayerNorm> DecoderBuilder::final_centered_norm(LayerRange range) {
   return centered_norm("output_norm");
 }
 
-Mlp DecoderBuilder::ungated_mlp(LayerIndex layer, GateActivation activation) {
+Mlp DecoderBuilder::ungated_mlp(LayerIndex layer, PlainActivation activation) {
   const std::int64_t d = config_.info.width;
   const std::int64_t f = config_.feed_forward;
   return {activation, loader_.linear(layer_name(layer, "ffn_up"), f, d),

@@ -69,7 +69,7 @@ class DecoderBuilder : public ModelBuilder {
   MoE moe(LayerIndex layer, GateActivation activation);
   /// What a layer of a model that may have experts has: a schedule visits it.
   std::variant<Mlp, MoE> feed_forward(LayerIndex layer, GateActivation activation);
-  Mlp ungated_mlp(LayerIndex layer, GateActivation activation);
+  Mlp ungated_mlp(LayerIndex layer, PlainActivation activation);
 
   /// The attention of a layer, its projections apart or fused as attn_qkv; queries and keys are
   /// normalized where the checkpoint has norms for them.

@@ -27,7 +27,7 @@ class Gpt2Builder final : public DecoderBuilder {
                                                              .kv_heads = config().kv_heads,
                                                              .head_dim = config().head_dim},
                                                             RotaryRows::kHalfSplit, nullptr),
-                                 ungated_mlp(layer, GateActivation::kGeluTanh)));
+                                 ungated_mlp(layer, PlainActivation::kGeluTanh)));
     });
     return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Gpt2Block>>(
         std::move(layers), final_centered_norm(range)));

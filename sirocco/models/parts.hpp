@@ -21,9 +21,10 @@ class AnyEmbed {
   explicit AnyEmbed(std::shared_ptr<const E> embed)
       : impl_(std::make_shared<Impl<E>>(std::move(embed))) {}
 
-  /// One row a token, f32 [T, D]. The ids are valid.
-  Hidden embed(const TokenBatch& tokens, TransformContext& context) const {
-    return impl_->embed(tokens, context);
+  /// The rows of the step, f32 [T, D]. Ids are valid; throws InvalidArgument when given rows are of
+  /// another width.
+  Hidden embed(const TokenBatch& batch, TransformContext& context) const {
+    return impl_->embed(batch, context);
   }
 
  private:

@@ -26,7 +26,7 @@ class Phi2Builder final : public DecoderBuilder {
                                                 .kv_heads = config().kv_heads,
                                                 .head_dim = config().head_dim},
                                                RotaryRows::kHalfSplit, rotary),
-                    ungated_mlp(layer, GateActivation::kGeluTanh)));
+                    ungated_mlp(layer, PlainActivation::kGeluTanh)));
     });
     return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Phi2Block>>(
         std::move(layers), final_centered_norm(range)));

@@ -44,15 +44,24 @@ class FakeWeights final : public WeightSource {
 
 class Loading : public ::testing::Test {
  protected:
+  /// What `product` gives of two rows of two in a step, as floats.
+  template <class Product>
+  std::vector<float> in_a_step(std::vector<float> x, Product product) {
+    const StepRows rows{{{SequenceId(1), Position(0), 2}}, {}};
+    StepMemory memory;
+    TransformContext context(*backend_, memory, rows, {});
+    const auto out =
+        backend_->read(product({.f32 = {DType::kF32, {2, 2}, x.data()}, .q8 = {}}, context));
+    return {out.begin(), out.end()};
+  }
   /// The product of a row of ones with each of two experts [3, 2].
   std::vector<float> sums(const StackLinear& linear) {
-    std::vector<float> ones(4, 1.0f);
     std::vector<std::int32_t> begin = {0, 1, 2};
-    std::vector<float> out(6);
-    const StackTarget target = linear.target({DType::kF32, {2, 3}, out.data()});
-    backend_->expert_linear({.f32 = {DType::kF32, {2, 2}, ones.data()}, .q8 = {}},
-                            {DType::kI32, {3}, begin.data()}, {&target, 1});
-    return out;
+    const ExpertRows rows{
+        .weights = {}, .places = {}, .tokens = {}, .begin = {DType::kI32, {3}, begin.data()}};
+    return in_a_step({1, 1, 1, 1}, [&](const Activations& x, TransformContext& context) {
+      return linear.forward_experts(x, rows, context);
+    });
   }
 
   FakeWeights weights_;
@@ -117,12 +126,13 @@ TEST_F(Loading, ASplitStackHoldsTheUpperRowsTransposed) {
   EXPECT_EQ(upper.outputs(), 2);
   EXPECT_EQ(upper.inputs(), 2);
   EXPECT_THAT(sums(lower), ::testing::ElementsAre(9, 13, 17, 29, 33, 37));
-  std::vector<float> first = {1.0f, 0.0f, 0.0f, 1.0f};
-  std::vector<float> out(4);
-  backend_->head_linear({.f32 = {DType::kF32, {2, 2}, first.data()}, .q8 = {}},
-                        upper.target({DType::kF32, {2, 2}, out.data()}), 0);
+  const auto columns_of = [&stack = upper](const Activations& x, TransformContext& context) {
+    const Tensor heads = context.scratch().tensor(DType::kF32, {2, 2});
+    stack.forward_heads(x, Out(heads), 0, context);
+    return heads;
+  };
   // Of [[0, 1], [2, 3]] the first row, of [[10, 11], [12, 13]] the second.
-  EXPECT_THAT(out, ::testing::ElementsAre(0, 1, 12, 13));
+  EXPECT_THAT(in_a_step({1, 0, 0, 1}, columns_of), ElementsAre(0, 1, 12, 13));
 }
 
 TEST_F(Loading, EveryExpertHasItsBias) {

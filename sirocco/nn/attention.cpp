@@ -50,16 +50,8 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
 
 }  // namespace
 
-template <class M>
-MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
-                                    Linear o, Mask mask)
-    : config_(config),
-      q_(std::move(q).with_fine(FineBlocks::kOne)),
-      k_(std::move(k).with_fine(FineBlocks::kOne)),
-      v_(std::move(v).with_fine(FineBlocks::kOne)),
-      o_(std::move(o)),
-      mask_(mask) {
-  AttentionConfig& c = config_;
+AttentionConfig completed(AttentionConfig c, const Linear& q, const Linear& k, const Linear& v,
+                          const Linear& o) {
   if (c.heads <= 0 || c.kv_heads <= 0 || c.head_dim <= 0 || c.heads % c.kv_heads != 0) {
     throw InvalidArgument(
         "attention: {} query heads over {} key/value heads of {} elements; all must be positive, "
@@ -71,12 +63,24 @@ MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Lin
   if (c.scale == 0.0f) c.scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   if (!(c.scale > 0.0f))
     throw InvalidArgument("attention: the scale of scores is {}, but must be positive", c.scale);
-  require_size("the width of queries", q_.outputs(), std::int64_t{c.heads} * c.head_dim);
-  require_size("the width of keys", k_.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
-  require_size("the width of values", v_.outputs(), std::int64_t{c.kv_heads} * c.value_dim);
-  require_size("the output projection's input", o_.inputs(), std::int64_t{c.heads} * c.value_dim);
+  require_size("the width of queries", q.outputs(), std::int64_t{c.heads} * c.head_dim);
+  require_size("the width of keys", k.outputs(), std::int64_t{c.kv_heads} * c.head_dim);
+  require_size("the width of values", v.outputs(), std::int64_t{c.kv_heads} * c.value_dim);
+  require_size("the output projection's input", o.inputs(), std::int64_t{c.heads} * c.value_dim);
+  require_size("the value projection's input", v.inputs(), k.inputs());
+  return c;
+}
+
+template <class M>
+MaskedAttention<M>::MaskedAttention(const AttentionConfig& config, Linear q, Linear k, Linear v,
+                                    Linear o, Mask mask)
+    : config_(completed(config, q, k, v, o)),
+      q_(std::move(q).with_fine(FineBlocks::kOne)),
+      k_(std::move(k).with_fine(FineBlocks::kOne)),
+      v_(std::move(v).with_fine(FineBlocks::kOne)),
+      o_(std::move(o)),
+      mask_(mask) {
   require_size("the key projection's input", k_.inputs(), q_.inputs());
-  require_size("the value projection's input", v_.inputs(), q_.inputs());
 }
 
 template <class M>
@@ -107,13 +111,14 @@ MaskedAttention<M> MaskedAttention<M>::with_sinks(WeightVector sinks) && {
 }
 
 template <class M>
-MaskedAttention<M> MaskedAttention<M>::with_alibi(float most) && {
+MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
   const auto heads = static_cast<unsigned>(config_.heads);
   const unsigned whole = std::bit_floor(heads);
   std::vector<float> slopes;
   for (unsigned h = 0; h < heads; ++h) {
     const unsigned power = h < whole ? 2 * (h + 1) : 2 * (h - whole) + 1;
-    slopes.push_back(std::exp2(-most * static_cast<float>(power) / static_cast<float>(2 * whole)));
+    slopes.push_back(
+        std::exp2(-max_bias * static_cast<float>(power) / static_cast<float>(2 * whole)));
   }
   slopes_ = WeightVector(std::move(slopes));
   return std::move(*this);
@@ -138,8 +143,8 @@ template <class M>
 Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
                                    const Tensor& positions, TransformContext& metadata) const {
   const std::int64_t rows = positions.rows();
-  Backend& ops = metadata.ops();
-  auto [q, k, v] = project<3>(x, {&q_, &k_, &v_}, metadata);
+  Ops& ops = metadata.ops();
+  auto [q, k, v] = Linear::project<3>(x, {&q_, &k_, &v_}, metadata);
   if (q_norm_) q_norm_->apply(q, metadata);
   if (k_norm_) k_norm_->apply(k, metadata);
   q = q.reshaped({rows, config_.heads, config_.head_dim});
@@ -147,10 +152,10 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
   v = v.reshaped({rows, config_.kv_heads, config_.value_dim});
   if (rotary_ != nullptr) {
     const Tensor table = metadata.rotary_table(*rotary_);
-    ops.rotate(q, table);
-    ops.rotate(k, table);
+    ops.rotate(Out(q), table);
+    ops.rotate(Out(k), table);
   }
-  ops.write_cache(metadata.batch(), k, v, cache);
+  ops.write_cache(metadata.batch(), k, v, Out(cache));
   const Tensor mixed =
       metadata.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
   ops.attention(metadata.batch(), {.q = q,
@@ -160,7 +165,7 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
                                    .logit_cap = config_.logit_cap,
                                    .sinks = sinks_.tensor(),
                                    .slopes = slopes_.tensor(),
-                                   .out = mixed});
+                                   .out = Out(mixed)});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 

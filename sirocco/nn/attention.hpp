@@ -41,13 +41,18 @@ struct BidirectionalMask {
 
 /// What of an attention is not weights.
 struct AttentionConfig {
-  int heads = 0;
-  int kv_heads = 0;
-  int head_dim = 0;        ///< of queries and keys
-  int value_dim = 0;       ///< of values; 0: as head_dim
-  float scale = 0.0f;      ///< of the dot products; 0: 1 / sqrt(head_dim)
-  float logit_cap = 0.0f;  ///< Gemma 2's soft cap on scores; 0: none
+  std::int32_t heads = 0;
+  std::int32_t kv_heads = 0;
+  std::int32_t head_dim = 0;   ///< of queries and keys
+  std::int32_t value_dim = 0;  ///< of values; 0: as head_dim
+  float scale = 0.0f;          ///< of the dot products; 0: 1 / sqrt(head_dim)
+  float logit_cap = 0.0f;      ///< Gemma 2's soft cap on scores; 0: none
 };
+
+/// `config` with the usual in place of what it leaves out. Throws InvalidArgument when it can't be,
+/// or the projections don't fit it.
+AttentionConfig completed(AttentionConfig config, const Linear& q, const Linear& k, const Linear& v,
+                          const Linear& o);
 
 /// The mark that an attention keeps its keys and values in the paged cache of the pipeline. One
 /// without it sees the rows of the step only, which are then whole sequences from position 0.
@@ -80,9 +85,9 @@ class MaskedAttention {
   /// 2024)
   MaskedAttention with_sinks(WeightVector sinks) &&;
   /// Scores lose slope · |distance|. With n the largest power of two up to the number of heads, the
-  /// slopes of the first n are 2^(-most · i / n), i from 1 on, and those of the others 2^(-most · i
-  /// / 2n) over odd i. (Press et al. 2022)
-  MaskedAttention with_alibi(float most = 8.0f) &&;
+  /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others
+  /// 2^(-max_bias · i / 2n) over odd i. (Press et al. 2022)
+  MaskedAttention with_alibi(float max_bias = 8.0f) &&;
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.

@@ -23,16 +23,16 @@ constexpr std::array kKvTypeTraits = {
 };
 static_assert(kKvTypeTraits.size() == kKvTypes);
 
-std::size_t panels_bytes(int kv_heads, int dim, KvType type, int positions) {
+std::size_t panels_bytes(std::int32_t kv_heads, int dim, KvType type, std::int32_t positions) {
   return static_cast<std::size_t>(kv_heads) * static_cast<std::size_t>(positions / kKvPanel) *
          static_cast<std::size_t>(kv_panel_bytes(type, dim));
 }
 
-std::size_t keys_bytes(const CacheGeometry& g, KvType type, int positions) {
+std::size_t keys_bytes(const CacheGeometry& g, KvType type, std::int32_t positions) {
   return panels_bytes(g.kv_heads, g.key_dim, type, positions);
 }
 
-std::size_t values_bytes(const CacheGeometry& g, KvType type, int positions) {
+std::size_t values_bytes(const CacheGeometry& g, KvType type, std::int32_t positions) {
   return g.value_first >= 0 ? 0 : panels_bytes(g.kv_heads, g.value_dim, type, positions);
 }
 
@@ -61,14 +61,14 @@ LayerCache CacheLayout::layer(LayerIndex index) const {
   return layers_[at];
 }
 
-std::size_t CacheLayout::block_bytes(int group, KvType type, int block_positions) const {
+std::size_t CacheLayout::block_bytes(int group, KvType type, std::int32_t block_positions) const {
   const CacheGroup& g = groups_[static_cast<std::size_t>(group)];
   return static_cast<std::size_t>(g.slots) * (keys_bytes(g.need.geometry, type, block_positions) +
                                               values_bytes(g.need.geometry, type, block_positions));
 }
 
-KvCacheView CacheLayout::view(LayerCache where, KvType type, int block_positions, std::byte* pool,
-                              const Tensor& block_table) const {
+KvCacheView CacheLayout::view(LayerCache where, KvType type, std::int32_t block_positions,
+                              std::byte* pool, const Tensor& block_table) const {
   SIROCCO_CHECK(where.group >= 0);
   const CacheGeometry& g = groups_[static_cast<std::size_t>(where.group)].need.geometry;
   const std::size_t keys = keys_bytes(g, type, block_positions);

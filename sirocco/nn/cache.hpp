@@ -47,10 +47,11 @@ const CacheTraits& cache_traits(CacheKind kind);
 
 /// What one layer keeps for one position.
 struct CacheGeometry {
-  int kv_heads = 0;
-  int key_dim = 0;
-  int value_dim = 0;
-  int value_first = -1;  ///< the element of keys where values begin; -1: they have their own rows
+  std::int32_t kv_heads = 0;
+  std::int32_t key_dim = 0;
+  std::int32_t value_dim = 0;
+  /// The element of keys where values begin; -1: they have their own rows.
+  std::int32_t value_first = -1;
   friend auto operator<=>(const CacheGeometry&, const CacheGeometry&) = default;
 };
 
@@ -88,11 +89,11 @@ class CacheLayout {
   LayerCache layer(LayerIndex index) const;
 
   /// Bytes that a block of `block_positions` positions takes in the pool of `group`.
-  std::size_t block_bytes(int group, KvType type, int block_positions) const;
+  std::size_t block_bytes(int group, KvType type, std::int32_t block_positions) const;
 
   /// The cache of one layer in a pool that begins at `pool`. `block_table` is the group's, i32 [S,
   /// B].
-  KvCacheView view(LayerCache where, KvType type, int block_positions, std::byte* pool,
+  KvCacheView view(LayerCache where, KvType type, std::int32_t block_positions, std::byte* pool,
                    const Tensor& block_table) const;
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <variant>
 
 #include "sirocco/nn/concepts.hpp"
 #include "sirocco/nn/linear.hpp"
@@ -13,16 +13,18 @@ class Mlp {
  public:
   /// Both throw InvalidArgument when their projections don't fit one another.
   Mlp(GateActivation activation, Linear gate, Linear up, Linear down);
-  Mlp(GateActivation activation, Linear up, Linear down);
+  Mlp(PlainActivation activation, Linear up, Linear down);
 
   Tensor forward(const Activations& x, TransformContext& context) const;
-  ActivationForms input_forms() const {
-    return gate_ ? forms_for(*gate_) | forms_for(up_) : forms_for(up_);
-  }
+  ActivationForms input_forms() const;
 
  private:
-  GateActivation activation_;
-  std::optional<Linear> gate_;
+  struct Gate {
+    GateActivation activation;
+    Linear linear;
+  };
+
+  std::variant<Gate, PlainActivation> activation_;
   Linear up_, down_;
 };
 

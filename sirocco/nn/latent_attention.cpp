@@ -85,18 +85,18 @@ Tensor LatentAttention::mix(const Activations& x, LayerIndex layer,
 Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
                                 const Tensor& positions, TransformContext& metadata) const {
   const std::int64_t rows = positions.rows();
-  Backend& ops = metadata.ops();
+  Ops& ops = metadata.ops();
   Arena& scratch = metadata.scratch();
   const LatentConfig& c = config_;
   auto [first, projected] =
-      project<2>(x, {query_latent_ ? &query_latent_->down : &q_, &latent_}, metadata);
+      Linear::project<2>(x, {query_latent_ ? &query_latent_->down : &q_, &latent_}, metadata);
   if (query_latent_) {
     query_latent_->norm.apply(first, metadata);
     first = q_.forward({.f32 = first, .q8 = {}}, metadata);
   }
   const Tensor table = rotary_ == nullptr ? Tensor() : metadata.rotary_table(*rotary_);
   const Tensor q = queries(first, table, metadata);
-  ops.write_cache(metadata.batch(), keys(projected, table, metadata), {}, cache);
+  ops.write_cache(metadata.batch(), keys(projected, table, metadata), {}, Out(cache));
 
   const Tensor mixed = scratch.tensor(DType::kF32, {rows, c.heads, c.latent_dim});
   ops.attention(metadata.batch(), {.q = q,
@@ -106,46 +106,44 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
                                    .logit_cap = 0.0f,
                                    .sinks = {},
                                    .slopes = {},
-                                   .out = mixed});
+                                   .out = Out(mixed)});
   const Tensor values = scratch.tensor(DType::kF32, {rows * c.heads, c.value_dim});
-  const Activations sums =
-      with_forms({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}},
-                 forms_for(values_), metadata);
-  ops.head_linear(sums, values_.target(values), 0);
+  values_.forward_heads({.f32 = mixed.reshaped({rows * c.heads, c.latent_dim}), .q8 = {}},
+                        Out(values), 0, metadata);
   return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
 /// [T, H · (R + N)] to [T, H, R + L]: rotated, and the rest through the head's key matrix.
 Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
                                 TransformContext& context) const {
-  Backend& ops = context.ops();
+  Ops& ops = context.ops();
   Arena& scratch = context.scratch();
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const std::int64_t rows = tokens * c.heads;
-  if (table) ops.rotate(projected.reshaped({tokens, c.heads, c.rotary_dim + c.plain_dim}), table);
+  if (table)
+    ops.rotate(Out(projected.reshaped({tokens, c.heads, c.rotary_dim + c.plain_dim})), table);
   const Tensor heads = projected.reshaped({rows, c.rotary_dim + c.plain_dim});
   const Tensor plain = scratch.tensor(DType::kF32, {rows, c.plain_dim});
-  ops.copy_columns(heads, c.rotary_dim, c.plain_dim, plain, 0);
+  ops.copy_columns(heads, c.rotary_dim, c.plain_dim, Out(plain), 0);
   const Tensor q = scratch.tensor(DType::kF32, {rows, c.rotary_dim + c.latent_dim});
-  ops.copy_columns(heads, 0, c.rotary_dim, q, 0);
-  ops.head_linear(with_forms({.f32 = plain, .q8 = {}}, forms_for(keys_), context), keys_.target(q),
-                  c.rotary_dim);
+  ops.copy_columns(heads, 0, c.rotary_dim, Out(q), 0);
+  keys_.forward_heads({.f32 = plain, .q8 = {}}, Out(q), c.rotary_dim, context);
   return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
 }
 
 /// [T, R + L], rotated and normalized in place: what is cached.
 Tensor LatentAttention::keys(const Tensor& projected, const Tensor& table,
                              TransformContext& context) const {
-  Backend& ops = context.ops();
+  Ops& ops = context.ops();
   const LatentConfig& c = config_;
   const std::int64_t tokens = projected.rows();
   const Tensor key = projected.reshaped({tokens, 1, c.rotary_dim + c.latent_dim});
-  if (table) ops.rotate(key, table);
+  if (table) ops.rotate(Out(key), table);
   const Tensor latent = context.scratch().tensor(DType::kF32, {tokens, c.latent_dim});
-  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, latent, 0);
+  ops.copy_columns(projected, c.rotary_dim, c.latent_dim, Out(latent), 0);
   latent_norm_.apply(latent, context);
-  ops.copy_columns(latent, 0, c.latent_dim, projected, c.rotary_dim);
+  ops.copy_columns(latent, 0, c.latent_dim, Out(projected), c.rotary_dim);
   return key;
 }
 

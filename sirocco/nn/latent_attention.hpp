@@ -12,13 +12,13 @@ namespace sirocco {
 
 /// What of a latent attention is not weights.
 struct LatentConfig {
-  int heads = 0;
-  int rotary_dim =
+  std::int32_t heads = 0;
+  std::int32_t rotary_dim =
       0;  ///< R: of queries and keys, the elements that rotate; all heads share the key's
-  int plain_dim = 0;   ///< N: of queries and keys, the others
-  int latent_dim = 0;  ///< L: what keys and values are made from
-  int value_dim = 0;   ///< V: of values
-  float scale = 0.0f;  ///< of the dot products; 0: 1 / sqrt(R + N)
+  std::int32_t plain_dim = 0;   ///< N: of queries and keys, the others
+  std::int32_t latent_dim = 0;  ///< L: what keys and values are made from
+  std::int32_t value_dim = 0;   ///< V: of values
+  float scale = 0.0f;           ///< of the dot products; 0: 1 / sqrt(R + N)
 };
 
 /// Attention whose keys and values are made from one latent row a position, which is all that is

@@ -8,9 +8,20 @@ Tensor Linear::forward(const Activations& x, TransformContext& context) const {
   return project<1>(x, {this}, context)[0];
 }
 
-void Linear::forward(const Activations& x, const Tensor& out, TransformContext& context) const {
-  const LinearTarget product = target(out);
-  context.ops().linear(with_forms(x, forms_for(*this), context), {&product, 1});
+void Linear::forward(const Activations& x, const Out<Tensor>& out,
+                     TransformContext& context) const {
+  const LinearTarget target = into(out);
+  context.products().linear(with_forms(x, forms_for(*this), context), {&target, 1});
+}
+
+Activations Linear::gated(const Activations& x, GateActivation activation, const Linear& gate,
+                          const Linear& up, ActivationForms forms, TransformContext& context) {
+  const Activations out =
+      make_activations(context.scratch(), context.ops(), rows_of(x), gate.outputs(), forms);
+  context.products().gated_linear(with_forms(x, forms_for(gate) | forms_for(up), context),
+                                  {gate.weight_.get(), gate.bias_.tensor(), up.weight_.get(),
+                                   up.bias_.tensor(), activation, Out(out)});
+  return out;
 }
 
 StackLinear::StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias)
@@ -25,29 +36,41 @@ Tensor StackLinear::bias() const {
   return bias_ ? bias_.tensor().reshaped({matrices(), outputs()}) : Tensor();
 }
 
-StackTarget StackLinear::target(const Tensor& out) const { return {weight_.get(), bias(), out}; }
-
-GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
-                  const Activations& out) {
-  return {gate.weight_.get(), gate.bias_.tensor(), up.weight_.get(),
-          up.bias_.tensor(),  activation,          out};
+Tensor StackLinear::forward_experts(const Activations& x, const ExpertRows& rows,
+                                    TransformContext& context) const {
+  const Tensor out = context.scratch().tensor(DType::kF32, {rows_of(x), outputs()});
+  const StackTarget target = into(Out(out));
+  context.products().expert_linear(with_forms(x, forms_for(*this), context), rows.begin,
+                                   {&target, 1});
+  return out;
 }
 
-GatedStackTarget gated(GateActivation activation, const StackLinear& gate, const StackLinear& up,
-                       const Activations& out) {
-  return {gate.weight_.get(), gate.bias(), up.weight_.get(), up.bias(), activation, out};
+Activations StackLinear::gated_experts(const Activations& x, const ExpertRows& rows,
+                                       GateActivation activation, const StackLinear& gate,
+                                       const StackLinear& up, ActivationForms forms,
+                                       TransformContext& context) {
+  const Activations out =
+      make_activations(context.scratch(), context.ops(), rows_of(x), gate.outputs(), forms);
+  context.products().gated_expert_linear(
+      with_forms(x, forms_for(gate) | forms_for(up), context), rows.begin,
+      {gate.weight_.get(), gate.bias(), up.weight_.get(), up.bias(), activation, Out(out)});
+  return out;
 }
 
-Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
-                             std::int64_t columns, ActivationForms forms) {
+void StackLinear::forward_heads(const Activations& x, const Out<Tensor>& out,
+                                std::int64_t first_column, TransformContext& context) const {
+  context.products().head_linear(with_forms(x, forms_for(*this), context), into(out), first_column);
+}
+
+Activations make_activations(Arena& arena, const Ops& ops, std::int64_t rows, std::int64_t columns,
+                             ActivationForms forms) {
   Activations out;
   if (forms.f32) out.f32 = arena.tensor(DType::kF32, {rows, columns});
   if (forms.q8) {
-    out.q8 =
-        arena.tensor(DType::kU8, {rows, static_cast<std::int64_t>(backend.q8_row_bytes(columns))});
+    out.q8 = arena.tensor(DType::kU8, {rows, static_cast<std::int64_t>(ops.q8_row_bytes(columns))});
   }
   if (forms.q8 && forms.fine != FineBlocks::kNone) {
-    const auto bytes = static_cast<std::int64_t>(backend.fine_row_bytes(columns, forms.fine));
+    const auto bytes = static_cast<std::int64_t>(ops.fine_row_bytes(columns, forms.fine));
     out.fine = arena.tensor(DType::kU8, {rows, bytes});
   }
   return out;
@@ -65,7 +88,7 @@ Activations with_forms(const Activations& x, ActivationForms forms, TransformCon
   SIROCCO_CHECK(x.f32);
   Activations out = make_activations(context.scratch(), context.ops(), x.f32.rows(),
                                      x.f32.columns(), {.q8 = true, .fine = forms.fine});
-  context.ops().quantize(x.f32, out.q8, out.fine);
+  context.ops().quantize(x.f32, Out(out.q8), Out(out.fine));
   out.f32 = x.f32;
   return out;
 }

@@ -10,7 +10,21 @@
 
 namespace sirocco {
 
+// The door to matrix products: nothing else hands a weight to one.
+
+/// Which forms of its input a consumer reads. Of a group that shares its input, all read the
+/// finest.
+struct ActivationForms {
+  bool f32 = false;
+  bool q8 = false;
+  FineBlocks fine = FineBlocks::kNone;
+  friend ActivationForms operator|(ActivationForms a, ActivationForms b) {
+    return {a.f32 || b.f32, a.q8 || b.q8, std::max(a.fine, b.fine)};
+  }
+};
+
 /// y = x · Wᵀ (+ b). Its weight's format chose its kernel when it was loaded. [T, K] to [T, N].
+/// Every product makes the form of x that it reads where that isn't there.
 class Linear {
  public:
   explicit Linear(std::shared_ptr<const WeightMatrix> weight, WeightVector bias = {})
@@ -26,23 +40,32 @@ class Linear {
   bool wants_q8() const { return weight_->wants_q8(); }
   FineBlocks fine() const { return wants_q8() ? fine_ : FineBlocks::kNone; }
 
-  LinearTarget target(const Tensor& out) const { return {weight_.get(), bias_.tensor(), out}; }
-  friend GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
-                           const Activations& out);
-
   /// The product, f32 [T, N] in the context's scratch memory.
   Tensor forward(const Activations& x, TransformContext& context) const;
   /// The same into `out`, f32 [T, N].
-  void forward(const Activations& x, const Tensor& out, TransformContext& context) const;
+  void forward(const Activations& x, const Out<Tensor>& out, TransformContext& context) const;
+
+  /// Several products of one input, in one pass over it; each as of `forward`.
+  template <std::size_t N>
+  static std::array<Tensor, N> project(const Activations& x,
+                                       const std::array<const Linear*, N>& linears,
+                                       TransformContext& context);
+
+  /// activation(x · gateᵀ (+ b)) with (x · upᵀ (+ b)), joined at once so that neither is kept:
+  /// [T, N] in `forms`, which can't be fine, in the context's scratch memory.
+  static Activations gated(const Activations& x, GateActivation activation, const Linear& gate,
+                           const Linear& up, ActivationForms forms, TransformContext& context);
 
  private:
+  LinearTarget into(const Out<Tensor>& out) const { return {weight_.get(), bias_.tensor(), out}; }
+
   std::shared_ptr<const WeightMatrix> weight_;
   WeightVector bias_;
   FineBlocks fine_ = FineBlocks::kNone;
 };
 
 /// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of E matrices [N, K] each: to an expert, or
-/// to a head.
+/// to a head. Every product makes the form of x that it reads where that isn't there.
 class StackLinear {
  public:
   /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
@@ -58,33 +81,27 @@ class StackLinear {
   bool wants_q8() const { return weight_->wants_q8(); }
   FineBlocks fine() const { return wants_q8() ? fine_ : FineBlocks::kNone; }
 
-  StackTarget target(const Tensor& out) const;
-  friend GatedStackTarget gated(GateActivation activation, const StackLinear& gate,
-                                const StackLinear& up, const Activations& out);
+  /// Each of the grouped rows of `rows`, [R, K], by the matrix of its expert: f32 [R, N] in the
+  /// context's scratch memory.
+  Tensor forward_experts(const Activations& x, const ExpertRows& rows,
+                         TransformContext& context) const;
+  /// Linear::gated of grouped rows: [R, N].
+  static Activations gated_experts(const Activations& x, const ExpertRows& rows,
+                                   GateActivation activation, const StackLinear& gate,
+                                   const StackLinear& up, ActivationForms forms,
+                                   TransformContext& context);
+  /// Row t · E + h of x, [T · E, K], by matrix h into the columns of that row of `out`, f32
+  /// [T · E, W], from `first_column` on.
+  void forward_heads(const Activations& x, const Out<Tensor>& out, std::int64_t first_column,
+                     TransformContext& context) const;
 
  private:
+  StackTarget into(const Out<Tensor>& out) const { return {weight_.get(), bias(), out}; }
   Tensor bias() const;
 
   std::shared_ptr<const WeightStack> weight_;
   WeightVector bias_;
   FineBlocks fine_ = FineBlocks::kNone;
-};
-
-/// A gate and what it is joined with, as one product.
-GatedTarget gated(GateActivation activation, const Linear& gate, const Linear& up,
-                  const Activations& out);
-GatedStackTarget gated(GateActivation activation, const StackLinear& gate, const StackLinear& up,
-                       const Activations& out);
-
-/// Which forms of its input a consumer reads. Of a group that shares its input, all read the
-/// finest.
-struct ActivationForms {
-  bool f32 = false;
-  bool q8 = false;
-  FineBlocks fine = FineBlocks::kNone;
-  friend ActivationForms operator|(ActivationForms a, ActivationForms b) {
-    return {a.f32 || b.f32, a.q8 || b.q8, std::max(a.fine, b.fine)};
-  }
 };
 
 inline ActivationForms forms_for(const Linear& linear) {
@@ -96,8 +113,8 @@ inline ActivationForms forms_for(const StackLinear& linear) {
 }
 
 /// Room for `forms` of [T, columns] in `arena`.
-Activations make_activations(Arena& arena, const Backend& backend, std::int64_t rows,
-                             std::int64_t columns, ActivationForms forms);
+Activations make_activations(Arena& arena, const Ops& ops, std::int64_t rows, std::int64_t columns,
+                             ActivationForms forms);
 
 /// `x` with the quantized form as `forms` has it, which is made where it is not there: converted
 /// once a group. Second digits that aren't asked for are left out.
@@ -105,10 +122,10 @@ Activations with_forms(const Activations& x, ActivationForms forms, TransformCon
 
 inline std::int64_t rows_of(const Activations& x) { return x.f32 ? x.f32.rows() : x.q8.rows(); }
 
-/// Several products of one input, in one pass over it.
 template <std::size_t N>
-std::array<Tensor, N> project(const Activations& x, const std::array<const Linear*, N>& linears,
-                              TransformContext& context) {
+std::array<Tensor, N> Linear::project(const Activations& x,
+                                      const std::array<const Linear*, N>& linears,
+                                      TransformContext& context) {
   ActivationForms forms;
   for (const Linear* linear : linears) forms = forms | forms_for(*linear);
   std::array<Tensor, N> out;
@@ -116,8 +133,8 @@ std::array<Tensor, N> project(const Activations& x, const std::array<const Linea
     out[i] = context.scratch().tensor(DType::kF32, {rows_of(x), linears[i]->outputs()});
   }
   std::array<LinearTarget, N> targets;
-  for (std::size_t i = 0; i < N; ++i) targets[i] = linears[i]->target(out[i]);
-  context.ops().linear(with_forms(x, forms, context), targets);
+  for (std::size_t i = 0; i < N; ++i) targets[i] = linears[i]->into(Out(out[i]));
+  context.products().linear(with_forms(x, forms, context), targets);
   return out;
 }
 

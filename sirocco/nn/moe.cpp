@@ -1,7 +1,5 @@
 #include "sirocco/nn/moe.hpp"
 
-#include <array>
-
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
@@ -15,9 +13,9 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
 }
 
 void check(const RouterSpec& spec, std::int64_t experts) {
-  if (experts > RouterSpec::kMostExperts) {
+  if (experts > RouterSpec::kMaxExperts) {
     throw InvalidArgument("mixture of experts: {} experts; at most {} are supported", experts,
-                          RouterSpec::kMostExperts);
+                          RouterSpec::kMaxExperts);
   }
   const bool groups_fit = spec.groups >= 1 && experts % spec.groups == 0 &&
                           spec.groups_chosen >= 1 && spec.groups_chosen <= spec.groups &&
@@ -38,7 +36,7 @@ Activations gathered(const Activations& x, const Tensor& rows, ActivationForms f
                      TransformContext& context) {
   const auto take = [&](const Tensor& from) {
     const Tensor out = context.scratch().tensor(from.dtype(), {rows.rows(), from.columns()});
-    context.ops().gather_rows(from, rows, out);
+    context.ops().gather_rows(from, rows, Out(out));
     return out;
   };
   const Activations all = with_forms(x, forms, context);
@@ -90,24 +88,20 @@ ExpertRows MoE::route(const Activations& x, TransformContext& context) const {
                         .tokens = scratch.tensor(DType::kI32, {tokens * slots}),
                         .begin = scratch.tensor(DType::kI32, {router_.outputs() + 1})};
   const Tensor logits = router_.forward(x, context);
-  context.ops().route(config_.router, logits, selection_bias_.tensor(), rows);
+  context.ops().route(config_.router, Out(logits), selection_bias_.tensor(), Out(rows));
   return rows;
 }
 
 Tensor MoE::forward(const Activations& x, TransformContext& context) const {
-  Backend& ops = context.ops();
-  Arena& scratch = context.scratch();
-  const Tensor out = scratch.tensor(DType::kF32, {rows_of(x), down_.outputs()});
-  const Arena::Scope scope(scratch);
+  Ops& ops = context.ops();
+  const Tensor out = context.scratch().tensor(DType::kF32, {rows_of(x), down_.outputs()});
+  const Arena::Scope scope(context.scratch());
   const ExpertRows rows = route(x, context);
-  const std::int64_t pairs = rows.tokens.rows();
   const Activations input = gathered(x, rows.tokens, forms_for(gate_) | forms_for(up_), context);
-  const Activations inner = make_activations(scratch, ops, pairs, down_.inputs(), forms_for(down_));
-  ops.gated_expert_linear(input, rows.begin, gated(config_.activation, gate_, up_, inner));
-  const Tensor down = scratch.tensor(DType::kF32, {pairs, down_.outputs()});
-  ops.expert_linear(inner, rows.begin, std::array{down_.target(down)});
-  ops.combine_experts(down, rows, out);
-  if (shared_) ops.add(out, shared_->forward(x, context));
+  const Activations inner = StackLinear::gated_experts(input, rows, config_.activation, gate_, up_,
+                                                       forms_for(down_), context);
+  ops.combine_experts(down_.forward_experts(inner, rows, context), rows, Out(out));
+  if (shared_) ops.add(Out(out), shared_->forward(x, context));
   return out;
 }
 

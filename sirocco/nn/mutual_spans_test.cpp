@@ -10,19 +10,18 @@
 
 #include "sirocco/base/checked.hpp"
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/kernels_testing.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/latent_attention.hpp"
+#include "sirocco/nn/nn_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-using namespace kernels_testing;
+using namespace nn_testing;
 
 using Spans = std::vector<MutualSpan>;
 using Visible = std::vector<std::vector<bool>>;  // [T][T], by query and key
 
-constexpr std::int64_t kWidth = 24;
 constexpr std::int32_t kNoWindow = MaskSpec::kNoWindow;
 
 MutualSpan span_of(std::int32_t first, std::int32_t end) {
@@ -55,25 +54,6 @@ Sequence random_sequence(Random& random, std::int32_t length, Spans spans) {
   return {random_floats(random, length * kWidth), std::move(spans), {length}};
 }
 
-struct Weights {
-  AttentionConfig config;
-  std::vector<float> q, k, v, o;
-};
-
-Weights random_weights(Random& random, const AttentionConfig& c) {
-  const std::int64_t heads = std::int64_t{c.heads} * c.head_dim;
-  const std::int64_t kv = std::int64_t{c.kv_heads} * c.head_dim;
-  return {c, random_floats(random, heads * kWidth, 0.2f), random_floats(random, kv * kWidth, 0.2f),
-          random_floats(random, kv * kWidth, 0.2f), random_floats(random, kWidth * heads, 0.1f)};
-}
-
-Linear linear_of(Backend& backend, const std::vector<float>& values, std::int64_t inputs) {
-  return Linear(backend.pack({"w",
-                              find_format(FormatId::kF32),
-                              {std::ssize(values) / inputs, inputs},
-                              std::as_bytes(std::span(values))}));
-}
-
 template <class A>
 A attention_of(Backend& backend, const Weights& w, typename A::Mask mask) {
   const std::int64_t heads = std::int64_t{w.config.heads} * w.config.head_dim;
@@ -89,9 +69,9 @@ std::vector<std::vector<float>> run(Backend& backend, const A& attention,
                                     const std::vector<Sequence>& sequences, int block_positions,
                                     KvType type, unsigned seed) {
   const CacheLayout layout(LayerIndex(0), {attention.cache_need()});
-  std::int32_t longest = 0;
-  for (const Sequence& s : sequences) longest = std::max(longest, s.length());
-  const int width = ceil_div(longest, block_positions);
+  std::int32_t max_length = 0;
+  for (const Sequence& s : sequences) max_length = std::max(max_length, s.length());
+  const int width = ceil_div(max_length, block_positions);
   std::vector<std::int32_t> table(sequences.size() * static_cast<std::size_t>(width) + 3);
   std::iota(table.begin(), table.end(), 0);
   Random random(seed);
@@ -139,52 +119,12 @@ std::vector<std::vector<float>> run(Backend& backend, const A& attention,
   }
 }
 
-std::vector<double> product(const std::vector<double>& x, const std::vector<float>& weight,
-                            std::int64_t inputs) {
-  const auto width = static_cast<std::size_t>(inputs);
-  std::vector<double> out;
-  for (std::size_t row = 0; row < x.size(); row += width)
-    for (std::size_t w = 0; w < weight.size(); w += width)
-      out.push_back(std::inner_product(x.begin() + static_cast<std::ptrdiff_t>(row),
-                                       x.begin() + static_cast<std::ptrdiff_t>(row + width),
-                                       weight.begin() + static_cast<std::ptrdiff_t>(w), 0.0));
-  return out;
-}
-
 /// Attention in double precision, through a mask that is written out.
 std::vector<double> exact(const Weights& w, const Sequence& sequence, const Visible& visible) {
-  const AttentionConfig& c = w.config;
   const std::vector<double> x(sequence.x.begin(), sequence.x.end());
-  const std::vector<double> q = product(x, w.q, kWidth);
-  const std::vector<double> k = product(x, w.k, kWidth);
-  const std::vector<double> v = product(x, w.v, kWidth);
-  const auto dim = static_cast<std::size_t>(c.head_dim);
-  const auto heads = static_cast<std::size_t>(c.heads);
-  const auto kv_heads = static_cast<std::size_t>(c.kv_heads);
-  std::vector<double> mixed(q.size());
-  for (std::size_t t = 0; t < visible.size(); ++t) {
-    for (std::size_t h = 0; h < heads; ++h) {
-      const double* query = q.data() + (t * heads + h) * dim;
-      double* sum = mixed.data() + (t * heads + h) * dim;
-      double total = 0;
-      for (std::size_t j = 0; j < visible.size(); ++j) {
-        if (!visible[t][j]) continue;
-        const std::size_t at = (j * kv_heads + h / (heads / kv_heads)) * dim;
-        const double score = std::inner_product(query, query + dim, k.data() + at, 0.0);
-        const double p = std::exp(score / std::sqrt(static_cast<double>(dim)));
-        total += p;
-        for (std::size_t d = 0; d < dim; ++d) sum[d] += p * v[at + d];
-      }
-      for (std::size_t d = 0; d < dim; ++d) sum[d] /= total;
-    }
-  }
-  return product(mixed, w.o, static_cast<std::int64_t>(heads * dim));
-}
-
-void expect_near(const std::vector<float>& out, const std::vector<double>& want) {
-  ASSERT_EQ(out.size(), want.size());
-  for (std::size_t i = 0; i < want.size(); ++i)
-    ASSERT_NEAR(out[i], want[i], 2e-5) << "row " << i / kWidth;
+  return exact_attention(w, product(x, w.q, kWidth), product(x, w.k, kWidth),
+                         product(x, w.v, kWidth),
+                         [&](std::size_t q, std::size_t k) -> bool { return visible[q][k]; });
 }
 
 template <class A>

@@ -254,8 +254,8 @@ static_assert(CanPage<CausalAttention> && CanPage<SlidingWindowAttention>);
 static_assert(!CanPage<BidirectionalAttention>);
 
 TEST_F(Ingredients, UngatedFeedForwardsCheckTheirDimensionsOnce) {
-  EXPECT_NO_THROW(Mlp(GateActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 40)));
-  EXPECT_THROW(Mlp(GateActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 39)),
+  EXPECT_NO_THROW(Mlp(PlainActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 40)));
+  EXPECT_THROW(Mlp(PlainActivation::kGeluTanh, random_linear(40, 24), random_linear(24, 39)),
                InvalidArgument);
 }
 
@@ -265,7 +265,7 @@ TEST_F(Ingredients, ParallelAddsWhatBothMakeOfTheSameRows) {
   const LayerNorm norm(random_vector(24), random_vector(24), 1e-5f);
   const CausalAttention mixer({.heads = 4, .kv_heads = 2, .head_dim = 8}, random_linear(32, 24),
                               random_linear(16, 24), random_linear(16, 24), random_linear(24, 32));
-  const Mlp mlp(GateActivation::kGeluErf, random_linear(40, 24), random_linear(24, 40));
+  const Mlp mlp(PlainActivation::kGeluErf, random_linear(40, 24), random_linear(24, 40));
   const WeightVector values = random_vector(5 * 24);
   const auto upload = [&] {
     return backend_->upload(context.held(), backend_->read(values.tensor()), {5, 24});
@@ -274,8 +274,8 @@ TEST_F(Ingredients, ParallelAddsWhatBothMakeOfTheSameRows) {
   const Activations n = norm.forward(expected, context);
   const Tensor mixed = mixer.mix(n, LayerIndex(0), context);
   const Tensor fed = mlp.forward(n, context);
-  backend_->add(expected, mixed);
-  backend_->add(expected, fed);
+  backend_->add(Out(expected), mixed);
+  backend_->add(Out(expected), fed);
   const Tensor shared = upload();
   Parallel::Of<LayerNorm>(norm).run(shared, mixer, mlp, LayerIndex(0), context);
   EXPECT_EQ(std::memcmp(shared.as<float>(), expected.as<float>(), 5 * 24 * 4), 0);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/nn/step_rows.hpp"
 
 namespace sirocco {
 
@@ -17,6 +18,49 @@ std::vector<float> rotary_frequencies(int dims, double theta) {
   return out;
 }
 
+Rotary Rotary::with_sections(std::span<const int> sections, SectionOrder order) && {
+  while (!sections.empty() && sections.back() == 0) sections = sections.first(sections.size() - 1);
+  const auto axes = static_cast<int>(sections.size());
+  const int pairs = dims() / 2;
+  std::vector<std::int32_t> of_pair;
+  bool fits = axes >= 1 && axes <= RotaryPositions::kMaxAxes;
+  std::int64_t total = 0;
+  for (int a = 0; a < axes; ++a) {
+    const int count = sections[static_cast<std::size_t>(a)];
+    total += count;
+    fits = fits && count >= 0 && total <= pairs;
+    // Interleaved, an axis has every axes-th pair from its own number on; the first has the rest.
+    if (order == SectionOrder::kInterleaved && a > 0 && count > 0)
+      fits = fits && a + std::int64_t{axes} * (count - 1) < pairs;
+  }
+  if (!fits || total != pairs) {
+    throw InvalidArgument(
+        "rotary sections of {} axes and {} pairs in all for an encoding of {} pairs, at most {} "
+        "axes",
+        axes, total, pairs, RotaryPositions::kMaxAxes);
+  }
+  if (order == SectionOrder::kInARow) {
+    for (int a = 0; a < axes; ++a)
+      of_pair.insert(of_pair.end(), static_cast<std::size_t>(sections[static_cast<std::size_t>(a)]),
+                     a);
+  } else {
+    of_pair.assign(static_cast<std::size_t>(pairs), 0);
+    for (int a = 1; a < axes; ++a)
+      for (int i = 0; i < sections[static_cast<std::size_t>(a)]; ++i)
+        of_pair[static_cast<std::size_t>(a + axes * i)] = a;
+  }
+  axes_ = axes;
+  pair_axes_ =
+      axes == 1 ? nullptr : std::make_shared<const std::vector<std::int32_t>>(std::move(of_pair));
+  return std::move(*this);
+}
+
+Tensor Rotary::pair_axes() const {
+  if (pair_axes_ == nullptr) return {};
+  // Never written through: ops only read it.
+  return {DType::kI32, {std::ssize(*pair_axes_)}, const_cast<std::int32_t*>(pair_axes_->data())};
+}
+
 float YarnScaling::magnitude() const {
   return factor <= 1.0f ? 1.0f : static_cast<float>(0.1 * std::log(double{factor}) + 1.0);
 }
@@ -24,8 +68,8 @@ float YarnScaling::magnitude() const {
 double NtkScaling::base(int dims, double theta, double context) const {
   SIROCCO_CHECK(dims > 2);
   const double trained = double{trained_context};
-  const double longest = std::max(context, trained);
-  const double stretch = double{factor} * longest / trained - (double{factor} - 1.0);
+  const double length = std::max(context, trained);
+  const double stretch = double{factor} * length / trained - (double{factor} - 1.0);
   return theta * std::pow(stretch, dims / (dims - 2.0));
 }
 

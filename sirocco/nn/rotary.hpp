@@ -1,10 +1,19 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <span>
 #include <vector>
 
 #include "sirocco/nn/weight_vector.hpp"
 
 namespace sirocco {
+
+/// How the pairs of a head are dealt out to the axes of positions.
+enum class SectionOrder : std::uint8_t {
+  kInARow,       ///< the pairs of an axis stand together, as in Qwen2-VL
+  kInterleaved,  ///< in turn, and what is left over by the first axis, as in Qwen3-VL
+};
 
 /// Rotary position encoding over the first `dims` elements of each head, pairs (i, i + dims/2). (Su
 /// et al. 2021) Immutable; copies share the frequencies, and layers that share one share its table
@@ -16,13 +25,24 @@ class Rotary {
   explicit Rotary(std::vector<float> frequencies, float magnitude = 1.0f)
       : frequencies_(std::move(frequencies)), magnitude_(magnitude) {}
 
+  /// Turns pairs by axes of positions: `sections` says by how many pairs each axis is used; those
+  /// of none at the end don't count. Throws InvalidArgument unless there are 1 to
+  /// RotaryPositions::kMaxAxes, they are all pairs together and, interleaved, each finds its pairs.
+  /// (Wang et al. 2024; Bai et al. 2025)
+  Rotary with_sections(std::span<const int> sections, SectionOrder order) &&;
+
   int dims() const { return static_cast<int>(frequencies_.size()) * 2; }
   Tensor frequencies() const { return frequencies_.tensor(); }
   float magnitude() const { return magnitude_; }
+  int axes() const { return axes_; }
+  /// i32 [dims/2]: the axis of each pair; empty where there is one.
+  Tensor pair_axes() const;
 
  private:
   WeightVector frequencies_;
   float magnitude_;
+  int axes_ = 1;
+  std::shared_ptr<const std::vector<std::int32_t>> pair_axes_;
 };
 
 /// theta^(-2i / dims) for i = 0 … dims/2 - 1. `dims` is even and positive.

@@ -16,7 +16,7 @@ void list_visible_ends(const StepRows& rows, std::vector<std::int32_t>& ends) {
   for (const SequenceRows& s : rows.sequences) {
     const std::int32_t first = s.first().value();
     const auto begin = std::ssize(ends);
-    for (int i = 0; i < s.rows(); ++i) ends.push_back(first + i + 1);
+    for (std::int32_t i = 0; i < s.rows(); ++i) ends.push_back(first + i + 1);
     for (const MutualSpan& span : s.spans()) {
       std::fill(ends.begin() + begin + (span.first.value() - first),
                 ends.begin() + begin + (span.end.value() - first), span.end.value());
@@ -24,30 +24,53 @@ void list_visible_ends(const StepRows& rows, std::vector<std::int32_t>& ends) {
   }
 }
 
-}  // namespace
-
-SequenceRows::SequenceRows(SequenceId sequence, Position first, int rows,
-                           std::vector<MutualSpan> spans)
-    : sequence_(sequence), first_(first), rows_(rows), spans_(std::move(spans)) {
-  SIROCCO_CHECK(rows > 0);
-  const std::int64_t end = std::int64_t{first.value()} + rows;
-  std::int32_t before = first.value();
-  for (const MutualSpan& span : spans_) {
-    if (span.first.value() < before || span.end <= span.first || span.end.value() > end) {
-      throw InvalidArgument(
-          "the positions [{}, {}) can't see each other: spans have at least one position, follow "
-          "one another and lie whole in the rows of the step, which are [{}, {})",
-          span.first.value(), span.end.value(), first.value(), end);
-    }
-    before = span.end.value();
+/// Rotary positions [T, axes] of rows of which some have their own; nothing where none has. Returns
+/// the number of axes.
+int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbers) {
+  numbers.clear();
+  int axes = 1;
+  bool own = false;
+  for (const SequenceRows& s : rows.sequences) {
+    own = own || s.rotary();
+    if (s.rotary()) axes = std::max(axes, s.rotary()->axes());
   }
+  if (!own) return axes;
+  const auto each = static_cast<std::size_t>(axes);
+  for (const SequenceRows& s : rows.sequences) {
+    const auto begin = std::ssize(numbers);
+    if (s.rotary() && s.rotary()->axes() == axes) {
+      const auto known = s.rotary()->numbers();
+      numbers.insert(numbers.end(), known.begin(), known.end());
+    } else if (s.rotary() && s.rotary()->axes() != 1) {
+      throw InvalidArgument("sequence {} has rotary positions of {} axes, others in its step of {}",
+                            s.sequence().value(), s.rotary()->axes(), axes);
+    } else {
+      // One number stands for all.
+      for (std::int32_t i = 0; i < s.rows(); ++i) {
+        numbers.insert(numbers.end(), each,
+                       s.rotary() ? s.rotary()->numbers()[static_cast<std::size_t>(i)]
+                                  : s.first().value() + i);
+      }
+    }
+    SIROCCO_CHECK(std::ssize(numbers) - begin == std::int64_t{s.rows()} * axes);
+  }
+  return axes;
 }
 
-std::int64_t StepRows::rows() const {
-  std::int64_t total = 0;
-  for (const SequenceRows& s : sequences) total += s.rows();
-  return total;
+/// How many positions of an encoder each sequence has; nothing where none has any.
+void list_key_lengths(const StepRows& rows, std::vector<std::int32_t>& lengths) {
+  lengths.clear();
+  const auto has_keys = [](const SequenceRows& s) { return s.key_length() > 0; };
+  const auto count = std::count_if(rows.sequences.begin(), rows.sequences.end(), has_keys);
+  if (count == 0) return;
+  if (count != std::ssize(rows.sequences)) {
+    throw InvalidArgument("{} of the {} sequences of a step have an encoder's keys; expected all",
+                          count, rows.sequences.size());
+  }
+  for (const SequenceRows& s : rows.sequences) lengths.push_back(s.key_length());
 }
+
+}  // namespace
 
 TransformContext::TransformContext(Backend& backend, StepMemory& memory, const StepRows& rows,
                                    const CacheViews& caches)
@@ -57,15 +80,23 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
   positions.clear();
   row_begin.assign(1, 0);
   for (const SequenceRows& s : rows.sequences) {
-    for (int i = 0; i < s.rows(); ++i) positions.push_back(s.first().value() + i);
+    for (std::int32_t i = 0; i < s.rows(); ++i) positions.push_back(s.first().value() + i);
     row_begin.push_back(row_begin.back() + s.rows());
   }
   const auto sequences = static_cast<std::int64_t>(rows.sequences.size());
   positions_ = backend.upload(memory.held, positions, {rows.rows()});
   row_begin_ = backend.upload(memory.held, row_begin, {sequences + 1});
+  const int axes = list_rotary_positions(rows, memory.rotary_positions_);
+  rotary_positions_ =
+      memory.rotary_positions_.empty()
+          ? positions_.reshaped({rows.rows(), 1})
+          : backend.upload(memory.held, memory.rotary_positions_, {rows.rows(), axes});
   list_visible_ends(rows, memory.visible_ends_);
   if (!memory.visible_ends_.empty())
     visible_ends_ = backend.upload(memory.held, memory.visible_ends_, {rows.rows()});
+  list_key_lengths(rows, memory.key_lengths_);
+  if (!memory.key_lengths_.empty())
+    key_lengths_ = backend.upload(memory.held, memory.key_lengths_, {sequences});
   outputs_ =
       backend.upload(memory.held, rows.outputs, {static_cast<std::int64_t>(rows.outputs.size())});
   memory.block_tables_.clear();
@@ -95,8 +126,13 @@ Tensor TransformContext::rotary_table(const Rotary& rotary) {
   for (const auto& [known, table] : memory_.rotary_tables_) {
     if (known == &rotary) return table;
   }
+  const std::int64_t axes = rotary_positions_.columns();
+  if (axes > 1 && rotary.axes() > axes) {
+    throw InvalidArgument("rotary positions of {} axes for an encoding of {}", axes, rotary.axes());
+  }
   const Tensor table = memory_.held.tensor(DType::kF32, {rows(), rotary.dims()});
-  backend_.rotary_table(positions_, rotary.frequencies(), rotary.magnitude(), table);
+  backend_.rotary_table(rotary_positions_, rotary.frequencies(),
+                        axes > 1 ? rotary.pair_axes() : Tensor(), rotary.magnitude(), Out(table));
   memory_.rotary_tables_.emplace_back(&rotary, table);
   return table;
 }

@@ -1,77 +1,33 @@
 #pragma once
 
-#include <span>
 #include <utility>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/kernels/backend.hpp"
 #include "sirocco/nn/cache.hpp"
+#include "sirocco/nn/step_rows.hpp"
 #include "sirocco/tensor/arena.hpp"
 
 namespace sirocco {
 
+class Linear;
 class Rotary;
-
-/// The tokens of one step, a row each. The rest of what is known of a row (position, sequence,
-/// cache) is in the context, which every stage gets.
-class TokenBatch {
- public:
-  explicit TokenBatch(std::span<const TokenId> tokens) : tokens_(tokens) {}
-  std::span<const TokenId> tokens() const { return tokens_; }
-
- private:
-  std::span<const TokenId> tokens_;
-};
-
-/// Positions of a sequence whose rows see each other, as those of an image do, besides what came
-/// before: [first, end).
-struct MutualSpan {
-  Position first;
-  Position end;
-};
-
-/// One sequence's part of a step: rows at consecutive positions, at least one. Rows that see each
-/// other are never cut, so that their span lies in one step.
-class SequenceRows {
- public:
-  /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
-  /// position, ends before the next one begins or where it does, and lies within the rows.
-  SequenceRows(SequenceId sequence, Position first, int rows, std::vector<MutualSpan> spans = {});
-
-  SequenceId sequence() const { return sequence_; }
-  Position first() const { return first_; }
-  int rows() const { return rows_; }
-  const std::vector<MutualSpan>& spans() const { return spans_; }
-
- private:
-  SequenceId sequence_;
-  Position first_;
-  int rows_;
-  std::vector<MutualSpan> spans_;
-};
-
-/// The rows of one step on the host: sequences one after another, and the rows whose results are
-/// wanted.
-struct StepRows {
-  std::vector<SequenceRows> sequences;
-  std::vector<std::int32_t> outputs;  ///< ascending row numbers
-  std::int64_t rows() const;
-};
+class StackLinear;
 
 /// The pool of one cache group in a step.
 struct CacheGroupView {
   std::byte* pool = nullptr;
   std::vector<std::int32_t>
       block_table;  ///< [S, blocks_a_sequence] row by row; -1 where none is held
-  int blocks_a_sequence = 0;
+  std::int32_t blocks_a_sequence = 0;
 };
 
 /// The caches of one step: a view a group of the layout.
 struct CacheViews {
   const CacheLayout* layout = nullptr;
   KvType type = KvType::kF16;
-  int block_positions = 0;
+  std::int32_t block_positions = 0;
   std::vector<CacheGroupView> groups;
 };
 
@@ -84,6 +40,8 @@ struct StepMemory {
  private:
   friend class TransformContext;
   std::vector<std::int32_t> positions_;
+  std::vector<std::int32_t> rotary_positions_;
+  std::vector<std::int32_t> key_lengths_;
   std::vector<std::int32_t> row_begin_;
   std::vector<std::int32_t> visible_ends_;
   std::vector<std::int32_t> integers_;
@@ -96,19 +54,22 @@ struct StepMemory {
 /// and end before it.
 class TransformContext {
  public:
-  /// Borrows all of its arguments until it ends; resets `memory` then.
+  /// Borrows all of its arguments until it ends; resets `memory` then. Throws InvalidArgument where
+  /// sequences differ in the axes of their rotary positions, or only some have an encoder's keys.
   TransformContext(Backend& backend, StepMemory& memory, const StepRows& rows,
                    const CacheViews& caches);
   ~TransformContext();
   TransformContext(const TransformContext&) = delete;
   TransformContext& operator=(const TransformContext&) = delete;
 
-  Backend& ops() const { return backend_; }
+  Ops& ops() const { return backend_; }
   Arena& held() { return memory_.held; }
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
   BatchTensors batch() const { return {positions_, row_begin_, visible_ends_}; }
   const StepRows& host_rows() const { return rows_; }
+  /// i32 [S]: how many positions an encoder wrote of each sequence; empty where none did.
+  const Tensor& key_lengths() const { return key_lengths_; }
   /// An empty list for integers on their way to the backend, until the next call. Its memory stays.
   std::vector<std::int32_t>& host_integers() {
     memory_.integers_.clear();
@@ -119,20 +80,27 @@ class TransformContext {
 
   KvCacheView cache(LayerIndex layer) const;
 
-  /// f32 [T, R]: cosines and sines of this step's positions. Computed at the first call, kept for
-  /// the step.
+  /// f32 [T, R]: cosines and sines of where the rows of this step are put. Computed at the first
+  /// call, kept for the step. Throws InvalidArgument for an encoding with sections of more axes
+  /// than the rows have, unless they have one, which stands for all.
   Tensor rotary_table(const Rotary& rotary);
 
  private:
   friend class Lease;
+  friend class Linear;
+  friend class StackLinear;
+
+  Products& products() const { return backend_; }
 
   Backend& backend_;
   StepMemory& memory_;
   const StepRows& rows_;
   const CacheViews& caches_;
   Tensor positions_;
+  Tensor rotary_positions_;  // i32 [T, axes]
   Tensor row_begin_;
   Tensor visible_ends_;
+  Tensor key_lengths_;
   Tensor outputs_;
   int leases_ = 0;
 };

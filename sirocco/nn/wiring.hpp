@@ -22,8 +22,8 @@ struct PreNorm {
     template <Mixer A, FeedForward F>
     void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
              TransformContext& context) const {
-      context.ops().add(x, mixer.mix(attention_norm_.forward(x, context), layer, context));
-      context.ops().add(x, ffn.forward(ffn_norm_.forward(x, context), context));
+      context.ops().add(Out(x), mixer.mix(attention_norm_.forward(x, context), layer, context));
+      context.ops().add(Out(x), ffn.forward(ffn_norm_.forward(x, context), context));
     }
 
    private:
@@ -48,8 +48,8 @@ struct Parallel {
       if (!ffn_norm_) n = with_forms(n, mixer.input_forms() | ffn.input_forms(), context);
       const Tensor mixed = mixer.mix(n, layer, context);
       const Tensor fed = ffn.forward(ffn_norm_ ? ffn_norm_->forward(x, context) : n, context);
-      context.ops().add(x, mixed);
-      context.ops().add(x, fed);
+      context.ops().add(Out(x), mixed);
+      context.ops().add(Out(x), fed);
     }
 
    private:
@@ -70,9 +70,9 @@ struct PostLn {
     template <Mixer A, FeedForward F>
     void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
              TransformContext& context) const {
-      context.ops().add(x, mixer.mix({.f32 = x, .q8 = {}}, layer, context));
+      context.ops().add(Out(x), mixer.mix({.f32 = x, .q8 = {}}, layer, context));
       attention_norm_.apply(x, context);
-      context.ops().add(x, ffn.forward({.f32 = x, .q8 = {}}, context));
+      context.ops().add(Out(x), ffn.forward({.f32 = x, .q8 = {}}, context));
       ffn_norm_.apply(x, context);
     }
 
@@ -97,9 +97,9 @@ struct Sandwich {
     void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
              TransformContext& context) const {
       const Tensor mixed = mixer.mix(attention_norm_.forward(x, context), layer, context);
-      context.ops().add(x, post_attention_norm_.forward(mixed, context).f32);
+      context.ops().add(Out(x), post_attention_norm_.forward(mixed, context).f32);
       const Tensor fed = ffn.forward(ffn_norm_.forward(x, context), context);
-      context.ops().add(x, post_ffn_norm_.forward(fed, context).f32);
+      context.ops().add(Out(x), post_ffn_norm_.forward(fed, context).f32);
     }
 
    private:

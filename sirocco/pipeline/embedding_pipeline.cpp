@@ -90,7 +90,7 @@ Tensor EmbeddingPipeline::pooled(const Hidden& hidden, TransformContext& context
     const Tensor& begin = context.batch().row_begin;
     const Tensor mean =
         context.scratch().tensor(DType::kF32, {context.batch().sequences(), x.columns()});
-    context.ops().mean_rows(x, begin, mean);
+    context.ops().mean_rows(x, begin, Out(mean));
     x = mean;
   }
   return projected(x, context);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <random>
@@ -108,6 +109,68 @@ void expect_same_bits(const std::vector<Rows>& a, const std::vector<Rows>& b) {
     for (std::size_t t = 0; t < a[s].size(); ++t) {
       ASSERT_EQ(std::memcmp(a[s][t].data(), b[s][t].data(), a[s][t].size() * sizeof(float)), 0)
           << "sequence " << s << ", position " << t;
+    }
+  }
+}
+
+/// The rows of the token table that tokens have, [T, D], as the family scales them.
+std::vector<float> embeddings_of(const Checkpoint& checkpoint, const ModelInfo& info,
+                                 std::span<const std::int32_t> tokens) {
+  const StoredTensor& table = *checkpoint.weights->find("token_embd.weight");
+  const float scale =
+      info.architecture.starts_with("gemma") ? std::sqrt(static_cast<float>(info.width)) : 1.0f;
+  const auto width = static_cast<std::size_t>(info.width);
+  const std::size_t stride = row_bytes(*table.format, info.width);
+  std::vector<float> out(tokens.size() * width);
+  for (std::size_t i = 0; i < tokens.size(); ++i) {
+    table.format->decode(table.bytes.data() + static_cast<std::size_t>(tokens[i]) * stride,
+                         width / static_cast<std::size_t>(table.format->block_elements),
+                         out.data() + i * width);
+  }
+  for (float& x : out) x = x * scale;
+  return out;
+}
+
+// What a picture's encoder gives is a row like those of the token table.
+TEST(GivenRows, HaveTheBitsOfTheTokensThatTheyEqual) {
+  for (const std::string name : {"gemma3", "gpt2", "llama-gqa", "qwen3moe"}) {
+    SCOPED_TRACE(name);
+    const Checkpoint& checkpoint = model(name);
+    const ModelInfo info = StepRunner(checkpoint, {}).info();
+    std::mt19937 random(8);
+    std::vector<std::int32_t> tokens(40);
+    for (auto& token : tokens)
+      token = static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(info.vocabulary));
+    const std::vector<float> embeddings = embeddings_of(checkpoint, info, tokens);
+    const auto width = static_cast<std::size_t>(info.width);
+    StepRunner::Options options;
+    options.isa = contract_tiers().back();
+    options.sequences = 2;
+    const Rows expected = StepRunner(checkpoint, options).step({{0, tokens}});
+    if (info.layers > 1) options.cuts = {1};
+    for (const std::vector<std::size_t>& ends :
+         std::vector<std::vector<std::size_t>>{{40}, {6, 7, 19, 40}}) {
+      StepRunner runner(checkpoint, options);
+      std::vector<Rows> out(2);
+      std::size_t first = 0;
+      for (const std::size_t end : ends) {
+        // Of one sequence rows 5 to 20 and the last two are given, of the other all but row 11.
+        std::vector<std::vector<std::int32_t>> ids(2);
+        std::vector<std::vector<float>> given(2);
+        for (std::size_t i = first; i < end; ++i) {
+          const bool is_given[] = {(i >= 5 && i < 21) || i >= 38, i != 11};
+          for (std::size_t s = 0; s < 2; ++s) {
+            ids[s].push_back(is_given[s] ? StepRunner::kGiven : tokens[i]);
+            const auto row = embeddings.begin() + static_cast<std::ptrdiff_t>(i * width);
+            if (is_given[s])
+              given[s].insert(given[s].end(), row, row + static_cast<std::ptrdiff_t>(width));
+          }
+        }
+        const Rows rows = runner.step({{0, ids[0], given[0]}, {1, ids[1], given[1]}});
+        for (std::size_t i = 0; i < rows.size(); ++i) out[i / (end - first)].push_back(rows[i]);
+        first = end;
+      }
+      expect_same_bits({expected, expected}, out);
     }
   }
 }

@@ -96,10 +96,12 @@ std::vector<std::vector<float>> StepRunner::step(const std::vector<Chunk>& chunk
     int& length = lengths_[static_cast<std::size_t>(chunk.sequence)];
     rows.sequences.push_back({SequenceId(static_cast<std::uint64_t>(chunk.sequence)),
                               Position(length), static_cast<int>(chunk.tokens.size())});
-    for (const std::int32_t token : chunk.tokens) tokens.emplace_back(token);
+    for (const std::int32_t token : chunk.tokens)
+      if (token != kGiven) tokens.emplace_back(token);
     length += static_cast<int>(chunk.tokens.size());
   }
-  rows.outputs.resize(tokens.size());
+  const auto count = static_cast<std::size_t>(rows.rows());
+  rows.outputs.resize(count);
   std::iota(rows.outputs.begin(), rows.outputs.end(), 0);
 
   std::vector<float> carried;
@@ -124,12 +126,36 @@ std::vector<std::vector<float>> StepRunner::step(const std::vector<Chunk>& chunk
                                         {rows.rows(), info_.width});
       return Hidden(context, {.f32 = x, .q8 = {}});
     };
+    // Rows that stand together come together.
+    const auto given = [&](TransformContext& step) {
+      std::vector<GivenRows> out;
+      std::int64_t row = 0;
+      const auto width = static_cast<std::size_t>(info_.width);
+      for (const Chunk& chunk : chunks) {
+        std::size_t used = 0;
+        for (std::size_t i = 0; i < chunk.tokens.size();) {
+          std::size_t end = i;
+          while (end < chunk.tokens.size() && chunk.tokens[end] == kGiven) ++end;
+          if (end > i) {
+            const std::size_t here = (end - i) * width;
+            out.push_back(
+                {row, backend_->upload(step.held(), chunk.embeddings.subspan(used, here),
+                                       {static_cast<std::int64_t>(end - i), info_.width})});
+            used += here;
+          }
+          const std::size_t next = std::max(end, i + 1);
+          row += static_cast<std::int64_t>(next - i);
+          i = next;
+        }
+      }
+      return out;
+    };
     std::visit(
         [&](const auto& parts) {
           using Role = std::decay_t<decltype(parts)>;
           Hidden hidden = [&] {
             if constexpr (Embeds<Role>) {
-              return parts.embed(TokenBatch(tokens), context);
+              return parts.embed(TokenBatch(tokens, given(context)), context);
             } else {
               return received();
             }
@@ -145,7 +171,7 @@ std::vector<std::vector<float>> StepRunner::step(const std::vector<Chunk>& chunk
   }
   std::vector<std::vector<float>> out;
   const auto width = static_cast<std::size_t>(info_.vocabulary);
-  for (std::size_t t = 0; t < tokens.size(); ++t)
+  for (std::size_t t = 0; t < count; ++t)
     out.emplace_back(logits.begin() + t * width, logits.begin() + (t + 1) * width);
   return out;
 }

@@ -31,10 +31,13 @@ class StepRunner {
     const Format* quantize = nullptr;  ///< what float matrices are converted to
     std::vector<std::int32_t> cuts;    ///< first layers of the stages behind the first
   };
+  /// In place of a token: the row comes as an embedding.
+  static constexpr std::int32_t kGiven = -1;
   /// One sequence's part of a step.
   struct Chunk {
     int sequence;
     std::span<const std::int32_t> tokens;
+    std::span<const float> embeddings = {};  ///< [N, D]: of the rows that are kGiven, in order
   };
 
   StepRunner(const std::filesystem::path& model, const Options& options);

@@ -70,7 +70,7 @@ void quantize_block(const float* values, std::int64_t count, Q8Block& block) noe
     largest = max(std::fabs(values[i]), largest);
     any_nan = any_nan || std::isnan(values[i]);
   }
-  const bool zero = !(largest >= numerics::kQ8Smallest);
+  const bool zero = !(largest >= numerics::kMinQ8Magnitude);
   const float inverse = zero ? 0.0f : 127.0f / largest;
   block = {};
   block.scale = any_nan ? numerics::kNaN : zero ? 0.0f : largest / 127.0f;
@@ -171,7 +171,9 @@ void rotary_table(const RotaryTableTask& task, std::int64_t row_begin,
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     float* table = task.table + row * 2 * task.pairs;
     for (std::int64_t i = 0; i < task.pairs; ++i) {
-      const SinCos angle = sin_cos(static_cast<float>(task.positions[row]) * task.frequencies[i]);
+      const std::int32_t axis = task.axes == nullptr ? 0 : task.axes[i];
+      const std::int32_t position = task.positions[row * task.numbers + axis];
+      const SinCos angle = sin_cos(static_cast<float>(position) * task.frequencies[i]);
       table[i] = angle.cos * task.magnitude;
       table[task.pairs + i] = angle.sin * task.magnitude;
     }

@@ -39,7 +39,7 @@ inline float power_of_two(std::int32_t exponent) {
 
 inline float exp(float x) {
   using namespace numerics;
-  const float y = min(kExpHighest, max(kExpLowest, x));
+  const float y = min(kMaxExp, max(kMinExp, x));
   const Rounded n = round_small(y * kLog2E);
   const float f = std::fma(n.value, -kLn2Low, std::fma(n.value, -kLn2High, y));
   const float e = std::fma(horner(kExp, f), f * f, f) + 1.0f;
@@ -49,7 +49,7 @@ inline float exp(float x) {
 
 inline float exp2(float x) {
   using namespace numerics;
-  const float y = max(kExp2Lowest, x);
+  const float y = max(kMinExp2, x);
   const Rounded n = round_small(y);
   const auto bits = std::bit_cast<std::uint32_t>(horner(kExp2, y - n.value));
   return std::bit_cast<float>(bits + (static_cast<std::uint32_t>(n.integer) << 23));
@@ -69,7 +69,7 @@ inline float erf(float x) {
   using namespace numerics;
   const float a = std::fabs(x);
   if (a < kErfSplit) return std::copysign(std::fma(horner(kErfSmall, a * a), a, a), x);
-  return std::copysign(1.0f - exp(horner(kErfLarge, min(kErfLargest, a))), x);
+  return std::copysign(1.0f - exp(horner(kErfLarge, min(kMaxErf, a))), x);
 }
 
 struct SinCos {

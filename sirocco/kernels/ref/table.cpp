@@ -34,6 +34,7 @@ const CpuKernels& ref_kernels() {
       .attention_merge = attention_merge,
       .attention_finish = attention_finish,
   };
+  static_assert(has_every_op(kKernels) && is_full(kKernels.linear));
   return kKernels;
 }
 

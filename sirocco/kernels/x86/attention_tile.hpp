@@ -48,14 +48,14 @@ INLINE RowBlock block_of_rows(const RowView* rows, int count) {
   return block;
 }
 
-/// body(Index<count>{}) for a count of 1 to kMost.
-template <int kMost, class Body>
+/// body(Index<count>{}) for a count of 1 to kMax.
+template <int kMax, class Body>
 INLINE void with_count(int count, const Body& body) {
-  if constexpr (kMost > 0) {
-    if (count == kMost) {
-      body(Index<kMost>{});
+  if constexpr (kMax > 0) {
+    if (count == kMax) {
+      body(Index<kMax>{});
     } else {
-      with_count<kMost - 1>(count, body);
+      with_count<kMax - 1>(count, body);
     }
   }
 }

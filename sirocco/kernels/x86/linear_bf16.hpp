@@ -87,12 +87,12 @@ INLINE void bf16_tile(const LinearTask& task, std::int64_t panel, std::int64_t t
   });
 }
 
-/// `kPanels` panels by all tokens, kMost of them at a time.
-template <int kPanels, int kMost>
+/// `kPanels` panels by all tokens, kMax of them at a time.
+template <int kPanels, int kMax>
 void bf16_panels(const LinearTask& task, std::int64_t panel, std::int64_t token,
                  std::int64_t token_end) {
-  for (; token + kMost <= token_end; token += kMost) bf16_tile<kPanels, kMost>(task, panel, token);
-  if (kMost > 4 && token + 4 <= token_end) {
+  for (; token + kMax <= token_end; token += kMax) bf16_tile<kPanels, kMax>(task, panel, token);
+  if (kMax > 4 && token + 4 <= token_end) {
     bf16_tile<kPanels, 4>(task, panel, token);
     token += 4;
   }

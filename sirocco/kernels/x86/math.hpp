@@ -26,7 +26,7 @@ INLINE F32x16 power_of_two(I32x16 exponent) {
 
 INLINE F32x16 exp(F32x16 x) {
   using namespace numerics;
-  const F32x16 y = min(broadcast(kExpHighest), max(broadcast(kExpLowest), x));
+  const F32x16 y = min(broadcast(kMaxExp), max(broadcast(kMinExp), x));
   const Rounded n = round_small(y * broadcast(kLog2E));
   const F32x16 f = fma(n.value, broadcast(-kLn2Low), fma(n.value, broadcast(-kLn2High), y));
   const F32x16 e = fma(horner<kExp>(f), f * f, f) + broadcast(1.0f);
@@ -36,7 +36,7 @@ INLINE F32x16 exp(F32x16 x) {
 
 INLINE F32x16 exp2(F32x16 x) {
   using namespace numerics;
-  const F32x16 y = max(broadcast(kExp2Lowest), x);
+  const F32x16 y = max(broadcast(kMinExp2), x);
   const F32x16 shifted = y + broadcast(kRounder);
   const F32x16 fraction = y - (shifted - broadcast(kRounder));
   // Only the integer is left of the rounder's bits when they become an exponent.
@@ -57,7 +57,7 @@ INLINE F32x16 erf(F32x16 x) {
   using namespace numerics;
   const F32x16 a = abs(x);
   const F32x16 small = fma(horner<kErfSmall>(a * a), a, a);
-  const F32x16 large = broadcast(1.0f) - exp(horner<kErfLarge>(min(broadcast(kErfLargest), a)));
+  const F32x16 large = broadcast(1.0f) - exp(horner<kErfLarge>(min(broadcast(kMaxErf), a)));
   return copysign(select(a < broadcast(kErfSplit), small, large), x);
 }
 

@@ -18,7 +18,7 @@ INLINE F32x16 floats_of(const std::int8_t* quants) {
 INLINE void quantize_block(Pair x, Q8Block* block) {
   const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
   const float amax = largest(size);
-  const bool any = amax >= numerics::kQ8Smallest;
+  const bool any = amax >= numerics::kMinQ8Magnitude;
   // No quant can be NaN, so that the scale is.
   const float scale = any_nan(x.first, x.second) ? numerics::kNaN : any ? amax / 127.0f : 0.0f;
   const F32x16 inverse = broadcast(any ? 127.0f / amax : 0.0f);
@@ -214,9 +214,16 @@ void rotary_table(const RotaryTableTask& task, std::int64_t row_begin,
   const F32x16 magnitude = broadcast(task.magnitude);
   for (std::int64_t row = row_begin; row < row_end; ++row) {
     float* table = task.table + row * 2 * task.pairs;
-    const F32x16 position = broadcast(static_cast<float>(task.positions[row]));
+    const std::int32_t* numbers = task.positions + row * task.numbers;
+    F32x16 position = broadcast(static_cast<float>(numbers[0]));
     for (std::int64_t i = 0; i < task.pairs; i += 16) {
       const std::int64_t here = task.pairs - i < 16 ? task.pairs - i : 16;
+      if (task.axes != nullptr) {
+        alignas(64) float each[16];
+        for (std::int64_t j = 0; j < here; ++j)
+          each[j] = static_cast<float>(numbers[task.axes[i + j]]);
+        position = load_up_to(each, here);
+      }
       const SinCos angle = sin_cos(position * load_up_to(task.frequencies + i, here));
       store_up_to(table + i, angle.cos * magnitude, here);
       store_up_to(table + task.pairs + i, angle.sin * magnitude, here);

@@ -53,6 +53,7 @@ constexpr CpuKernels kKernels = {
     .attention_merge = attention_merge,
     .attention_finish = attention_finish,
 };
+static_assert(has_every_op(kKernels));
 
 }  // namespace
 }  // namespace SIROCCO_TIER

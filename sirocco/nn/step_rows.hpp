@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "sirocco/base/ids.hpp"
+#include "sirocco/tensor/tensor.hpp"
+
+namespace sirocco {
+
+// The rows of a step, as a pipeline names them. Of text, a picture of 256 rows and text again:
+//   SequenceRows(id, Position(0), 271, {{Position(10), Position(266)}})
+//       .with_rotary({3, times_heights_and_widths})
+//   TokenBatch(fifteen_tokens, {{10, picture}})
+
+/// Positions of a sequence whose rows see each other, as those of an image do, besides what came
+/// before: [first, end).
+struct MutualSpan {
+  Position first;
+  Position end;
+};
+
+/// Where rotary encodings put rows, apart from where their keys and values are kept: one number a
+/// row, or one for each axis (time, height, width) of encodings that have sections.
+class RotaryPositions {
+ public:
+  static constexpr int kMaxAxes = 4;
+
+  /// `numbers` is [rows, axes], row by row. Throws InvalidArgument unless there are 1 to kMaxAxes
+  /// axes and whole rows.
+  RotaryPositions(int axes, std::vector<std::int32_t> numbers);
+
+  int axes() const { return axes_; }
+  std::int64_t rows() const { return std::ssize(numbers_) / axes_; }
+  std::span<const std::int32_t> numbers() const { return numbers_; }
+
+ private:
+  int axes_;
+  std::vector<std::int32_t> numbers_;
+};
+
+/// One sequence's part of a step: rows at consecutive positions, at least one. A row's position is
+/// its place in the sequence and in its cache, by which masks go too. Rows that see each other are
+/// never cut, so that their span lies in one step.
+class SequenceRows {
+ public:
+  /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
+  /// position, ends before the next one begins or where it does, and lies within the rows.
+  SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
+               std::vector<MutualSpan> spans = {});
+
+  /// Without them, rotary encodings turn by the rows' positions, in every axis. Throws
+  /// InvalidArgument unless they are of as many rows.
+  SequenceRows with_rotary(RotaryPositions positions) &&;
+  /// The rows see so many positions of a cache that an encoder wrote. Throws InvalidArgument unless
+  /// there is one at least.
+  SequenceRows with_key_length(std::int32_t length) &&;
+
+  SequenceId sequence() const { return sequence_; }
+  Position first() const { return first_; }
+  std::int32_t rows() const { return rows_; }
+  const std::vector<MutualSpan>& spans() const { return spans_; }
+  const std::optional<RotaryPositions>& rotary() const { return rotary_; }
+  std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
+
+ private:
+  SequenceId sequence_;
+  Position first_;
+  std::int32_t rows_;
+  std::int32_t key_length_ = 0;
+  std::vector<MutualSpan> spans_;
+  std::optional<RotaryPositions> rotary_;
+};
+
+/// The rows of one step on the host: sequences one after another, and the rows whose results are
+/// wanted.
+struct StepRows {
+  std::vector<SequenceRows> sequences;
+  std::vector<std::int32_t> outputs;  ///< ascending row numbers
+  std::int64_t rows() const;
+};
+
+/// Rows of a step that come as embeddings, of a picture or of sound, instead of as tokens.
+struct GivenRows {
+  std::int64_t first;  ///< the number of the first one in the step
+  Tensor values;       ///< f32 [N, D], the backend's, as long as the step; at least one row
+};
+
+/// What the rows of one step are made of: each is a token, or given. The rest of what is known of a
+/// row (position, sequence, cache) is in the context, which every stage gets.
+class TokenBatch {
+ public:
+  /// A row a token. Borrows them.
+  explicit TokenBatch(std::span<const TokenId> tokens) : tokens_(tokens) {}
+  /// `tokens` are those of the rows that aren't given, in their order. Throws InvalidArgument
+  /// unless given rows follow one another, with as many tokens as are needed before them.
+  TokenBatch(std::span<const TokenId> tokens, std::vector<GivenRows> given);
+
+  std::int64_t rows() const { return std::ssize(tokens_) + given_rows_; }
+  std::span<const TokenId> tokens() const { return tokens_; }
+  std::span<const GivenRows> given() const { return given_; }
+
+ private:
+  std::span<const TokenId> tokens_;
+  std::vector<GivenRows> given_;
+  std::int64_t given_rows_ = 0;
+};
+
+}  // namespace sirocco
