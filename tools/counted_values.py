@@ -1,5 +1,5 @@
 """Numbers that are made and not stored: each a function of a seed, a name and an index, in integers up to the last step, so that
-numpy and C++ (tests/golden/counted_values_testing.hpp) have the same bits on every machine.
+numpy and C++ (tests/golden/counted_values.cpp) have the same bits on every machine.
 
     mix(x)     x ^= x >> 30; x *= 0xBF58476D1CE4E5B9; x ^= x >> 27; x *= 0x94D049BB133111EB; x ^= x >> 31
     key        mix(fnv1a64(name) ^ seed * STEP), STEP = 0x9E3779B97F4A7C15

@@ -206,7 +206,7 @@ void make_folder(const fs::path& recorded, const fs::path& out, std::vector<Stor
   for (Stored& tensor : tensors) {
     std::string file = "model.safetensors";
     if (const auto at = tensor.name.rfind('/'); at != std::string::npos) {
-      file = tensor.name.substr(0, at + 1) + file;
+      file.insert(0, tensor.name, 0, at + 1);
       tensor.name.erase(0, at + 1);
     } else if (const JsonValue* const map = index.member("weight_map")) {
       file = text(*map, tensor.name);
