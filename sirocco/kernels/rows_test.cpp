@@ -165,7 +165,7 @@ TEST(Quantize, NansMakeTheirBlocksNan) {
       x[at] = NAN;
       Q8Rows q8(*backend, 1, kColumns);
       FineRows fine(*backend, 1, kColumns, FineBlocks::kFew);
-      backend->quantize(tensor_of(x, {1, kColumns}), q8.tensor(), fine.tensor());
+      backend->quantize(tensor_of(x, {1, kColumns}), Out(q8.tensor()), Out(fine.tensor()));
       const auto* blocks = reinterpret_cast<const Q8Block*>(q8.bytes().data());
       const auto* second = reinterpret_cast<const FineBlock*>(fine.bytes().data());
       for (std::size_t b = 0; b < 4; ++b) {
@@ -433,7 +433,7 @@ TEST(Rows, NansStayInActivations) {
       std::vector<float> gate = {NAN, 1.0f, 1.0f};
       std::vector<float> up = {1.0f, NAN, 1.0f};
       const Tensor in = tensor_of(gate, {1, 3});
-      backend->gate(how, in, tensor_of(up, {1, 3}), {in, {}});
+      backend->gate(how, in, tensor_of(up, {1, 3}), Out(Activations{in, {}}));
       EXPECT_TRUE(std::isnan(gate[0]) && std::isnan(gate[1])) << isa_name(isa);
       EXPECT_FALSE(std::isnan(gate[2]));
     }

@@ -118,7 +118,7 @@ TEST(WriteCache, NansStay) {
     TestBackend backend(isa);
     FakeCache cache(geometry, {1}, 14);
     backend->write_cache({tensor_of(positions, {1}), tensor_of(row_begin, {2})},
-                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 40}), cache.view());
+                         tensor_of(k, {1, 1, 40}), tensor_of(v, {1, 1, 40}), Out(cache.view()));
     const KvCacheView& view = cache.view();
     const std::byte* block =
         view.pool +
