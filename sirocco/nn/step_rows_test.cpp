@@ -210,7 +210,7 @@ TEST(RotaryPositions, AreCheckedOnce) {
   const auto rotary = [](std::vector<int> sections, SectionOrder order) {
     return Rotary(rotary_frequencies(16, 1e4)).with_sections(sections, order);
   };
-  EXPECT_EQ(rotary({2, 3, 3, 0}, SectionOrder::kInterleaved).axes(), 3);
+  EXPECT_EQ(rotary({4, 2, 2, 0}, SectionOrder::kInterleaved).axes(), 3);
   EXPECT_EQ(rotary({8}, SectionOrder::kInARow).axes(), 1);
   EXPECT_FALSE(rotary({8, 0, 0}, SectionOrder::kInARow).pair_axes());
   EXPECT_THROW(rotary({}, SectionOrder::kInARow), InvalidArgument);
