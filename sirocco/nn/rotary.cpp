@@ -35,9 +35,11 @@ Rotary Rotary::with_sections(std::span<const int> sections, SectionOrder order) 
   }
   if (!fits || total != pairs) {
     throw InvalidArgument(
-        "rotary sections of {} axes and {} pairs in all for an encoding of {} pairs, at most {} "
-        "axes",
-        axes, total, pairs, RotaryPositions::kMaxAxes);
+        "rotary sections of {} axes with {} pairs in all don't fit an encoding of {} pairs, which "
+        "1 to {} axes share out{}",
+        axes, total, pairs, RotaryPositions::kMaxAxes,
+        order == SectionOrder::kInterleaved ? ", in turn, and only the first has any behind that"
+                                            : "");
   }
   if (order == SectionOrder::kInARow) {
     for (int a = 0; a < axes; ++a)
