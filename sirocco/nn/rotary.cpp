@@ -48,8 +48,10 @@ Rotary Rotary::with_sections(std::span<const int> sections, SectionOrder order) 
   } else {
     of_pair.assign(static_cast<std::size_t>(pairs), 0);
     for (int a = 1; a < axes; ++a)
-      for (int i = 0; i < sections[static_cast<std::size_t>(a)]; ++i)
-        of_pair[static_cast<std::size_t>(a + axes * i)] = a;
+      for (int i = 0; i < sections[static_cast<std::size_t>(a)]; ++i) {
+        const int pair = a + axes * i;
+        of_pair[static_cast<std::size_t>(pair)] = a;
+      }
   }
   axes_ = axes;
   pair_axes_ =
