@@ -24,8 +24,8 @@ SequenceCache::~SequenceCache() {
 void SequenceCache::share_as(PrefixKey key, std::vector<PrefixNode> path) {
   content_ = {true, key, std::move(path), {}};
   content_.path.reserve(max_blocks());
-  content_.rows.reserve(
-      static_cast<std::size_t>(pools_->options_.max_step + pools_->options_.block_positions));
+  const int unknown_rows = pools_->options_.max_step + pools_->options_.block_positions;
+  content_.rows.reserve(static_cast<std::size_t>(unknown_rows));
 }
 
 std::size_t SequenceCache::max_blocks() const {
