@@ -35,21 +35,32 @@ inline float exp_of(float x) {
   return sum * std::bit_cast<float>(exponent << 23);
 }
 
-/// What `op` makes of all values, in some order.
-template <class Op>
-float fold(std::span<const float> values, float begin, Op op) {
+struct BlockScan {
+  float largest;  ///< -infinity where all are NaN
+  float sum;      ///< NaN where one is, or infinities of both signs
+};
+
+BlockScan scan_block(std::span<const float> values) {
   constexpr std::size_t kWide = 32;  // so that steps needn't wait for each other
-  std::array<float, kWide> lanes;
-  lanes.fill(begin);
+  std::array<float, kWide> largest;
+  largest.fill(kNone);
+  std::array<float, kWide> sums{};
+  // A comparison with NaN is false and keeps what there is; a sum keeps the NaN.
+  const auto take = [&](std::size_t lane, float value) {
+    largest[lane] = value > largest[lane] ? value : largest[lane];
+    sums[lane] += value;
+  };
   std::size_t i = 0;
   for (; i + kWide <= values.size(); i += kWide)
-    for (std::size_t lane = 0; lane < kWide; ++lane)
-      lanes[lane] = op(lanes[lane], values[i + lane]);
-  for (; i < values.size(); ++i) lanes[0] = op(lanes[0], values[i]);
-  for (std::size_t half = kWide / 2; half > 0; half /= 2)
-    for (std::size_t lane = 0; lane < half; ++lane)
-      lanes[lane] = op(lanes[lane], lanes[lane + half]);
-  return lanes[0];
+    for (std::size_t lane = 0; lane < kWide; ++lane) take(lane, values[i + lane]);
+  for (; i < values.size(); ++i) take(0, values[i]);
+  for (std::size_t half = kWide / 2; half > 0; half /= 2) {
+    for (std::size_t lane = 0; lane < half; ++lane) {
+      largest[lane] = std::max(largest[lane], largest[lane + half]);
+      sums[lane] += sums[lane + half];
+    }
+  }
+  return {largest[0], sums[0]};
 }
 
 }  // namespace
@@ -58,15 +69,13 @@ HighestLogit find_highest(std::span<const float> logits, std::vector<float>& max
   maxima.resize(ceil_div(logits.size(), kLogitBlock));
   float highest = kNone;
   float total = 0.0f;
-  // A comparison with NaN is false and keeps what there is; a sum keeps the NaN.
-  const auto larger = [](float a, float b) { return b > a ? b : a; };
-  const auto sum = [](float a, float b) { return a + b; };
   for (std::size_t block = 0; block < maxima.size(); ++block) {
     const auto values = logits.subspan(block * kLogitBlock)
                             .first(std::min(kLogitBlock, logits.size() - block * kLogitBlock));
-    maxima[block] = fold(values, kNone, larger);
-    highest = std::max(highest, maxima[block]);
-    total += fold(values, 0.0f, sum);
+    const BlockScan found = scan_block(values);
+    maxima[block] = found.largest;
+    highest = std::max(highest, found.largest);
+    total += found.sum;
   }
   // A sum may also be none for the infinities in it: then they are looked at one by one.
   const bool all_numbers =

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -78,21 +79,9 @@ void keep_from(float least, const LogitView& all, std::vector<Candidate>& out) {
   });
 }
 
-/// The k most probable, in order.
-void keep_top(const LogitView& all, std::size_t k, std::vector<Candidate>& out) {
+/// The k most probable, from a heap whose top is the least of them.
+void keep_top_by_heap(const LogitView& all, std::size_t k, std::vector<Candidate>& out) {
   out.clear();
-  // Beyond that a heap, whose top is the least of them, is slower than a partial sort of all.
-  constexpr std::size_t kHeapLimit = 1024;
-  if (k > kHeapLimit) {
-    keep_from(kLowest, all, out);
-    if (k < out.size()) {
-      const auto end = out.begin() + static_cast<std::ptrdiff_t>(k);
-      std::nth_element(out.begin(), end, out.end(), more_probable);
-      out.resize(k);
-      std::sort(out.begin(), out.end(), more_probable);
-    }
-    return;
-  }
   for (std::size_t block = 0; block < all.maxima.size(); ++block) {
     const std::size_t begin = block * kLogitBlock;
     const float least = out.size() < k ? kLowest : out.front().logit;
@@ -110,7 +99,31 @@ void keep_top(const LogitView& all, std::size_t k, std::vector<Candidate>& out) 
       }
     }
   }
-  std::sort_heap(out.begin(), out.end(), more_probable);
+}
+
+/// The k most probable, in order.
+void keep_top(const LogitView& all, std::size_t k, SamplerScratch& scratch) {
+  // Beyond that a heap is slower than a partial sort of all.
+  constexpr std::size_t kHeapLimit = 1024;
+  std::vector<Candidate>& out = scratch.candidates;
+  if (k <= all.maxima.size()) {
+    // At least k logits are as high as the k-th of the blocks' maxima.
+    std::vector<float>& maxima = scratch.ordered_maxima;
+    maxima.assign(all.maxima.begin(), all.maxima.end());
+    const auto least = maxima.begin() + static_cast<std::ptrdiff_t>(k - 1);
+    std::nth_element(maxima.begin(), least, maxima.end(), std::greater<>());
+    keep_from(*least, all, out);
+  } else if (k <= kHeapLimit) {
+    keep_top_by_heap(all, k, out);
+  } else {
+    keep_from(kLowest, all, out);
+  }
+  if (k < out.size()) {
+    std::nth_element(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(k), out.end(),
+                     more_probable);
+    out.resize(k);
+  }
+  std::sort(out.begin(), out.end(), more_probable);
 }
 
 /// Those that weigh at least `least` of the most probable, which weighs 1.
@@ -280,7 +293,8 @@ Sampler::Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bo
 
 void SamplerScratch::reserve(std::int64_t vocabulary, std::int64_t context) {
   const auto tokens = static_cast<std::size_t>(vocabulary);
-  for (std::vector<float>* values : {&logits, &maxima, &weights}) values->reserve(tokens);
+  for (std::vector<float>* values : {&logits, &maxima, &ordered_maxima, &weights})
+    values->reserve(tokens);
   sums.reserve(tokens);
   candidates.reserve(tokens);
   edge.reserve(tokens);
@@ -351,7 +365,7 @@ Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
   scratch.edge.reserve(logits.size());
   const auto k = static_cast<std::size_t>(params_.top_k);
   if (k > 0 && k < logits.size()) {
-    keep_top(all, k, candidates);
+    keep_top(all, k, scratch);
     weigh(all, inverse, candidates);
     if (mass < 1.0) keep_mass(mass * total_weight(candidates), by_probability, scratch);
     keep_heavy(candidates, share);

@@ -53,7 +53,8 @@ struct SamplerScratch {
   };
   std::vector<float> logits;  // as biases, rules and penalties leave them
   RuleScratch rules;
-  std::vector<float> maxima;   // of blocks of logits
+  std::vector<float> maxima;  // of blocks of logits
+  std::vector<float> ordered_maxima;
   std::vector<float> weights;  // of all tokens
   std::vector<double> sums;    // of blocks of weights
   std::vector<Candidate> candidates;

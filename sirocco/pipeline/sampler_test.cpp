@@ -181,11 +181,14 @@ TEST(Sampler, ANucleusMayLieFarBelowTheHighest) {
 
 TEST(Sampler, LargeTopKEqualsSorting) {
   EXPECT_TRUE(rc::check([](std::uint64_t seed) {
+    // Many equal ones, or few.
+    const float levels = *rc::gen::element(50.0f, 20000.0f);
     std::vector<float> logits(5000);
     for (std::size_t i = 0; i < logits.size(); ++i) {
-      logits[i] = std::floor(static_cast<float>(uniform(seed, i, 1) * 50)) / 5;
+      logits[i] = std::floor(static_cast<float>(uniform(seed, i, 1)) * levels) / levels * 10;
     }
-    const int k = *rc::gen::element(2, 40, 1024, 1025, 3000);
+    // 20 blocks of logits; more than 1024 are sorted.
+    const int k = *rc::gen::element(2, 19, 20, 21, 40, 1024, 1025, 3000);
     std::vector<std::int32_t> order(logits.size());
     std::iota(order.begin(), order.end(), 0);
     std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
@@ -196,9 +199,9 @@ TEST(Sampler, LargeTopKEqualsSorting) {
     SamplingParams p;
     p.top_k = k;
     p.temperature = 1000;
-    for (const auto& [id, n] : counts(p, logits, 50)) {
-      RC_ASSERT(std::binary_search(order.begin(), order.end(), id));
-    }
+    const auto got = counts(p, logits, k <= 21 ? 500 : 50);
+    for (const auto& [id, n] : got) RC_ASSERT(std::binary_search(order.begin(), order.end(), id));
+    RC_ASSERT(k > 21 || std::ssize(got) == k);
   }));
 }
 
