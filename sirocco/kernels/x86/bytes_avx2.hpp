@@ -43,6 +43,7 @@ INLINE Bytes64 shift_bits(Bytes64 a) {
 #if defined(__AVXVNNI__) || defined(__AVX512VNNI__)
 
 constexpr bool kHalvesInTurn = false;
+constexpr bool kDotIsOneInstruction = true;
 
 /// sum + the four products of bytes in each lane, unsigned ones with signed ones.
 INLINE __m256i dot_in_lanes(__m256i sum, __m256i weights, __m256i activations) {
@@ -68,6 +69,7 @@ struct Dot {
 
 // The sums of words of a tile of several tokens fill the registers with eight rows.
 constexpr bool kHalvesInTurn = true;
+constexpr bool kDotIsOneInstruction = false;
 
 /// words + the products of pairs of bytes, from the first of `kSums` groups on.
 template <int kSums>

@@ -32,6 +32,8 @@ constexpr bool kHalvesInTurn = false;  // a register has all of them
 
 #if defined(__AVX512VNNI__)
 
+constexpr bool kDotIsOneInstruction = true;
+
 /// The running dot product of a block's quants of `kBits` bits with activations.
 template <int kBits>
 struct Dot {
@@ -43,6 +45,8 @@ struct Dot {
 };
 
 #else
+
+constexpr bool kDotIsOneInstruction = false;
 
 /// words + the products of pairs of bytes, from the first of `kSums` groups on.
 template <int kSums>

@@ -61,34 +61,49 @@ struct Q8Column {
   }
 };
 
-/// dots[t] += Σ quant · activation over the groups [kBegin, kEnd) of a block.
-template <PanelFormat kFormat, int kBegin, int kEnd, int kTokens>
-INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>> (&dots)[kTokens]) {
-  if constexpr (kManyRegisters) {
+/// The same place in panels that stand `stride` bytes from each other.
+struct PanelRow {
+  const std::byte* first;
+  std::size_t stride;
+  INLINE const std::byte* operator[](int panel) const {
+    return first + static_cast<std::size_t>(panel) * stride;
+  }
+  INLINE PanelRow operator+(std::size_t bytes) const { return {first + bytes, stride}; }
+};
+
+/// dots[p][t] += Σ quant · activation over the groups [kBegin, kEnd) of a block.
+template <PanelFormat kFormat, int kBegin, int kEnd, int kPanels, int kTokens>
+INLINE void add_dots(PanelRow quants, Q8Column x,
+                     Dot<kDotBits<kFormat>> (&dots)[kPanels][kTokens]) {
+  if constexpr (kManyRegisters && kPanels == 1) {
     Bytes64 weights[8];
     repeat<kBegin, kEnd>([&](auto g)
-                             INLINE_BODY { weights[g] = unpack_quants<kFormat, g>(quants); });
+                             INLINE_BODY { weights[g] = unpack_quants<kFormat, g>(quants[0]); });
     repeat<0, kTokens>([&](auto t) INLINE_BODY {
       repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
-        dots[t].add(g, weights[g], broadcast_bytes(x[t].quants + 4 * g));
+        dots[0][t].add(g, weights[g], broadcast_bytes(x[t].quants + 4 * g));
       });
     });
   } else if constexpr (kHalvesInTurn && kTokens > 1) {
+    static_assert(kPanels == 1);
     repeat<0, 2>([&](auto half) INLINE_BODY {
       // Activations are read anew for the second half: kept, they would take its registers.
       asm volatile("" : : : "memory");
       repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
-        const Bytes64 weights = unpack_quants<kFormat, g>(quants);
+        const Bytes64 weights = unpack_quants<kFormat, g>(quants[0]);
         repeat<0, kTokens>([&](auto t) INLINE_BODY {
-          dots[t].template add_half<half>(g, weights, broadcast_bytes(x[t].quants + 4 * g));
+          dots[0][t].template add_half<half>(g, weights, broadcast_bytes(x[t].quants + 4 * g));
         });
       });
     });
   } else {
     repeat<kBegin, kEnd>([&](auto g) INLINE_BODY {
-      const Bytes64 weights = unpack_quants<kFormat, g>(quants);
+      Bytes64 weights[kPanels];
+      repeat<0, kPanels>([&](auto p)
+                             INLINE_BODY { weights[p] = unpack_quants<kFormat, g>(quants[p]); });
       repeat<0, kTokens>([&](auto t) INLINE_BODY {
-        dots[t].add(g, weights, broadcast_bytes(x[t].quants + 4 * g));
+        const Bytes64 activations = broadcast_bytes(x[t].quants + 4 * g);
+        repeat<0, kPanels>([&](auto p) INLINE_BODY { dots[p][t].add(g, weights[p], activations); });
       });
     });
   }
@@ -96,11 +111,11 @@ INLINE void add_dots(const std::byte* quants, Q8Column x, Dot<kDotBits<kFormat>>
 
 /// Σ (q - bias) · a of a block for each token, where the bias is one for all and has no scale
 /// within the block.
-template <PanelFormat kFormat, int kTokens>
-INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kTokens]) {
+template <PanelFormat kFormat, int kPanels, int kTokens>
+INLINE void block_dots(PanelRow quants, Q8Column x, I32x16 (&sums)[kPanels][kTokens]) {
   constexpr int kBits = kDotBits<kFormat>;
   constexpr int kBias = panel_traits(kFormat).bias;
-  Dot<kBits> dots[kTokens];
+  Dot<kBits> dots[kPanels][kTokens];
   repeat<0, kTokens>([&](auto t) INLINE_BODY {
     I32x16 start = broadcast(std::int32_t{0});
     if constexpr (kBias != 0) {
@@ -108,10 +123,12 @@ INLINE void block_dots(const std::byte* quants, Q8Column x, I32x16 (&sums)[kToke
       start = shift_left<kShift>(broadcast(x[t].minus_8_sum));
       static_assert(8 << kShift == kBias);
     }
-    dots[t] = Dot<kBits>::from(start);
+    repeat<0, kPanels>([&](auto p) INLINE_BODY { dots[p][t] = Dot<kBits>::from(start); });
   });
   add_dots<kFormat, 0, 8>(quants, x, dots);
-  repeat<0, kTokens>([&](auto t) INLINE_BODY { sums[t] = dots[t].sum; });
+  repeat<0, kPanels>([&](auto p) INLINE_BODY {
+    repeat<0, kTokens>([&](auto t) INLINE_BODY { sums[p][t] = dots[p][t].sum; });
+  });
 }
 
 INLINE F32x16 load_f16(const std::byte* from) {
@@ -159,21 +176,21 @@ INLINE void scaled_dots(const std::byte* quants, const HalfScales& scales, Q8Col
                         I32x16 (&sums)[kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   using HalfDot = Dot<kDotBits<kFormat>>;
-  HalfDot low[kTokens];
-  HalfDot high[kTokens];
+  HalfDot low[1][kTokens];
+  HalfDot high[1][kTokens];
   repeat<0, kTokens>([&](auto t) INLINE_BODY {
-    low[t] = HalfDot::from(broadcast(std::int32_t{0}));
-    high[t] = low[t];
+    low[0][t] = HalfDot::from(broadcast(std::int32_t{0}));
+    high[0][t] = low[0][t];
   });
-  add_dots<kFormat, 0, 4>(quants, x, low);
-  add_dots<kFormat, 4, 8>(quants, x, high);
+  add_dots<kFormat, 0, 4>({quants, 0}, x, low);
+  add_dots<kFormat, 4, 8>({quants, 0}, x, high);
   const I32x16 pairs = pairs_of(scales.s0, scales.s1);
   repeat<0, kTokens>([&](auto t) INLINE_BODY {
     // The sums of 16 quants of three bits fit 16 bits: one multiplication for both.
     if constexpr (kTraits.bits <= 3) {
-      sums[t] = pair_dot(pairs, pairs_of(low[t].sum, high[t].sum));
+      sums[t] = pair_dot(pairs, pairs_of(low[0][t].sum, high[0][t].sum));
     } else {
-      sums[t] = scales.s0 * low[t].sum + scales.s1 * high[t].sum;
+      sums[t] = scales.s0 * low[0][t].sum + scales.s1 * high[0][t].sum;
     }
   });
   if constexpr (kTraits.bias != 0) {
@@ -206,19 +223,12 @@ INLINE void add_halved_block(const std::byte* super, const std::byte* header, Q8
   }
 }
 
-/// acc += one block's product, for each token.
-template <PanelFormat kFormat, int kTokens>
-INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column x,
-                      F32x16 (&acc)[kTokens]) {
-  constexpr PanelTraits kTraits = panel_traits(kFormat);
-  constexpr PanelScaling kScaling = kTraits.scaling;
-  if constexpr (kTraits.has_halves()) {
-    add_halved_block<kFormat>(super, header, x, acc);
-  } else {
-    I32x16 sums[kTokens];
-    block_dots<kFormat>(header + kTraits.block_header_bytes, x, sums);
-    F32x16 scale;
-    F32x16 minimum = zero();
+/// What a block's weights are multiplied with, and added, row by row.
+template <PanelFormat kFormat>
+struct BlockScales {
+  INLINE BlockScales(const std::byte* super, const std::byte* header) : minimum(zero()) {
+    constexpr PanelTraits kTraits = panel_traits(kFormat);
+    constexpr PanelScaling kScaling = kTraits.scaling;
     if constexpr (kScaling == PanelScaling::kSuper) {
       scale = load_f16(super) * to_float(load_i8(header));
     } else if constexpr (kScaling == PanelScaling::kSuperMin) {
@@ -230,10 +240,29 @@ INLINE void add_block(const std::byte* super, const std::byte* header, Q8Column 
       scale = load_f16(header);
       if constexpr (kTraits.has_minimum()) minimum = load_f16(header + 32);
     }
-    repeat<0, kTokens>([&](auto t) INLINE_BODY {
-      acc[t] = fma(to_float(sums[t]), scale * broadcast(x[t].scale), acc[t]);
-      if constexpr (kTraits.has_minimum())
-        acc[t] = fma(minimum, broadcast(x[t].scaled_sum), acc[t]);
+  }
+  F32x16 scale, minimum;
+};
+
+/// acc += one block's product, for each panel and token. Several panels: of a format whose blocks
+/// have one scale.
+template <PanelFormat kFormat, int kPanels, int kTokens>
+INLINE void add_block(PanelRow super, PanelRow header, Q8Column x,
+                      F32x16 (&acc)[kPanels][kTokens]) {
+  constexpr PanelTraits kTraits = panel_traits(kFormat);
+  if constexpr (kTraits.has_halves()) {
+    static_assert(kPanels == 1);
+    add_halved_block<kFormat>(super[0], header[0], x, acc[0]);
+  } else {
+    I32x16 sums[kPanels][kTokens];
+    block_dots<kFormat>(header + kTraits.block_header_bytes, x, sums);
+    repeat<0, kPanels>([&](auto p) INLINE_BODY {
+      const BlockScales<kFormat> of(super[p], header[p]);
+      repeat<0, kTokens>([&](auto t) INLINE_BODY {
+        acc[p][t] = fma(to_float(sums[p][t]), of.scale * broadcast(x[t].scale), acc[p][t]);
+        if constexpr (kTraits.has_minimum())
+          acc[p][t] = fma(of.minimum, broadcast(x[t].scaled_sum), acc[p][t]);
+      });
     });
   }
 }
@@ -282,23 +311,26 @@ INLINE void next_block(BlockRun& run) {
   run.header += kTraits.block_bytes();
 }
 
-/// The sum over a token's fine blocks.
-template <PanelFormat kFormat>
-INLINE F32x16 fine_sum(const LinearTask& task, const std::byte* panel, std::int64_t token) {
+/// The sums over a token's fine blocks, for each panel.
+template <PanelFormat kFormat, int kPanels>
+INLINE void fine_sums(const LinearTask& task, PanelRow panels, std::int64_t token,
+                      F32x16 (&sums)[kPanels]) {
   const auto* fine = reinterpret_cast<const FineBlock*>(
       task.fine + static_cast<std::size_t>(token) * task.fine_stride);
-  F32x16 acc[1] = {zero()};
+  F32x16 acc[kPanels][1];
+  repeat<0, kPanels>([&](auto p) INLINE_BODY { acc[p][0] = zero(); });
   for (std::int64_t i = 0; i < task.fine_blocks; ++i) {
-    const BlockRun run = blocks_at<kFormat>(panel, fine[i].block, 1);
+    const BlockRun run = blocks_at<kFormat>(panels.first, fine[i].block, 1);
     const auto* rest = reinterpret_cast<const std::byte*>(&fine[i].rest);
-    add_block<kFormat>(run.super, run.header, Q8Column{rest, 0}, acc);
+    add_block<kFormat>(PanelRow{run.super, panels.stride}, PanelRow{run.header, panels.stride},
+                       Q8Column{rest, 0}, acc);
   }
-  return acc[0];
+  repeat<0, kPanels>([&](auto p) INLINE_BODY { sums[p] = acc[p][0]; });
 }
-template <PanelFormat kFormat>
-__attribute__((noinline)) void fine_sum_alone(const LinearTask& task, const std::byte* panel,
-                                              std::int64_t token, F32x16& sum) {
-  sum = fine_sum<kFormat>(task, panel, token);
+template <PanelFormat kFormat, int kPanels>
+__attribute__((noinline)) void fine_sums_alone(const LinearTask& task, PanelRow panels,
+                                               std::int64_t token, F32x16 (&sums)[kPanels]) {
+  fine_sums<kFormat>(task, panels, token, sums);
 }
 
 /// Whether the tokens of a tile have the same fine blocks.
@@ -315,74 +347,91 @@ INLINE bool same_fine_blocks(const LinearTask& task, const std::byte* fine) {
   return differs == 0;
 }
 
-/// acc += the products of `count` blocks of a panel, from number `first` on, with `x` for each
-/// token.
-template <PanelFormat kFormat, int kTokens>
+/// acc += the products of `count` blocks of panels, from number `first` on, with `x` for each
+/// panel and token.
+template <PanelFormat kFormat, int kPanels, int kTokens>
 INLINE void add_blocks(const LinearTask& task, const std::byte* panel, std::int64_t first,
-                       std::int64_t count, Q8Column x, F32x16 (&acc)[kTokens]) {
+                       std::int64_t count, Q8Column x, F32x16 (&acc)[kPanels][kTokens]) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
   for (std::int64_t done = 0; done < count;) {
     BlockRun run = blocks_at<kFormat>(panel, first + done, run_length<kFormat>(count - done));
     done += run.blocks;
     for (std::int64_t i = 0; i < run.blocks; ++i) {
-      // While a panel is computed with, the next one comes in; one token alone waits for memory
+      const PanelRow header{run.header, task.panel_stride};
+      // While panels are computed with, the next ones come in; one token alone waits for memory
       // anyway.
       if constexpr (kTokens > 1) {
-        for (int line = 0; line < kTraits.block_bytes(); line += 64)
-          __builtin_prefetch(run.header + task.panel_stride + line, 0, 2);
+        repeat<0, kPanels>([&](auto p) INLINE_BODY {
+          for (int line = 0; line < kTraits.block_bytes(); line += 64)
+            __builtin_prefetch(header[kPanels + p] + line, 0, 2);
+        });
       }
-      add_block<kFormat>(run.super, run.header, x, acc);
+      add_block<kFormat>(PanelRow{run.super, task.panel_stride}, header, x, acc);
       next_block<kFormat>(run);
       x.first += sizeof(Q8Block);
     }
   }
 }
 
-/// One panel by `kTokens` tokens.
-template <PanelFormat kFormat, int kTokens>
+/// acc += what a token's fine blocks make, for each panel and token.
+template <PanelFormat kFormat, int kPanels, int kTokens>
+INLINE void add_fine_sums(const LinearTask& task, PanelRow panels, std::int64_t token,
+                          F32x16 (&acc)[kPanels][kTokens]) {
+  repeat<0, kTokens>([&](auto t) INLINE_BODY {
+    F32x16 sums[kPanels];
+    if constexpr (kTokens == 1) {
+      fine_sums<kFormat>(task, panels, token, sums);
+    } else {
+      fine_sums_alone<kFormat>(task, panels, token + t, sums);
+    }
+    repeat<0, kPanels>([&](auto p) INLINE_BODY { acc[p][t] = acc[p][t] + sums[p]; });
+  });
+}
+
+/// `kPanels` panels by `kTokens` tokens.
+template <PanelFormat kFormat, int kPanels, int kTokens>
 INLINE void integer_tile(const LinearTask& task, std::int64_t panel, std::int64_t token) {
-  const std::byte* panels = task.panels + static_cast<std::size_t>(panel) * task.panel_stride;
+  const PanelRow panels{task.panels + static_cast<std::size_t>(panel) * task.panel_stride,
+                        task.panel_stride};
   const std::int64_t blocks = q8_blocks(task.columns);
-  F32x16 acc[kTokens];
-  repeat<0, kTokens>([&](auto t) INLINE_BODY { acc[t] = zero(); });
+  F32x16 acc[kPanels][kTokens];
+  const auto each = [](auto body) INLINE_BODY {
+    repeat<0, kPanels>(
+        [&](auto p) INLINE_BODY { repeat<0, kTokens>([&](auto t) INLINE_BODY { body(p, t); }); });
+  };
+  each([&](auto p, auto t) INLINE_BODY { acc[p][t] = zero(); });
   Q8Column x{task.input + static_cast<std::size_t>(token) * task.input_stride, task.input_stride};
   if constexpr (kTokens == 1) {
-    add_blocks<kFormat>(task, panels, 0, blocks, x, acc);
-    if (task.fine != nullptr) acc[0] = acc[0] + fine_sum<kFormat>(task, panels, token);
+    add_blocks<kFormat>(task, panels.first, 0, blocks, x, acc);
+    if (task.fine != nullptr) add_fine_sums<kFormat>(task, panels, token, acc);
   } else {
     const std::byte* fine = task.fine;
     if (fine != nullptr) fine += static_cast<std::size_t>(token) * task.fine_stride;
     // The blocks; then, from zero again, the fine ones that all tokens have.
     const std::int64_t shared =
         fine != nullptr && same_fine_blocks<kTokens>(task, fine) ? task.fine_blocks : 0;
-    F32x16 coarse[kTokens];
+    F32x16 coarse[kPanels][kTokens];
     for (std::int64_t part = 0; part <= shared; ++part) {
       std::int64_t first = 0;
       if (part == 1) {
-        repeat<0, kTokens>([&](auto t) INLINE_BODY {
-          coarse[t] = acc[t];
-          acc[t] = zero();
+        each([&](auto p, auto t) INLINE_BODY {
+          coarse[p][t] = acc[p][t];
+          acc[p][t] = zero();
         });
       }
       if (part > 0) {
         x = {fine + (part - 1) * static_cast<std::int64_t>(sizeof(FineBlock)), task.fine_stride};
         first = reinterpret_cast<const FineBlock*>(x.first)->block;
       }
-      add_blocks<kFormat>(task, panels, first, part == 0 ? blocks : 1, x, acc);
+      add_blocks<kFormat>(task, panels.first, first, part == 0 ? blocks : 1, x, acc);
     }
-    if (fine != nullptr) {
-      repeat<0, kTokens>([&](auto t) INLINE_BODY {
-        if (shared != 0) {
-          acc[t] = coarse[t] + acc[t];
-        } else {
-          F32x16 sum;
-          fine_sum_alone<kFormat>(task, panels, token + t, sum);
-          acc[t] = acc[t] + sum;
-        }
-      });
+    if (shared != 0) {
+      each([&](auto p, auto t) INLINE_BODY { acc[p][t] = coarse[p][t] + acc[p][t]; });
+    } else if (fine != nullptr) {
+      add_fine_sums<kFormat>(task, panels, token, acc);
     }
   }
-  repeat<0, kTokens>([&](auto t) INLINE_BODY { finish(task, panel, token + t, acc[t]); });
+  each([&](auto p, auto t) INLINE_BODY { finish(task, panel + p, token + t, acc[p][t]); });
 }
 
 template <PanelFormat kFormat>
@@ -436,13 +485,23 @@ INLINE void panel_by_tokens(const LinearTask& task, std::int64_t panel, std::int
   if (token < token_end) Tiles::template run<1>(task, panel, token);
 }
 
-template <PanelFormat kFormat>
+template <PanelFormat kFormat, int kPanels>
 struct IntegerTiles {
   template <int kTokens>
   static void run(const LinearTask& task, std::int64_t panel, std::int64_t token) {
-    integer_tile<kFormat, kTokens>(task, panel, token);
+    integer_tile<kFormat, kPanels, kTokens>(task, panel, token);
   }
 };
+
+/// Panels of a tile of several tokens. Where a dot product is one instruction, reading activations
+/// takes as long, and two panels share it; but not where sums of half blocks fill the registers, or
+/// where a fifth bit has to be read for every group.
+template <PanelFormat kFormat>
+constexpr int kTilePanels =
+    kManyRegisters && kDotIsOneInstruction && !panel_traits(kFormat).has_halves() &&
+            panel_traits(kFormat).bits != 5
+        ? 2
+        : 1;
 
 template <PanelFormat kFormat, int kPanels>
 struct FloatTiles {
@@ -470,7 +529,12 @@ void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel
     for (; panel < panel_end; ++panel)
       panel_by_tokens<FloatTiles<kFormat, 1>>(task, panel, token_begin, token_end);
   } else {
+    constexpr int kPanels = kTilePanels<kFormat>;
+    if (token_end - token_begin > 1) {
+      for (; panel + kPanels <= panel_end; panel += kPanels)
+        panel_by_tokens<IntegerTiles<kFormat, kPanels>>(task, panel, token_begin, token_end);
+    }
     for (; panel < panel_end; ++panel)
-      panel_by_tokens<IntegerTiles<kFormat>>(task, panel, token_begin, token_end);
+      panel_by_tokens<IntegerTiles<kFormat, 1>>(task, panel, token_begin, token_end);
   }
 }
