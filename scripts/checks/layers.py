@@ -2,7 +2,7 @@
 """Holds the direction of dependencies between the folders of sirocco/.
 
 A folder includes only folders that sirocco/CMakeLists.txt lists before it and that its own CMakeLists.txt names after DEPENDS
-(or reaches through them); formats and text don't know models; nobody includes a test; heavy libraries stay out of headers.
+(or reaches through them); formats, jinja and text don't know models; nobody includes a test; heavy libraries stay out of headers.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ import re
 import common
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-FORBIDDEN = {("formats", "models"), ("text", "models")}
+FORBIDDEN = {("formats", "models"), ("jinja", "models"), ("text", "models")}
 HEAVY = re.compile(r"^(nlohmann/|spdlog/|CLI/|unicode/|pcre2|simdjson|regex$|iostream$)")
 
 
