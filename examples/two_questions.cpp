@@ -29,13 +29,14 @@ int main(int argc, char** argv) {
     for (const char* question : {argv[2], argv[3]}) {
       const Conversation conversation{.system = "", .messages = {{"user", question}}};
       ChatContext context;
-      context.messages = conversation.json();
+      context.messages = messages_of(conversation);
       TextRequest request;
       request.sampling.temperature = 0;
       request.max_tokens = 100;
       request.own_text = true;
-      answers.push_back(session.submit(
-          std::move(request), tokenize_prompt(tokenizer, format.render(std::move(context)))));
+      const RenderedPrompt prompt = format.render(std::move(context));
+      request.prompt = tokenize_prompt(tokenizer, prompt.segments());
+      answers.push_back(session.submit(std::move(request)));
     }
     for (TextStream& answer : answers) {
       while (const auto text = answer.next()) std::fputs(text->c_str(), stdout);

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes sirocco/text/later_characters_table.inc: characters that PCRE2 10.42 (Unicode 14) and ICU 72 classify otherwise
+"""Writes sirocco/text/unicode/later_characters_table.inc: characters that PCRE2 10.42 (Unicode 14) and ICU 72 classify otherwise
 than Hugging Face's `tokenizers` does, each with a character that all classify as `tokenizers` does this one.
 
 Asks both about every code point: `tokenizers` through its regular expressions, PCRE2 through its library. Needs the
 package tokenizers and libpcre2-8 10.42 (or another with the tables of Unicode 14 or earlier).
 
-    tools/make_later_characters.py sirocco/text/later_characters_table.inc
+    tools/make_later_characters.py sirocco/text/unicode/later_characters_table.inc
 """
 
 import bisect

@@ -2,8 +2,8 @@
 """Holds the direction of dependencies between the folders of sirocco/.
 
 A folder includes only folders that sirocco/CMakeLists.txt lists before it and that its own CMakeLists.txt names after DEPENDS
-(or reaches through them); formats and text don't know models; nobody includes a test; heavy libraries stay out of headers. Tests,
-and what they share (*_testing.hpp), may include tests/support/ too.
+(or reaches through them); formats, jinja and text don't know models; nobody includes a test; heavy libraries stay out of
+headers. Tests, and what they share (*_testing.hpp), may include tests/support/ too.
 """
 
 import pathlib
@@ -12,7 +12,7 @@ import re
 import common
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
-FORBIDDEN = {("formats", "models"), ("text", "models")}
+FORBIDDEN = {("formats", "models"), ("jinja", "models"), ("text", "models")}
 OF_TESTS = re.compile(r"_test\.cpp$|_testing\.hpp$")
 HEAVY = re.compile(r"^(nlohmann/|spdlog/|CLI/|unicode/|pcre2|simdjson|regex$|iostream$)")
 

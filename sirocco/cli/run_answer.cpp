@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <utility>
 
@@ -55,18 +56,15 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
                             const OnText& on_text, const StopAnswer& stop) {
   SIROCCO_CHECK(format_.has_value());
   ChatContext context;
-  context.messages = conversation.json();
-  context.variables = settings.variables;
+  context.messages = messages_of(conversation);
+  context.variables = template_values(settings.variables);
   const RenderedPrompt prompt = format_->render(std::move(context));
-  std::vector<TextSegment> segments;
-  for (const PromptSegment& segment : prompt.segments())
-    segments.push_back({segment.text, segment.trusted});
-  return run(std::move(segments), true, settings, on_text, stop);
+  return run(prompt.segments(), true, settings, on_text, stop);
 }
 
 Completion Answerer::complete(std::string_view text, const RunSettings& settings,
                               const OnText& on_text, const StopAnswer& stop) {
-  return run({{text, parse_special_}}, false, settings, on_text, stop);
+  return run(std::array{TextSegment{text, parse_special_}}, false, settings, on_text, stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
@@ -82,19 +80,18 @@ std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits&
   return limit;
 }
 
-Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
+Completion Answerer::run(std::span<const TextSegment> segments, bool own_text,
                          const RunSettings& settings, const OnText& on_text,
                          const StopAnswer& stop) {
   TextRequest request;
-  request.segments = std::move(segments);
+  request.prompt = tokenize_prompt(model_.tokenizer(), segments);
   request.own_text = own_text;
   request.sampling = settings.sampling;
   request.sampling.seed = settings.seed ? *settings.seed : random_seed();
   request.max_tokens = settings.max_tokens;
   request.stop = settings.stop;
 
-  std::vector<TokenId> prompt = session_.tokenize(request);
-  const auto tokens = std::ssize(prompt);
+  const auto tokens = std::ssize(request.prompt);
   const std::int32_t context = this->context();
   if (tokens >= context) {
     throw ResourceExhausted(
@@ -106,7 +103,7 @@ Completion Answerer::run(std::vector<TextSegment> segments, bool own_text,
   const bool has_room = !request.max_tokens || *request.max_tokens <= context - tokens;
   if (!has_room) request.max_tokens = context - tokens;
 
-  Completion completion = session_.complete(std::move(request), std::move(prompt), on_text, stop);
+  Completion completion = session_.complete(std::move(request), on_text, stop);
   if (!has_room && completion.reason == FinishReason::kLength)
     completion.reason = FinishReason::kContextFull;
   statistics_.add(completion);

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/engine/engine.hpp"
@@ -56,7 +56,7 @@ class Answerer {
   std::int32_t context() const { return pipeline_.limits().max_context; }
 
  private:
-  Completion run(std::vector<TextSegment> segments, bool own_text, const RunSettings& settings,
+  Completion run(std::span<const TextSegment> segments, bool own_text, const RunSettings& settings,
                  const OnText& on_text, const StopAnswer& stop);
   /// On the tokens of an answer. Says, once, that there is one which leaves no room.
   std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,

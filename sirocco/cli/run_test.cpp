@@ -130,45 +130,6 @@ TEST(MessageAssembler, ResetForgets) {
   EXPECT_EQ(assembler.push("y")->text, "x\ny");
 }
 
-TEST(Conversation, RoundTrip) {
-  const Conversation conversation{
-      "Be \"brief\".", {{"user", "line 1\nline 2"}, {"assistant", "é\t🙂"}, {"user", ""}}};
-  EXPECT_EQ(parse_conversation(conversation.json(), "here"), conversation);
-  EXPECT_EQ(parse_conversation(conversation.json(2), "here"), conversation);
-  EXPECT_EQ(Conversation{}.json(), "[]");
-  EXPECT_EQ((Conversation{"", {{"user", "a"}}}.json()), R"([{"role":"user","content":"a"}])");
-  EXPECT_EQ(parse_conversation(R"({"messages":[{"role":"user","content":"a","x":1}]})", "here"),
-            (Conversation{"", {{"user", "a"}}}));
-}
-
-TEST(Conversation, BytesThatAreNotUtf8) {
-  EXPECT_EQ((Conversation{"", {{"user", "a\xff"}}}.json()),
-            "[{\"role\":\"user\",\"content\":\"a\ufffd\"}]");
-}
-
-TEST(Conversation, RefusesWhatIsNone) {
-  const std::pair<const char*, const char*> cases[] = {
-      {"", "isn't JSON"},
-      {"[{\"role\":\"user\",\"content\":\"\xff\"}]", "isn't JSON"},
-      {"3", "type number"},
-      {"{}", "without \"messages\""},
-      {"[3]", "message 1 is of type number"},
-      {R"([{"role":"user"}])", "message 1 has no \"content\""},
-      {R"([{"content":"a"}])", "message 1 has no \"role\""},
-      {R"([{"role":"user","content":"a"},{"role":"user","content":[]}])",
-       "\"content\" of message 2 is of type array"},
-      {R"([{"role":"tool","content":"a"}])", "message 1 has the role 'tool'"},
-      {R"([{"role":"user","content":"a"},{"role":"system","content":"a"}])",
-       "message 2 has the role 'system'"},
-  };
-  for (const auto& [json, expected] : cases) {
-    EXPECT_THAT(error_of([&] { parse_conversation(json, "here"); }), HasSubstr(expected)) << json;
-    EXPECT_THAT(error_of([&] { parse_conversation(json, "here"); }), HasSubstr("here")) << json;
-  }
-  const std::string deep = std::string(100'000, '[');
-  EXPECT_THAT(error_of([&] { parse_conversation(deep, "here"); }), HasSubstr("isn't JSON"));
-}
-
 TEST(Conversation, FilesAreWholeOrUntouched) {
   const std::filesystem::path folder =
       std::filesystem::path(testing::TempDir()) / "sirocco_conversation";

@@ -35,10 +35,12 @@ ChatFormat chat_format(const Options& options) {
 void render(const Options& options) {
   const ChatFormat format = chat_format(options);
   ChatContext context;
-  context.messages = options.messages == "-" ? read_standard_input() : read_file(options.messages);
-  if (!options.tools.empty()) context.tools = read_file(options.tools);
+  context.messages = jinja::Value::from_json(
+      options.messages == "-" ? read_standard_input() : read_file(options.messages), "messages");
+  if (!options.tools.empty())
+    context.tools = jinja::Value::from_json(read_file(options.tools), "tools");
   context.add_generation_prompt = !options.no_generation_prompt;
-  context.variables = options.variables;
+  context.variables = template_values(options.variables);
   const std::string notice = unused_variables_notice(format.chosen(context), options.variables);
   if (!notice.empty()) log_warning("{}", notice);
   write_output(format.render(std::move(context)).text);

@@ -108,6 +108,15 @@ void set_variable(TemplateVariables& variables, std::string_view assignment) {
   set_variable(variables, assignment.substr(0, equals), assignment.substr(equals + 1));
 }
 
+std::map<std::string, jinja::Value> template_values(const TemplateVariables& variables) {
+  std::map<std::string, jinja::Value> values;
+  for (const auto& [name, json] : variables) {
+    values.emplace(
+        name, jinja::Value::from_json(json, fmt::format("variable {}", sirocco::quoted(name))));
+  }
+  return values;
+}
+
 void refuse_conversation(const TemplateVariables& variables) {
   for (const char* name : {"messages", "tools", "add_generation_prompt"}) {
     if (variables.contains(name)) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "sirocco/jinja/value.hpp"
 #include "sirocco/text/chat_template.hpp"
 
 namespace sirocco {
@@ -23,6 +24,10 @@ void set_variable(TemplateVariables& variables, std::string_view name, std::stri
 
 /// The same of one text, NAME=VALUE.
 void set_variable(TemplateVariables& variables, std::string_view assignment);
+
+/// The values that they stand for, as templates take them. Throws InvalidArgument for one that
+/// templates can't hold, an integer of over 128 bits for example.
+std::map<std::string, jinja::Value> template_values(const TemplateVariables& variables);
 
 /// Throws InvalidArgument where one of them is what a conversation makes itself: messages, tools,
 /// add_generation_prompt.

@@ -1,6 +1,6 @@
 #include "sirocco/cli/terminal_text.hpp"
 
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/base/utf8.hpp"
 
 namespace sirocco {
 namespace {

@@ -11,7 +11,7 @@
 #include <variant>
 #include <vector>
 
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/base/utf8.hpp"
 
 namespace sirocco {
 namespace {

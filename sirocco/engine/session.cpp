@@ -110,25 +110,10 @@ LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeli
     if (unused(id)) unused_.emplace_back(static_cast<std::int32_t>(id));
 }
 
-std::vector<TokenId> LanguageSession::tokenize(const TextRequest& request) const {
-  std::vector<TokenId> tokens = tokenizer_.tokenize(request.segments);
-  const SpecialTokens& special = tokenizer_.special();
-  if (request.add_special && special.add_bos && special.bos &&
-      (tokens.empty() || tokens.front() != *special.bos)) {
-    tokens.insert(tokens.begin(), *special.bos);
-  }
-  return tokens;
-}
-
 TextStream LanguageSession::submit(TextRequest request) {
-  std::vector<TokenId> prompt = tokenize(request);
-  return submit(std::move(request), std::move(prompt));
-}
-
-TextStream LanguageSession::submit(TextRequest request, std::vector<TokenId> prompt) {
   StopMatcher matcher(std::move(request.stop));
   TextJob job;
-  job.prompt = std::move(prompt);
+  job.prompt = std::move(request.prompt);
   job.sampling = std::move(request.sampling);
   LogitRules& rules = job.sampling.rules;
   if (rules.known_tokens == 0 || rules.known_tokens > known_tokens_)
@@ -143,13 +128,7 @@ TextStream LanguageSession::submit(TextRequest request, std::vector<TokenId> pro
 
 Completion LanguageSession::complete(TextRequest request, const OnText& on_text,
                                      const std::function<bool()>& stop) {
-  std::vector<TokenId> prompt = tokenize(request);
-  return complete(std::move(request), std::move(prompt), on_text, stop);
-}
-
-Completion LanguageSession::complete(TextRequest request, std::vector<TokenId> prompt,
-                                     const OnText& on_text, const std::function<bool()>& stop) {
-  TextStream stream = submit(std::move(request), std::move(prompt));
+  TextStream stream = submit(std::move(request));
   bool unwanted = false;
   while (!stream.ended()) {
     if (stop && stop()) unwanted = true;

@@ -17,11 +17,7 @@
 namespace sirocco {
 
 struct TextRequest {
-  /// The prompt. Control tokens match in trusted segments only.
-  std::vector<TextSegment> segments;
-  /// Whether the model's BOS is put before a prompt that doesn't begin with it. (A rendered chat
-  /// template usually wrote its own.)
-  bool add_special = true;
+  std::vector<TokenId> prompt;  ///< of text: tokenize_prompt
   SamplingParams sampling;
   std::optional<std::int64_t> max_tokens;
   std::vector<std::string> stop;  ///< stop strings
@@ -83,18 +79,12 @@ class LanguageSession {
  public:
   LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline, const Tokenizer& tokenizer);
 
-  /// The tokens that a request's prompt becomes.
-  std::vector<TokenId> tokenize(const TextRequest& request) const;
   /// Throws as Engine::submit, and InvalidArgument for stop strings out of range.
   TextStream submit(TextRequest request);
-  /// The same for a prompt that is tokenized already; the request's segments don't count.
-  TextStream submit(TextRequest request, std::vector<TokenId> prompt);
 
   /// submit, then steps the engine on this thread until the answer is there. Between steps `stop`
   /// is asked, if there is one, and true stops the answer. Not while the engine has its own thread.
   Completion complete(TextRequest request, const OnText& on_text = {},
-                      const std::function<bool()>& stop = {});
-  Completion complete(TextRequest request, std::vector<TokenId> prompt, const OnText& on_text = {},
                       const std::function<bool()>& stop = {});
 
  private:

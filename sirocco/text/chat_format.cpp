@@ -10,18 +10,9 @@ namespace sirocco {
 
 namespace {
 
-/// JSON text that means that nothing is given.
-bool is_null(std::string_view json) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t begin = json.find_first_not_of(kBlanks);
-  return begin != std::string_view::npos &&
-         json.substr(begin, json.find_last_not_of(kBlanks) + 1 - begin) == "null";
-}
-
 bool has_tools(const ChatContext& context) {
   const auto variable = context.variables.find("tools");
-  if (variable != context.variables.end()) return !is_null(variable->second);
-  return context.tools && !is_null(*context.tools);
+  return !(variable != context.variables.end() ? variable->second : context.tools).is_none();
 }
 
 ChatFormat::TokenTexts texts_of_special_tokens(const Tokenizer& tokenizer) {
@@ -84,18 +75,6 @@ ChatFormat make_chat_format(const ChatTemplates& templates, const Tokenizer& tok
   if (name) return {readable_template(templates.named(*name)), std::move(texts)};
   if (templates.empty()) templates.choose(false);
   return {templates, std::move(texts)};
-}
-
-std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer, const RenderedPrompt& prompt) {
-  std::vector<TextSegment> segments;
-  for (const PromptSegment& segment : prompt.segments())
-    segments.push_back({segment.text, segment.trusted});
-  std::vector<TokenId> tokens = tokenizer.tokenize(segments);
-  const SpecialTokens& special = tokenizer.special();
-  if (special.add_bos && special.bos && (tokens.empty() || tokens.front() != *special.bos)) {
-    tokens.insert(tokens.begin(), *special.bos);
-  }
-  return tokens;
 }
 
 }  // namespace sirocco

@@ -53,8 +53,4 @@ class ChatFormat {
 ChatFormat make_chat_format(const ChatTemplates& templates, const Tokenizer& tokenizer,
                             std::optional<std::string_view> name = {});
 
-/// The tokens of a rendered conversation: control tokens only where the template wrote them, and
-/// the BOS that the model adds to texts unless the template wrote one itself.
-std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer, const RenderedPrompt& prompt);
-
 }  // namespace sirocco

@@ -4,13 +4,9 @@
 #include <array>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/text/jinja_ast.hpp"
-#include "sirocco/text/jinja_fault.hpp"
-#include "sirocco/text/jinja_interpreter.hpp"
-#include "sirocco/text/jinja_native.hpp"
-#include "sirocco/text/jinja_operators.hpp"
-#include "sirocco/text/jinja_value.hpp"
-#include "sirocco/text/jinja_variables.hpp"
+#include "sirocco/jinja/objects.hpp"
+#include "sirocco/jinja/operators.hpp"
+#include "sirocco/jinja/template.hpp"
 
 namespace sirocco {
 namespace {
@@ -86,22 +82,10 @@ Value prepared_messages(const Value& messages) {
   return Value::list(std::move(out));
 }
 
-[[noreturn]] void rethrow(const jinja::TemplateFault& fault, int line) {
-  switch (fault.kind()) {
-    case jinja::Fault::kLimit:
-      throw ResourceExhausted("chat template, line {}: {}", line, fault.message());
-    case jinja::Fault::kRaised:
-      throw InvalidArgument("the chat template refuses these messages (line {}): {}", line,
-                            fault.message());
-    default:
-      throw InvalidArgument("chat template, line {}: {}", line, fault.message());
-  }
-}
-
 }  // namespace
 
-std::vector<PromptSegment> RenderedPrompt::segments() const {
-  std::vector<PromptSegment> out;
+std::vector<TextSegment> RenderedPrompt::segments() const {
+  std::vector<TextSegment> out;
   const std::string_view all = text;
   std::size_t at = 0;
   for (const auto& [begin, end] : trusted) {
@@ -113,75 +97,36 @@ std::vector<PromptSegment> RenderedPrompt::segments() const {
   return out;
 }
 
-struct ChatTemplate::Impl {
-  Impl(std::string_view source, const ChatTemplateLimits& given)
-      : program(jinja::parse(source)),
-        uses(jinja::name_uses(program)),
-        limits{given.max_memory, given.max_output, given.max_steps} {}
-
-  jinja::Program program;
-  std::vector<jinja::NameUse> uses;  ///< by symbol
-  jinja::Limits limits;
-};
-
-ChatTemplate::ChatTemplate(std::string_view source, ChatTemplateLimits limits)
-    : impl_(std::make_unique<const Impl>(source, limits)) {}
+ChatTemplate::ChatTemplate(std::string_view source, const ChatTemplateLimits& limits)
+    : template_(std::make_unique<const jinja::Template>(source, limits)) {}
 ChatTemplate::~ChatTemplate() = default;
 ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 
-bool ChatTemplate::uses(std::string_view variable) const {
-  const auto& symbols = impl_->program.symbols;
-  const auto found = std::ranges::find(symbols, variable);
-  return found != symbols.end() &&
-         impl_->uses[static_cast<std::size_t>(found - symbols.begin())].outside;
-}
+bool ChatTemplate::uses(std::string_view variable) const { return template_->uses(variable); }
 
 std::vector<std::string> ChatTemplate::variables() const {
-  const auto functions = jinja::global_functions();
-  std::vector<std::string> out;
-  for (std::size_t i = 0; i < impl_->uses.size(); ++i) {
-    const std::string& name = impl_->program.symbols[i];
-    const jinja::NameUse& use = impl_->uses[i];
-    if (!use.outside || (use.assigned && !use.asked)) continue;
-    if (std::ranges::find(kConversation, name) != kConversation.end() || name.ends_with("_token"))
-      continue;
-    if (std::ranges::find(functions, name, [](const auto& f) { return f.first; }) ==
-        functions.end())
-      out.push_back(name);
-  }
-  std::ranges::sort(out);
-  return out;
+  std::vector<std::string> names = template_->variables();
+  std::erase_if(names, [](const std::string& name) {
+    return std::ranges::find(kConversation, name) != kConversation.end() ||
+           name.ends_with("_token");
+  });
+  return names;
 }
 
 RenderedPrompt ChatTemplate::render(const ChatContext& context) const {
-  const auto optional = [](const std::optional<std::string>& json, std::string_view what) {
-    return json ? Value::from_json(*json, what) : Value::none(Origin::kData);
-  };
-  std::vector<std::pair<std::string, Value>> variables;
-  variables.emplace_back("messages",
-                         prepared_messages(Value::from_json(context.messages, "messages")));
-  const Value tools = optional(context.tools, "tools");
-  if (!tools.is_none()) array(tools, "tools");
-  variables.emplace_back("tools", tools);
-  variables.emplace_back("documents", optional(context.documents, "documents"));
+  jinja::Template::Variables variables;
+  variables.emplace_back("messages", prepared_messages(context.messages));
+  if (!context.tools.is_none()) array(context.tools, "tools");
+  variables.emplace_back("tools", context.tools);
+  variables.emplace_back("documents", context.documents);
   variables.emplace_back("add_generation_prompt", Value::boolean(context.add_generation_prompt));
   for (const auto& [name, text] : context.special_tokens) {
     variables.emplace_back(name, Value::string(text, Origin::kTemplate));
   }
-  for (const auto& [name, json] : context.variables) {
-    variables.emplace_back(name, Value::from_json(json, fmt::format("variable {}", quoted(name))));
-  }
-  const jinja::Clock clock = context.clock ? context.clock : system_clock;
-  jinja::Text text;
-  {
-    jinja::Interpreter interpreter(impl_->program, impl_->limits, clock, variables);
-    try {
-      text = interpreter.run();
-    } catch (const jinja::TemplateFault& fault) {
-      rethrow(fault, interpreter.line());
-    }
-  }
+  variables.insert(variables.end(), context.variables.begin(), context.variables.end());
+  const jinja::Text text =
+      template_->render(variables, context.clock ? context.clock : system_clock);
   RenderedPrompt prompt;
   prompt.text = text.bytes();
   std::size_t begin = 0;

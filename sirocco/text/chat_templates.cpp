@@ -5,7 +5,7 @@
 #include <array>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/text/json_node.hpp"
+#include "sirocco/text/readers/json_node.hpp"
 
 namespace sirocco {
 namespace {
@@ -13,8 +13,8 @@ namespace {
 constexpr std::string_view kDefault = "default";
 constexpr std::string_view kWithTools = "tool_use";
 
-constexpr std::size_t kMostTemplates = 256;
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxTemplates = 256;
+constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
 
 std::string listed(const ChatTemplates& templates) {
   std::vector<std::string> names;
@@ -55,9 +55,9 @@ void ChatTemplates::add(std::string_view name, std::string_view source) {
     sources_.erase(earlier);
   }
   bytes_ += source.size();
-  if (sources_.size() >= kMostTemplates || bytes_ > kMostBytes) {
+  if (sources_.size() >= kMaxTemplates || bytes_ > kMaxBytes) {
     throw FormatError("{}: more chat templates than the {} of {} MiB together that are read",
-                      origin_, kMostTemplates, kMostBytes >> 20);
+                      origin_, kMaxTemplates, kMaxBytes >> 20);
   }
   sources_.emplace(name, source);
 }

@@ -11,7 +11,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
-#include "sirocco/text/tokenizer_fixture.hpp"
+#include "sirocco/text/tokenizer_fixture_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
@@ -179,9 +179,9 @@ TEST(ChatFormatChoice, IsByTools) {
   templates.add("tool_use", "tools{{ bos_token }}{{ t }}");
   templates.add("rag", "rag{{ bos_token }}");
   const Tokenizer tokenizer = letters();
-  const auto rendered = [&](const ChatFormat& format, std::optional<std::string> tools) {
+  const auto rendered = [&](const ChatFormat& format, std::optional<std::string_view> tools) {
     ChatContext context;
-    context.tools = std::move(tools);
+    if (tools) context.tools = jinja::Value::from_json(*tools);
     return format.render(context).text;
   };
   const ChatFormat format = make_chat_format(templates, tokenizer);
@@ -190,7 +190,7 @@ TEST(ChatFormatChoice, IsByTools) {
   EXPECT_EQ(rendered(format, "[]"), "tools<s>");
   EXPECT_EQ(rendered(format, "[{}]"), "tools<s>");
   ChatContext variable;
-  variable.variables["tools"] = "[]";
+  variable.variables["tools"] = jinja::Value::list({});
   EXPECT_EQ(format.render(variable).text, "tools<s>");
   EXPECT_TRUE(format.chosen(variable).uses("t"));
   EXPECT_FALSE(format.chosen({}).uses("t"));
@@ -216,7 +216,7 @@ TEST(ChatFormatChoice, ATemplateThatIsNotWantedMayBeBroken) {
   templates.add("tool_use", "{% if %}");
   const Tokenizer tokenizer = letters();
   ChatContext with_tools;
-  with_tools.tools = "[]";
+  with_tools.tools = jinja::Value::list({});
   {
     const ChatFormat format = make_chat_format(templates, tokenizer);
     EXPECT_EQ(format.render({}).text, "plain");

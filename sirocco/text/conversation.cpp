@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/utf8.hpp"
+#include "sirocco/jinja/objects.hpp"
 
 namespace sirocco {
 namespace {
@@ -22,16 +24,40 @@ const std::string& text_field(const Json& message, const char* name, std::size_t
   return field->get_ref<const std::string&>();
 }
 
+/// Calls `take(role, content)` for each message, the system message first.
+template <class Take>
+void for_each_message(const Conversation& conversation, Take take) {
+  if (!conversation.system.empty()) take("system", conversation.system);
+  for (const ChatMessage& message : conversation.messages) take(message.role, message.content);
+}
+
+jinja::Value text_value(std::string_view bytes) {
+  std::string text;
+  Utf8Assembler assembler;
+  assembler.push(bytes, text);
+  assembler.finish(text);
+  return jinja::Value::string(text);
+}
+
 }  // namespace
 
 std::string Conversation::json(int indent) const {
   Json out = Json::array();
-  const auto add = [&](std::string_view role, std::string_view content) {
+  for_each_message(*this, [&](std::string_view role, std::string_view content) {
     out.push_back(Json{{"role", role}, {"content", content}});
-  };
-  if (!system.empty()) add("system", system);
-  for (const ChatMessage& message : messages) add(message.role, message.content);
+  });
   return out.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+jinja::Value messages_of(const Conversation& conversation) {
+  std::vector<jinja::Value> messages;
+  for_each_message(conversation, [&](std::string_view role, std::string_view content) {
+    jinja::Dict fields;
+    fields.set(text_value("role"), text_value(role));
+    fields.set(text_value("content"), text_value(content));
+    messages.push_back(jinja::Value::dict(std::move(fields)));
+  });
+  return jinja::Value::list(std::move(messages));
 }
 
 Conversation parse_conversation(std::string_view json, std::string_view origin) {

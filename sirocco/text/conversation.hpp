@@ -6,6 +6,10 @@
 
 namespace sirocco {
 
+namespace jinja {
+class Value;
+}  // namespace jinja
+
 struct ChatMessage {
   std::string role;  ///< "user" or "assistant"
   std::string content;
@@ -17,12 +21,15 @@ struct Conversation {
   std::string system;  ///< empty: none
   std::vector<ChatMessage> messages;
 
-  /// The messages as chat templates take them: a JSON array of objects with role and content, the
-  /// system message first. Bytes that are not UTF-8 become U+FFFD.
+  /// The messages as a JSON array of objects with role and content, the system message first.
+  /// Bytes that are not UTF-8 become U+FFFD.
   std::string json(int indent = -1) const;
 
   friend bool operator==(const Conversation&, const Conversation&) = default;
 };
+
+/// The messages as chat templates take them, for ChatContext: what their JSON would say.
+jinja::Value messages_of(const Conversation& conversation);
 
 /// Reads what `Conversation::json` writes, or an object that holds it under "messages". `origin`
 /// names the text in errors. Throws FormatError that says which message is wrong.

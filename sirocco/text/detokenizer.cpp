@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "sirocco/text/component_tokenizer.hpp"
+#include "sirocco/text/spelling/component_tokenizer.hpp"
 
 namespace sirocco {
 

@@ -4,9 +4,9 @@
 #include <string>
 
 #include "sirocco/base/ids.hpp"
-#include "sirocco/text/decoder_chain.hpp"
+#include "sirocco/base/utf8.hpp"
+#include "sirocco/text/stages/decoder_chain.hpp"
 #include "sirocco/text/tokenizer.hpp"
-#include "sirocco/text/utf8.hpp"
 
 namespace sirocco {
 

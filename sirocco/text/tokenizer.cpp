@@ -4,15 +4,15 @@
 #include <limits>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/text/added_tokens.hpp"
 #include "sirocco/text/detokenizer.hpp"
-#include "sirocco/text/encode_context.hpp"
+#include "sirocco/text/spelling/encode_context.hpp"
+#include "sirocco/text/stages/added_tokens.hpp"
 #include "sirocco/text/tokenizer_parts.hpp"
 
 namespace sirocco {
 namespace {
 
-constexpr std::size_t kLongestText = std::size_t{1} << 31U;
+constexpr std::size_t kMaxTextBytes = std::size_t{1} << 31U;
 
 }  // namespace
 
@@ -34,9 +34,9 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 std::vector<TokenId> Tokenizer::Impl::tokenize(std::string_view text,
                                                std::span<const TrustedRun> trusted,
                                                const TokenizeOptions& options) const {
-  if (text.size() > kLongestText) {
+  if (text.size() > kMaxTextBytes) {
     throw InvalidArgument("a text of {} bytes can't be tokenized at once; the limit is {}",
-                          text.size(), kLongestText);
+                          text.size(), kMaxTextBytes);
   }
   TokenizeStats stats;
   EncodeContext context(text.size(), stats);
@@ -130,5 +130,14 @@ const ComponentTokenizer* Tokenizer::components() const noexcept {
   return std::get_if<ComponentTokenizer>(&impl_->parts.algorithm);
 }
 bool Tokenizer::adds_space_prefix() const noexcept { return impl_->parts.adds_space_prefix; }
+
+std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer,
+                                     std::span<const TextSegment> segments) {
+  std::vector<TokenId> tokens = tokenizer.tokenize(segments);
+  const SpecialTokens& special = tokenizer.special();
+  if (special.add_bos && special.bos && (tokens.empty() || tokens.front() != *special.bos))
+    tokens.insert(tokens.begin(), *special.bos);
+  return tokens;
+}
 
 }  // namespace sirocco

@@ -10,7 +10,8 @@
 #include "sirocco/base/ids.hpp"
 #include "sirocco/tensor/metadata.hpp"
 #include "sirocco/text/special_tokens.hpp"
-#include "sirocco/text/split_pattern.hpp"
+#include "sirocco/text/text_segment.hpp"
+#include "sirocco/text/tokenize_stats.hpp"
 #include "sirocco/text/vocabulary.hpp"
 
 namespace sirocco {
@@ -22,13 +23,6 @@ concept TokenizerModel =
       { model.tokenize(text) } -> std::same_as<std::vector<TokenId>>;
       { model.detokenize(tokens) } -> std::same_as<std::string>;
     };
-
-/// A piece of a prompt with its provenance. Control tokens are recognized only in trusted text
-/// (what a template or the program wrote), never in what a user, a document or a tool said.
-struct TextSegment {
-  std::string_view text;
-  bool trusted = false;
-};
 
 struct TokenizeOptions {
   bool parse_special = false;      ///< the text is trusted: control tokens match in it
@@ -93,6 +87,12 @@ class Tokenizer {
 };
 
 static_assert(TokenizerModel<Tokenizer>);
+
+/// The tokens of a prompt: those of its segments, and before them the BOS that the model adds to
+/// texts, unless they begin with it (a chat template usually wrote its own). Throws as
+/// Tokenizer::tokenize.
+std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer,
+                                     std::span<const TextSegment> segments);
 
 /// The tokenizer that a GGUF's `tokenizer.ggml.*` keys describe. Throws FormatError for a key that
 /// is missing, has the wrong type or contradicts another, and UnsupportedError for a model or

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/text/folder_tokens.hpp"
-#include "sirocco/text/tokenizer_documents.hpp"
-#include "sirocco/text/tokenizer_draft.hpp"
-#include "sirocco/text/tokenizer_json.hpp"
-#include "sirocco/text/vocabulary_files.hpp"
+#include "sirocco/text/readers/finished_tokenizer.hpp"
+#include "sirocco/text/readers/folder_tokens.hpp"
+#include "sirocco/text/readers/tokenizer_documents.hpp"
+#include "sirocco/text/readers/tokenizer_draft.hpp"
+#include "sirocco/text/readers/tokenizer_json.hpp"
+#include "sirocco/text/readers/vocabulary_files.hpp"
 
 namespace sirocco {
 

@@ -10,10 +10,10 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/detokenizer.hpp"
-#include "sirocco/text/pretokenizer.hpp"
+#include "sirocco/text/stages/pretokenizer.hpp"
 #include "sirocco/text/tokenizer.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
-#include "sirocco/text/tokenizer_fixture.hpp"
+#include "sirocco/text/tokenizer_fixture_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 #include "tests/support/sanitized_testing.hpp"
 

@@ -6,12 +6,12 @@
 #include <variant>
 #include <vector>
 
-#include "sirocco/text/added_tokens.hpp"
-#include "sirocco/text/byte_level_bpe.hpp"
-#include "sirocco/text/component_tokenizer.hpp"
-#include "sirocco/text/encode_context.hpp"
-#include "sirocco/text/sentencepiece_bpe.hpp"
 #include "sirocco/text/special_tokens.hpp"
+#include "sirocco/text/spelling/byte_level_bpe.hpp"
+#include "sirocco/text/spelling/component_tokenizer.hpp"
+#include "sirocco/text/spelling/encode_context.hpp"
+#include "sirocco/text/spelling/sentencepiece_bpe.hpp"
+#include "sirocco/text/stages/added_tokens.hpp"
 #include "sirocco/text/vocabulary.hpp"
 
 namespace sirocco {

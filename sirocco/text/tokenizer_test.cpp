@@ -12,7 +12,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/detokenizer.hpp"
-#include "sirocco/text/pretokenizer.hpp"
+#include "sirocco/text/stages/pretokenizer.hpp"
 #include "sirocco/text/vocabulary_testing.hpp"
 #include "tests/support/sanitized_testing.hpp"
 
@@ -459,6 +459,24 @@ TEST(Validation, SentencePiece) {
   bad = Draft{};
   bad.add("a");
   expect_refused<FormatError>(bad, build, "neither a token for each byte nor an unknown token");
+}
+
+// <s> is the id 1.
+TEST(Prompt, BeginsWithOneBos) {
+  Draft draft = sentencepiece_base();
+  const int a = draft.add("a");
+  draft.metadata.set("tokenizer.ggml.add_space_prefix", false);
+  const auto tokens = [&](std::vector<TextSegment> segments) {
+    return tokenize_prompt(draft.sentencepiece(), segments);
+  };
+  EXPECT_EQ(tokens({{"a", false}}), ids({1, a}));
+  EXPECT_EQ(tokens({{"<s>", true}, {"a", false}}), ids({1, a}));
+  EXPECT_EQ(tokens({{"<s>a", false}}).front(), TokenId(1));
+  EXPECT_GT(tokens({{"<s>a", false}}).size(), 3U);
+  EXPECT_EQ(tokens({}), ids({1}));
+  draft.metadata.set("tokenizer.ggml.add_bos_token", false);
+  EXPECT_EQ(tokens({{"a", false}}), ids({a}));
+  EXPECT_EQ(tokens({}), ids({}));
 }
 
 }  // namespace

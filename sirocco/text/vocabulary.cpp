@@ -46,7 +46,7 @@ Vocabulary::Vocabulary(std::span<const VocabularyEntry> entries, std::string_vie
     begins_.push_back(texts_.size());
     kinds_.push_back(entry.kind);
     scores_.push_back(entry.score);
-    longest_ = std::max(longest_, entry.text.size());
+    max_text_bytes_ = std::max(max_text_bytes_, entry.text.size());
 
     const bool padding = entry.kind == TokenKind::kUnused || i >= tail;
     if (entry.text.empty()) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
-#include "sirocco/text/flat_table.hpp"
+#include "sirocco/text/flat_index.hpp"
 
 namespace sirocco {
 
@@ -66,7 +66,7 @@ class Vocabulary {
   std::optional<TokenId> find(std::string_view text) const noexcept;
 
   /// Bytes of the longest text.
-  std::size_t longest() const noexcept { return longest_; }
+  std::size_t max_text_bytes() const noexcept { return max_text_bytes_; }
 
   /// Changes what an entry is for: files are known to mislabel some. Only while building.
   void relabel(TokenId id, TokenKind kind) noexcept {
@@ -83,7 +83,7 @@ class Vocabulary {
   std::vector<TokenKind> kinds_;
   std::vector<float> scores_;
   FlatIndex index_;
-  std::size_t longest_ = 0;
+  std::size_t max_text_bytes_ = 0;
 };
 
 }  // namespace sirocco

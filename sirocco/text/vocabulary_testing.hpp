@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "sirocco/text/byte_alphabet.hpp"
 #include "sirocco/text/tokenizer.hpp"
-#include "sirocco/text/tokenizer_fixture.hpp"
+#include "sirocco/text/tokenizer_fixture_testing.hpp"
+#include "sirocco/text/unicode/byte_spelling.hpp"
 
 /// For tests: vocabularies of a few tokens, as a GGUF holds them.
 namespace sirocco::vocabulary_testing {

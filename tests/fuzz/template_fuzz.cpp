@@ -11,13 +11,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input(reinterpret_cast<const char*>(data), size);
   const std::size_t cut = input.find('\0');
   sirocco::ChatContext context;
-  context.messages = R"([{"role": "user", "content": "Hi <|x|> é"},
-                         {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}])";
-  if (cut != std::string_view::npos) context.messages = input.substr(cut + 1);
-  context.tools = R"([{"function": {"name": "f", "parameters": {"a": [1, 2.5, null, true]}}}])";
+  std::string_view messages = R"([{"role": "user", "content": "Hi <|x|> é"},
+      {"role": "assistant", "content": [{"type": "text", "text": "yes"}]}])";
+  if (cut != std::string_view::npos) messages = input.substr(cut + 1);
+  context.tools = sirocco::jinja::Value::from_json(
+      R"([{"function": {"name": "f", "parameters": {"a": [1, 2.5, null, true]}}}])");
   context.special_tokens = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
   context.clock = [] { return std::tm{}; };
   try {
+    context.messages = sirocco::jinja::Value::from_json(messages);
     const sirocco::ChatTemplate chat_template(input.substr(0, cut),
                                               {.max_memory = std::size_t{16} << 20,
                                                .max_output = std::size_t{1} << 20,

@@ -9,12 +9,12 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/text/byte_alphabet.hpp"
+#include "sirocco/base/utf8.hpp"
 #include "sirocco/text/detokenizer.hpp"
-#include "sirocco/text/pretokenizer.hpp"
+#include "sirocco/text/stages/pretokenizer.hpp"
 #include "sirocco/text/tokenizer.hpp"
-#include "sirocco/text/tokenizer_fixture.hpp"
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/text/tokenizer_fixture_testing.hpp"
+#include "sirocco/text/unicode/byte_spelling.hpp"
 
 namespace {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/utf8.hpp"
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
-#include "sirocco/text/utf8.hpp"
 
 namespace {
 

@@ -1,10 +1,9 @@
-#include "tests/golden/template_golden.hpp"
-
 #include <gtest/gtest.h>
 
 #include <map>
 
 #include "sirocco/base/error.hpp"
+#include "tests/golden/template_golden_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco {

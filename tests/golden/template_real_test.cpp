@@ -7,7 +7,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
-#include "tests/golden/template_golden.hpp"
+#include "tests/golden/template_golden_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 /// Templates of real models, fetched by the test set-up: what we render must have the length and

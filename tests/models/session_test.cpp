@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,16 +29,14 @@ class Session : public ::testing::Test {
     session_.emplace(engine_, engine_.add(model_->shared_pipeline()), model_->tokenizer());
   }
 
-  static TextRequest request(const std::string& text, std::uint64_t seed = 1) {
+  TextRequest request(const std::string& text, std::uint64_t seed = 1) const {
     TextRequest out;
-    prompts_.push_back(text);
-    out.segments = {{prompts_.back(), false}};
+    out.prompt = tokenize_prompt(model_->tokenizer(), std::array{TextSegment{text, false}});
     out.sampling.seed = seed;
     out.max_tokens = 24;
     return out;
   }
 
-  static inline std::deque<std::string> prompts_;  // which requests refer to
   const Scratch folder_;
   Machine machine_;
   std::optional<LoadedModel> model_;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "sirocco/text/columns.hpp"
+#include "sirocco/cli/terminal/columns.hpp"
 
 namespace sirocco {
 namespace {

@@ -6,8 +6,8 @@
 #include <iterator>
 #include <utility>
 
-#include "sirocco/text/columns.hpp"
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/base/utf8.hpp"
+#include "sirocco/cli/terminal/columns.hpp"
 
 namespace sirocco {
 namespace {

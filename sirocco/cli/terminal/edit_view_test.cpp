@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/cli/terminal/columns.hpp"
 #include "sirocco/cli/terminal/edit_buffer.hpp"
-#include "sirocco/text/columns.hpp"
 
 namespace sirocco {
 namespace {

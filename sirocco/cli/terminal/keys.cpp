@@ -4,7 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/base/utf8.hpp"
 
 namespace sirocco {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "sirocco/text/utf8.hpp"
+#include "sirocco/base/utf8.hpp"
 
 namespace sirocco {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "sirocco/text/columns.hpp"
+#include "sirocco/cli/terminal/columns.hpp"
 
 namespace sirocco {
 
