@@ -6,6 +6,7 @@
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/load.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -41,7 +42,7 @@ TEST(MutualRows, AreNotCutWhateverElseRuns) {
   options.pipeline.max_sequences = 6;
   options.pipeline.max_step = kStep;
   const LoadedModel model =
-      load_language_model(machine, SIROCCO_GOLDEN_DIR "/models/llama-gqa.gguf", std::move(options));
+      load_language_model(machine, made_golden_path("models/llama-gqa.gguf"), std::move(options));
   // The last fills a step, so that nothing else has room in it.
   const std::vector<TextJob> jobs = {
       job_of(std::vector(20, TokenId(7)), 60), job_of(prompt_of(1, 30, 40), 8),

@@ -15,11 +15,12 @@
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/random.hpp"
+#include "tests/support/paths_testing.hpp"
 
 /// What the tests of a LanguagePipeline share.
 namespace sirocco::pipeline_testing {
 
-inline const std::filesystem::path kModels = SIROCCO_GOLDEN_DIR "/models";
+inline const std::filesystem::path kModels = made_golden_path("models");
 
 /// A tiny random model, loaded as often as asked for.
 class TinyModel {
