@@ -59,7 +59,8 @@ void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show sh
   // Of every stage first: whatever becomes of the step, its commands are owed to other sequences.
   views_.clear();
   for_each(*this, [&](auto& placed, int number, std::string_view) {
-    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)]));
+    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)],
+                                          *placed.backend));
   });
 
   // Each stage has a context of its own, which ends before the next one's begins.
