@@ -70,7 +70,7 @@ class Bench {
       const std::vector<TokenId> next = tokens(sequences);
       std::vector<TextItem> items;
       for (std::size_t s = 0; s < caches.size(); ++s)
-        items.push_back({SequenceId(s), &caches[s], {&next[s], 1}, WantLogits{}});
+        items.push_back({SequenceId(s), &caches[s], std::span(&next[s], 1), WantLogits{}});
       pipeline.step(items);
     }
     return sequences * kAnswer / (now() - begin);

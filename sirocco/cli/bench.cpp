@@ -88,7 +88,7 @@ class Load {
       const std::vector<TokenId> next = random_tokens(batch_);
       std::vector<TextItem> items;
       for (std::size_t s = 0; s < sequences_.size(); ++s)
-        items.push_back({SequenceId(s), &sequences_[s], {&next[s], 1}, WantLogits{}});
+        items.push_back({SequenceId(s), &sequences_[s], std::span(&next[s], 1), WantLogits{}});
       last_ = pipeline_.step(items);
     }
   }

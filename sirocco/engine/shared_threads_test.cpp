@@ -34,7 +34,7 @@ std::vector<std::vector<TokenId>> answers(Machine& machine,
   std::vector<Request<LanguagePipeline>> requests;
   for (const LoadedModel* model : models) {
     TextJob job;
-    job.prompt.assign(20, TokenId(7));
+    job.prompt = std::vector(20, TokenId(7));
     job.sampling.temperature = 0;
     job.max_tokens = 40;
     requests.push_back(engine.submit(engine.add(model->shared_pipeline()), std::move(job)));
@@ -76,7 +76,7 @@ TEST(SharedThreads, AModelIsLoadedWhileTheEngineRuns) {
   engine.start();
   for (int i = 0; i < 3; ++i) {
     TextJob job;
-    job.prompt.assign(20, TokenId(7));
+    job.prompt = std::vector(20, TokenId(7));
     job.sampling.temperature = 0;
     job.max_tokens = 40;
     const auto request = engine.submit(handle, std::move(job));

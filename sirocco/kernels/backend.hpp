@@ -5,6 +5,7 @@
 #include <span>
 #include <string_view>
 
+#include "sirocco/base/ids.hpp"
 #include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/platform/thread_group.hpp"
 #include "sirocco/tensor/arena.hpp"
@@ -292,6 +293,11 @@ class Ops {
   /// in the cache. `values` is empty where they are part of keys.
   virtual void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
                            const Out<KvCacheView>& cache) = 0;
+
+  /// A block of a group's pool, `block_bytes` of all its layers, becomes a copy of another. `pool`
+  /// is where block 0 begins.
+  virtual void copy_block(std::byte* pool, std::size_t block_bytes, BlockId from,
+                          const Out<BlockId>& to) = 0;
 
   /// Softmax attention of each row over the positions of its sequence that the mask shows, keys and
   /// values read from the cache. Query head h reads key/value head h / (H / K). Without causality

@@ -278,6 +278,14 @@ class CpuBackend final : public Backend {
              [&](std::int64_t begin, std::int64_t end) { kernels_.rotate(task, begin, end); });
   }
 
+  void copy_block(std::byte* pool, std::size_t block_bytes, BlockId from,
+                  const Out<BlockId>& to) override {
+    const auto place = [&](BlockId id) {
+      return pool + static_cast<std::size_t>(id.value()) * block_bytes;
+    };
+    if (from != *to) std::memcpy(place(*to), place(from), block_bytes);
+  }
+
   void write_cache(const BatchTensors& batch, const Tensor& keys, const Tensor& values,
                    const Out<KvCacheView>& cache) override {
     const auto kernel = kernels_.write_cache[static_cast<std::size_t>(cache->type)];

@@ -103,6 +103,16 @@ TEST(WriteCache, KeepsAScaleForEachThirtyTwoElements) {
   }
 }
 
+TEST(CopyBlock, WritesOneBlockOnly) {
+  TestBackend backend(Isa::kRef);
+  std::vector<std::byte> pool(5 * 24);
+  for (std::size_t i = 0; i < pool.size(); ++i) pool[i] = static_cast<std::byte>(i);
+  std::vector<std::byte> expected = pool;
+  std::copy_n(expected.begin() + 3 * 24, 24, expected.begin() + 24);
+  backend->copy_block(pool.data(), 24, BlockId(3), Out(BlockId(1)));
+  EXPECT_EQ(pool, expected);
+}
+
 TEST(WriteCache, NansStay) {
   const Geometry geometry{.heads = 1,
                           .kv_heads = 1,

@@ -73,6 +73,7 @@ void DecoderBuilder::each_layer(LayerRange range, FunctionRef<void(LayerIndex)> 
 
 void DecoderBuilder::learn_positions() {
   config_.info.position_limit = config_.info.context_length;
+  config_.info.rotary_axes = 0;
 }
 
 std::vector<Linear> DecoderBuilder::projections() {

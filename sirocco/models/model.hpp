@@ -31,6 +31,7 @@ struct ModelInfo {
   std::int32_t context_length = 0;  ///< positions that it was trained for
   /// Positions that it can have at all, where it holds a table of them; else 0.
   std::int32_t position_limit = 0;
+  int rotary_axes = 1;  ///< numbers that place a row for its rotary encoding; 0: it has none
   std::optional<Pooling> pooling;  ///< where the checkpoint says what its embeddings are
   /// Whether it has a vocabulary head; encoders have none, and checkpoints may lack theirs.
   bool generates = true;

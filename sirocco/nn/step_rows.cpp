@@ -36,6 +36,13 @@ SequenceRows SequenceRows::with_rotary(RotaryPositions positions) && {
   if (positions.rows() != rows_)
     throw InvalidArgument("rotary positions of {} rows for {} rows", positions.rows(), rows_);
   rotary_.emplace(std::move(positions));
+  rotary_shift_ = 0;
+  return std::move(*this);
+}
+
+SequenceRows SequenceRows::with_rotary_shift(std::int32_t shift) && {
+  rotary_.reset();
+  rotary_shift_ = shift;
   return std::move(*this);
 }
 

@@ -54,6 +54,8 @@ class SequenceRows {
   /// Without them, rotary encodings turn by the rows' positions, in every axis. Throws
   /// InvalidArgument unless they are of as many rows.
   SequenceRows with_rotary(RotaryPositions positions) &&;
+  /// The same for rows that stand so far behind their positions, in every axis.
+  SequenceRows with_rotary_shift(std::int32_t shift) &&;
   /// The rows see so many positions of a cache that an encoder wrote. Throws InvalidArgument unless
   /// there is one at least.
   SequenceRows with_key_length(std::int32_t length) &&;
@@ -63,6 +65,7 @@ class SequenceRows {
   std::int32_t rows() const { return rows_; }
   const std::vector<MutualSpan>& spans() const { return spans_; }
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
+  std::int32_t rotary_shift() const { return rotary_shift_; }
   std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
 
  private:
@@ -70,6 +73,7 @@ class SequenceRows {
   Position first_;
   std::int32_t rows_;
   std::int32_t key_length_ = 0;
+  std::int32_t rotary_shift_ = 0;
   std::vector<MutualSpan> spans_;
   std::optional<RotaryPositions> rotary_;
 };

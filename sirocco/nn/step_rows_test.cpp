@@ -69,7 +69,7 @@ CausalAttention rotated(Backend& backend, const Weights& w, const Rotary& rotary
 }
 
 /// Rows [T, kWidth] of one sequence in steps that end after so many, put at `positions` of `axes`
-/// numbers, or where they stand.
+/// numbers, or where they stand; of no axes, as far behind that as the one number says.
 std::vector<float> run(Backend& backend, const CausalAttention& attention,
                        const std::vector<float>& x, int axes, const Integers& positions,
                        const Integers& step_ends) {
@@ -79,7 +79,9 @@ std::vector<float> run(Backend& backend, const CausalAttention& attention,
   std::int32_t first = 0;
   for (const std::int32_t end : step_ends) {
     SequenceRows sequence(SequenceId(1), Position(first), end - first);
-    if (!positions.empty()) {
+    if (axes == 0) {
+      sequence = std::move(sequence).with_rotary_shift(positions.at(0));
+    } else if (!positions.empty()) {
       sequence = std::move(sequence).with_rotary(
           {axes, Integers(positions.begin() + first * axes, positions.begin() + end * axes)});
     }
@@ -148,7 +150,9 @@ TEST(RotaryPositions, AreApartFromTheCache) {
     expect_near(plain, exact(w, x, 8, angle_of(same)));
     EXPECT_TRUE(same_bits(run(*backend, attention, x, 1, same, {3, 40, kLength}), plain));
     // Scores go by differences of positions, so that a shift alone changes nothing but roundings.
-    expect_near(run(*backend, attention, x, 1, shifted, {kLength}), exact(w, x, 8, angle_of(same)));
+    const std::vector<float> moved = run(*backend, attention, x, 1, shifted, {kLength});
+    expect_near(moved, exact(w, x, 8, angle_of(same)));
+    EXPECT_TRUE(same_bits(run(*backend, attention, x, 0, {1000}, {3, 40, kLength}), moved));
     const std::vector<float> out = run(*backend, attention, x, 1, apart, {kLength});
     expect_near(out, exact(w, x, 8, angle_of(apart)));
     EXPECT_TRUE(same_bits(run(*backend, attention, x, 1, apart, {1, 17, 64, kLength}), out));

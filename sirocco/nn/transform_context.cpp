@@ -31,7 +31,7 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
   int axes = 1;
   bool own = false;
   for (const SequenceRows& s : rows.sequences) {
-    own = own || s.rotary();
+    own = own || s.rotary() || s.rotary_shift() != 0;
     if (s.rotary()) axes = std::max(axes, s.rotary()->axes());
   }
   if (!own) return axes;
@@ -49,7 +49,7 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
       for (std::int32_t i = 0; i < s.rows(); ++i) {
         numbers.insert(numbers.end(), each,
                        s.rotary() ? s.rotary()->numbers()[static_cast<std::size_t>(i)]
-                                  : s.first().value() + i);
+                                  : s.first().value() + s.rotary_shift() + i);
       }
     }
     SIROCCO_CHECK(std::ssize(numbers) - begin == std::int64_t{s.rows()} * axes);

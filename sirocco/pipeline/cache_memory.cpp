@@ -36,17 +36,20 @@ CacheMemory::CacheMemory(const CacheLayout& layout, CacheShape shape, ByteLedger
   for (Memory& memory : memory_) views_.groups.push_back({memory.data(), {}, 0});
 }
 
-const CacheViews& CacheMemory::apply(const StageCaches& step) {
+const CacheViews& CacheMemory::apply(const StageCaches& step, Ops& ops) {
   // A step left out would leave copies undone that other sequences count on.
   SIROCCO_CHECK(step.step == next_step_ && step.groups.size() == memory_.size());
   ++next_step_;
   for (std::size_t g = 0; g < memory_.size(); ++g) {
     const GroupCaches& group = step.groups[g];
     for (const BlockCommand& command : group.commands) {
+      require_block(g, command.to);
       if (command.kind == BlockCommand::Kind::kCopy) {
-        std::memcpy(block(g, command.to), block(g, command.from), block_bytes_[g]);
+        require_block(g, command.from);
+        ops.copy_block(memory_[g].data(), block_bytes_[g], command.from, Out(command.to));
       } else {
-        std::memset(block(g, command.to), 0xFF, block_bytes_[g]);
+        const std::size_t first = static_cast<std::size_t>(command.to.value()) * block_bytes_[g];
+        std::memset(memory_[g].data() + first, 0xFF, block_bytes_[g]);
       }
     }
     CacheGroupView& view = views_.groups[g];
@@ -57,9 +60,8 @@ const CacheViews& CacheMemory::apply(const StageCaches& step) {
   return views_;
 }
 
-std::byte* CacheMemory::block(std::size_t group, BlockId id) {
+void CacheMemory::require_block(std::size_t group, BlockId id) const {
   SIROCCO_CHECK(id.value() >= 0 && id.value() < shape_.blocks[group]);
-  return memory_[group].data() + static_cast<std::size_t>(id.value()) * block_bytes_[group];
 }
 
 }  // namespace sirocco

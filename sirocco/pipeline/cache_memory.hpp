@@ -48,14 +48,14 @@ class CacheMemory {
   /// the system refuses.
   CacheMemory(const CacheLayout& layout, CacheShape shape, ByteLedger* ledger = nullptr);
 
-  /// Does the commands of a step and makes the views that its context wants, which are valid until
-  /// the next call.
-  const CacheViews& apply(const StageCaches& step);
+  /// Does the commands of a step by the backend that reads the memory, and makes the views that its
+  /// context wants, which are valid until the next call.
+  const CacheViews& apply(const StageCaches& step, Ops& ops);
 
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  std::byte* block(std::size_t group, BlockId id);
+  void require_block(std::size_t group, BlockId id) const;
 
   CacheShape shape_;
   ByteLedger::Reservation charged_;

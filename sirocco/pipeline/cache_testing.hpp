@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sirocco/kernels/kernels_testing.hpp"
 #include "sirocco/pipeline/cache_memory.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 
@@ -56,7 +57,7 @@ class FakeCache {
   void begin_step(std::span<const SequenceCache* const> sequences) {
     pools_->begin_step(sequences, step_);
     for (std::size_t s = 0; s < memories_.size(); ++s)
-      views_[s] = &memories_[s].apply(step_.stages[s]);
+      views_[s] = &memories_[s].apply(step_.stages[s], *backend_);
   }
   const StepCaches& step() const { return step_; }
 
@@ -89,6 +90,7 @@ class FakeCache {
   std::vector<CacheLayout> layouts_;
   std::shared_ptr<CachePools> pools_;
   std::vector<CacheMemory> memories_;
+  kernels_testing::TestBackend backend_{Isa::kRef};
   std::vector<const CacheViews*> views_;
   StepCaches step_;
 };

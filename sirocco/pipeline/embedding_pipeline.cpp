@@ -152,7 +152,7 @@ std::vector<EmbeddingEvent> EmbeddingPipeline::run_step(
   std::vector<const SequenceCache*> views;
   for (const SequenceCache& cache : caches) views.push_back(&cache);
   pools_->begin_step(views, staged_.caches);
-  const CacheViews& applied = placed_.cache->apply(staged_.caches.stages.front());
+  const CacheViews& applied = placed_.cache->apply(staged_.caches.stages.front(), *placed_.backend);
 
   std::vector<EmbeddingEvent> out;
   {

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/pipeline/token_checks.hpp"
 
 namespace sirocco {
 
@@ -38,6 +37,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
       static_cast<std::int32_t>(std::min<std::int64_t>(options_.context, pools_->max_length()));
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
+                     .width = info_.width,
+                     .rotary_axes = info_.rotary_axes,
                      .max_context = context,
                      .max_cached_positions = pools_->max_length(),
                      .max_step = options_.max_step,
@@ -75,8 +76,8 @@ std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
   std::optional<SequenceCache> cache;
   if (job.prefixes_) {
     std::vector<ContentId> prompt;
-    prompt.reserve(job.sequence_.prompt().size());
-    for (const TokenId token : job.sequence_.prompt()) prompt.push_back(content_of(token));
+    prompt.reserve(static_cast<std::size_t>(job.sequence_.prompt_rows()));
+    job.sequence_.unread().list_contents(Position(0), prompt);
     cache = pools_->lease(*job.prefixes_, prompt, positions);
   } else {
     cache = pools_->lease(positions);
@@ -95,17 +96,18 @@ std::optional<SequenceCache> LanguagePipeline::lease(std::int64_t positions) {
 
 void LanguagePipeline::check(std::span<const TextItem> items) const {
   if (items.empty()) throw InvalidArgument("a step needs at least one sequence");
-  std::size_t rows = 0;
+  std::int64_t rows = 0;
   for (const TextItem& item : items) {
-    const auto room = static_cast<std::size_t>(item.cache->max_length() - item.cache->length());
-    if (item.tokens.empty() || item.tokens.size() > room) {
-      throw InvalidArgument("sequence {} was given {} tokens; it has room for {}",
-                            item.sequence.value(), item.tokens.size(), room);
+    const std::int64_t room = item.cache->max_length() - item.cache->length();
+    if (item.rows.size() == 0 || item.rows.size() > room) {
+      throw InvalidArgument("sequence {} was given {} rows; it has room for {}",
+                            item.sequence.value(), item.rows.size(), room);
     }
-    rows += item.tokens.size();
-    require_tokens(item.tokens, info_.vocabulary);
+    rows += item.rows.size();
+    item.rows.require_fit(*limits_);
+    item.rows.require_step(item.cache->length());
   }
-  if (rows > static_cast<std::size_t>(options_.max_step)) {
+  if (rows > options_.max_step) {
     throw InvalidArgument("a step of {} rows is more than the {} that it may have", rows,
                           options_.max_step);
   }
@@ -116,23 +118,30 @@ void LanguagePipeline::put_together(Step& step) {
   rows.sequences.clear();
   rows.outputs.clear();
   step.staged.tokens.clear();
+  step.staged.given.clear();
   step.caches.clear();
   step.wanted.clear();
+  std::int32_t begin = 0;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
     const TextItem& item = step.items[i];
-    const auto begin = static_cast<std::int32_t>(step.staged.tokens.size());
-    const int count = static_cast<int>(item.tokens.size());
-    step.contents.clear();
-    for (const TokenId token : item.tokens) step.contents.push_back(content_of(token));
-    rows.sequences.push_back({item.sequence, item.cache->extend(step.contents), count});
+    const int count = static_cast<int>(item.rows.size());
+    item.rows.list_contents(Position(item.cache->length()), step.contents);
+    const Position first = item.cache->extend(count, step.contents);
+    rows.sequences.push_back(item.rows.in_step(item.sequence, first));
     step.caches.push_back(item.cache);
-    step.staged.tokens.insert(step.staged.tokens.end(), item.tokens.begin(), item.tokens.end());
-    if (std::holds_alternative<NoOutput>(item.wanted)) continue;
+    const std::span<const TokenId> tokens = item.rows.tokens();
+    step.staged.tokens.insert(step.staged.tokens.end(), tokens.begin(), tokens.end());
+    item.rows.each_given([&](const TextRows::Given& given) {
+      step.staged.given.push_back({begin + given.first, given.width, given.values});
+    });
     const auto* logits = std::get_if<WantLogits>(&item.wanted);
-    for (int row = logits != nullptr && logits->all_rows ? 0 : count - 1; row < count; ++row) {
+    int row = logits != nullptr && logits->all_rows ? 0 : count - 1;
+    if (std::holds_alternative<NoOutput>(item.wanted)) row = count;
+    for (; row < count; ++row) {
       rows.outputs.push_back(begin + row);
       step.wanted.emplace_back(i, row);
     }
+    begin += count;
   }
   pools_->begin_step(step.caches, step.staged.caches);
 }
@@ -160,9 +169,11 @@ void LanguagePipeline::run(Step& step, Order order, ShowRow show) {
 
 namespace {
 
-TextOutcome chosen(const WantToken& want, std::span<const float> logits, SamplerScratch& scratch) {
-  const Sampled sampled =
-      want.sampler->sample(logits, want.own, want.own.size(), want.choice, scratch);
+/// `position` is that of the token to choose.
+TextOutcome chosen(const WantToken& want, std::int32_t position, std::span<const float> logits,
+                   SamplerScratch& scratch) {
+  const Sampled sampled = want.sampler->sample(
+      logits, want.own, static_cast<std::uint64_t>(position), want.choice, scratch);
   if (const auto* fault = std::get_if<StepFault>(&sampled)) return *fault;
   ChosenToken out{std::get<TokenId>(sampled)};
   if (want.log_probability) out.log_probability = log_probability(logits, out.token, scratch);
@@ -187,8 +198,10 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
     if (want != nullptr && want->all_rows) order = Order::kOneByOne;
   }
   run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
-    if (const auto* want = std::get_if<WantToken>(&step.items[i].wanted)) {
-      step.outcomes[i] = chosen(*want, logits, sampling_[static_cast<std::size_t>(thread)]);
+    const TextItem& item = step.items[i];
+    if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
+      step.outcomes[i] =
+          chosen(*want, item.cache->length(), logits, sampling_[static_cast<std::size_t>(thread)]);
     } else {
       std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
       values.insert(values.end(), logits.begin(), logits.end());
@@ -235,9 +248,9 @@ std::span<const TextOutcome> LanguagePipeline::step(std::span<const TextItem> it
   return direct_.outcomes;
 }
 
-void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const int> chunks,
-                             VisitLogits visit) {
-  if (tokens.empty()) throw InvalidArgument("there are no tokens to score");
+void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLogits visit) {
+  if (rows.size() == 0) throw InvalidArgument("there are no tokens to score");
+  rows.require_fit(*limits_);
   for (const int chunk : chunks) {
     if (chunk < 1 || chunk > options_.max_step) {
       throw InvalidArgument("a chunk has {} tokens; a step has 1 to {}", chunk, options_.max_step);
@@ -246,21 +259,22 @@ void LanguagePipeline::score(std::span<const TokenId> tokens, std::span<const in
   // So that the logits of one step stay below 64 MiB, whatever the vocabulary.
   const auto affordable = (std::int64_t{16} << 20) / std::max<std::int64_t>(info_.vocabulary, 1);
   const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, options_.max_step));
-  std::optional<SequenceCache> cache = lease(std::ssize(tokens));
+  std::optional<SequenceCache> cache = lease(rows.size());
   if (!cache) {
-    throw ResourceExhausted("no room in the cache for {} positions now: {} are free", tokens.size(),
+    throw ResourceExhausted("no room in the cache for {} positions now: {} are free", rows.size(),
                             pools_->available_positions());
   }
   std::size_t step = 0;
-  for (std::size_t begin = 0; begin < tokens.size(); ++step) {
+  for (std::int64_t begin = 0; begin < rows.size(); ++step) {
     const int size = chunks.empty() ? usual : chunks[std::min(step, chunks.size() - 1)];
-    const std::size_t count = std::min(static_cast<std::size_t>(size), tokens.size() - begin);
+    const TextRows rest = rows.part(begin, rows.size() - begin);
+    const std::int64_t count = rest.without_cut(size);
     direct_.items.assign(
-        1, {SequenceId(0), &*cache, tokens.subspan(begin, count), WantLogits{.all_rows = true}});
+        1, {SequenceId(0), &*cache, rest.part(0, count), WantLogits{.all_rows = true}});
     check(direct_.items);
     run(direct_, Order::kOneByOne,
         [&](std::size_t, std::int64_t row, std::span<const float> logits, int) {
-          visit(static_cast<std::int64_t>(begin) + row, logits);
+          visit(begin + row, logits);
         });
     cache->end_step();
     begin += count;

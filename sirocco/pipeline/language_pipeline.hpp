@@ -34,10 +34,10 @@ struct LanguagePipelineOptions {
   PipelineHooks hooks;
 };
 
-/// Text models: from tokens to the next token. Several sequences advance in one step, each by a
-/// prompt chunk or a token; for one backend the logits of a sequence are the same bits whatever
-/// else is in the step, however its prompt is cut, whatever was found in the prefix cache, and
-/// wherever the model is.
+/// Text models: from tokens, and embeddings in place of some, to the next token. Several sequences
+/// advance in one step, each by a prompt chunk or a token; for one backend the logits of a sequence
+/// are the same bits whatever else is in the step, however its prompt is cut, whatever was found in
+/// the prefix cache, and wherever the model is.
 ///
 /// An engine runs jobs on it. Who wants the steps themselves, for logits or to choose what they are
 /// made of, leases caches and calls `step`.
@@ -71,23 +71,22 @@ class LanguagePipeline final : public Pipeline {
   /// ResourceExhausted for more than the cache holds.
   std::optional<SequenceCache> lease(std::int64_t positions);
   /// One step. The outcomes are in the order of the items, valid until the next call. Throws
-  /// InvalidArgument for no items, a token outside the vocabulary, or more rows than there is room
-  /// for in a sequence or a step; nothing has happened then.
+  /// InvalidArgument for no items, rows that the model can't take or that others see which aren't
+  /// there, or more rows than there is room for in a sequence or a step; nothing has happened then.
   std::span<const TextOutcome> step(std::span<const TextItem> items);
   std::span<const TextOutcome> step(std::initializer_list<TextItem> items) {
     return step(std::span(items.begin(), items.size()));
   }
 
-  /// Told of each wanted row: which token of the input it belongs to, and its logits [V], valid
-  /// during the call.
+  /// Told of each wanted row: its number in the input, and its logits [V], valid during the call.
   using VisitLogits = FunctionRef<void(std::int64_t row, std::span<const float> logits)>;
 
   /// Runs one sequence through the model and shows the logits that predict what follows each of
-  /// its tokens. `chunks` are the sizes of the steps, the last one repeating; empty: as large as
-  /// they may be. The bits don't depend on it. Throws InvalidArgument for chunks below 1 or above
-  /// the largest step, no tokens, or more than the context; ResourceExhausted when other sequences
-  /// hold the room.
-  void score(std::span<const TokenId> tokens, std::span<const int> chunks, VisitLogits visit);
+  /// its rows. `chunks` are the sizes of the steps, the last one repeating, as far as they cut no
+  /// rows that see each other; empty: as large as they may be. The bits don't depend on it. Throws
+  /// InvalidArgument for chunks below 1 or above the largest step, no rows, ones that the model
+  /// can't take, or more than the context; ResourceExhausted when other sequences hold the room.
+  void score(TextRows rows, std::span<const int> chunks, VisitLogits visit);
 
   const CachePools& cache() const { return *pools_; }
   CachePools& cache() { return *pools_; }

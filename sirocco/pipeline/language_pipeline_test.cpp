@@ -6,67 +6,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 #include <random>
 #include <string>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/broken_row_testing.hpp"
-#include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/pipeline/random.hpp"
-#include "tests/support/paths_testing.hpp"
+#include "sirocco/pipeline/language_pipeline_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-const std::filesystem::path kModels = made_golden_path("models");
-
-// A tiny random model, loaded as often as asked for.
-class TinyModel {
- public:
-  TinyModel(const std::filesystem::path& name, int threads)
-      : checkpoint_(open_checkpoint(kModels / name)),
-        threads_(threads),
-        backend_(make_cpu_backend(Isa::kRef, threads_)) {}
-
-  std::unique_ptr<LanguagePipeline> pipeline(LanguagePipelineOptions options = {},
-                                             std::vector<LayerIndex> cuts = {}) {
-    options.blocks.poison = true;
-    const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
-    return make_language_pipeline(*builder, *backend_, ledger_, std::move(options), cuts);
-  }
-  ByteLedger& ledger() { return ledger_; }
-
- private:
-  Checkpoint checkpoint_;
-  ThreadGroup threads_;
-  std::unique_ptr<Backend> backend_;
-  ByteLedger ledger_{std::uint64_t{1} << 30};
-};
-
-std::vector<TokenId> random_tokens(std::uint64_t seed, int count, std::int64_t vocabulary) {
-  std::vector<TokenId> out;
-  for (int i = 0; i < count; ++i) {
-    out.emplace_back(static_cast<std::int32_t>(uniform(seed, static_cast<std::uint64_t>(i), 0) *
-                                               static_cast<double>(vocabulary)));
-  }
-  return out;
-}
-
-std::vector<float> scores(LanguagePipeline& pipeline, const std::vector<TokenId>& tokens,
-                          std::vector<int> chunks = {}) {
-  std::vector<float> out;
-  pipeline.score(tokens, chunks, [&](std::int64_t row, std::span<const float> logits) {
-    EXPECT_EQ(row * std::ssize(logits), std::ssize(out));
-    out.insert(out.end(), logits.begin(), logits.end());
-  });
-  return out;
-}
-
-bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
+using namespace pipeline_testing;
 
 class Families : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Tiny, Families,
@@ -202,22 +152,6 @@ TEST_P(Families, ForksAndTruncationsKeepTheBits) {
   EXPECT_TRUE(same_bits(last(*b, std::span(tokens).subspan(from + 5)), tail_of(expected)));
 }
 
-/// Runs a job to its end by itself, in chunks of so many rows.
-std::vector<TextEvent> run(LanguagePipeline& pipeline, TextJob job, std::int64_t chunk,
-                           Usage* usage = nullptr) {
-  CheckedTextJob checked = LanguagePipeline::check(*pipeline.limits(), std::move(job));
-  std::optional<TextWork> work = pipeline.begin(checked);
-  EXPECT_TRUE(work);
-  std::vector<TextEvent> events;
-  while (!work->ending()) {
-    const Share<TextWork> share{&*work, std::min(work->demand().rows, chunk)};
-    pipeline.wait(pipeline.submit(std::span(&share, 1)));
-    if (const auto event = work->next_event()) events.push_back(*event);
-  }
-  if (usage != nullptr) *usage = work->usage();
-  return events;
-}
-
 // The tokens and their log-probabilities are those of a sequence that found nothing, whatever was
 // found, in windows too; and what was found isn't computed.
 TEST_P(Families, AHitGivesTheBitsOfAMiss) {
@@ -233,8 +167,10 @@ TEST_P(Families, AHitGivesTheBitsOfAMiss) {
   const auto prompt = random_tokens(1, 70, v);
   const auto job = [&](std::size_t shared, std::uint64_t seed, bool finds) {
     TextJob made;
-    made.prompt.assign(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(shared));
-    for (const TokenId token : random_tokens(seed, 20, v)) made.prompt.push_back(token);
+    std::vector<TokenId> tokens(prompt.begin(),
+                                prompt.begin() + static_cast<std::ptrdiff_t>(shared));
+    for (const TokenId token : random_tokens(seed, 20, v)) tokens.push_back(token);
+    made.prompt = std::move(tokens);
     made.sampling.seed = seed;
     made.max_tokens = 5;
     made.log_probabilities = true;
@@ -298,14 +234,14 @@ TEST(LanguagePipeline, LogProbabilitiesAreTheModelsOwn) {
   LanguagePipelineOptions options;
   options.context = 64;
   const auto pipeline = model.pipeline(options);
+  std::vector<TokenId> tokens = random_tokens(4, 9, pipeline->info().vocabulary);
   TextJob job;
-  job.prompt = random_tokens(4, 9, pipeline->info().vocabulary);
+  job.prompt = tokens;
   job.max_tokens = 5;
   job.log_probabilities = true;
   job.sampling.temperature = 0.3f;
   job.sampling.top_k = 2;
   job.sampling.logit_bias = {{TokenId(3), 8.0f}};
-  std::vector<TokenId> tokens = job.prompt;
   const auto events = run(*pipeline, std::move(job), 64);
   for (const TextEvent& event : events) tokens.push_back(event.token);
   const auto all = scores(*pipeline, tokens);
@@ -433,7 +369,7 @@ TEST(LanguagePipeline, RefusesWhatIsNotRight) {
   step(std::span(tokens).first(1));
   cache.reset();
   EXPECT_THROW(scores(*pipeline, tokens, {17}), InvalidArgument);
-  EXPECT_THROW(scores(*pipeline, {}), InvalidArgument);
+  EXPECT_THROW(scores(*pipeline, std::vector<TokenId>()), InvalidArgument);
   EXPECT_THROW(model.pipeline(options, {LayerIndex(0)}), InvalidArgument);
   EXPECT_THROW(model.pipeline(options, {LayerIndex(1000)}), InvalidArgument);
 

@@ -19,6 +19,8 @@ namespace sirocco {
 /// What may be read of a pipeline on any thread: its bounds, which never change.
 struct PipelineLimits {
   std::int64_t vocabulary = 0;            ///< V
+  std::int64_t width = 0;                 ///< D
+  int rotary_axes = 1;                    ///< as ModelInfo has it
   std::int32_t max_context = 0;           ///< positions that a sequence may have
   std::int64_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
   int max_step = 0;                       ///< rows of a step

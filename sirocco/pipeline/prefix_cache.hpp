@@ -13,8 +13,9 @@
 namespace sirocco {
 
 /// What a row of a sequence is, as far as its cache is concerned: the id of its token, or a hash of
-/// what was given instead. Rows of equal ids, behind rows of equal ids, leave the same bits in a
-/// cache. Of rows that see each other, each id must therefore depend on all of them.
+/// what else it is (given instead, put elsewhere by its rotary encoding). Rows of equal ids, behind
+/// rows of equal ids, leave the same bits in a cache. Of rows that see each other, each id must
+/// therefore depend on all of them.
 using ContentId = StrongId<struct ContentIdTag, std::uint64_t>;
 
 constexpr ContentId content_of(TokenId token) {

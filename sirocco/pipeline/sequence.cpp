@@ -6,35 +6,39 @@
 
 namespace sirocco {
 
-Sequence::Sequence(std::vector<TokenId> prompt, Sampler sampler, std::int64_t limit)
-    : tokens_(std::move(prompt)),
-      prompt_size_(tokens_.size()),
+Sequence::Sequence(Prompt prompt, Sampler sampler, std::int64_t limit)
+    : prompt_rows_(prompt.rows()),
+      tokens_(std::move(prompt.tokens_)),
+      prompt_tokens_(tokens_.size()),
+      rotary_shift_(prompt.answer_rotary_shift()),
+      arrangement_(std::move(prompt.arrangement_)),
       sampler_(std::move(sampler)),
       limit_(limit) {
-  SIROCCO_CHECK(prompt_size_ > 0 && limit_ > 0);
-  tokens_.reserve(prompt_size_ + static_cast<std::size_t>(limit_));
+  SIROCCO_CHECK(prompt_rows_ > 0 && limit_ > 0);
+  tokens_.reserve(prompt_tokens_ + static_cast<std::size_t>(limit_));
 }
 
-std::int64_t Sequence::worst_case_positions() const {
-  return static_cast<std::int64_t>(prompt_size_) + limit_ - 1;
+std::int64_t Sequence::worst_case_positions() const { return prompt_rows_ + limit_ - 1; }
+
+TextRows Sequence::unread() const {
+  if (const auto* prefilling = std::get_if<Prefilling>(&phase_)) {
+    const TextRows prompt(tokens(), arrangement_.get(), prompt_rows_);
+    return prompt.part(prefilling->done, prompt_rows_ - prefilling->done);
+  }
+  return TextRows(tokens().last(1)).with_rotary_shift(rotary_shift_);
 }
 
-std::span<const TokenId> Sequence::unread() const {
-  if (const auto* prefilling = std::get_if<Prefilling>(&phase_))
-    return prompt().subspan(static_cast<std::size_t>(prefilling->done));
-  return tokens().last(1);
-}
-
-void Sequence::read(std::int64_t tokens) {
+void Sequence::read(std::int64_t rows) {
   auto* prefilling = std::get_if<Prefilling>(&phase_);
-  SIROCCO_CHECK(prefilling != nullptr && tokens > 0 &&
-                prefilling->done + tokens <= static_cast<std::int64_t>(prompt_size_));
-  prefilling->done += tokens;
+  SIROCCO_CHECK(prefilling != nullptr && rows > 0 && prefilling->done + rows <= prompt_rows_);
+  prefilling->done += rows;
 }
 
 void Sequence::append(TokenId token) {
-  if (const auto* prefilling = std::get_if<Prefilling>(&phase_))
-    SIROCCO_CHECK(prefilling->done == static_cast<std::int64_t>(prompt_size_));
+  if (const auto* prefilling = std::get_if<Prefilling>(&phase_)) {
+    SIROCCO_CHECK(prefilling->done == prompt_rows_);
+    arrangement_.reset();  // embeddings are large
+  }
   tokens_.push_back(token);
   phase_ = Decoding{};
 }

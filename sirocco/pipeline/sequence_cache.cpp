@@ -46,19 +46,18 @@ std::int32_t SequenceCache::min_length() const {
 }
 
 Position SequenceCache::extend(std::span<const ContentId> rows) {
-  const auto known =
-      content_.path.size() * static_cast<std::size_t>(pools_->options_.block_positions) +
-      content_.rows.size();
-  const bool shared = content_.shares && known == static_cast<std::size_t>(length_);
-  const Position first = extend(static_cast<int>(rows.size()));
-  if (shared) content_.rows.insert(content_.rows.end(), rows.begin(), rows.end());
-  return first;
+  return extend(static_cast<int>(rows.size()), rows);
 }
 
-Position SequenceCache::extend(int rows) {
+Position SequenceCache::extend(int rows, std::span<const ContentId> known) {
   SIROCCO_CHECK(!in_step());
-  SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step);
+  SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step && std::ssize(known) <= rows);
   SIROCCO_CHECK(rows <= max_length_ - length_);
+  const auto known_before =
+      content_.path.size() * static_cast<std::size_t>(pools_->options_.block_positions) +
+      content_.rows.size();
+  if (content_.shares && known_before == static_cast<std::size_t>(length_))
+    content_.rows.insert(content_.rows.end(), known.begin(), known.end());
   step_begin_ = length_;
   length_ += rows;
   const auto blocks = static_cast<std::size_t>(ceil_div(length_, pools_->options_.block_positions));

@@ -44,8 +44,9 @@ class SequenceCache {
   /// Room for the next rows of a step, 1 to the largest step and not beyond the limit; returns the
   /// position of the first.
   Position extend(std::span<const ContentId> rows);
-  /// The same for rows that nobody else can share, nor what follows them.
-  Position extend(int rows);
+  /// The same for rows that nobody else can share, nor what follows them, but for the first ones,
+  /// which are `known`.
+  Position extend(int rows, std::span<const ContentId> known = {});
   /// The step was done. Full blocks become known to others, or give way to those that are already;
   /// blocks that no later row sees are given back to the sequence's own reservation.
   void end_step() { end_step(length_); }

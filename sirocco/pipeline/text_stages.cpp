@@ -4,6 +4,21 @@
 
 namespace sirocco {
 
+namespace {
+
+TokenBatch token_batch(const StagedStep& step, TransformContext& context) {
+  std::vector<GivenRows> given;
+  given.reserve(step.given.size());
+  for (const StagedEmbeddings& run : step.given) {
+    const std::int64_t rows = std::ssize(run.values) / run.width;
+    given.push_back(
+        {run.first, context.ops().upload(context.held(), run.values, {rows, run.width})});
+  }
+  return TokenBatch(step.tokens, std::move(given));
+}
+
+}  // namespace
+
 template <class Self, class Body>
 void TextStages::for_each(Self& self, Body body) {
   if (auto* whole = std::get_if<PlacedStage<Whole>>(&self.stages_)) {
@@ -44,11 +59,11 @@ void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show sh
   // Of every stage first: whatever becomes of the step, its commands are owed to other sequences.
   views_.clear();
   for_each(*this, [&](auto& placed, int number, std::string_view) {
-    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)]));
+    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)],
+                                          *placed.backend));
   });
 
   // Each stage has a context of its own, which ends before the next one's begins.
-  const TokenBatch tokens(step.tokens);
   for_each(*this, [&]<class Role>(PlacedStage<Role>& placed, int number, std::string_view) {
     const auto begin = Clock::now();
     const auto finished = [&] {
@@ -60,7 +75,7 @@ void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show sh
                              *views_[static_cast<std::size_t>(number)]);
     auto out = [&] {
       if constexpr (Embeds<Role>) {
-        return placed.stage.run(tokens, context);
+        return placed.stage.run(token_batch(step, context), context);
       } else {
         return placed.stage.run(receive(sent_, context), context);
       }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
@@ -34,10 +35,18 @@ struct PlacedStage {
   StepMemory memory;
 };
 
+/// Embeddings of a step in place of tokens.
+struct StagedEmbeddings {
+  std::int64_t first = 0;  ///< the number of the first row in the step
+  std::int64_t width = 0;
+  std::span<const float> values;  ///< [rows, width], borrowed until the step is over
+};
+
 /// What the stages have to know of a step: plain values, which could be sent.
 struct StagedStep {
   StepRows rows;
-  std::vector<TokenId> tokens;  ///< of the rows
+  std::vector<TokenId> tokens;  ///< of the rows that are tokens
+  std::vector<StagedEmbeddings> given;
   StepCaches caches;
 };
 

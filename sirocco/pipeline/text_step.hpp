@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
+#include "sirocco/pipeline/prompt.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 #include "sirocco/pipeline/step_fault.hpp"
@@ -17,7 +18,7 @@ namespace sirocco {
 struct NoOutput {};  ///< a prompt chunk that isn't the last
 struct WantToken {   ///< the token after its last row, chosen by `sampler`
   const Sampler* sampler = nullptr;
-  std::span<const TokenId> own;  ///< all its tokens so far, those of this step included
+  std::span<const TokenId> own;  ///< all its tokens so far, those of this step included, if any
   std::uint32_t choice = 0;
   bool log_probability = false;
 };
@@ -26,11 +27,11 @@ struct WantLogits {       ///< the logits themselves
 };
 using TextWanted = std::variant<NoOutput, WantToken, WantLogits>;
 
-/// One sequence's part of a step: its next tokens. Cache and spans live until the step is over.
+/// One sequence's part of a step: its next rows. Cache and rows live until the step is over.
 struct TextItem {
-  SequenceId sequence;              ///< for hooks
-  SequenceCache* cache;             ///< its past; in no other step
-  std::span<const TokenId> tokens;  ///< at least one
+  SequenceId sequence;   ///< for hooks
+  SequenceCache* cache;  ///< its past; in no other step
+  TextRows rows;         ///< at least one
   TextWanted wanted;
 };
 

@@ -5,19 +5,18 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/pipeline/token_checks.hpp"
 
 namespace sirocco {
 
 CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits,
                                                     const TextJob& job) {
-  const auto prompt = std::ssize(job.prompt);
+  const std::int64_t prompt = job.prompt.rows();
   if (prompt == 0) throw InvalidArgument("prompt: there are no tokens");
-  require_tokens(job.prompt, limits.vocabulary, "prompt: ");
   if (prompt > limits.max_context) {
     throw InvalidArgument("prompt: {} tokens don't fit into the context of {}", prompt,
                           limits.max_context);
   }
+  TextRows(job.prompt).require_fit(limits, "prompt: ");
   // The last token is never read, so it takes no room.
   const std::int64_t room = limits.max_context - prompt + 1;
   Limit limit{limits.default_max_tokens, FinishReason::kLength};
@@ -46,7 +45,7 @@ CheckedTextJob::CheckedTextJob(const PipelineLimits& limits, TextJob job)
       sequence_([&] {
         std::sort(job.end_tokens.begin(), job.end_tokens.end());
         Sampler sampler(std::move(job.sampling), limits.vocabulary,
-                        {std::ssize(job.prompt), limit_.tokens, job.end_tokens});
+                        {std::ssize(job.prompt.tokens()), limit_.tokens, job.end_tokens});
         return Sequence(std::move(job.prompt), std::move(sampler), limit_.tokens);
       }()),
       end_tokens_(std::move(job.end_tokens)),
@@ -54,11 +53,9 @@ CheckedTextJob::CheckedTextJob(const PipelineLimits& limits, TextJob job)
       choice_(job.choice),
       prefixes_(job.prefixes) {}
 
-TextTerms CheckedTextJob::terms() const {
-  return {std::ssize(sequence_.prompt()), sequence_.limit()};
-}
+TextTerms CheckedTextJob::terms() const { return {sequence_.prompt_rows(), sequence_.limit()}; }
 
-Usage CheckedTextJob::usage() const { return {.prompt = std::ssize(sequence_.prompt())}; }
+Usage CheckedTextJob::usage() const { return {.prompt = sequence_.prompt_rows()}; }
 
 TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat)
     : id_(id),
@@ -71,22 +68,27 @@ TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat 
       cache_(std::move(cache)),
       cached_(cache_.length()) {
   if (cached_ > 0) sequence_.read(cached_);
+  list_indivisible();
 }
 
+void TextWork::list_indivisible() { sequence_.unread().list_indivisible(indivisible_); }
+
 Demand TextWork::demand() const {
-  return {.rows = std::ssize(sequence_.unread()), .urgent = sequence_.decoding()};
+  return {.rows = sequence_.unread().size(),
+          .urgent = sequence_.decoding(),
+          .indivisible = indivisible_};
 }
 
 std::optional<TextEvent> TextWork::next_event() { return std::exchange(event_, std::nullopt); }
 
 Usage TextWork::usage() const {
-  return {std::ssize(sequence_.prompt()), cached_, std::ssize(sequence_.generated())};
+  return {sequence_.prompt_rows(), cached_, std::ssize(sequence_.generated())};
 }
 
 TextItem TextWork::item(std::int64_t rows) {
-  const std::span<const TokenId> unread = sequence_.unread();
-  TextItem item{id_, &cache_, unread.first(static_cast<std::size_t>(rows)), NoOutput{}};
-  if (rows == std::ssize(unread)) {
+  const TextRows unread = sequence_.unread();
+  TextItem item{id_, &cache_, unread.part(0, rows), NoOutput{}};
+  if (rows == unread.size()) {
     item.wanted = WantToken{&sequence_.sampler(), sequence_.tokens(), choice_, log_probabilities_};
   }
   return item;
@@ -94,7 +96,10 @@ TextItem TextWork::item(std::int64_t rows) {
 
 void TextWork::take(std::int64_t rows, const TextOutcome& outcome) {
   if (!std::holds_alternative<StepFault>(outcome)) cache_.end_step();
-  if (!sequence_.decoding()) sequence_.read(rows);
+  if (!sequence_.decoding()) {
+    sequence_.read(rows);
+    list_indivisible();
+  }
   if (const auto* fault = std::get_if<StepFault>(&outcome)) {
     ending_ = Ending{FinishReason::kFailed, step_fault_kind(*fault),
                      std::string(step_fault_text(*fault))};

@@ -6,6 +6,7 @@
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
+#include "sirocco/pipeline/prompt.hpp"
 #include "sirocco/pipeline/sampler.hpp"
 #include "sirocco/pipeline/sequence.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
@@ -13,9 +14,9 @@
 
 namespace sirocco {
 
-/// What a program asks of a text model: what follows some tokens.
+/// What a program asks of a text model: what follows a prompt.
 struct TextJob {
-  std::vector<TokenId> prompt;  ///< at least one token
+  Prompt prompt;  ///< at least one row
   SamplingParams sampling;
   /// Tokens to generate at most. Without, the pipeline's default, as far as the context allows.
   std::optional<std::int64_t> max_tokens;
@@ -29,7 +30,7 @@ struct TextJob {
 
 /// What holds for a text job.
 struct TextTerms {
-  std::int64_t prompt_tokens = 0;
+  std::int64_t prompt_rows = 0;
   std::int64_t max_tokens = 0;  ///< given or default
 };
 
@@ -45,7 +46,7 @@ struct TextEvent {
 /// A text job that a pipeline of certain limits can run. Move-only.
 class CheckedTextJob {
  public:
-  /// Throws InvalidArgument (an empty prompt, a token outside the vocabulary, sampling parameters,
+  /// Throws InvalidArgument (an empty prompt, rows that the model can't take, sampling parameters,
   /// a limit below 1, a prompt that fills the context) and ResourceExhausted for what can never
   /// fit into the cache, each with the figures.
   CheckedTextJob(const PipelineLimits& limits, TextJob job);
@@ -93,6 +94,7 @@ class TextWork {
 
   /// Its part of a step of so many rows.
   TextItem item(std::int64_t rows);
+  void list_indivisible();
   /// The step is over.
   void take(std::int64_t rows, const TextOutcome& outcome);
 
@@ -104,7 +106,8 @@ class TextWork {
   bool log_probabilities_;
   std::uint32_t choice_;
   SequenceCache cache_;
-  std::int64_t cached_;  // positions that the cache held at first
+  std::int64_t cached_;                       // positions that the cache held at first
+  std::vector<IndivisibleRows> indivisible_;  // of what is unread
   std::optional<TextEvent> event_;
   std::optional<Ending> ending_;
 };

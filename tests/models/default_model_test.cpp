@@ -78,9 +78,9 @@ TEST_P(DefaultModel, FollowsTheFloatReferenceOnRealText) {
   StepRunner runner(path, options);
   Agreement total;
   for (int w = 0; w < windows; ++w) {
-    const std::span<const std::int32_t> fed(&tokens.values[static_cast<std::size_t>(w) * window],
-                                            window);
-    const auto logits = runner.step({{w, fed}});
+    const std::size_t first = static_cast<std::size_t>(w) * window;
+    const auto logits =
+        runner.step({{w, token_ids(std::span(tokens.values).subspan(first, window))}});
     for (std::size_t t = 0; t < window; ++t) {
       const std::size_t n = static_cast<std::size_t>(w) * window + t;
       const Reference r{

@@ -8,16 +8,11 @@
 namespace sirocco::testing {
 namespace {
 
-/// Where the model has a GGUF file, that; else its folder.
-fs::path file_of(const Json& model) {
-  return kModels / model[model.contains("file") ? "file" : "folder"].get<std::string>();
-}
-
 class Golden : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Golden, LogitsAreThoseOfTransformers) {
   const Json d = description(GetParam());
-  const auto prompt = d["prompt"].get<std::vector<std::int32_t>>();
+  const std::vector<TokenId> prompt = prompt_of(d);
   StepRunner runner(file_of(d), {});
   const auto logits = runner.step({{0, prompt}});
   expect_near(logits, recorded_logits(d, d["logits"]));
@@ -27,13 +22,13 @@ TEST_P(Golden, LogitsAreThoseOfTransformers) {
     const auto best =
         static_cast<std::int32_t>(std::max_element(last.begin(), last.end()) - last.begin());
     ASSERT_EQ(best, expected);
-    last = runner.step({{0, {&best, 1}}}).back();
+    last = runner.step({{0, std::vector{TokenId(best)}}}).back();
   }
 }
 
 TEST_P(Golden, VariantsInOtherFormatsFollowTheContract) {
   const Json d = description(GetParam());
-  const auto prompt = d["prompt"].get<std::vector<std::int32_t>>();
+  const std::vector<TokenId> prompt = prompt_of(d);
   for (const auto& variant : d.value("variants", Json::array())) {
     const bool quantized = variant.contains("logits_int8");
     SCOPED_TRACE(variant["file"].get<std::string>());

@@ -47,6 +47,15 @@ inline std::vector<std::string> golden_models(const std::string& member = "name"
   return out;
 }
 
+/// Where the model has a GGUF file, that; else its folder.
+inline fs::path file_of(const Json& model) {
+  return kModels / model[model.contains("file") ? "file" : "folder"].get<std::string>();
+}
+
+inline std::vector<TokenId> prompt_of(const Json& model) {
+  return token_ids(model["prompt"].get<std::vector<std::int32_t>>());
+}
+
 /// As GoogleTest wants names of cases.
 inline std::string case_name(std::string name) {
   std::replace(name.begin(), name.end(), '-', '_');
@@ -105,7 +114,7 @@ inline Rows logits(const fs::path& path, const std::string& name, const Format* 
   options.oracle = true;
   options.quantize = quantize;
   StepRunner runner(path, options);
-  return runner.step({{0, description(name)["prompt"].get<std::vector<std::int32_t>>()}});
+  return runner.step({{0, prompt_of(description(name))}});
 }
 
 inline void expect_same_bits(const Rows& a, const Rows& b) {

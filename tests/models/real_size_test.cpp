@@ -215,19 +215,19 @@ TEST_P(RealSize, PromptsAndSingleTokensGiveTheBitsOfTheScalarCode) {
   options.threads = 2;
   options.kv_type = KvType::kF16;
   options.sequences = 2;
-  std::vector<std::int32_t> prompt(20);
+  std::vector<TokenId> prompt(20);
   Rows whole;
   {
     StepRunner runner(model, options);
     const std::int64_t vocabulary = runner.info().vocabulary;
-    for (auto& token : prompt)
-      token = static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(vocabulary));
-    prompt[1] = static_cast<std::int32_t>(vocabulary - 1);
+    for (TokenId& token : prompt)
+      token = TokenId(static_cast<std::int32_t>(random() % static_cast<std::uint32_t>(vocabulary)));
+    prompt[1] = TokenId(static_cast<std::int32_t>(vocabulary - 1));
     whole = runner.step({{0, prompt}});
     ASSERT_EQ(std::ssize(whole.back()), vocabulary);
     Rows parts;
     for (const auto& [begin, count] : {std::pair{0, 17}, {17, 2}, {19, 1}}) {
-      for (auto& row : runner.step({{1, std::span(prompt).subspan(begin, count)}}))
+      for (auto& row : runner.step({{1, TextRows(prompt).part(begin, count)}}))
         parts.push_back(std::move(row));
     }
     EXPECT_TRUE(std::ranges::equal(parts, whole, same_bits));
@@ -237,7 +237,7 @@ TEST_P(RealSize, PromptsAndSingleTokensGiveTheBitsOfTheScalarCode) {
     EXPECT_LT(*std::ranges::min_element(row), *std::ranges::max_element(row));
   }
   options.oracle = true;
-  const Rows scalar = StepRunner(model, options).step({{0, std::span(prompt).first(2)}});
+  const Rows scalar = StepRunner(model, options).step({{0, TextRows(prompt).part(0, 2)}});
   for (std::size_t t = 0; t < scalar.size(); ++t) EXPECT_TRUE(same_bits(scalar[t], whole[t])) << t;
 }
 

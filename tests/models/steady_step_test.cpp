@@ -117,12 +117,12 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
     for (int i = 0; i < kPrompt; ++i) tokens[s].emplace_back(static_cast<int>(s) + i % 50);
     pipeline.step({{SequenceId(s), &caches[s], tokens[s], NoOutput{}}});
     tokens[s].emplace_back(1);
-    batch.push_back({SequenceId(s), &caches[s], {}, {}});
+    batch.push_back({SequenceId(s), &caches[s], tokens[s], {}});
   }
   const auto steps = [&](int count) {
     for (int i = 0; i < count; ++i) {
       for (std::size_t s = 0; s < kSequences; ++s) {
-        batch[s].tokens = std::span(tokens[s]).last(1);
+        batch[s].rows = std::span(tokens[s]).last(1);
         // The last one has no sampler but takes its logits home.
         if (s + 1 < kSequences)
           batch[s].wanted = WantToken{&sampler, tokens[s], 0, true};
@@ -151,7 +151,7 @@ TEST_P(SteadySteps, OfTheEngineAllocateNothing) {
   std::vector<Request<LanguagePipeline>> requests;
   for (int s = 0; s < 3; ++s) {
     TextJob job;
-    job.prompt.assign(100, TokenId(s + 3));
+    job.prompt = std::vector(100, TokenId(s + 3));
     job.sampling = sampling();
     job.max_tokens = 250;
     job.end_tokens = {TokenId(4)};

@@ -3,20 +3,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <random>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/platform/byte_ledger.hpp"
 #include "sirocco/platform/thread_group.hpp"
 
 namespace sirocco::testing {
 
-/// A model and caches for a few sequences, driven step by step without pipeline or engine: the
-/// tests of models and of the numeric contract choose chunks, mixtures, block orders and cuts
-/// themselves.
+std::vector<TokenId> token_ids(std::span<const std::int32_t> numbers);
+
+/// A LanguagePipeline of a checkpoint and leases on its cache for a few sequences, which takes the
+/// logits of all rows home: the tests of models and of the numeric contract choose chunks,
+/// mixtures, block orders and cuts themselves. What nobody wrote to the cache is NaN.
 class StepRunner {
  public:
   struct Options {
@@ -26,38 +29,36 @@ class StepRunner {
     KvType kv_type = KvType::kF32;
     int block_positions = 16;
     int sequences = 1;
-    int longest = 64;                  ///< positions a sequence may get
-    std::uint32_t seed = 1;            ///< of the order of blocks
+    int longest = 64;        ///< positions a sequence may get, as far as the model has them
+    std::uint32_t seed = 1;  ///< of the order of blocks
     const Format* quantize = nullptr;  ///< what float matrices are converted to
     std::vector<std::int32_t> cuts;    ///< first layers of the stages behind the first
   };
-  /// In place of a token: the row comes as an embedding.
-  static constexpr std::int32_t kGiven = -1;
   /// One sequence's part of a step.
   struct Chunk {
     int sequence;
-    std::span<const std::int32_t> tokens;
-    std::span<const float> embeddings = {};  ///< [N, D]: of the rows that are kGiven, in order
+    TextRows rows;
   };
 
   StepRunner(const std::filesystem::path& model, const Options& options);
   StepRunner(const Checkpoint& checkpoint, const Options& options);
-  ~StepRunner();
 
-  const ModelInfo& info() const;
+  const ModelInfo& info() const { return pipeline_->info(); }
+  /// The cache of a sequence, leased when it is first asked for.
+  SequenceCache& cache(int sequence);
+  /// Makes `to` a sequence of the same past.
+  void fork(int from, int to);
 
   /// Feeds the chunks, in this order, behind what their sequences have had; logits of all rows,
   /// [T][V].
   std::vector<std::vector<float>> step(const std::vector<Chunk>& chunks);
 
  private:
-  struct Stage;
-  Options options_;
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
-  ModelInfo info_;
-  std::vector<std::unique_ptr<Stage>> stages_;
-  std::vector<int> lengths_;
+  ByteLedger ledger_{UINT64_MAX};
+  std::unique_ptr<LanguagePipeline> pipeline_;
+  std::vector<std::optional<SequenceCache>> caches_;
 };
 
 }  // namespace sirocco::testing

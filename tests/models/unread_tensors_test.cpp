@@ -193,7 +193,7 @@ TEST(GuessingLayers, AreNotRun) {
   options.oracle = true;
   StepRunner runner(Checkpoint{described, weights, nullptr}, options);
   EXPECT_EQ(runner.info().layers, layers);
-  expect_same_bits(runner.step({{0, description(name)["prompt"].get<std::vector<std::int32_t>>()}}),
+  expect_same_bits(runner.step({{0, prompt_of(description(name))}}),
                    logits(kModels / (name + ".gguf"), name));
 }
 

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/pipeline/random.hpp"
+#include "tests/support/paths_testing.hpp"
+
+/// What the tests of a LanguagePipeline share.
+namespace sirocco::pipeline_testing {
+
+inline const std::filesystem::path kModels = made_golden_path("models");
+
+/// A tiny random model, loaded as often as asked for.
+class TinyModel {
+ public:
+  TinyModel(const std::filesystem::path& name, int threads)
+      : checkpoint_(open_checkpoint(kModels / name)),
+        threads_(threads),
+        backend_(make_cpu_backend(Isa::kRef, threads_)) {}
+
+  std::unique_ptr<LanguagePipeline> pipeline(LanguagePipelineOptions options = {},
+                                             std::vector<LayerIndex> cuts = {}) {
+    options.blocks.poison = true;
+    const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
+    return make_language_pipeline(*builder, *backend_, ledger_, std::move(options), cuts);
+  }
+  ByteLedger& ledger() { return ledger_; }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+
+ private:
+  Checkpoint checkpoint_;
+  ThreadGroup threads_;
+  std::unique_ptr<Backend> backend_;
+  ByteLedger ledger_{std::uint64_t{1} << 30};
+};
+
+inline std::vector<TokenId> random_tokens(std::uint64_t seed, int count, std::int64_t vocabulary) {
+  std::vector<TokenId> out;
+  for (int i = 0; i < count; ++i) {
+    out.emplace_back(static_cast<std::int32_t>(uniform(seed, static_cast<std::uint64_t>(i), 0) *
+                                               static_cast<double>(vocabulary)));
+  }
+  return out;
+}
+
+inline std::vector<float> scores(LanguagePipeline& pipeline, const TextRows& rows,
+                                 std::vector<int> chunks = {}) {
+  std::vector<float> out;
+  pipeline.score(rows, chunks, [&](std::int64_t row, std::span<const float> logits) {
+    EXPECT_EQ(row * std::ssize(logits), std::ssize(out));
+    out.insert(out.end(), logits.begin(), logits.end());
+  });
+  return out;
+}
+
+inline bool same_bits(std::span<const float> a, std::span<const float> b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
+}
+
+/// As many of the rows as don't cut what must not be cut, or the first that belong together.
+inline std::int64_t rows_of(const Demand& demand, std::int64_t rows) {
+  rows = std::min(rows, demand.rows);
+  for (const IndivisibleRows& together : demand.indivisible)
+    if (together.first < rows && rows < together.end)
+      return together.first > 0 ? together.first : together.end;
+  return rows;
+}
+
+/// Runs a job to its end by itself, in chunks of so many rows.
+inline std::vector<TextEvent> run(LanguagePipeline& pipeline, TextJob job, std::int64_t chunk,
+                                  Usage* usage = nullptr) {
+  CheckedTextJob checked = LanguagePipeline::check(*pipeline.limits(), std::move(job));
+  std::optional<TextWork> work = pipeline.begin(checked);
+  EXPECT_TRUE(work);
+  std::vector<TextEvent> events;
+  while (!work->ending()) {
+    const Share<TextWork> share{&*work, rows_of(work->demand(), chunk)};
+    pipeline.wait(pipeline.submit(std::span(&share, 1)));
+    if (const auto event = work->next_event()) events.push_back(*event);
+  }
+  if (usage != nullptr) *usage = work->usage();
+  return events;
+}
+
+}  // namespace sirocco::pipeline_testing
