@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/rotary.hpp"
 

@@ -6,9 +6,9 @@
 #include <array>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/name_pattern.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 namespace sirocco {
 namespace {

@@ -1,5 +1,3 @@
-#include "sirocco/models/model.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/config.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco {
 namespace {

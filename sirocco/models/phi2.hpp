@@ -1,6 +1,6 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"

@@ -1,19 +1,20 @@
+#include "sirocco/models/registry.hpp"
+
 #include <algorithm>
 #include <array>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/companions.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/checkpoint/known_names.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 #include "sirocco/models/bert.hpp"
-#include "sirocco/models/companions.hpp"
 #include "sirocco/models/deepseek2.hpp"
-#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
 #include "sirocco/models/gpt_oss.hpp"
-#include "sirocco/models/known_names.hpp"
 #include "sirocco/models/llama.hpp"
-#include "sirocco/models/model.hpp"
-#include "sirocco/models/name_pattern.hpp"
 #include "sirocco/models/phi2.hpp"
 #include "sirocco/models/qwen3.hpp"
 
@@ -62,6 +63,28 @@ constexpr auto kNames = [] {
   std::array<std::string_view, kFamilies.size()> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = kFamilies[i].architecture;
   return names;
+}();
+
+/// Calls f for each schema, in order.
+template <class F>
+constexpr void each_folder(const F& f) {
+  for (const Family& family : kFamilies) {
+    for (const FolderSchema* schema : family.folders) {
+      if (schema != nullptr) f(schema);
+    }
+  }
+}
+
+constexpr auto kFolders = [] {
+  constexpr std::size_t kCount = [] {
+    std::size_t count = 0;
+    each_folder([&](const FolderSchema*) { ++count; });
+    return count;
+  }();
+  std::array<const FolderSchema*, kCount> all{};
+  std::size_t at = 0;
+  each_folder([&](const FolderSchema* schema) { all[at++] = schema; });
+  return all;
 }();
 
 /// GGUF files that hold no model, by a value of theirs.
@@ -122,7 +145,12 @@ void check_companions(const Family& family, const WeightSource& weights) {
 
 }  // namespace
 
-std::span<const std::string_view> known_architectures() { return kNames; }
+KnownFamilies known_families() { return {.folders = kFolders, .gguf_architectures = kNames}; }
+
+CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
+                                         std::shared_ptr<const WeightSource> weights) {
+  return canonical_checkpoint(std::move(metadata), std::move(weights), known_families());
+}
 
 std::vector<SupportedModel> supported_models() {
   std::vector<SupportedModel> out;
@@ -132,16 +160,6 @@ std::vector<SupportedModel> supported_models() {
       if (schema == nullptr) continue;
       for (const std::string_view type : schema->model_types)
         out.back().model_types.push_back(type);
-    }
-  }
-  return out;
-}
-
-std::vector<const FolderSchema*> folder_schemas() {
-  std::vector<const FolderSchema*> out;
-  for (const Family& family : kFamilies) {
-    for (const FolderSchema* schema : family.folders) {
-      if (schema != nullptr) out.push_back(schema);
     }
   }
   return out;

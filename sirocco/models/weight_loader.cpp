@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 namespace sirocco {
 namespace {

@@ -14,6 +14,7 @@
 #include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/registry.hpp"
 #include "sirocco/pipeline/random.hpp"
 
 namespace sirocco {

@@ -8,7 +8,8 @@
 #include <variant>
 
 #include "sirocco/base/checked.hpp"
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/checkpoint/quantized_weights.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco::testing {
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sirocco/models/folder_schema.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
 #include "sirocco/tensor/weight_source.hpp"
 
 namespace sirocco {

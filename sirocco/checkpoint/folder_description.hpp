@@ -1,14 +1,13 @@
 #pragma once
 
-#include <deque>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/nn/rotary.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
 #include "sirocco/tensor/metadata.hpp"
 
 namespace sirocco {
@@ -76,12 +75,21 @@ class FolderDescription final : public Metadata {
 /// member.
 FolderDescription describe_folder(const Metadata& folder, const FolderSchema& schema);
 
+/// YaRN's stretch of a rotary encoding, as config.json spells it. (Peng et al. 2023)
+struct FolderYarn {
+  double factor;
+  std::int64_t original_positions;  ///< that the model was trained for before
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+  bool truncate = true;
+};
+
 /// Where rotary encoding is described, and what holds where the folder leaves it out.
 struct RotaryDefaults {
   std::string_view group = {};  ///< the kind of layers, where kinds differ ("full_attention")
   double base = 10000.0;        ///< of the frequencies
   double part = 1.0;            ///< of a head that is rotated; 1: no other part will do
-  std::optional<YarnScaling> unsaid = {};  ///< the scaling; nothing: none
+  std::optional<FolderYarn> unsaid = {};  ///< the scaling; nothing: none
 };
 
 /// Sets the keys of rotary encoding from "rope_parameters", or "rope_theta" and "rope_scaling".

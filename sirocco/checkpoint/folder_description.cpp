@@ -1,4 +1,4 @@
-#include "sirocco/models/folder_description.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
 
 #include <fmt/format.h>
 
@@ -105,11 +105,11 @@ double FolderDescription::number(std::string_view name) const {
 }
 
 std::int64_t FolderDescription::whole_number(std::string_view name) const {
-  constexpr double kMost = 1 << 30;
+  constexpr double kMax = 1 << 30;
   const double value = number(name);
-  if (!(value >= 1.0 && value <= kMost)) {
+  if (!(value >= 1.0 && value <= kMax)) {
     throw FormatError("{}: {} is {}; expected 1 to {}", origin(),
-                      sirocco::quoted(config_path(name)), value, kMost);
+                      sirocco::quoted(config_path(name)), value, kMax);
   }
   return static_cast<std::int64_t>(value);
 }

@@ -1,4 +1,4 @@
-#include "sirocco/models/derived_weights.hpp"
+#include "sirocco/checkpoint/derived_weights.hpp"
 
 #include <algorithm>
 

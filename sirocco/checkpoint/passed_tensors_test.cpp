@@ -1,11 +1,10 @@
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "sirocco/base/log.hpp"
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 namespace sirocco {
 namespace {
@@ -94,24 +93,6 @@ TEST(PassedTensors, LayersBehindTheLastPassWhenTheyGuess) {
   PassedTensors passed(Names({with, mark, without}), 2, 0);
   EXPECT_TRUE(passed.pass(with));
   EXPECT_FALSE(passed.pass(without));
-}
-
-/// What a family runs is never in the table.
-TEST(PassedTensors, NoFamilyRunsThem) {
-  int names = 0;
-  for (const FolderSchema* schema : folder_schemas()) {
-    for (const TensorRule& rule : schema->tensors) {
-      for (const char* kind : {"", ".weight", ".bias"}) {
-        const std::string folder = with_numbers(rule.folder, {1, 0}) + kind;
-        const std::string canonical = with_numbers(rule.canonical, {1, 0}) + kind;
-        EXPECT_FALSE(passes(folder)) << folder;
-        EXPECT_FALSE(passes("model." + folder)) << folder;
-        EXPECT_FALSE(passes(canonical)) << canonical;
-        ++names;
-      }
-    }
-  }
-  EXPECT_GT(names, 300);
 }
 
 /// Marks of patterns in a file's own names are no numbers.

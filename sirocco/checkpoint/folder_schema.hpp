@@ -5,7 +5,6 @@
 #include <span>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "sirocco/tensor/weight_source.hpp"
 
@@ -13,8 +12,8 @@ namespace sirocco {
 
 class FolderDescription;
 
-/// What holds where a folder leaves a member out, which is what the library's class for it has as
-/// the default; nothing: it stays unset.
+/// A fallback is what holds where a folder leaves a member out, which is what the library's class
+/// for it has as the default; nothing: it stays unset.
 using Fallback = std::variant<std::monostate, bool, std::int64_t, double>;
 
 /// What a member that is null means: nothing that could be run, or that there is none of it, which
@@ -84,9 +83,6 @@ struct FolderSchema {
   /// What rows can't say; runs after them.
   void (*finish)(FolderDescription&) = nullptr;
 };
-
-/// Those of all families, in the order of the registry.
-std::vector<const FolderSchema*> folder_schemas();
 
 /// Tables one behind another.
 template <class T, std::size_t... N>

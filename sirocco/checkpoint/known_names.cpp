@@ -1,4 +1,4 @@
-#include "sirocco/models/known_names.hpp"
+#include "sirocco/checkpoint/known_names.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 #include <algorithm>
 #include <charconv>

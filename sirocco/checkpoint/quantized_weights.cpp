@@ -1,9 +1,10 @@
+#include "sirocco/checkpoint/quantized_weights.hpp"
+
 #include <algorithm>
 #include <array>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/canonical.hpp"
-#include "sirocco/models/derived_weights.hpp"
+#include "sirocco/checkpoint/derived_weights.hpp"
 
 namespace sirocco {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sirocco/models/arranged_rows.hpp"
+#include "sirocco/checkpoint/arranged_rows.hpp"
 
 namespace sirocco {
 

@@ -1,4 +1,4 @@
-#include "sirocco/models/arranged_rows.hpp"
+#include "sirocco/checkpoint/arranged_rows.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@ namespace {
 
 // Elements that pass through the stack at a time: whole blocks of every format.
 constexpr std::int64_t kPiece = 1024;
-constexpr std::size_t kWidestElement = sizeof(float);
+constexpr std::size_t kMaxElement = sizeof(float);
 
 }  // namespace
 
@@ -77,7 +77,7 @@ void StridedColumns::release(std::int64_t, std::int64_t, const WeightSource& sou
 
 void OnePlusRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
                        std::byte* out) const noexcept {
-  std::array<std::byte, kPiece * kWidestElement> encoded;
+  std::array<std::byte, kPiece * kMaxElement> encoded;
   std::array<float, kPiece> values;
   for (std::int64_t done = 0; done < count; done += kPiece) {
     const std::int64_t size = std::min(kPiece, count - done);
@@ -96,7 +96,7 @@ void OnePlusRows::release(std::int64_t, std::int64_t, const WeightSource& source
 
 void ConvertedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
                          std::byte* out) const noexcept {
-  std::array<std::byte, kPiece * kWidestElement> encoded;
+  std::array<std::byte, kPiece * kMaxElement> encoded;
   std::array<float, kPiece> values;
   for (std::int64_t done = 0; done < count; done += kPiece) {
     const std::int64_t size = std::min(kPiece, count - done);

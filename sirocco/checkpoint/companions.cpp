@@ -1,12 +1,12 @@
-#include "sirocco/models/companions.hpp"
+#include "sirocco/checkpoint/companions.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/folder_description.hpp"
-#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 namespace sirocco {
 namespace {

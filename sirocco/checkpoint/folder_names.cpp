@@ -1,11 +1,11 @@
-#include "sirocco/models/folder_names.hpp"
+#include "sirocco/checkpoint/folder_names.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 namespace sirocco {
 namespace {

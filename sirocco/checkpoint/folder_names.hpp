@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "sirocco/models/folder_schema.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
 
 namespace sirocco {
 

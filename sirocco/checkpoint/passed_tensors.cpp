@@ -1,4 +1,4 @@
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
-#include "sirocco/models/name_pattern.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 namespace sirocco {
 namespace {
