@@ -8,7 +8,7 @@
 
 namespace sirocco {
 
-/// Rows made from those of other tensors, and what has to stay until they are made.
+/// DerivedRows are made from those of other tensors, which have to stay until then.
 class DerivedRows : public MadeRows {
  public:
   /// Says that rows [first, first + count) won't be read again.
@@ -16,9 +16,9 @@ class DerivedRows : public MadeRows {
                        const WeightSource& source) const = 0;
 };
 
-/// The members of a tensor [.., rows, columns] (one matrix, or one an expert) in another order of
-/// elements: row r and column c of each come from row row_offset + r * row_step and column c, or
-/// from column row_offset + r * row_step of row c when it is stored transposed.
+/// ArrangedRows are the members of a tensor [.., rows, columns] (one matrix, or one an expert) in
+/// another order of elements: row r and column c of each come from row row_offset + r * row_step
+/// and column c, or from column row_offset + r * row_step of row c when it is stored transposed.
 class ArrangedRows final : public DerivedRows {
  public:
   struct Order {
@@ -39,7 +39,7 @@ class ArrangedRows final : public DerivedRows {
   Order order_;
 };
 
-/// Tensors of one shape and format, one behind another.
+/// StackedRows are tensors of one shape and format, one behind another.
 class StackedRows final : public DerivedRows {
  public:
   explicit StackedRows(std::vector<StoredTensor> members) : members_(std::move(members)) {}
@@ -52,7 +52,7 @@ class StackedRows final : public DerivedRows {
   std::vector<StoredTensor> members_;
 };
 
-/// Every `step`-th element of a float tensor's rows, from `offset` on.
+/// StridedColumns are every `step`-th element of a float tensor's rows, from `offset` on.
 class StridedColumns final : public DerivedRows {
  public:
   StridedColumns(const StoredTensor& stored, std::int64_t offset, std::int64_t step)
@@ -68,7 +68,7 @@ class StridedColumns final : public DerivedRows {
   std::int64_t step_;
 };
 
-/// 1 + w of a float tensor, added in F32, as F32.
+/// OnePlusRows are 1 + w of a float tensor, added in F32, as F32.
 class OnePlusRows final : public DerivedRows {
  public:
   explicit OnePlusRows(const StoredTensor& stored) : stored_(stored) {}
@@ -81,7 +81,8 @@ class OnePlusRows final : public DerivedRows {
   StoredTensor stored_;
 };
 
-/// A tensor in another format: decoded to floats and encoded again, as it is read.
+/// ConvertedRows are a tensor in another format: decoded to floats and encoded again, as it is
+/// read.
 class ConvertedRows final : public DerivedRows {
  public:
   /// `to` offers encoding and its blocks divide the rows.

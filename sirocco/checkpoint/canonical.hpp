@@ -12,15 +12,15 @@
 
 namespace sirocco {
 
-/// A checkpoint in the words that models read, which are those of GGUF: "general.architecture",
-/// "llama.block_count", "blk.0.attn_q.weight".
+/// A CanonicalCheckpoint is in the words that models read, which are those of GGUF:
+/// "general.architecture", "llama.block_count", "blk.0.attn_q.weight".
 struct CanonicalCheckpoint {
   std::shared_ptr<const Metadata> metadata;
   std::shared_ptr<const WeightSource> weights;  ///< without those that no answer depends on
   std::vector<PassedCount> passed = {};         ///< which were these
 };
 
-/// The families that a checkpoint may be of, as their registry knows them.
+/// KnownFamilies are those that a checkpoint may be of, as their registry knows them.
 struct KnownFamilies {
   std::span<const FolderSchema* const> folders;          ///< how their folders are read
   std::span<const std::string_view> gguf_architectures;  ///< what their GGUF files name

@@ -12,8 +12,8 @@ namespace sirocco {
 
 class FolderDescription;
 
-/// What has to stand beside the tensors of a checkpoint, and which biases may: a family's rows,
-/// held against the names of GGUF.
+/// Companions are what has to stand beside the tensors of a checkpoint, and which biases may: a
+/// family's rows, held against the names of GGUF.
 class Companions {
  public:
   /// Borrows its arguments. `description` is of the folder, whose members rows may hang on.

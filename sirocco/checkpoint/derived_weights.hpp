@@ -11,7 +11,7 @@
 
 namespace sirocco {
 
-/// Tensors taken or made from those of another source, under names of their own.
+/// DerivedWeights are tensors taken or made from those of another source, under names of their own.
 class DerivedWeights final : public WeightSource {
  public:
   DerivedWeights(std::shared_ptr<const WeightSource> source, std::optional<RotaryRows> rotary_rows)

@@ -12,9 +12,10 @@
 
 namespace sirocco {
 
-/// A folder's config.json on its way to the keys that models read: what the folder says, and what
-/// has been set. Numbers are rounded to F32, as GGUF holds them. A model of several parts is
-/// described by its text part ("text_config"), and by the whole where that says nothing.
+/// A FolderDescription is a folder's config.json on its way to the keys that models read: what the
+/// folder says, and what has been set. Numbers are rounded to F32, as GGUF holds them. A model of
+/// several parts is described by its text part ("text_config"), and by the whole where that says
+/// nothing.
 class FolderDescription final : public Metadata {
  public:
   /// Borrows `folder`. `schema` may be null while it is looked for.
@@ -75,7 +76,8 @@ class FolderDescription final : public Metadata {
 /// member.
 FolderDescription describe_folder(const Metadata& folder, const FolderSchema& schema);
 
-/// YaRN's stretch of a rotary encoding, as config.json spells it. (Peng et al. 2023)
+/// A FolderYarn is YaRN's stretch of a rotary encoding, as config.json spells it. (Peng et al.
+/// 2023)
 struct FolderYarn {
   double factor;
   std::int64_t original_positions;  ///< that the model was trained for before
@@ -84,7 +86,8 @@ struct FolderYarn {
   bool truncate = true;
 };
 
-/// Where rotary encoding is described, and what holds where the folder leaves it out.
+/// RotaryDefaults say where rotary encoding is described, and what holds where the folder leaves it
+/// out.
 struct RotaryDefaults {
   std::string_view group = {};  ///< the kind of layers, where kinds differ ("full_attention")
   double base = 10000.0;        ///< of the frequencies

@@ -12,15 +12,15 @@ namespace sirocco {
 
 class FolderDescription;
 
-/// A fallback is what holds where a folder leaves a member out, which is what the library's class
+/// A Fallback is what holds where a folder leaves a member out, which is what the library's class
 /// for it has as the default; nothing: it stays unset.
 using Fallback = std::variant<std::monostate, bool, std::int64_t, double>;
 
-/// What a member that is null means: nothing that could be run, or that there is none of it, which
-/// models know by its staying unset, or by a zero where they have a default of their own.
+/// Null says what a member that is null means: nothing that could be run, or that there is none of
+/// it, which models know by its staying unset, or by a zero where they have a default of their own.
 enum class Null { kRefused, kNone, kZero };
 
-/// How a value of a folder's config.json becomes one that models read.
+/// A ConfigKey is how a value of a folder's config.json becomes one that models read.
 struct ConfigKey {
   std::string_view canonical;   ///< below the architecture: "attention.head_count"
   std::string_view name;        ///< "num_attention_heads"; empty: no member says it
@@ -29,14 +29,14 @@ struct ConfigKey {
   Null null = Null::kRefused;
 };
 
-/// A member of config.json that must have one of these values where it is there: the architecture
-/// means them without saying so.
+/// A ConfigRule names a member of config.json that must have one of these values where it is there:
+/// the architecture means them without saying so.
 struct ConfigRule {
   std::string_view name;
   std::array<std::string_view, 4> values;  ///< text as it is, all else as in JSON
 };
 
-/// What a folder's tensor goes through to be one that models read.
+/// An Arrangement is what a folder's tensor goes through to be one that models read.
 struct Arrangement {
   bool one_plus = false;     ///< 1 + w, in F32
   bool transposed = false;   ///< stored [inputs, outputs]; biases are as they are
@@ -45,17 +45,18 @@ struct Arrangement {
   bool interleaved = false;  ///< every parts-th output is of the part, not a range of them
 };
 
-/// How a folder's tensor becomes one or a part of one that models read. In both names, # stands for
-/// a layer's number and @ for an expert's. Names end before ".weight" or ".bias", so that a row
-/// speaks of both; only a canonical name that ends in one of them stands for itself.
+/// A TensorRule is how a folder's tensor becomes one or a part of one that models read. In both
+/// names, # stands for a layer's number and @ for an expert's. Names end before ".weight" or
+/// ".bias", so that a row speaks of both; only a canonical name that ends in one of them stands for
+/// itself.
 struct TensorRule {
   std::string_view folder;
   std::string_view canonical;
   Arrangement how = {};
 };
 
-/// What has to stand beside a tensor. Biases that no such row speaks of belong to no model of the
-/// family, unless a row of tensors is for them alone.
+/// A CompanionRule is what has to stand beside a tensor. Biases that no such row speaks of belong
+/// to no model of the family, unless a row of tensors is for them alone.
 struct CompanionRule {
   std::string_view of;           ///< "blk.#.attn_q", or with * at its end the beginning of several
   std::string_view member = {};  ///< of config.json that says whether it does; empty: it does
@@ -66,7 +67,8 @@ struct CompanionRule {
   bool operator==(const CompanionRule&) const = default;
 };
 
-/// How folders of a family become a checkpoint in the words of GGUF, which models read.
+/// A FolderSchema is how folders of a family become a checkpoint in the words of GGUF, which models
+/// read.
 struct FolderSchema {
   std::string_view architecture;                  ///< "llama"
   std::span<const std::string_view> model_types;  ///< config.json's model_type
@@ -96,7 +98,7 @@ constexpr auto joined(const std::array<T, N>&... tables) {
   return all;
 }
 
-/// In what the classes of decoders differ where a folder says nothing.
+/// DecoderDefaults are in what the classes of decoders differ where a folder says nothing.
 struct DecoderDefaults {
   std::int64_t context_length;
   Fallback kv_heads = {};  ///< nothing: as many as heads

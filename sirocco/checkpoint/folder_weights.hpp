@@ -15,7 +15,7 @@
 
 namespace sirocco {
 
-/// The tensors that a schema makes of a folder's, for one call of `build`.
+/// FolderWeights are the tensors that a schema makes of a folder's, for one call of `build`.
 class FolderWeights {
  public:
   /// Borrows the schema and the description, which has been read by it.

@@ -17,7 +17,8 @@ inline constexpr std::array<std::string_view, 7> kFolderPrefixes = {"model.langu
                                                                     "bert.",
                                                                     ""};
 
-/// A tensor's name with its first number as #, its second as @; such a sign of its own is doubled.
+/// A NamePattern is a tensor's name with its first number as #, its second as @; such a sign of its
+/// own is doubled.
 struct NamePattern {
   std::string text;
   std::vector<std::int32_t> numbers;  ///< two at most

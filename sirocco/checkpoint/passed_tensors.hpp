@@ -13,17 +13,18 @@
 
 namespace sirocco {
 
-/// Tensors of a kind that a checkpoint holds and no answer depends on.
+/// A PassedCount is of tensors of a kind that a checkpoint holds and no answer depends on.
 struct PassedCount {
   std::string_view what;  ///< "of heads for other tasks"
   std::int64_t tensors = 0;
   bool is_part = false;  ///< of the model, which a person may miss; else buffers and the like
 };
 
-/// Tells the tensors of a checkpoint that no answer depends on, by one table for the names of
-/// folders and of GGUF files: what is computed here (frequencies, masks, ids of positions), scales
-/// of values that stay in float, heads for other tasks, layers that guess further tokens, parts for
-/// pictures and sound. All others have to be run, or the checkpoint isn't.
+/// PassedTensors tells the tensors of a checkpoint that no answer depends on, by one table for the
+/// names of folders and of GGUF files: what is computed here (frequencies, masks, ids of
+/// positions), scales of values that stay in float, heads for other tasks, layers that guess
+/// further tokens, parts for pictures and sound. All others have to be run, or the checkpoint
+/// isn't.
 class PassedTensors {
  public:
   /// The checkpoint's first `layers` layers are run. The `guessing` ones behind them guess further

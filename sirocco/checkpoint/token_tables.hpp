@@ -9,9 +9,9 @@
 
 namespace sirocco {
 
-/// The token table and the head of a folder's model, which may be one under either name, or under
-/// both: as transformers has it, a head with values of its own counts whatever is said, and only
-/// what a checkpoint leaves out is tied.
+/// TokenTables are the token table and the head of a folder's model, which may be one under either
+/// name, or under both: as transformers has it, a head with values of its own counts whatever is
+/// said, and only what a checkpoint leaves out is tied.
 class TokenTables {
  public:
   static constexpr std::string_view kTable = "token_embd.weight";

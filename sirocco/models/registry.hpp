@@ -24,8 +24,8 @@ std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress = {});
 
-/// What people want to know of an architecture that can be run: docs/supported-models.md is made of
-/// it.
+/// A SupportedModel is what people want to know of an architecture that can be run:
+/// docs/supported-models.md is made of it.
 struct SupportedModel {
   std::string_view architecture;              ///< of GGUF files
   std::string_view models;                    ///< the names that people know: "Qwen3"
