@@ -99,7 +99,9 @@ std::string_view cpu_feature_name(CpuFeature feature) {
 
 CpuFeatures CpuFeatures::detect() {
 #if defined(__x86_64__)
-  return decode(kReadCpuid, kReadXcr0);
+  // Asked once: a hypervisor answers each CPUID itself, in tens of microseconds.
+  static const CpuFeatures features = decode(kReadCpuid, kReadXcr0);
+  return features;
 #else
   return {};
 #endif
