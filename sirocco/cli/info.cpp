@@ -14,7 +14,7 @@
 #include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco {
 namespace {

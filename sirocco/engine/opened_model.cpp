@@ -2,9 +2,10 @@
 
 #include <utility>
 
+#include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco {
 

@@ -16,10 +16,9 @@ void NarrowedFloat64::read(std::int64_t row, std::int64_t column, std::int64_t c
   }
 }
 
-std::span<const std::byte> NarrowedFloat64::source(std::int64_t first, std::int64_t count) const {
-  const std::size_t row = static_cast<std::size_t>(columns_) * sizeof(double);
-  return bytes_.subspan(static_cast<std::size_t>(first) * row,
-                        static_cast<std::size_t>(count) * row);
+RowsOfFile narrowed_rows(std::span<const std::byte> bytes, std::int64_t columns) {
+  return {std::make_unique<const NarrowedFloat64>(bytes, columns),
+          {{bytes, static_cast<std::size_t>(columns) * sizeof(double)}}};
 }
 
 }  // namespace sirocco

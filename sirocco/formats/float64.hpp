@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "sirocco/tensor/weight_source.hpp"
+#include "sirocco/formats/file_weights.hpp"
 
 namespace sirocco {
 
@@ -31,7 +31,7 @@ constexpr float f64_to_f32(double value) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits >> 63 << 31 | narrow));
 }
 
-/// Rows of doubles as f32, each rounded once. No kernel computes with doubles.
+/// NarrowedFloat64 are rows of doubles as f32, each rounded once. No kernel computes with doubles.
 class NarrowedFloat64 final : public MadeRows {
  public:
   /// `bytes` holds rows of `columns` doubles and outlives this.
@@ -41,12 +41,12 @@ class NarrowedFloat64 final : public MadeRows {
   void read(std::int64_t row, std::int64_t column, std::int64_t count,
             std::byte* out) const noexcept override;
 
-  /// What rows [first, first + count) are made of.
-  std::span<const std::byte> source(std::int64_t first, std::int64_t count) const;
-
  private:
   std::span<const std::byte> bytes_;
   std::int64_t columns_;
 };
+
+/// These rows, and what they are made of.
+RowsOfFile narrowed_rows(std::span<const std::byte> bytes, std::int64_t columns);
 
 }  // namespace sirocco

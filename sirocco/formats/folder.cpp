@@ -20,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr std::string_view kConfig = "config.json";
 constexpr std::string_view kWeights = "model.safetensors";
 constexpr std::string_view kIndex = "model.safetensors.index.json";
-constexpr std::size_t kLargestDescription = std::size_t{64} << 20;
+constexpr std::size_t kMaxDescriptionBytes = std::size_t{64} << 20;
 
 /// The JSON files that are metadata, and what of them is not: it is long, and text/ reads it from
 /// the file.
@@ -70,9 +70,9 @@ std::string foreign_weights(const fs::path& folder) {
 }
 
 JsonValue parse_file(const FolderFiles& files, std::string_view name, std::string_view text) {
-  if (text.size() > kLargestDescription) {
+  if (text.size() > kMaxDescriptionBytes) {
     throw FormatError("{}: has {} bytes, more than the {} MiB that a description may have",
-                      files.origin(name), text.size(), kLargestDescription >> 20);
+                      files.origin(name), text.size(), kMaxDescriptionBytes >> 20);
   }
   JsonValue value = parse_json(text, files.origin(name));
   if (value.as<JsonValue::Object>() == nullptr)
@@ -179,8 +179,8 @@ std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const
                    foreign_weights(folder));
   }
   add_modules(files, folder, opened.entries, opened.files);
-  return make_safetensors_weights(std::move(opened.entries), std::move(opened.files),
-                                  std::move(origin), block, std::move(opened.absent));
+  return make_safetensors_weights(opened.entries, std::move(opened.files), std::move(origin), block,
+                                  opened.absent);
 }
 
 }  // namespace

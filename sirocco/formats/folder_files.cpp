@@ -40,14 +40,14 @@ std::optional<std::string_view> FolderFiles::find(std::string_view name) const {
 }
 
 std::vector<std::string> FolderFiles::list(std::string_view folder) const {
-  constexpr std::size_t kMostFiles = 4096;
+  constexpr std::size_t kMaxFiles = 4096;
   std::vector<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(path_of(folder), error), end;
        !error && entry != end; entry.increment(error)) {
     if (std::error_code ignored; !entry->is_regular_file(ignored)) continue;
-    if (names.size() == kMostFiles)
-      throw FormatError("{}: holds more than {} files", origin(folder), kMostFiles);
+    if (names.size() == kMaxFiles)
+      throw FormatError("{}: holds more than {} files", origin(folder), kMaxFiles);
     names.push_back(entry->path().filename().native());
   }
   std::ranges::sort(names);

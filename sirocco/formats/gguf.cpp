@@ -39,59 +39,15 @@ class GgufMetadata final : public Metadata {
   std::vector<std::uint32_t> order_;
 };
 
-class GgufWeights final : public WeightSource {
- public:
-  /// `files` holds what the tensors point into, none when the caller keeps it.
-  GgufWeights(GgufTensors tensors, std::vector<MappedFile> files, std::string origin)
-      : origin_(std::move(origin)),
-        files_(std::move(files)),
-        tensors_(std::move(tensors.stored)),
-        made_(std::move(tensors.made)) {
-    names_.reserve(tensors_.size());
-    for (const StoredTensor& tensor : tensors_) names_.push_back(tensor.name);
-    order_ = unique_order(names_, "tensor name", origin_);
-  }
-
-  std::span<const StoredTensor> tensors() const override { return tensors_; }
-  const StoredTensor* find(std::string_view name) const override {
-    const std::uint32_t* const index = find_index(order_, names_, name);
-    return index == nullptr ? nullptr : &tensors_[*index];
-  }
-  void release(const StoredTensor& tensor) const override {
-    if (tensor.made == nullptr) return release(tensor.bytes);
-    const auto found = std::ranges::find(made_, tensor.made, [](auto& m) { return m.get(); });
-    if (found != made_.end()) release((*found)->source(tensor.first_row, tensor.rows()));
-  }
-  std::string_view origin() const override { return origin_; }
-
- private:
-  void release(std::span<const std::byte> bytes) const {
-    const auto holds = [&](const MappedFile& file) {
-      const auto all = file.bytes();
-      return std::less_equal<>()(all.data(), bytes.data()) &&
-             std::less<>()(bytes.data(), all.data() + all.size());
-    };
-    const auto file = std::ranges::find_if(files_, holds);
-    if (file != files_.end()) file->release(bytes);
-  }
-
-  std::string origin_;
-  std::vector<MappedFile> files_;
-  std::vector<StoredTensor> tensors_;
-  std::vector<std::unique_ptr<const NarrowedFloat64>> made_;
-  std::vector<std::string_view> names_;
-  std::vector<std::uint32_t> order_;
-};
-
 struct GgufCheckpoint {
   GgufMetadata metadata;
-  GgufWeights weights;
+  FileWeights weights;
 };
 
 Checkpoint hand_out(GgufHeader header, std::vector<MappedFile> files, const std::string& origin) {
   const auto owner = std::make_shared<const GgufCheckpoint>(
       GgufMetadata(std::move(header.entries), origin),
-      GgufWeights(std::move(header.tensors), std::move(files), origin));
+      FileWeights(std::move(header.tensors), std::move(files), origin));
   return {{owner, &owner->metadata}, {owner, &owner->weights}, nullptr};
 }
 
@@ -103,7 +59,7 @@ struct SplitPlace {
   std::int64_t tensors;
 };
 
-constexpr std::int64_t kMostParts = 1024;
+constexpr std::int64_t kMaxParts = 1024;
 
 std::optional<std::int64_t> find_integer(std::span<const GgufEntry> entries, std::string_view key,
                                          std::string_view origin) {
@@ -119,12 +75,12 @@ std::optional<SplitPlace> split_place(const GgufHeader& header, std::string_view
   if (!count || *count <= 1) return std::nullopt;
   const auto number = find_integer(header.entries, "split.no", origin);
   const auto tensors = find_integer(header.entries, "split.tensors.count", origin);
-  if (*count > kMostParts || !number || *number < 0 || *number >= *count || !tensors ||
+  if (*count > kMaxParts || !number || *number < 0 || *number >= *count || !tensors ||
       *tensors < 0) {
     throw FormatError(
         "{}: its place in a split checkpoint makes no sense: part {} of {} (at most {}), {} "
         "tensors in all; the file is damaged: fetch it again",
-        origin, number ? std::to_string(*number + 1) : "(none)", *count, kMostParts,
+        origin, number ? std::to_string(*number + 1) : "(none)", *count, kMaxParts,
         tensors ? std::to_string(*tensors) : "unknown");
   }
   return SplitPlace{*number, *count, *tensors};
@@ -149,17 +105,17 @@ std::vector<std::filesystem::path> part_paths(const std::filesystem::path& path,
   std::vector<std::filesystem::path> paths;
   std::string missing;
   std::int64_t missing_count = 0;
-  constexpr std::int64_t kNamedAtMost = 8;
+  constexpr std::int64_t kMaxNamed = 8;
   for (std::int64_t number = 0; number < place.count; ++number) {
     paths.push_back(path.parent_path() / (prefix + part_suffix(place, number)));
     std::error_code ignored;
     if (std::filesystem::exists(paths.back(), ignored)) continue;
-    if (++missing_count > kNamedAtMost) continue;
+    if (++missing_count > kMaxNamed) continue;
     if (!missing.empty()) missing += ", ";
     missing += printable(paths.back().filename());
   }
-  if (missing_count > kNamedAtMost) {
-    missing += fmt::format(" and {} more", missing_count - kNamedAtMost);
+  if (missing_count > kMaxNamed) {
+    missing += fmt::format(" and {} more", missing_count - kMaxNamed);
   }
   if (missing_count != 0) {
     throw NotFound("{}: {} of its {} parts are missing beside it: {}; fetch them too",

@@ -23,9 +23,9 @@ std::string_view GgufCursor::read_string(std::string_view what) {
   return {reinterpret_cast<const char*>(at), static_cast<std::size_t>(length)};
 }
 
-std::size_t GgufCursor::checked_count(std::uint64_t count, std::size_t least_bytes,
+std::size_t GgufCursor::checked_count(std::uint64_t count, std::size_t min_bytes,
                                       std::string_view what) {
-  if (count > remaining() / least_bytes) {
+  if (count > remaining() / min_bytes) {
     throw FormatError(
         "{}: {} has {} members by its own count, too many for the {} bytes after offset {}; the "
         "file is cut short or damaged: fetch it again",

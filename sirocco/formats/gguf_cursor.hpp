@@ -11,8 +11,8 @@
 
 namespace sirocco {
 
-/// Reads the header of a GGUF file from front to back. Every read is checked against the end of the
-/// file; what a value takes in memory is charged to a budget before it is allocated.
+/// A GgufCursor reads the header of a GGUF file from front to back. Every read is checked against
+/// the end of the file; what a value takes in memory is charged to a budget before it is allocated.
 class GgufCursor {
  public:
   /// What the metadata of one file may take in memory. The largest real ones take a tenth.
@@ -41,9 +41,9 @@ class GgufCursor {
   /// A string: its length as 64 bits, then its bytes. A view into the file.
   std::string_view read_string(std::string_view what);
 
-  /// The count of the members of `what`, at least `least_bytes` each: refused when they can't fit
+  /// The count of the members of `what`, at least `min_bytes` each: refused when they can't fit
   /// in what remains of the file.
-  std::size_t checked_count(std::uint64_t count, std::size_t least_bytes, std::string_view what);
+  std::size_t checked_count(std::uint64_t count, std::size_t min_bytes, std::string_view what);
 
   /// Takes `count` times `bytes` from the budget.
   void charge(std::uint64_t count, std::uint64_t bytes);

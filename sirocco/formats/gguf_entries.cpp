@@ -26,24 +26,24 @@ enum class ValueType : std::uint32_t {
   kFloat64,
 };
 
-constexpr std::size_t kLongestKey = 65535;  // by the specification
-constexpr int kDeepestArray = 8;
+constexpr std::size_t kMaxKeyBytes = 65535;  // by the specification
+constexpr int kMaxArrayDepth = 8;
 
 /// A value in the file: how it is stored, how MetadataValue holds it, its least size in the file.
 template <class T>
 struct Stored {
   using Held = std::conditional_t<std::is_floating_point_v<T>, double, std::int64_t>;
-  static constexpr std::size_t kLeastBytes = sizeof(T);
+  static constexpr std::size_t kMinBytes = sizeof(T);
 };
 template <>
 struct Stored<bool> {
   using Held = bool;
-  static constexpr std::size_t kLeastBytes = 1;
+  static constexpr std::size_t kMinBytes = 1;
 };
 template <>
 struct Stored<std::string_view> {
   using Held = std::string_view;
-  static constexpr std::size_t kLeastBytes = sizeof(std::uint64_t);
+  static constexpr std::size_t kMinBytes = sizeof(std::uint64_t);
 };
 
 class EntryReader {
@@ -119,21 +119,21 @@ class EntryReader {
   }
 
   std::optional<MetadataValue> read_array(int depth) {
-    if (depth > kDeepestArray) {
+    if (depth > kMaxArrayDepth) {
       throw FormatError("{}: {} holds arrays nested more than {} deep; the file is damaged",
-                        cursor_.origin(), what_, kDeepestArray);
+                        cursor_.origin(), what_, kMaxArrayDepth);
     }
     const ValueType type = read_type();
     const auto count = cursor_.read<std::uint64_t>(what_);
     if (type == ValueType::kArray) {
-      constexpr std::size_t kLeastArray = sizeof(std::uint32_t) + sizeof(std::uint64_t);
-      const std::size_t members = cursor_.checked_count(count, kLeastArray, what_);
-      cursor_.charge(members, kLeastArray);
+      constexpr std::size_t kMinArrayBytes = sizeof(std::uint32_t) + sizeof(std::uint64_t);
+      const std::size_t members = cursor_.checked_count(count, kMinArrayBytes, what_);
+      cursor_.charge(members, kMinArrayBytes);
       for (std::size_t i = 0; i < members; ++i) read_array(depth + 1);
       return std::nullopt;
     }
     return with_type(type, [&]<class T>(std::type_identity<T>) {
-      const std::size_t members = cursor_.checked_count(count, Stored<T>::kLeastBytes, what_);
+      const std::size_t members = cursor_.checked_count(count, Stored<T>::kMinBytes, what_);
       cursor_.charge(members, sizeof(typename Stored<T>::Held));
       std::vector<typename Stored<T>::Held> values;
       values.reserve(members);
@@ -156,16 +156,16 @@ std::optional<MetadataValue> EntryReader::read() {
 
 std::vector<GgufEntry> read_entries(GgufCursor& cursor, std::uint64_t count) {
   // Length and one byte of the key, type, the smallest value.
-  constexpr std::size_t kLeastEntry = sizeof(std::uint64_t) + 1 + sizeof(std::uint32_t) + 1;
-  const std::size_t members = cursor.checked_count(count, kLeastEntry, "the list of metadata");
+  constexpr std::size_t kMinEntryBytes = sizeof(std::uint64_t) + 1 + sizeof(std::uint32_t) + 1;
+  const std::size_t members = cursor.checked_count(count, kMinEntryBytes, "the list of metadata");
   cursor.charge(members, sizeof(GgufEntry));
   std::vector<GgufEntry> entries;
   entries.reserve(members);
   for (std::size_t i = 0; i < members; ++i) {
     const std::string_view key = cursor.read_string("a metadata key");
-    if (key.empty() || key.size() > kLongestKey) {
+    if (key.empty() || key.size() > kMaxKeyBytes) {
       throw FormatError("{}: metadata key {} of {} has {} bytes, allowed are 1 to {}",
-                        cursor.origin(), i + 1, count, key.size(), kLongestKey);
+                        cursor.origin(), i + 1, count, key.size(), kMaxKeyBytes);
     }
     if (auto value = EntryReader(cursor, key).read()) {
       entries.push_back({key, *std::move(value)});

@@ -8,8 +8,8 @@
 namespace sirocco {
 namespace {
 
-constexpr std::uint32_t kOldestVersion = 2;
-constexpr std::uint32_t kNewestVersion = 3;
+constexpr std::uint32_t kMinVersion = 2;
+constexpr std::uint32_t kMaxVersion = 3;
 constexpr std::uint64_t kDefaultAlignment = 32;
 constexpr std::string_view kAlignmentKey = "general.alignment";
 
@@ -26,10 +26,10 @@ void read_preamble(GgufCursor& cursor) {
         "{}: is a big-endian GGUF file; sirocco reads little-endian ones: convert it",
         cursor.origin());
   }
-  if (version < kOldestVersion || version > kNewestVersion) {
+  if (version < kMinVersion || version > kMaxVersion) {
     throw UnsupportedError(
         "{}: is of GGUF version {}; sirocco reads versions {} to {}: convert the model again",
-        cursor.origin(), version, kOldestVersion, kNewestVersion);
+        cursor.origin(), version, kMinVersion, kMaxVersion);
   }
 }
 

@@ -1,33 +1,26 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "sirocco/formats/float64.hpp"
+#include "sirocco/formats/file_weights.hpp"
 #include "sirocco/formats/gguf_cursor.hpp"
 #include "sirocco/tensor/metadata.hpp"
-#include "sirocco/tensor/weight_source.hpp"
 
 namespace sirocco {
 
+/// A GgufEntry is a value of the file's metadata.
 struct GgufEntry {
   std::string_view key;
   MetadataValue value;
 };
 
-/// Tensors in file order; bytes point into the file. Those of doubles are made as f32.
-struct GgufTensors {
-  std::vector<StoredTensor> stored;
-  std::vector<std::unique_ptr<const NarrowedFloat64>> made;  ///< what some of them refer to
-};
-
-/// The validated content of one GGUF file, in file order; views point into it.
+/// A GgufHeader is the validated content of one GGUF file, in file order; views point into it.
 struct GgufHeader {
   std::vector<GgufEntry> entries;
-  GgufTensors tensors;
+  FileTensors tensors;  ///< those of doubles are made as f32
 };
 
 /// Parses and validates a whole file. `origin` names it in messages.
@@ -38,7 +31,7 @@ GgufHeader parse_gguf(std::span<const std::byte> bytes, std::string_view origin)
 /// break the rules of gguf.hpp. `file` is the whole file that the cursor walks, `alignment` a power
 /// of two.
 std::vector<GgufEntry> read_entries(GgufCursor& cursor, std::uint64_t count);
-GgufTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
+FileTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
                          std::uint64_t alignment);
 
 }  // namespace sirocco

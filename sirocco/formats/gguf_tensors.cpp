@@ -4,12 +4,13 @@
 #include <string>
 
 #include "sirocco/base/checked.hpp"
+#include "sirocco/formats/float64.hpp"
 #include "sirocco/formats/gguf_header.hpp"
 
 namespace sirocco {
 namespace {
 
-constexpr std::size_t kLongestName = 256;  // the specification says 64, some writers go to 127
+constexpr std::size_t kMaxNameBytes = 256;  // the specification says 64, some writers go to 127
 
 /// Tensor types that files have and sirocco doesn't read, to name them in messages.
 struct ForeignType {
@@ -107,9 +108,9 @@ std::uint64_t stored_bytes(const GgufCursor& cursor, const StoredTensor& tensor,
 
 Described read_description(GgufCursor& cursor) {
   const std::string_view name = cursor.read_string("the name of a tensor");
-  if (name.empty() || name.size() > kLongestName) {
+  if (name.empty() || name.size() > kMaxNameBytes) {
     throw FormatError("{}: the name of a tensor has {} bytes, allowed are 1 to {}: {}",
-                      cursor.origin(), name.size(), kLongestName, quoted(name));
+                      cursor.origin(), name.size(), kMaxNameBytes, quoted(name));
   }
   Described described{};
   described.tensor.name = name;
@@ -146,16 +147,17 @@ void check_overlaps(const GgufCursor& cursor, const std::vector<Described>& tens
 
 }  // namespace
 
-GgufTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
+FileTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<const std::byte> file,
                          std::uint64_t alignment) {
   // Length and one byte of the name, rank, type, offset.
-  constexpr std::size_t kLeastTensor = 8 + 1 + 4 + 4 + 8;
-  const std::size_t members = cursor.checked_count(count, kLeastTensor, "the list of tensors");
-  cursor.charge(members, sizeof(Described) + sizeof(StoredTensor) + sizeof(NarrowedFloat64));
+  constexpr std::size_t kMinTensorBytes = 8 + 1 + 4 + 4 + 8;
+  const std::size_t members = cursor.checked_count(count, kMinTensorBytes, "the list of tensors");
+  cursor.charge(members, sizeof(Described) + sizeof(StoredTensor) + sizeof(RowsOfFile) +
+                             sizeof(RowsOfFile::Part));
   std::vector<Described> described;
   described.reserve(members);
   for (std::size_t i = 0; i < members; ++i) described.push_back(read_description(cursor));
-  GgufTensors tensors;
+  FileTensors tensors;
   if (members == 0) return tensors;
 
   const auto data_begin = checked_round_up<std::uint64_t>(cursor.position(), alignment);
@@ -180,12 +182,12 @@ GgufTensors read_tensors(GgufCursor& cursor, std::uint64_t count, std::span<cons
     const auto bytes = file.subspan(static_cast<std::size_t>(*data_begin + d.offset),
                                     static_cast<std::size_t>(d.size));
     if (d.is_float64) {
-      tensors.made.push_back(std::make_unique<const NarrowedFloat64>(bytes, d.tensor.columns()));
-      d.tensor.made = tensors.made.back().get();
+      tensors.add_made(d.tensor.name, *d.tensor.format, d.tensor.shape,
+                       narrowed_rows(bytes, d.tensor.columns()));
     } else {
       d.tensor.bytes = bytes;
+      tensors.stored.push_back(d.tensor);
     }
-    tensors.stored.push_back(d.tensor);
   }
   return tensors;
 }

@@ -11,10 +11,10 @@
 
 namespace sirocco {
 
-/// JSON documents as typed values by path: a member's path is its object's, a dot and its name. An
-/// array of values of one kind is one value (of integers and other numbers: of numbers), any other
-/// array has a path a member (0, 1, …). Nulls have no value, but are known as such; empty arrays
-/// are as if they were not there.
+/// JsonMetadata are JSON documents as typed values by path: a member's path is its object's, a dot
+/// and its name. An array of values of one kind is one value (of integers and other numbers: of
+/// numbers), any other array has a path a member (0, 1, …). Nulls have no value, but are known as
+/// such; empty arrays are as if they were not there.
 class JsonMetadata final : public Metadata {
  public:
   explicit JsonMetadata(std::string origin) : origin_(std::move(origin)) {}

@@ -222,16 +222,16 @@ class DocumentReader {
   }
 
   void charge(std::size_t bytes) {
-    if (bytes > limits_.memory - used_) {
+    if (bytes > limits_.max_memory - used_) {
       throw FormatError("{}: would take more than {} MiB in memory, which no model needs", origin_,
-                        limits_.memory >> 20);
+                        limits_.max_memory >> 20);
     }
     used_ += bytes;
   }
 
   void open(JsonValue::Value container) {
-    if (open_.size() == limits_.depth)
-      throw FormatError("{}: is nested deeper than {} levels", origin_, limits_.depth);
+    if (open_.size() == limits_.max_depth)
+      throw FormatError("{}: is nested deeper than {} levels", origin_, limits_.max_depth);
     open_.emplace_back(std::move(container));
   }
 

@@ -9,7 +9,8 @@
 
 namespace sirocco {
 
-/// A JSON document as it is written: members in their order, integers apart from other numbers.
+/// A JsonValue is a JSON document as it is written: members in their order, integers apart from
+/// other numbers.
 class JsonValue {
  public:
   struct Member;
@@ -51,10 +52,10 @@ inline JsonValue& JsonValue::operator=(const JsonValue&) = default;
 inline JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
 inline JsonValue::~JsonValue() = default;
 
-/// What one document may hold; the largest real ones take a tenth.
+/// JsonLimits bound what one document may hold; the largest real ones take a tenth.
 struct JsonLimits {
-  std::size_t depth = 64;
-  std::size_t memory = std::size_t{256} << 20;  ///< bytes that the values take
+  std::size_t max_depth = 64;
+  std::size_t max_memory = std::size_t{256} << 20;  ///< bytes that the values take
 };
 
 /// Parses a whole document (RFC 8259, UTF-8), and what Python's json writes and reads besides: NaN,

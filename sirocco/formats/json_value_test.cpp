@@ -142,7 +142,7 @@ TEST(JsonValue, WhatIsTakenIsWhatAnotherParserTakes) {
 TEST(JsonValue, WhatIsWrongIsSaidWithItsPlace) {
   const auto message = [](std::string_view text) {
     try {
-      parse_json(text, "here", {.depth = 3, .memory = 4096});
+      parse_json(text, "here", {.max_depth = 3, .max_memory = 4096});
     } catch (const FormatError& e) {
       return std::string(e.what());
     }

@@ -8,9 +8,10 @@
 
 namespace sirocco {
 
-/// Rows in MXFP4 out of two tensors of bytes, as folders hold them: blocks [.., N, K / 32, 16], of
-/// which byte i holds elements 2i and 2i + 1, the first in its lower four bits, and scales
-/// [.., N, K / 32]. Made as they are read; the bits of elements and scales stay what they are.
+/// PackedMxFp4 are rows in MXFP4 out of two tensors of bytes, as folders hold them: blocks [.., N,
+/// K / 32, 16], of which byte i holds elements 2i and 2i + 1, the first in its lower four bits, and
+/// scales [.., N, K / 32]. Made as they are read; the bits of elements and scales stay what they
+/// are.
 class PackedMxFp4 final : public MadeRows {
  public:
   /// Throws FormatError when the two don't fit one another.

@@ -26,7 +26,7 @@
 /// size isn't known.
 namespace sirocco {
 
-/// A tensor as the header describes it.
+/// A SafetensorsEntry is a tensor as the header describes it.
 struct SafetensorsEntry {
   std::string name;
   std::string dtype;
@@ -39,23 +39,22 @@ struct SafetensorsEntry {
 std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> file,
                                                 std::string_view origin);
 
-/// The part of a matrix of F8_E4M3 or F8_E5M2 that has one scale, where scales are fewer than rows.
+/// A ScaleBlock is the part of a matrix of F8_E4M3 or F8_E5M2 that has one scale, where scales are
+/// fewer than rows.
 struct ScaleBlock {
   std::int64_t rows = 128;
   std::int64_t columns = 128;
 };
 
-/// A tensor that an index speaks of and no file holds, and what to say of that.
+/// An AbsentTensor is one that an index speaks of and no file holds, and what to say of that.
 struct AbsentTensor {
   std::string name;
   std::string why;
 };
 
 /// The tensors of entries, whose names differ. `files` holds what they point into.
-std::shared_ptr<const WeightSource> make_safetensors_weights(std::vector<SafetensorsEntry> entries,
-                                                             std::vector<MappedFile> files,
-                                                             std::string origin,
-                                                             ScaleBlock block = {},
-                                                             std::vector<AbsentTensor> absent = {});
+std::shared_ptr<const WeightSource> make_safetensors_weights(
+    std::span<const SafetensorsEntry> entries, std::vector<MappedFile> files, std::string origin,
+    ScaleBlock block = {}, std::span<const AbsentTensor> absent = {});
 
 }  // namespace sirocco

@@ -13,9 +13,9 @@ namespace sirocco {
 namespace {
 
 constexpr std::uint64_t kLengthBytes = 8;
-constexpr std::uint64_t kLargestHeader = 100'000'000;  // as the reference implementation has it
-constexpr std::size_t kLongestName = 1024;
-constexpr std::size_t kMostDimensions = 8;
+constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // as the reference implementation has it
+constexpr std::size_t kMaxNameBytes = 1024;
+constexpr std::size_t kMaxDimensions = 8;
 constexpr std::string_view kMetadataName = "__metadata__";
 
 /// Element types by the name in the header, whether sirocco reads them or not.
@@ -76,9 +76,9 @@ std::vector<std::int64_t> read_numbers(const JsonValue& description, std::string
 
 Described read_entry(const JsonValue::Member& member, std::string_view origin) {
   const std::string& name = member.name;
-  if (name.empty() || name.size() > kLongestName) {
+  if (name.empty() || name.size() > kMaxNameBytes) {
     throw FormatError("{}: the name of a tensor has {} bytes, allowed are 1 to {}: {}", origin,
-                      name.size(), kLongestName, sirocco::quoted(name));
+                      name.size(), kMaxNameBytes, sirocco::quoted(name));
   }
   const auto* const fields = member.value.as<JsonValue::Object>();
   if (fields == nullptr || fields->size() != 3)
@@ -93,10 +93,10 @@ Described read_entry(const JsonValue::Member& member, std::string_view origin) {
     broken_entry(origin, name, "'data_offsets' are no begin and end");
   out.begin = static_cast<std::uint64_t>(offsets[0]);
   out.end = static_cast<std::uint64_t>(offsets[1]);
-  if (out.entry.shape.size() > kMostDimensions) {
+  if (out.entry.shape.size() > kMaxDimensions) {
     broken_entry(origin, name,
                  fmt::format("{} dimensions, at most {} are allowed", out.entry.shape.size(),
-                             kMostDimensions));
+                             kMaxDimensions));
   }
   std::optional<std::uint64_t> bytes = element_bytes(out.entry.dtype, name, origin);
   for (const std::int64_t extent : out.entry.shape) {
@@ -120,9 +120,9 @@ std::string_view header_text(std::span<const std::byte> file, std::string_view o
         "safetensors file: fetch it again",
         origin, length, file.size());
   }
-  if (length > kLargestHeader) {
+  if (length > kMaxHeaderBytes) {
     throw FormatError("{}: a header of {} bytes, allowed are {}; the file is damaged", origin,
-                      length, kLargestHeader);
+                      length, kMaxHeaderBytes);
   }
   const std::string_view text(reinterpret_cast<const char*>(file.data()) + kLengthBytes,
                               static_cast<std::size_t>(length));
@@ -163,7 +163,7 @@ void check_offsets(const std::vector<Described>& tensors, std::uint64_t data_siz
 std::vector<SafetensorsEntry> parse_safetensors(std::span<const std::byte> file,
                                                 std::string_view origin) {
   const std::string_view text = header_text(file, origin);
-  const JsonValue header = parse_json(text, origin, {.depth = 4});
+  const JsonValue header = parse_json(text, origin, {.max_depth = 4});
   std::vector<Described> described;
   for (const JsonValue::Member& member : *header.as<JsonValue::Object>()) {
     if (member.name == kMetadataName) {

@@ -14,8 +14,8 @@ namespace sirocco {
 inline constexpr std::array<std::string_view, 2> kFloat8Types = {"F8_E4M3", "F8_E5M2"};
 bool is_float8(std::string_view dtype);
 
-/// Elements of the rows of a tensor of such a type times their scales, as bf16: the product in F32,
-/// rounded once.
+/// ScaledFloat8 are the elements of the rows of a tensor of such a type times their scales, as
+/// bf16: the product in F32, rounded once.
 class ScaledFloat8 final : public MadeRows {
  public:
   /// Without a scale, every element counts as it is. Each extent of the scale is 1, the tensor's,

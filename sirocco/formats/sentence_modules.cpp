@@ -186,11 +186,11 @@ std::string transformer_file(const CompanionFiles& files) {
 /// number beyond all bounds for "no limit".
 std::int64_t read_max_tokens(const CompanionFiles& files, const JsonFile& module) {
   if (module) {
-    if (const auto* most = module.get<std::int64_t>(module.root(), "max_seq_length")) return *most;
+    if (const auto* max = module.get<std::int64_t>(module.root(), "max_seq_length")) return *max;
   }
   const JsonFile tokenizer(files, "tokenizer_config.json");
-  const JsonValue* const most = tokenizer ? tokenizer.root().member("model_max_length") : nullptr;
-  const auto* const number = most == nullptr ? nullptr : most->as<std::int64_t>();
+  const JsonValue* const max = tokenizer ? tokenizer.root().member("model_max_length") : nullptr;
+  const auto* const number = max == nullptr ? nullptr : max->as<std::int64_t>();
   return number == nullptr ? 0 : *number;
 }
 

@@ -10,9 +10,10 @@
 
 namespace sirocco {
 
-/// What a folder of sentence-transformers says of how its model makes embeddings: modules.json and
-/// the files that it names, the prompts of config_sentence_transformers.json, and how long a text
-/// may be, of sentence_bert_config.json or, as newer versions have it, of tokenizer_config.json.
+/// SentenceModules are what a folder of sentence-transformers says of how its model makes
+/// embeddings: modules.json and the files that it names, the prompts of
+/// config_sentence_transformers.json, and how long a text may be, of sentence_bert_config.json or,
+/// as newer versions have it, of tokenizer_config.json.
 struct SentenceModules {
   std::optional<std::string> pooling;  ///< "mean", "cls" or "last"
   std::size_t dense = 0;               ///< projections behind it
@@ -24,8 +25,9 @@ struct SentenceModules {
   std::string default_prompt;  ///< the name of one of them; empty: none
 };
 
-/// Empty where there is no modules.json. Throws FormatError for files that aren't what they should
-/// be, UnsupportedError for modules and kinds of pooling that this build doesn't know, naming them.
+/// The result is empty where there is no modules.json. Throws FormatError for files that aren't
+/// what they should be, UnsupportedError for modules and kinds of pooling that this build doesn't
+/// know, naming them.
 SentenceModules read_sentence_modules(const CompanionFiles& files);
 
 }  // namespace sirocco

@@ -13,15 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostShards = 1024;
-constexpr std::size_t kNamedAtMost = 8;
+constexpr std::size_t kMaxShards = 1024;
+constexpr std::size_t kMaxNamed = 8;
 
 /// What to say of files that aren't there.
 std::string missing_files(const std::set<std::string_view>& missing, std::size_t of,
                           std::string_view origin) {
   std::vector<std::string> named;
   for (const std::string_view name : missing) {
-    if (named.size() < kNamedAtMost) named.push_back(sirocco::quoted(name));
+    if (named.size() < kMaxNamed) named.push_back(sirocco::quoted(name));
   }
   const std::size_t more = missing.size() - named.size();
   return fmt::format("{}: {} of the {} files that it names are missing: {}{}; fetch them too",
@@ -39,8 +39,8 @@ Shards open_shards(const fs::path& folder, const std::vector<TensorPlace>& place
                    std::string_view origin) {
   std::set<std::string_view> names;
   for (const TensorPlace& place : places) names.insert(place.file);
-  if (names.size() > kMostShards)
-    throw FormatError("{}: names {} files, allowed are {}", origin, names.size(), kMostShards);
+  if (names.size() > kMaxShards)
+    throw FormatError("{}: names {} files, allowed are {}", origin, names.size(), kMaxShards);
   std::set<std::string_view> missing;
   for (const std::string_view name : names) {
     std::error_code error;

@@ -11,13 +11,13 @@
 /// The parts of a folder's weights that are in several files.
 namespace sirocco {
 
-/// Where an index says that a tensor is.
+/// A TensorPlace is where an index says that a tensor is.
 struct TensorPlace {
   std::string tensor;
   std::string file;
 };
 
-/// All that the files hold, each tensor once.
+/// Shards are all that the files hold, each tensor once.
 struct Shards {
   std::vector<SafetensorsEntry> entries;
   std::vector<MappedFile> files;

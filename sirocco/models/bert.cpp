@@ -1,6 +1,6 @@
 #include "sirocco/models/bert.hpp"
 
-#include "sirocco/models/decoder_builder.hpp"
+#include "sirocco/models/family.hpp"
 
 namespace sirocco {
 
@@ -8,41 +8,29 @@ template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp, PostLn>;
 
 namespace {
 
-class BertBuilder final : public DecoderBuilder {
- public:
-  BertBuilder(const Metadata& metadata, const WeightSource& weights, Backend& backend,
-              LoadProgress progress)
-      : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights), weights, backend,
-                       std::move(progress)) {
-    learn_positions();
-    normalize_embedding();
-    encode_only();
-  }
+struct Bert : Family {
+  using Layers = LayerSchedule<BertBlock>;
+  using FinalNorm = NoNorm;
 
-  AnyBlocks make_blocks(LayerRange range) override {
-    LayerSchedule<BertBlock> layers(range.begin);
-    each_layer(range, [&](LayerIndex layer) {
-      layers.push_back(BertBlock({centered_norm(layer_name(layer, "attn_output_norm")),
-                                  centered_norm(layer_name(layer, "layer_output_norm"))},
-                                 attention<BidirectionalAttention>(layer,
-                                                                   {.heads = config().heads,
-                                                                    .kv_heads = config().kv_heads,
-                                                                    .head_dim = config().head_dim},
-                                                                   RotaryRows::kHalfSplit, nullptr),
-                                 ungated_mlp(layer, PlainActivation::kGeluErf)));
-    });
-    const bool is_last = range.end.value() == config().info.layers;
-    return AnyBlocks(std::make_shared<const LayerStack<NoNorm, BertBlock>>(
-        std::move(layers), is_last ? std::optional(NoNorm()) : std::nullopt));
+  static DecoderConfig read(const ConfigReader& reader, const WeightSource& weights) {
+    DecoderConfig config = read_decoder_config(reader, weights);
+    config.learn_positions();
+    config.normalizes_embedding = true;
+    config.info.generates = false;
+    return config;
+  }
+  static void add(LayerLoader& layer, Layers& layers) {
+    layer.add_block<LayerNorm, PostLn>(
+        layers, {.mixer = "attn_output_norm", .ffn = "layer_output_norm"},
+        layer.attention<BidirectionalAttention>(RotaryRows::kHalfSplit),
+        layer.ungated_mlp(PlainActivation::kGeluErf));
   }
 };
 
 }  // namespace
 
-std::unique_ptr<ModelBuilder> make_bert_builder(const Metadata& metadata,
-                                                const WeightSource& weights, Backend& backend,
-                                                LoadProgress progress) {
-  return std::make_unique<BertBuilder>(metadata, weights, backend, std::move(progress));
+std::unique_ptr<ModelBuilder> make_bert_builder(const ModelSources& from) {
+  return build_family<Bert>(from);
 }
 
 }  // namespace sirocco

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/transformer_block.hpp"
@@ -13,8 +13,6 @@ using BertBlock = TransformerBlock<LayerNorm, BidirectionalAttention, Mlp, PostL
 extern template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp, PostLn>;
 
 extern const FolderSchema kBertFolder;
-std::unique_ptr<ModelBuilder> make_bert_builder(const Metadata& metadata,
-                                                const WeightSource& weights, Backend& backend,
-                                                LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_bert_builder(const ModelSources& from);
 
 }  // namespace sirocco

@@ -1,5 +1,5 @@
+#include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/models/bert.hpp"
-#include "sirocco/models/folder_description.hpp"
 
 namespace sirocco {
 namespace {

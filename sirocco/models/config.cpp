@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 #include "sirocco/models/weight_loader.hpp"
 #include "sirocco/nn/rotary.hpp"
 
@@ -15,7 +15,7 @@ namespace sirocco {
 namespace {
 
 // Far beyond any model, and small enough that a product of two fits everywhere.
-constexpr std::int64_t kLargestDimension = std::int64_t{1} << 24;
+constexpr std::int64_t kMaxDimension = std::int64_t{1} << 24;
 
 }  // namespace
 
@@ -29,9 +29,9 @@ std::string ConfigReader::path(std::string_view key) const {
 bool ConfigReader::has(std::string_view key) const { return metadata_.find(path(key)) != nullptr; }
 
 std::int32_t ConfigReader::checked_dimension(const std::string& key, std::int64_t value) const {
-  if (value < 1 || value > kLargestDimension) {
+  if (value < 1 || value > kMaxDimension) {
     throw FormatError("{}: {} is {}; expected 1 to {}", metadata_.origin(), quoted(key), value,
-                      kLargestDimension);
+                      kMaxDimension);
   }
   return static_cast<std::int32_t>(value);
 }
@@ -91,6 +91,32 @@ RouterScoring read_scoring(const ConfigReader& reader, RouterScoring fallback) {
       "{}: {} is {}; known are 1 (softmax), 2 (sigmoid) and 3 (softmax of the "
       "chosen)",
       reader.metadata().origin(), quoted(reader.path("expert_gating_func")), number);
+}
+
+/// In a GGUF file, which can't say that token table and head are one, it is the table that stands
+/// for both.
+const StoredTensor& token_table(const WeightSource& weights) {
+  constexpr std::string_view kTable = "token_embd.weight";
+  constexpr std::string_view kHead = "output.weight";
+  const StoredTensor* const table = weights.find(kTable);
+  if (table != nullptr && table->shape.rank() == 2) return *table;
+  if (table != nullptr) {
+    throw FormatError("{}: tensor {} is {}; expected a matrix", weights.origin(),
+                      weights.called(kTable), table->shape.to_string());
+  }
+  if (weights.tensors().empty()) {
+    throw FormatError("{}: holds no tensors, so it is no model but at most a vocabulary",
+                      weights.origin());
+  }
+  if (weights.find(kHead) != nullptr) {
+    throw FormatError(
+        "{}: tensor {} is missing, and nothing says that {} stands for it too; the checkpoint is "
+        "incomplete: convert it again with its token table, which stands for both where they are "
+        "one",
+        weights.origin(), weights.called(kTable), weights.called(kHead));
+  }
+  throw FormatError("{}: tensor {} is missing; the checkpoint is incomplete, or no language model",
+                    weights.origin(), weights.called(kTable));
 }
 
 /// As llama.cpp numbers them; 0 says that there is none.
@@ -196,31 +222,27 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
       reader.dimension("block_count") - static_cast<std::int32_t>(gguf_layers(metadata).guessing);
   c.info.width = reader.dimension("embedding_length");
   c.info.context_length = reader.dimension("context_length");
-  const StoredTensor* table = weights.find("token_embd.weight");
-  if (table == nullptr || table->shape.rank() != 2) {
-    throw FormatError("{}: no matrix {}; the file holds no weights of a language model",
-                      weights.origin(), weights.called("token_embd.weight"));
-  }
-  c.info.vocabulary = table->shape[0];
+  c.info.vocabulary = token_table(weights).shape[0];
 
   c.info.pooling = read_pooling(reader);
   c.lacks_head = reader.text_or("lacks_head", "");
   c.info.generates = c.lacks_head.empty();
 
-  c.heads = reader.dimension("attention.head_count");
-  c.kv_heads = reader.dimension_or("attention.head_count_kv", c.heads);
-  c.head_dim = reader.dimension_or("attention.key_length", c.info.width / c.heads);
-  c.value_dim = reader.dimension_or("attention.value_length", c.head_dim);
+  AttentionConfig& a = c.attention;
+  a.heads = reader.dimension("attention.head_count");
+  a.kv_heads = reader.dimension_or("attention.head_count_kv", a.heads);
+  a.head_dim = reader.dimension_or("attention.key_length", c.info.width / a.heads);
+  a.value_dim = reader.dimension_or("attention.value_length", a.head_dim);
   c.feed_forward = reader.dimension("feed_forward_length");
   // A model has either kind of norm, or no key at all.
   constexpr std::string_view kCenteredEpsilon = "attention.layer_norm_epsilon";
   c.norm_epsilon = reader.positive(
       reader.has(kCenteredEpsilon) ? kCenteredEpsilon : "attention.layer_norm_rms_epsilon");
 
-  c.rotary_dims = reader.dimension_or("rope.dimension_count", c.head_dim);
-  if (c.rotary_dims % 2 != 0 || c.rotary_dims > c.head_dim) {
+  c.rotary_dims = reader.dimension_or("rope.dimension_count", a.head_dim);
+  if (c.rotary_dims % 2 != 0 || c.rotary_dims > a.head_dim) {
     throw FormatError("{}: {} is {}; expected an even number of at most {}", metadata.origin(),
-                      quoted(reader.path("rope.dimension_count")), c.rotary_dims, c.head_dim);
+                      quoted(reader.path("rope.dimension_count")), c.rotary_dims, a.head_dim);
   }
   c.rotary_base = reader.positive_or("rope.freq_base", 10000.0f);
   read_scaling(reader, c);

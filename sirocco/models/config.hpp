@@ -6,13 +6,15 @@
 #include <string_view>
 
 #include "sirocco/models/model.hpp"
+#include "sirocco/nn/attention.hpp"
+#include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/rotary.hpp"
 
 namespace sirocco {
 
-/// Reads the description of a model by the names that all architectures share, below the
-/// architecture's own prefix
-/// ("llama.block_count"), and checks each number once. Throws FormatError naming the key.
+/// A ConfigReader reads the description of a model by the names that all architectures share, below
+/// the architecture's own prefix ("llama.block_count"), and checks each number once. Throws
+/// FormatError naming the key.
 class ConfigReader {
  public:
   /// Below the name of the checkpoint's own architecture.
@@ -38,7 +40,7 @@ class ConfigReader {
   std::string prefix_;
 };
 
-/// A mixture of experts in some layers of a decoder.
+/// An ExpertConfig describes a mixture of experts in some layers of a decoder.
 struct ExpertConfig {
   std::int32_t count = 0;
   std::int32_t feed_forward = 0;  ///< of one expert
@@ -47,13 +49,10 @@ struct ExpertConfig {
   RouterSpec router;
 };
 
-/// What decoders have in common.
+/// A DecoderConfig is the description that decoders have in common.
 struct DecoderConfig {
   ModelInfo info;
-  std::int32_t heads = 0;
-  std::int32_t kv_heads = 0;
-  std::int32_t head_dim = 0;   ///< of queries and keys
-  std::int32_t value_dim = 0;  ///< of values
+  AttentionConfig attention;  ///< value_dim is set; scale and cap are the family's
   std::int32_t feed_forward = 0;
   std::optional<ExpertConfig> experts;
   std::int32_t rotary_dims = 0;
@@ -65,18 +64,33 @@ struct DecoderConfig {
   float score_factor = 1.0f;        ///< of attention scores besides 1 / sqrt(E), by YaRN's mscale
   float rotary_magnitude = 1.0f;    ///< of cosines and sines
   float norm_epsilon = 0.0f;
+  float embedding_scale = 1.0f;
+  float final_cap = 0.0f;  ///< the soft cap on logits; 0: none
+  /// Whether the first of the token types, a row of token_types, is added to the embedding and a
+  /// norm stands over the sum, token_embd_norm.
+  bool normalizes_embedding = false;
   /// What to tell who wants text where the checkpoint lacks the vocabulary head that models of the
   /// family have, so that it makes embeddings only; else empty.
   std::string lacks_head;
+
+  /// Has it learn a vector a position instead of rotating, position_embd [P, D], which ends the
+  /// context.
+  void learn_positions() {
+    info.position_limit = info.context_length;
+    info.rotary_axes = 0;
+  }
+  bool rotates() const { return info.position_limit == 0; }
 };
 
-/// Reads it; the vocabulary's size is that of the token table. Throws UnsupportedError for a rotary
-/// scaling other than linear, YaRN and dynamic. `router` is how the family routes where the file
-/// doesn't say; null: the family has no experts, and a file with some is an UnsupportedError.
+/// The function reads it; the vocabulary's size is that of the token table. Throws UnsupportedError
+/// for a rotary scaling other than linear, YaRN and dynamic. `router` is how the family routes
+/// where the file doesn't say; null: the family has no experts, and a file with some is an
+/// UnsupportedError.
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
                                   const RouterSpec* router = nullptr);
 
-/// Layers with a window and, every so often, one that sees everything. (Beltagy et al. 2020)
+/// A WindowPattern is of layers with a window and, every so often, one that sees everything.
+/// (Beltagy et al. 2020)
 struct WindowPattern {
   std::optional<std::int32_t> window;  ///< none: every layer sees everything
   std::int32_t global_every = 1;  ///< so do layers global_every - 1, 2 · global_every - 1, …

@@ -1,7 +1,5 @@
 #include "sirocco/models/decoder.hpp"
 
-#include <fmt/format.h>
-
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -88,10 +86,6 @@ Logits VocabularyHead::lm_head(const Hidden& hidden, TransformContext& context) 
   projection_.forward(hidden.activations(), Out(out), context);
   if (logit_cap_ != 0.0f) context.ops().soft_cap(Out(out), logit_cap_);
   return Logits(context, out);
-}
-
-std::string layer_name(LayerIndex layer, std::string_view ingredient) {
-  return fmt::format("blk.{}.{}", layer.value(), ingredient);
 }
 
 }  // namespace sirocco

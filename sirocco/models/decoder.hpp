@@ -65,9 +65,6 @@ class LayerStack {
   std::optional<FinalNorm> final_norm_;
 };
 
-template <class... Blocks>
-using DecoderBlocks = LayerStack<RmsNorm, Blocks...>;
-
 /// The vocabulary head: a projection, and a soft cap where the model has one (Gemma 2).
 class VocabularyHead {
  public:
@@ -79,8 +76,5 @@ class VocabularyHead {
   Linear projection_;
   float logit_cap_;
 };
-
-/// The names that decoders share in GGUF files: token_embd, blk.N.…, output_norm, output.
-std::string layer_name(LayerIndex layer, std::string_view ingredient);
 
 }  // namespace sirocco

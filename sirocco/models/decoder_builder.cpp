@@ -6,9 +6,9 @@
 #include <array>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/name_pattern.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 namespace sirocco {
 namespace {
@@ -22,9 +22,9 @@ constexpr auto kParts = joined(kEmbedding, kBlocks, kHead, kProjections);
 
 }  // namespace
 
-DecoderBuilder::DecoderBuilder(DecoderConfig config, const WeightSource& weights, Backend& backend,
-                               LoadProgress progress)
-    : config_(std::move(config)), loader_(weights, backend, std::move(progress)) {
+DecoderBuilder::DecoderBuilder(DecoderConfig config, const ModelSources& from)
+    : config_(std::move(config)), loader_(from.weights, from.backend, from.progress) {
+  const WeightSource& weights = from.weights;
   for (const StoredTensor& tensor : weights.tensors()) {
     const NamePattern pattern = pattern_of(tensor.name);
     if (!pattern.text.starts_with("blk.#.")) {
@@ -42,16 +42,18 @@ DecoderBuilder::DecoderBuilder(DecoderConfig config, const WeightSource& weights
 
 AnyEmbed DecoderBuilder::embed() {
   const std::int64_t d = config_.info.width;
-  TokenEmbedding built(table(), embedding_scale_);
-  if (normalized_embedding_) {
+  TokenEmbedding built(table(), config_.embedding_scale);
+  if (config_.normalizes_embedding) {
     constexpr std::string_view kTypes = "token_types.weight";
     built = std::move(built).with_types(loader_.matrix(kTypes, loader_.matrix_shape(kTypes)[0], d));
   }
-  if (config_.info.position_limit != 0) {
+  if (!config_.rotates()) {
     built = std::move(built).with_positions(
         loader_.matrix("position_embd.weight", config_.info.position_limit, d));
   }
-  if (normalized_embedding_) built = std::move(built).with_norm(centered_norm("token_embd_norm"));
+  if (config_.normalizes_embedding)
+    built = std::move(built).with_norm(
+        loader_.norm<LayerNorm>("token_embd_norm", d, config_.norm_epsilon));
   for (const std::string_view part : kEmbedding) expect_all_read(part);
   return AnyEmbed(std::make_shared<const TokenEmbedding>(std::move(built)));
 }
@@ -64,16 +66,14 @@ AnyBlocks DecoderBuilder::blocks(LayerRange range) {
   return built;
 }
 
-void DecoderBuilder::each_layer(LayerRange range, FunctionRef<void(LayerIndex)> load) {
+void DecoderBuilder::each_layer(LayerRange range, FunctionRef<void(LayerLoader&)> load) {
+  std::shared_ptr<const Rotary> rotary;
+  if (config_.rotates()) rotary = std::make_shared<const Rotary>(read_rotary(config_, loader_));
   for (std::int32_t i = range.begin.value(); i < range.end.value(); ++i) {
-    load(LayerIndex(i));
-    expect_all_read(layer_name(LayerIndex(i), ""));
+    LayerLoader layer(loader_, config_, LayerIndex(i), rotary);
+    load(layer);
+    expect_all_read(layer.name(""));
   }
-}
-
-void DecoderBuilder::learn_positions() {
-  config_.info.position_limit = config_.info.context_length;
-  config_.info.rotary_axes = 0;
 }
 
 std::vector<Linear> DecoderBuilder::projections() {
@@ -105,74 +105,8 @@ AnyLmHead DecoderBuilder::lm_head() {
                         : table(),
                     bias);
   for (const std::string_view part : kHead) expect_all_read(part);
-  return AnyLmHead(std::make_shared<const VocabularyHead>(std::move(projection), final_cap_));
-}
-
-RmsNorm DecoderBuilder::norm(std::string_view name, std::int64_t width) {
-  return {loader_.vector(name, width), config_.norm_epsilon};
-}
-
-RmsNorm DecoderBuilder::layer_norm(LayerIndex layer, std::string_view ingredient) {
-  return norm(layer_name(layer, ingredient), config_.info.width);
-}
-
-std::optional<RmsNorm> DecoderBuilder::final_norm(LayerRange range) {
-  if (range.end.value() != config_.info.layers) return std::nullopt;
-  return norm("output_norm.weight", config_.info.width);
-}
-
-LayerNorm DecoderBuilder::centered_norm(std::string_view stem) {
-  const std::int64_t d = config_.info.width;
-  return {loader_.vector(fmt::format("{}.weight", stem), d),
-          loader_.vector(fmt::format("{}.bias", stem), d), config_.norm_epsilon};
-}
-
-std::optional<LayerNorm> DecoderBuilder::final_centered_norm(LayerRange range) {
-  if (range.end.value() != config_.info.layers) return std::nullopt;
-  return centered_norm("output_norm");
-}
-
-Mlp DecoderBuilder::ungated_mlp(LayerIndex layer, PlainActivation activation) {
-  const std::int64_t d = config_.info.width;
-  const std::int64_t f = config_.feed_forward;
-  return {activation, loader_.linear(layer_name(layer, "ffn_up"), f, d),
-          loader_.linear(layer_name(layer, "ffn_down"), d, f)};
-}
-
-Mlp DecoderBuilder::gated_mlp(LayerIndex layer, GateActivation activation) {
-  return gated_mlp(layer, "", config_.feed_forward, activation);
-}
-
-Mlp DecoderBuilder::gated_mlp(LayerIndex layer, std::string_view suffix, std::int64_t width,
-                              GateActivation activation) {
-  const std::int64_t d = config_.info.width;
-  const auto name = [&](std::string_view part) {
-    return layer_name(layer, fmt::format("{}{}", part, suffix));
-  };
-  return {activation, loader_.linear(name("ffn_gate"), width, d),
-          loader_.linear(name("ffn_up"), width, d), loader_.linear(name("ffn_down"), d, width)};
-}
-
-MoE DecoderBuilder::moe(LayerIndex layer, GateActivation activation) {
-  const ExpertConfig& e = *config_.experts;
-  const std::int64_t d = config_.info.width;
-  const auto name = [&](std::string_view part) { return layer_name(layer, part); };
-  MoE built({.router = e.router, .activation = activation},
-            loader_.linear(name("ffn_gate_inp"), e.count, d),
-            loader_.experts(name("ffn_gate"), e.count, e.feed_forward, d),
-            loader_.experts(name("ffn_up"), e.count, e.feed_forward, d),
-            loader_.experts(name("ffn_down"), e.count, d, e.feed_forward));
-  const std::string bias = name("exp_probs_b.bias");
-  if (loader_.has(bias))
-    built = std::move(built).with_selection_bias(loader_.vector(bias, e.count));
-  if (e.shared == 0) return built;
-  return std::move(built).with_shared(gated_mlp(layer, "_shexp", e.shared, activation));
-}
-
-std::variant<Mlp, MoE> DecoderBuilder::feed_forward(LayerIndex layer, GateActivation activation) {
-  if (config_.experts && layer.value() >= config_.experts->dense_layers)
-    return moe(layer, activation);
-  return gated_mlp(layer, activation);
+  return AnyLmHead(
+      std::make_shared<const VocabularyHead>(std::move(projection), config_.final_cap));
 }
 
 const std::shared_ptr<const WeightMatrix>& DecoderBuilder::table() {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/latent_attention.hpp"
 #include "sirocco/nn/moe.hpp"
@@ -18,8 +18,6 @@ extern template class TransformerBlock<RmsNorm, LatentAttention, MoE>;
 
 extern const FolderSchema kDeepSeek2Folder;
 extern const FolderSchema kDeepSeek3Folder;
-std::unique_ptr<ModelBuilder> make_deepseek2_builder(const Metadata& metadata,
-                                                     const WeightSource& weights, Backend& backend,
-                                                     LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_deepseek2_builder(const ModelSources& from);
 
 }  // namespace sirocco

@@ -1,6 +1,6 @@
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/models/deepseek2.hpp"
-#include "sirocco/models/folder_description.hpp"
 
 namespace sirocco {
 namespace {

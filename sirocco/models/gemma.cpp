@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/decoder_builder.hpp"
+#include "sirocco/models/family.hpp"
 
 namespace sirocco {
 
@@ -33,78 +33,80 @@ constexpr std::array kGenerations = {
 constexpr float kLocalRotaryBase = 10000.0f;
 
 const Generation& generation_of(std::string_view architecture) {
-  const auto* const found = std::find_if(
-      kGenerations.begin(), kGenerations.end(),
-      [&](const Generation& generation) { return generation.architecture == architecture; });
+  const auto* const found =
+      std::ranges::find(kGenerations, architecture, &Generation::architecture);
   SIROCCO_CHECK(found != kGenerations.end());
   return *found;
 }
 
-class GemmaBuilder final : public DecoderBuilder {
+class Gemma : public Family {
  public:
-  GemmaBuilder(const ConfigReader& reader, const WeightSource& weights, Backend& backend,
-               LoadProgress progress)
-      : DecoderBuilder(read_decoder_config(reader, weights), weights, backend, std::move(progress)),
-        generation_(generation_of(config().info.architecture)),
-        pattern_(read_window_pattern(reader, generation_.global_every)) {
+  using Layers = LayerSchedule<GemmaLocalBlock, GemmaGlobalBlock, EmbeddingGemmaBlock>;
+
+  static DecoderConfig read(const ConfigReader& reader, const WeightSource& weights) {
+    DecoderConfig config = read_decoder_config(reader, weights);
+    const Generation& generation = generation_of(config.info.architecture);
     const auto cap = [&](std::string_view key, float fallback) {
       return reader.has(key) ? reader.cap_or_none(key) : fallback;
     };
-    const auto width = static_cast<float>(config().info.width);
-    const bool is_27b = config().info.layers == generation_.layers_of_27b;
-    const float scaled_by =
-        is_27b ? width / static_cast<float>(config().heads) : static_cast<float>(config().head_dim);
-    attention_ = {.heads = config().heads,
-                  .kv_heads = config().kv_heads,
-                  .head_dim = config().head_dim,
-                  .scale = reader.positive_or("attention.scale", 1.0f / std::sqrt(scaled_by)),
-                  .logit_cap = cap("attn_logit_softcapping", generation_.default_logit_cap)};
-    if (generation_.own_local_rotary)
-      local_rotary_base_ = reader.positive_or("rope.freq_base_swa", kLocalRotaryBase);
-    scale_embedding(std::sqrt(width));
-    cap_logits(cap("final_logit_softcapping", generation_.default_final_cap));
-    if (generation_.bidirectional) encode_only();
+    const auto width = static_cast<float>(config.info.width);
+    const bool is_27b = config.info.layers == generation.layers_of_27b;
+    const float scaled_by = is_27b ? width / static_cast<float>(config.attention.heads)
+                                   : static_cast<float>(config.attention.head_dim);
+    config.attention.scale = reader.positive_or("attention.scale", 1.0f / std::sqrt(scaled_by));
+    config.attention.logit_cap = cap("attn_logit_softcapping", generation.default_logit_cap);
+    config.embedding_scale = std::sqrt(width);
+    config.final_cap = cap("final_logit_softcapping", generation.default_final_cap);
+    if (generation.bidirectional) config.info.generates = false;
+    return config;
   }
 
-  AnyBlocks make_blocks(LayerRange range) override {
-    const std::int32_t window = pattern_.window.value_or(MaskSpec::kNoWindow);
-    // A window around a row counts both of its sides.
-    return generation_.bidirectional
-               ? layers<BidirectionalAttention, BidirectionalAttention>(range, {window / 2 + 1})
-               : layers<SlidingWindowAttention, CausalAttention>(range, {window});
+  Gemma(const ConfigReader& reader, const DecoderConfig& config)
+      : generation_(generation_of(config.info.architecture)),
+        pattern_(read_window_pattern(reader, generation_.global_every)) {
+    if (!generation_.own_local_rotary) return;
+    const float base = reader.positive_or("rope.freq_base_swa", kLocalRotaryBase);
+    local_rotary_ =
+        std::make_shared<const Rotary>(rotary_frequencies(config.rotary_dims, double{base}));
+  }
+
+  void add(LayerLoader& layer, Layers& layers) const {
+    const bool is_local = pattern_.is_local(layer.index());
+    const auto rotary = is_local && local_rotary_ ? local_rotary_ : layer.rotary();
+    const std::int32_t window = is_local ? *pattern_.window : MaskSpec::kNoWindow;
+    if (generation_.bidirectional) {
+      // A window around a row counts both of its sides.
+      add_seeing<BidirectionalAttention>(layer, layers, {is_local ? window / 2 + 1 : window},
+                                         rotary);
+    } else if (is_local) {
+      add_seeing<SlidingWindowAttention>(layer, layers, {window}, rotary);
+    } else {
+      add_seeing<CausalAttention>(layer, layers, {}, rotary);
+    }
   }
 
  private:
-  template <Attention Local, Attention Global>
-  AnyBlocks layers(LayerRange range, const typename Local::Mask& local_mask) {
-    const auto global = std::make_shared<const Rotary>(read_rotary(config(), loader()));
-    const auto local = local_rotary_base_ ? std::make_shared<const Rotary>(rotary_frequencies(
-                                                config().rotary_dims, double{*local_rotary_base_}))
-                                          : global;
-    const auto make = [&]<Attention A>(LayerIndex layer, const LayerKind<A>& kind) {
-      return TransformerBlock<RmsNorm, A, Mlp, Sandwich>(
-          {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "post_attention_norm.weight"),
-           layer_norm(layer, "ffn_norm.weight"), layer_norm(layer, "post_ffw_norm.weight")},
-          attention<A>(layer, attention_, RotaryRows::kHalfSplit, kind.rotary, kind.mask),
-          gated_mlp(layer, GateActivation::kGeluTanh));
-    };
-    return alternating(range, pattern_, LayerKind<Local>{local, local_mask},
-                       LayerKind<Global>{global}, make);
+  template <Attention A>
+  static void add_seeing(LayerLoader& layer, Layers& layers, const typename A::Mask& mask,
+                         const std::shared_ptr<const Rotary>& rotary) {
+    layer.add_block<RmsNorm, Sandwich>(layers,
+                                       {.mixer = "attn_norm",
+                                        .ffn = "ffn_norm",
+                                        .behind_mixer = "post_attention_norm",
+                                        .behind_ffn = "post_ffw_norm"},
+                                       layer.attention<A>(RotaryRows::kHalfSplit, mask, rotary),
+                                       layer.gated_mlp(GateActivation::kGeluTanh));
   }
 
   const Generation& generation_;
   WindowPattern pattern_;
-  AttentionConfig attention_;
-  std::optional<float> local_rotary_base_;
+  std::shared_ptr<const Rotary> local_rotary_;
 };
 
 }  // namespace
 
-std::unique_ptr<ModelBuilder> make_gemma_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
-                                                 LoadProgress progress) {
-  return std::make_unique<GemmaBuilder>(ConfigReader(metadata), weights, backend,
-                                        std::move(progress));
+std::unique_ptr<ModelBuilder> make_gemma_builder(const ModelSources& from) {
+  return build_family<Gemma>(from);
 }
 
 }  // namespace sirocco

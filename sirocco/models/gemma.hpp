@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/transformer_block.hpp"
@@ -23,8 +23,6 @@ extern template class TransformerBlock<RmsNorm, BidirectionalAttention, Mlp, San
 extern const FolderSchema kGemma2Folder;
 extern const FolderSchema kGemma3Folder;
 extern const FolderSchema kEmbeddingGemmaFolder;
-std::unique_ptr<ModelBuilder> make_gemma_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
-                                                 LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_gemma_builder(const ModelSources& from);
 
 }  // namespace sirocco

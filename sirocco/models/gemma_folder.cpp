@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/folder_description.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/models/gemma.hpp"
 
 namespace sirocco {

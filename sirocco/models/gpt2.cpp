@@ -1,6 +1,6 @@
 #include "sirocco/models/gpt2.hpp"
 
-#include "sirocco/models/decoder_builder.hpp"
+#include "sirocco/models/family.hpp"
 
 namespace sirocco {
 
@@ -8,38 +8,26 @@ template class TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 
 namespace {
 
-class Gpt2Builder final : public DecoderBuilder {
- public:
-  Gpt2Builder(const Metadata& metadata, const WeightSource& weights, Backend& backend,
-              LoadProgress progress)
-      : DecoderBuilder(read_decoder_config(ConfigReader(metadata), weights), weights, backend,
-                       std::move(progress)) {
-    learn_positions();
-  }
+struct Gpt2 : Family {
+  using Layers = LayerSchedule<Gpt2Block>;
+  using FinalNorm = LayerNorm;
 
-  AnyBlocks make_blocks(LayerRange range) override {
-    LayerSchedule<Gpt2Block> layers(range.begin);
-    each_layer(range, [&](LayerIndex layer) {
-      layers.push_back(Gpt2Block({centered_norm(layer_name(layer, "attn_norm")),
-                                  centered_norm(layer_name(layer, "ffn_norm"))},
-                                 attention<CausalAttention>(layer,
-                                                            {.heads = config().heads,
-                                                             .kv_heads = config().kv_heads,
-                                                             .head_dim = config().head_dim},
-                                                            RotaryRows::kHalfSplit, nullptr),
-                                 ungated_mlp(layer, PlainActivation::kGeluTanh)));
-    });
-    return AnyBlocks(std::make_shared<const LayerStack<LayerNorm, Gpt2Block>>(
-        std::move(layers), final_centered_norm(range)));
+  static DecoderConfig read(const ConfigReader& reader, const WeightSource& weights) {
+    DecoderConfig config = read_decoder_config(reader, weights);
+    config.learn_positions();
+    return config;
+  }
+  static void add(LayerLoader& layer, Layers& layers) {
+    layer.add_block<LayerNorm>(layers, {.mixer = "attn_norm", .ffn = "ffn_norm"},
+                               layer.attention<CausalAttention>(RotaryRows::kHalfSplit),
+                               layer.ungated_mlp(PlainActivation::kGeluTanh));
   }
 };
 
 }  // namespace
 
-std::unique_ptr<ModelBuilder> make_gpt2_builder(const Metadata& metadata,
-                                                const WeightSource& weights, Backend& backend,
-                                                LoadProgress progress) {
-  return std::make_unique<Gpt2Builder>(metadata, weights, backend, std::move(progress));
+std::unique_ptr<ModelBuilder> make_gpt2_builder(const ModelSources& from) {
+  return build_family<Gpt2>(from);
 }
 
 }  // namespace sirocco

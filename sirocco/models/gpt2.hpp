@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/transformer_block.hpp"
@@ -14,8 +14,6 @@ using Gpt2Block = TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 extern template class TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 
 extern const FolderSchema kGpt2Folder;
-std::unique_ptr<ModelBuilder> make_gpt2_builder(const Metadata& metadata,
-                                                const WeightSource& weights, Backend& backend,
-                                                LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_gpt2_builder(const ModelSources& from);
 
 }  // namespace sirocco

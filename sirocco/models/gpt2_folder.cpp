@@ -1,4 +1,4 @@
-#include "sirocco/models/folder_description.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/models/gpt2.hpp"
 
 namespace sirocco {

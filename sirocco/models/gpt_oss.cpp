@@ -1,6 +1,6 @@
 #include "sirocco/models/gpt_oss.hpp"
 
-#include "sirocco/models/decoder_builder.hpp"
+#include "sirocco/models/family.hpp"
 
 namespace sirocco {
 namespace {
@@ -8,48 +8,43 @@ namespace {
 constexpr RouterSpec kRouter{.scoring = RouterScoring::kSoftmaxOfChosen};
 constexpr std::int32_t kGlobalEvery = 2;  // layers 1, 3, …
 
-DecoderConfig read_config(const ConfigReader& reader, const WeightSource& weights) {
-  (void)reader.dimension("expert_count");  // there is no dense one
-  DecoderConfig config = read_decoder_config(reader, weights, &kRouter);
-  if (config.yarn && !reader.has("rope.scaling.yarn_truncate")) config.yarn->truncate = false;
-  return config;
-}
-
-class GptOssBuilder final : public DecoderBuilder {
+class GptOss : public Family {
  public:
-  GptOssBuilder(const ConfigReader& reader, const WeightSource& weights, Backend& backend,
-                LoadProgress progress)
-      : DecoderBuilder(read_config(reader, weights), weights, backend, std::move(progress)),
-        pattern_(read_window_pattern(reader, kGlobalEvery)) {
+  using Layers = LayerSchedule<GptOssLocalBlock, GptOssGlobalBlock>;
+
+  static DecoderConfig read(const ConfigReader& reader, const WeightSource& weights) {
+    (void)reader.dimension("expert_count");  // there is no dense one
+    DecoderConfig config = read_decoder_config(reader, weights, &kRouter);
+    if (config.yarn && !reader.has("rope.scaling.yarn_truncate")) config.yarn->truncate = false;
+    return config;
+  }
+  GptOss(const ConfigReader& reader, const DecoderConfig& /*config*/)
+      : pattern_(read_window_pattern(reader, kGlobalEvery)) {
     (void)reader.dimension("attention.sliding_window");  // there is none without
   }
 
-  AnyBlocks make_blocks(LayerRange range) override {
-    const auto rotary = std::make_shared<const Rotary>(read_rotary(config(), loader()));
-    const auto make = [&]<Attention A>(LayerIndex layer, const LayerKind<A>& kind) {
-      const AttentionConfig shape{
-          .heads = config().heads, .kv_heads = config().kv_heads, .head_dim = config().head_dim};
-      return TransformerBlock<RmsNorm, A, MoE>(
-          {layer_norm(layer, "attn_norm.weight"), layer_norm(layer, "post_attention_norm.weight")},
-          attention<A>(layer, shape, RotaryRows::kHalfSplit, kind.rotary, kind.mask),
-          moe(layer, GateActivation::kClampedSwish));
-    };
-    return alternating(range, pattern_,
-                       LayerKind<SlidingWindowAttention>{rotary, {*pattern_.window}},
-                       LayerKind<CausalAttention>{rotary}, make);
+  void add(LayerLoader& layer, Layers& layers) const {
+    if (pattern_.is_local(layer.index()))
+      add_seeing<SlidingWindowAttention>(layer, layers, {*pattern_.window});
+    else
+      add_seeing<CausalAttention>(layer, layers, {});
   }
 
  private:
+  template <Attention A>
+  static void add_seeing(LayerLoader& layer, Layers& layers, const typename A::Mask& mask) {
+    layer.add_block<RmsNorm>(layers, {.mixer = "attn_norm", .ffn = "post_attention_norm"},
+                             layer.attention<A>(RotaryRows::kHalfSplit, mask),
+                             layer.moe(GateActivation::kClampedSwish));
+  }
+
   WindowPattern pattern_;
 };
 
 }  // namespace
 
-std::unique_ptr<ModelBuilder> make_gpt_oss_builder(const Metadata& metadata,
-                                                   const WeightSource& weights, Backend& backend,
-                                                   LoadProgress progress) {
-  return std::make_unique<GptOssBuilder>(ConfigReader(metadata), weights, backend,
-                                         std::move(progress));
+std::unique_ptr<ModelBuilder> make_gpt_oss_builder(const ModelSources& from) {
+  return build_family<GptOss>(from);
 }
 
 }  // namespace sirocco

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/moe.hpp"
 #include "sirocco/nn/transformer_block.hpp"
@@ -16,8 +16,6 @@ extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
 
 extern const FolderSchema kGptOssFolder;
-std::unique_ptr<ModelBuilder> make_gpt_oss_builder(const Metadata& metadata,
-                                                   const WeightSource& weights, Backend& backend,
-                                                   LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_gpt_oss_builder(const ModelSources& from);
 
 }  // namespace sirocco

@@ -1,5 +1,5 @@
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/folder_description.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/models/gpt_oss.hpp"
 
 namespace sirocco {
@@ -53,9 +53,9 @@ void finish(FolderDescription& d) {
                              quoted(d.config_path("layer_types")), i, quoted((*kinds)[i]));
     }
   }
-  set_rotary(
-      d, {.base = 150000.0,
-          .unsaid = YarnScaling{.factor = 32.0f, .original_context = 4096.0f, .truncate = false}});
+  set_rotary(d,
+             {.base = 150000.0,
+              .unsaid = FolderYarn{.factor = 32.0, .original_positions = 4096, .truncate = false}});
 }
 
 }  // namespace

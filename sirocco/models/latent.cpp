@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/decoder.hpp"
 
 namespace sirocco {
 namespace {
@@ -27,13 +26,14 @@ std::vector<std::int32_t> source_rows(int parts, int rotated, int others) {
 }  // namespace
 
 LatentShape read_latent_shape(const ConfigReader& reader, const DecoderConfig& config) {
-  const std::int32_t head = reader.dimension_or("attention.key_length_mla", config.head_dim);
-  LatentShape out{.attention = {.heads = config.heads,
+  const std::int32_t head =
+      reader.dimension_or("attention.key_length_mla", config.attention.head_dim);
+  LatentShape out{.attention = {.heads = config.attention.heads,
                                 .rotary_dim = config.rotary_dims,
                                 .plain_dim = head - config.rotary_dims,
                                 .latent_dim = reader.dimension("attention.kv_lora_rank"),
                                 .value_dim = reader.dimension_or("attention.value_length_mla",
-                                                                 config.value_dim),
+                                                                 config.attention.value_dim),
                                 .scale = config.score_factor / std::sqrt(static_cast<float>(head))},
                   .query_latent = {}};
   if (out.attention.plain_dim <= 0) {
@@ -45,14 +45,13 @@ LatentShape read_latent_shape(const ConfigReader& reader, const DecoderConfig& c
   return out;
 }
 
-LatentAttention load_latent_attention(WeightLoader& loader, LayerIndex layer,
-                                      const LatentShape& shape, const DecoderConfig& config,
-                                      std::shared_ptr<const Rotary> rotary) {
+LatentAttention load_latent_attention(LayerLoader& layer, const LatentShape& shape) {
   const LatentConfig& c = shape.attention;
-  const std::int64_t d = config.info.width;
-  const auto name = [&](std::string_view part) { return layer_name(layer, part); };
+  WeightLoader& loader = layer.weights();
+  const std::int64_t d = layer.config().info.width;
+  const auto name = [&](std::string_view part) { return layer.name(part); };
   const auto norm = [&](std::string_view part, std::int64_t width) {
-    return RmsNorm(loader.vector(name(part), width), config.norm_epsilon);
+    return loader.norm<RmsNorm>(name(part), width, layer.config().norm_epsilon);
   };
   const std::int64_t queries = std::int64_t{c.heads} * (c.rotary_dim + c.plain_dim);
   const auto query_rows = [&] { return source_rows(c.heads, c.rotary_dim, c.plain_dim); };
@@ -70,12 +69,12 @@ LatentAttention load_latent_attention(WeightLoader& loader, LayerIndex layer,
       LatentAttention(
           c, std::move(q),
           loader.linear(name("attn_kv_a_mqa"), c.rotary_dim + c.latent_dim, d, latent_rows),
-          norm("attn_kv_a_norm.weight", c.latent_dim), std::move(keys), std::move(values),
+          norm("attn_kv_a_norm", c.latent_dim), std::move(keys), std::move(values),
           loader.linear(name("attn_output"), d, std::int64_t{c.heads} * c.value_dim))
-          .with_rotary(std::move(rotary));
+          .with_rotary(layer.rotary());
   if (!shape.query_latent) return built;
   return std::move(built).with_query_latent(loader.linear(name("attn_q_a"), *shape.query_latent, d),
-                                            norm("attn_q_a_norm.weight", *shape.query_latent));
+                                            norm("attn_q_a_norm", *shape.query_latent));
 }
 
 }  // namespace sirocco

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/moe.hpp"
@@ -14,8 +14,9 @@ using LlamaBlock = TransformerBlock<RmsNorm, CausalAttention, Mlp>;
 /// Mistral 7B v0.1, where every layer has a window. (Jiang et al. 2023) GGUF files of the
 /// architecture don't tell it; folders do, as "llama.attention.sliding_window".
 using MistralBlock = TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
-/// Mixtral, which is a llama in GGUF files. (Jiang et al. 2024)
+/// Mixtral, which is a llama in GGUF files (Jiang et al. 2024), and one with a window.
 using MixtralBlock = TransformerBlock<RmsNorm, CausalAttention, MoE>;
+using WindowedMixtralBlock = TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, Mlp>;
 extern template class TransformerBlock<RmsNorm, CausalAttention, MoE>;
 extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, MoE>;
@@ -24,8 +25,6 @@ extern template class TransformerBlock<RmsNorm, SlidingWindowAttention, Mlp>;
 extern const FolderSchema kLlamaFolder;
 extern const FolderSchema kMistralFolder;
 extern const FolderSchema kMixtralFolder;
-std::unique_ptr<ModelBuilder> make_llama_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
-                                                 LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_llama_builder(const ModelSources& from);
 
 }  // namespace sirocco

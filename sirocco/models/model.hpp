@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -66,14 +65,6 @@ class ModelBuilder {
   LayerRange all_layers() const { return {LayerIndex(0), LayerIndex(info().layers)}; }
 };
 
-/// The builder for the architecture that `metadata` names. Throws UnsupportedError, which lists the
-/// known ones and the nearest name, when there is none, for files that hold no model, and for
-/// tensors that no part of it reads; FormatError where one that stands beside another is missing.
-/// What it is given is canonical: what no answer depends on has been left out.
-std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
-                                                 LoadProgress progress = {});
-
 /// Loads just the tensors that a role's parts hold.
 template <class Role>
 Role load_parts(ModelBuilder& builder, LayerRange range) {
@@ -83,18 +74,5 @@ Role load_parts(ModelBuilder& builder, LayerRange range) {
   if constexpr (std::same_as<Role, Whole>)
     return Whole(builder.embed(), builder.blocks(range), builder.lm_head());
 }
-
-/// Names of the architectures that can be run, in the order of the registry.
-std::span<const std::string_view> known_architectures();
-
-/// What people want to know of an architecture that can be run: docs/supported-models.md is made of
-/// it.
-struct SupportedModel {
-  std::string_view architecture;              ///< of GGUF files
-  std::string_view models;                    ///< the names that people know: "Qwen3"
-  std::string_view source;                    ///< its pair of files in sirocco/models: "qwen3"
-  std::vector<std::string_view> model_types;  ///< of Hugging Face folders; empty: GGUF only
-};
-std::vector<SupportedModel> supported_models();
 
 }  // namespace sirocco

@@ -1,5 +1,3 @@
-#include "sirocco/models/model.hpp"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +7,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
 #include "sirocco/models/config.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco {
 namespace {
@@ -202,8 +201,22 @@ TEST_F(ModelErrors, TensorsAreMissingOrOfTheWrongShape) {
         e.what(),
         HasSubstr("'output.weight' is [16, 31], but the model's description makes it [16, 32]"));
   }
+}
+
+/// A file without its token table says what is missing, and not that it holds no model.
+TEST_F(ModelErrors, AMissingTokenTableIsNamed) {
+  weights_.all.front().name = "output.weight";
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("tensor 'token_embd.weight' is missing, and nothing says that "
+                        "'output.weight' stands for it too"));
+  weights_.all.front().name = "output_norm.weight";
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("tensor 'token_embd.weight' is missing; the checkpoint is incomplete"));
+  weights_.all.front() = {"token_embd.weight", find_format(FormatId::kF32), {16}, {}};
+  EXPECT_THAT(message<FormatError>(), HasSubstr("'token_embd.weight' is [16]; expected a matrix"));
   weights_.all.clear();
-  EXPECT_THAT(message<FormatError>(), HasSubstr("'token_embd.weight'"));
+  EXPECT_THAT(message<FormatError>(),
+              HasSubstr("holds no tensors, so it is no model but at most a vocabulary"));
 }
 
 }  // namespace

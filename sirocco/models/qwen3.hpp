@@ -1,7 +1,7 @@
 #pragma once
 
-#include "sirocco/models/folder_schema.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/models/model_sources.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/feed_forward.hpp"
 #include "sirocco/nn/moe.hpp"
@@ -19,8 +19,6 @@ extern template class TransformerBlock<QRmsNorm, CausalAttention, MoE>;
 extern const FolderSchema kQwen2Folder;
 extern const FolderSchema kQwen3Folder;
 extern const FolderSchema kQwen3MoeFolder;
-std::unique_ptr<ModelBuilder> make_qwen3_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
-                                                 LoadProgress progress);
+std::unique_ptr<ModelBuilder> make_qwen3_builder(const ModelSources& from);
 
 }  // namespace sirocco

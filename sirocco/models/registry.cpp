@@ -1,67 +1,90 @@
+#include "sirocco/models/registry.hpp"
+
 #include <algorithm>
 #include <array>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/companions.hpp"
+#include "sirocco/checkpoint/folder_schema.hpp"
+#include "sirocco/checkpoint/known_names.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 #include "sirocco/models/bert.hpp"
-#include "sirocco/models/companions.hpp"
 #include "sirocco/models/deepseek2.hpp"
-#include "sirocco/models/folder_schema.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
 #include "sirocco/models/gpt_oss.hpp"
-#include "sirocco/models/known_names.hpp"
 #include "sirocco/models/llama.hpp"
-#include "sirocco/models/model.hpp"
-#include "sirocco/models/name_pattern.hpp"
 #include "sirocco/models/phi2.hpp"
 #include "sirocco/models/qwen3.hpp"
 
 namespace sirocco {
 namespace {
 
-struct Family {
+struct RegisteredFamily {
   std::string_view architecture;
   std::string_view models;  ///< the names that people know
   std::string_view source;  ///< its pair of files
-  std::unique_ptr<ModelBuilder> (*make_builder)(const Metadata&, const WeightSource&, Backend&,
-                                                LoadProgress);
+  std::unique_ptr<ModelBuilder> (*make_builder)(const ModelSources&);
   /// Its Hugging Face folders, one schema or several.
   std::array<const FolderSchema*, 3> folders = {};
 };
 
 constexpr std::array kFamilies = {
-    Family{"llama",
-           "Llama 1 to 3, Mistral, Mixtral, SmolLM",
-           "llama",
-           make_llama_builder,
-           {&kLlamaFolder, &kMistralFolder, &kMixtralFolder}},
-    Family{"gemma2", "Gemma 2", "gemma", make_gemma_builder, {&kGemma2Folder}},
-    Family{"gemma3", "Gemma 3 (text)", "gemma", make_gemma_builder, {&kGemma3Folder}},
-    Family{"qwen2", "Qwen2, Qwen2.5", "qwen3", make_qwen3_builder, {&kQwen2Folder}},
-    Family{"qwen3", "Qwen3, Qwen3-Embedding", "qwen3", make_qwen3_builder, {&kQwen3Folder}},
-    Family{"qwen3moe", "Qwen3-MoE", "qwen3", make_qwen3_builder, {&kQwen3MoeFolder}},
-    Family{"gpt2", "GPT-2", "gpt2", make_gpt2_builder, {&kGpt2Folder}},
-    Family{"phi2", "Phi-1, Phi-1.5, Phi-2", "phi2", make_phi2_builder, {&kPhi2Folder}},
-    Family{"gpt-oss", "gpt-oss", "gpt_oss", make_gpt_oss_builder, {&kGptOssFolder}},
-    Family{"bert",
-           "BERT, and encoders made of it (MiniLM, BGE, …)",
-           "bert",
-           make_bert_builder,
-           {&kBertFolder}},
-    Family{
+    RegisteredFamily{"llama",
+                     "Llama 1 to 3, Mistral, Mixtral, SmolLM",
+                     "llama",
+                     make_llama_builder,
+                     {&kLlamaFolder, &kMistralFolder, &kMixtralFolder}},
+    RegisteredFamily{"gemma2", "Gemma 2", "gemma", make_gemma_builder, {&kGemma2Folder}},
+    RegisteredFamily{"gemma3", "Gemma 3 (text)", "gemma", make_gemma_builder, {&kGemma3Folder}},
+    RegisteredFamily{"qwen2", "Qwen2, Qwen2.5", "qwen3", make_qwen3_builder, {&kQwen2Folder}},
+    RegisteredFamily{
+        "qwen3", "Qwen3, Qwen3-Embedding", "qwen3", make_qwen3_builder, {&kQwen3Folder}},
+    RegisteredFamily{"qwen3moe", "Qwen3-MoE", "qwen3", make_qwen3_builder, {&kQwen3MoeFolder}},
+    RegisteredFamily{"gpt2", "GPT-2", "gpt2", make_gpt2_builder, {&kGpt2Folder}},
+    RegisteredFamily{"phi2", "Phi-1, Phi-1.5, Phi-2", "phi2", make_phi2_builder, {&kPhi2Folder}},
+    RegisteredFamily{"gpt-oss", "gpt-oss", "gpt_oss", make_gpt_oss_builder, {&kGptOssFolder}},
+    RegisteredFamily{"bert",
+                     "BERT, and encoders made of it (MiniLM, BGE, …)",
+                     "bert",
+                     make_bert_builder,
+                     {&kBertFolder}},
+    RegisteredFamily{
         "gemma-embedding", "EmbeddingGemma", "gemma", make_gemma_builder, {&kEmbeddingGemmaFolder}},
-    Family{"deepseek2",
-           "DeepSeek-V2, DeepSeek-V3",
-           "deepseek2",
-           make_deepseek2_builder,
-           {&kDeepSeek2Folder, &kDeepSeek3Folder}},
+    RegisteredFamily{"deepseek2",
+                     "DeepSeek-V2, DeepSeek-V3",
+                     "deepseek2",
+                     make_deepseek2_builder,
+                     {&kDeepSeek2Folder, &kDeepSeek3Folder}},
 };
 
 constexpr auto kNames = [] {
   std::array<std::string_view, kFamilies.size()> names;
   for (std::size_t i = 0; i < names.size(); ++i) names[i] = kFamilies[i].architecture;
   return names;
+}();
+
+/// Calls f for each schema, in order.
+template <class F>
+constexpr void each_folder(const F& f) {
+  for (const RegisteredFamily& family : kFamilies) {
+    for (const FolderSchema* schema : family.folders) {
+      if (schema != nullptr) f(schema);
+    }
+  }
+}
+
+constexpr auto kFolders = [] {
+  constexpr std::size_t kCount = [] {
+    std::size_t count = 0;
+    each_folder([&](const FolderSchema*) { ++count; });
+    return count;
+  }();
+  std::array<const FolderSchema*, kCount> all{};
+  std::size_t at = 0;
+  each_folder([&](const FolderSchema* schema) { all[at++] = schema; });
+  return all;
 }();
 
 /// GGUF files that hold no model, by a value of theirs.
@@ -93,7 +116,7 @@ void refuse_foreign(const Metadata& metadata) {
 }
 
 /// Whether the family's folders have such a tensor.
-bool has_tensor(const Family& family, std::string_view pattern) {
+bool has_tensor(const RegisteredFamily& family, std::string_view pattern) {
   return std::ranges::any_of(family.folders, [&](const FolderSchema* folder) {
     return folder != nullptr && std::ranges::any_of(folder->tensors, [&](const TensorRule& rule) {
              return rule.canonical == pattern || rule.canonical == stem_of(pattern);
@@ -102,7 +125,7 @@ bool has_tensor(const Family& family, std::string_view pattern) {
 }
 
 /// What stands beside a tensor in every folder of the family has to stand there in its GGUF files.
-void check_companions(const Family& family, const WeightSource& weights) {
+void check_companions(const RegisteredFamily& family, const WeightSource& weights) {
   std::vector<CompanionRule> rules;
   for (const CompanionRule& rule : family.folders.front()->companions) {
     if (std::ranges::all_of(family.folders, [&](const FolderSchema* folder) {
@@ -122,11 +145,16 @@ void check_companions(const Family& family, const WeightSource& weights) {
 
 }  // namespace
 
-std::span<const std::string_view> known_architectures() { return kNames; }
+KnownFamilies known_families() { return {.folders = kFolders, .gguf_architectures = kNames}; }
+
+CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
+                                         std::shared_ptr<const WeightSource> weights) {
+  return canonical_checkpoint(std::move(metadata), std::move(weights), known_families());
+}
 
 std::vector<SupportedModel> supported_models() {
   std::vector<SupportedModel> out;
-  for (const Family& family : kFamilies) {
+  for (const RegisteredFamily& family : kFamilies) {
     out.push_back({family.architecture, family.models, family.source, {}});
     for (const FolderSchema* schema : family.folders) {
       if (schema == nullptr) continue;
@@ -137,24 +165,14 @@ std::vector<SupportedModel> supported_models() {
   return out;
 }
 
-std::vector<const FolderSchema*> folder_schemas() {
-  std::vector<const FolderSchema*> out;
-  for (const Family& family : kFamilies) {
-    for (const FolderSchema* schema : family.folders) {
-      if (schema != nullptr) out.push_back(schema);
-    }
-  }
-  return out;
-}
-
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, Backend& backend,
                                                  LoadProgress progress) {
   refuse_foreign(metadata);
   const auto name = metadata.require<std::string_view>("general.architecture");
-  for (const Family& family : kFamilies) {
+  for (const RegisteredFamily& family : kFamilies) {
     if (family.architecture != name) continue;
-    auto builder = family.make_builder(metadata, weights, backend, std::move(progress));
+    auto builder = family.make_builder({metadata, weights, backend, std::move(progress)});
     check_companions(family, weights);
     return builder;
   }

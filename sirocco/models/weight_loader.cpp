@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/passed_tensors.hpp"
+#include "sirocco/checkpoint/passed_tensors.hpp"
 
 namespace sirocco {
 namespace {
@@ -229,6 +229,17 @@ std::pair<StackLinear, StackLinear> WeightLoader::split_stack(std::string_view n
 
 WeightVector WeightLoader::vector(std::string_view name, std::int64_t size) {
   return WeightVector(floats(name, size));
+}
+
+template <>
+RmsNorm WeightLoader::norm<RmsNorm>(std::string_view stem, std::int64_t width, float epsilon) {
+  return {vector(fmt::format("{}.weight", stem), width), epsilon};
+}
+
+template <>
+LayerNorm WeightLoader::norm<LayerNorm>(std::string_view stem, std::int64_t width, float epsilon) {
+  WeightVector weight = vector(fmt::format("{}.weight", stem), width);
+  return {std::move(weight), vector(fmt::format("{}.bias", stem), width), epsilon};
 }
 
 std::vector<float> WeightLoader::floats(std::string_view name, const Shape& shape) {

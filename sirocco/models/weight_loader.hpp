@@ -30,9 +30,9 @@ struct HeadRows {
   RotaryRows order = RotaryRows::kHalfSplit;
 };
 
-/// Takes tensors out of a WeightSource as ingredients, checking their shapes: FormatError names the
-/// tensor, what was found and what was expected. Pages of the source are released as they are
-/// consumed.
+/// A WeightLoader takes tensors out of a WeightSource as ingredients, checking their shapes:
+/// FormatError names the tensor, what was found and what was expected. Pages of the source are
+/// released as they are consumed.
 class WeightLoader {
  public:
   /// Borrows its arguments.
@@ -83,6 +83,9 @@ class WeightLoader {
                                                   std::int64_t inputs);
   /// A vector [size], also one that is stored as [size, 1] or [1, size].
   WeightVector vector(std::string_view name, std::int64_t size);
+  /// An RmsNorm or a LayerNorm of rows of `width`: STEM.weight and, in the latter, STEM.bias.
+  template <class N>
+  N norm(std::string_view stem, std::int64_t width, float epsilon);
   std::vector<float> floats(std::string_view name, std::int64_t size) {
     return floats(name, Shape{size});
   }
@@ -103,5 +106,10 @@ class WeightLoader {
   std::deque<std::vector<float>> cut_;  // vectors that slices are of and no file holds so
   std::set<std::string_view> read_;     ///< names of the source's tensors
 };
+
+template <>
+RmsNorm WeightLoader::norm<RmsNorm>(std::string_view stem, std::int64_t width, float epsilon);
+template <>
+LayerNorm WeightLoader::norm<LayerNorm>(std::string_view stem, std::int64_t width, float epsilon);
 
 }  // namespace sirocco

@@ -13,6 +13,7 @@
 
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/models/registry.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/random.hpp"
 #include "tests/support/paths_testing.hpp"

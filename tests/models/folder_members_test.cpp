@@ -2,7 +2,7 @@
 #include <functional>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/models/registry.hpp"
 #include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {

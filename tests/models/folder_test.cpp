@@ -2,7 +2,8 @@
 // transformers computes.
 #include <cmath>
 
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/checkpoint/quantized_weights.hpp"
+#include "sirocco/models/registry.hpp"
 #include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {

@@ -4,7 +4,8 @@
 #include <utility>
 #include <variant>
 
-#include "sirocco/models/canonical.hpp"
+#include "sirocco/checkpoint/quantized_weights.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco::testing {
 

@@ -10,7 +10,7 @@
 #include <sstream>
 #include <string>
 
-#include "sirocco/models/model.hpp"
+#include "sirocco/models/registry.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
@@ -110,9 +110,9 @@ TEST(SupportedModels, DocumentIsWhatTheRegistrySays) {
 
 TEST(SupportedModels, AreTheKnownArchitectures) {
   const auto models = supported_models();
-  ASSERT_EQ(models.size(), known_architectures().size());
+  ASSERT_EQ(models.size(), known_families().gguf_architectures.size());
   for (std::size_t i = 0; i < models.size(); ++i)
-    EXPECT_EQ(models[i].architecture, known_architectures()[i]);
+    EXPECT_EQ(models[i].architecture, known_families().gguf_architectures[i]);
 }
 
 }  // namespace

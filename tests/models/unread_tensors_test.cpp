@@ -5,8 +5,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/kernels/cpu_backend.hpp"
-#include "sirocco/models/canonical.hpp"
-#include "sirocco/models/model.hpp"
+#include "sirocco/models/registry.hpp"
 #include "tests/models/golden_testing.hpp"
 
 namespace sirocco::testing {

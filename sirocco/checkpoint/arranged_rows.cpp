@@ -1,0 +1,117 @@
+#include "sirocco/checkpoint/arranged_rows.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace sirocco {
+namespace {
+
+// Elements that pass through the stack at a time: whole blocks of every format.
+constexpr std::int64_t kPiece = 1024;
+constexpr std::size_t kMaxElement = sizeof(float);
+
+}  // namespace
+
+void ArrangedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
+                        std::byte* out) const noexcept {
+  const std::int64_t member = row / order_.rows;
+  const std::int64_t output = order_.row_offset + row % order_.rows * order_.row_step;
+  const std::int64_t stored_rows =
+      stored_.shape.rank() < 2 ? 1 : stored_.shape[stored_.shape.rank() - 2];
+  if (!order_.transposed) {
+    return stored_.read(member * stored_rows + output, column, count, out);
+  }
+  const std::size_t size = stored_.format->block_bytes;
+  for (std::int64_t i = 0; i < count; ++i) {
+    stored_.read(member * stored_rows + column + i, output, 1,
+                 out + static_cast<std::size_t>(i) * size);
+  }
+}
+
+void ArrangedRows::release(std::int64_t first, std::int64_t count,
+                           const WeightSource& source) const {
+  if (stored_.shape.rank() < 2) return source.release(stored_);
+  const std::int64_t stored_rows = stored_.shape[stored_.shape.rank() - 2];
+  for (std::int64_t member = first / order_.rows; member * order_.rows < first + count; ++member) {
+    const std::int64_t begin = std::max<std::int64_t>(first - member * order_.rows, 0);
+    const std::int64_t end = std::min(first + count - member * order_.rows, order_.rows);
+    const std::int64_t top = member * stored_rows;
+    if (!order_.transposed) {
+      source.release(stored_.row_range(top + order_.row_offset + begin * order_.row_step,
+                                       (end - begin - 1) * order_.row_step + 1));
+    } else if (end == order_.rows) {
+      // Each row is a column of all that is stored.
+      source.release(stored_.row_range(top, stored_rows));
+    }
+  }
+}
+
+void StackedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
+                       std::byte* out) const noexcept {
+  const std::int64_t rows = members_.front().rows();
+  members_[static_cast<std::size_t>(row / rows)].read(row % rows, column, count, out);
+}
+
+void StackedRows::release(std::int64_t first, std::int64_t count,
+                          const WeightSource& source) const {
+  const std::int64_t rows = members_.front().rows();
+  for (std::int64_t i = first / rows; i * rows < first + count; ++i) {
+    const std::int64_t begin = std::max<std::int64_t>(first - i * rows, 0);
+    const std::int64_t end = std::min(first + count - i * rows, rows);
+    source.release(members_[static_cast<std::size_t>(i)].row_range(begin, end - begin));
+  }
+}
+
+void StridedColumns::read(std::int64_t row, std::int64_t column, std::int64_t count,
+                          std::byte* out) const noexcept {
+  const std::size_t size = stored_.format->block_bytes;
+  for (std::int64_t i = 0; i < count; ++i) {
+    stored_.read(row, offset_ + (column + i) * step_, 1, out + static_cast<std::size_t>(i) * size);
+  }
+}
+
+void StridedColumns::release(std::int64_t, std::int64_t, const WeightSource& source) const {
+  source.release(stored_);
+}
+
+void OnePlusRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
+                       std::byte* out) const noexcept {
+  std::array<std::byte, kPiece * kMaxElement> encoded;
+  std::array<float, kPiece> values;
+  for (std::int64_t done = 0; done < count; done += kPiece) {
+    const std::int64_t size = std::min(kPiece, count - done);
+    stored_.read(row, column + done, size, encoded.data());
+    stored_.format->decode(encoded.data(), static_cast<std::size_t>(size), values.data());
+    for (std::int64_t i = 0; i < size; ++i)
+      values[static_cast<std::size_t>(i)] = 1.0f + values[static_cast<std::size_t>(i)];
+    std::memcpy(out + static_cast<std::size_t>(done) * sizeof(float), values.data(),
+                static_cast<std::size_t>(size) * sizeof(float));
+  }
+}
+
+void OnePlusRows::release(std::int64_t, std::int64_t, const WeightSource& source) const {
+  source.release(stored_);
+}
+
+void ConvertedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
+                         std::byte* out) const noexcept {
+  std::array<std::byte, kPiece * kMaxElement> encoded;
+  std::array<float, kPiece> values;
+  for (std::int64_t done = 0; done < count; done += kPiece) {
+    const std::int64_t size = std::min(kPiece, count - done);
+    stored_.read(row, column + done, size, encoded.data());
+    stored_.format->decode(encoded.data(),
+                           static_cast<std::size_t>(size) / stored_.format->block_elements,
+                           values.data());
+    to_.encode(values.data(), static_cast<std::size_t>(size) / to_.block_elements, out);
+    out += row_bytes(to_, size);
+  }
+}
+
+void ConvertedRows::release(std::int64_t first, std::int64_t count,
+                            const WeightSource& source) const {
+  source.release(stored_.row_range(first, count));
+}
+
+}  // namespace sirocco

@@ -1,0 +1,153 @@
+#include "sirocco/checkpoint/folder_weights.hpp"
+
+#include <algorithm>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/arrange.hpp"
+#include "sirocco/checkpoint/folder_names.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
+
+namespace sirocco {
+
+/// A row that speaks of a folder's tensor.
+struct FolderWeights::Match {
+  const TensorRule& rule;
+  std::string canonical;  ///< the pattern of its name among models
+  const std::vector<std::int32_t>& numbers;
+  std::string_view prefix;  ///< of its name in the folder
+
+  std::string name() const { return with_numbers(canonical, numbers); }
+  /// Whether the tensor is a member of another.
+  bool is_member() const { return rule.folder.find('@') != std::string_view::npos; }
+  bool is_beyond(std::int64_t layers) const {
+    return canonical.starts_with("blk.#.") && numbers[0] >= layers;
+  }
+};
+
+FolderWeights::FolderWeights(const FolderSchema& schema, const FolderDescription& description,
+                             std::shared_ptr<const WeightSource> source)
+    : schema_(schema),
+      description_(description),
+      source_(*source),
+      layers_(description.integer("block_count")),
+      passed_(*source, layers_,
+              description.said<std::int64_t>("num_nextn_predict_layers").value_or(0)),
+      companions_(schema.companions, description),
+      tables_(schema, description),
+      derived_(std::make_shared<DerivedWeights>(source, schema.rotary_rows)) {}
+
+std::shared_ptr<const WeightSource> FolderWeights::build() {
+  place_all();
+  expect_lacking();
+  for (const auto& [name, members] : stacks_)
+    derived_->add(name, stacked(name, members, *derived_));
+  for (const auto& [name, values] : description_.vectors)
+    derived_->add(name, derived_->make(values));
+  tables_.finish(*derived_, prefix_);
+  derived_->finish();
+  derived_->name_by([schema = &schema_, prefix = prefix_](std::string_view name) {
+    return folder_name(*schema, prefix, name);
+  });
+  companions_.check(*derived_);
+  check_vocabulary();
+  return derived_;
+}
+
+void FolderWeights::place_all() {
+  for (const StoredTensor& tensor : source_.tensors()) {
+    if (!passed_.pass(tensor) && !place(tensor))
+      refuse_unknown_tensor(source_.origin(), quoted(tensor.name), schema_.architecture);
+  }
+}
+
+void FolderWeights::expect_lacking() {
+  for (const LackingTensor& tensor : source_.lacking()) {
+    if (passed_.pass(tensor)) continue;
+    if (tensor.stored) throw UnsupportedError("{}", tensor.why);
+    if (is_needed(tensor)) throw NotFound("{}", tensor.why);
+  }
+}
+
+/// Calls f for each row that speaks of a folder's tensor, under the first prefix with which any
+/// does and f returns true.
+template <class F>
+bool FolderWeights::each_match(std::string_view name, const F& f) const {
+  return std::ranges::any_of(kFolderPrefixes, [&](std::string_view prefix) {
+    if (!name.starts_with(prefix)) return false;
+    const NamePattern pattern = pattern_of(name.substr(prefix.size()));
+    bool known = false;
+    for (const TensorRule& rule : schema_.tensors) {
+      std::string canonical = canonical_pattern(rule, pattern.text);
+      if (canonical.empty()) continue;
+      if (f(Match{rule, std::move(canonical), pattern.numbers, prefix})) known = true;
+    }
+    return known;
+  });
+}
+
+/// Adds all that the rules make of `tensor`; false when no rule knows it.
+bool FolderWeights::place(const StoredTensor& tensor) {
+  return each_match(tensor.name, [&](const Match& match) {
+    const bool is_extra_bias = match.canonical.ends_with(".bias") &&
+                               match.rule.canonical != match.canonical &&
+                               !companions_.allow_bias(match.canonical, tensor.name);
+    if (is_extra_bias) return false;
+    if (!match.prefix.empty()) prefix_ = match.prefix;
+    add(match, tensor);
+    return true;
+  });
+}
+
+/// Whether a tensor that only an index knows is one that the model is made of and that isn't there
+/// by another name. (Biases are the companions' affair; of token table and head one may do for
+/// both.)
+bool FolderWeights::is_needed(const LackingTensor& tensor) {
+  return each_match(tensor.name, [&](const Match& match) {
+    if (TokenTables::is_one(match.canonical)) {
+      tables_.lack(match.canonical, tensor.why);
+      return false;
+    }
+    if (!match.canonical.ends_with(".weight") || match.is_beyond(layers_)) return false;
+    const std::string name = match.name();
+    if (placed_.contains(name)) return false;
+    const auto stack = stacks_.find(name);
+    return stack == stacks_.end() ||
+           (match.is_member() && !stack->second.contains(match.numbers[1]));
+  });
+}
+
+void FolderWeights::add(const Match& match, const StoredTensor& tensor) {
+  companions_.expect(match.canonical, match.numbers, tensor.name);
+  check_layer(match, tensor.name);
+  std::string name = match.name();
+  const StoredTensor made = arranged(match.rule, name.ends_with(".bias"), tensor, *derived_);
+  if (match.is_member()) {
+    stacks_[std::move(name)].emplace(match.numbers[1], made);
+    return;
+  }
+  placed_.insert(name);
+  if (TokenTables::is_one(name))
+    tables_.take(name, made, *derived_);
+  else
+    derived_->add(std::move(name), made);
+}
+
+void FolderWeights::check_layer(const Match& match, std::string_view tensor) const {
+  if (!match.is_beyond(layers_)) return;
+  // Of config.json, which says how many layers there are.
+  const auto key = std::ranges::find(schema_.keys, "block_count", &ConfigKey::canonical);
+  const std::string_view member = key == schema_.keys.end() ? "" : key->name;
+  throw FormatError("{}: tensor {} is of layer {}, but {} says that there are {}", source_.origin(),
+                    quoted(tensor), match.numbers[0], quoted(description_.config_path(member)),
+                    layers_);
+}
+
+void FolderWeights::check_vocabulary() const {
+  const auto size = description_.get<std::int64_t>(description_.path("vocab_size"));
+  const StoredTensor* const table = derived_->find(TokenTables::kTable);
+  if (!size || table == nullptr || table->shape[0] == *size) return;
+  throw FormatError("{}: the token table has {} rows, but {} says {}", source_.origin(),
+                    table->shape[0], quoted(description_.config_path("vocab_size")), *size);
+}
+
+}  // namespace sirocco
