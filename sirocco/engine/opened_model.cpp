@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "sirocco/engine/text_source.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
 
 namespace sirocco {

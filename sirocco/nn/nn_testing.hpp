@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "sirocco/nn/attention.hpp"
 
 /// What the tests of attention with rows of all kinds share.

@@ -13,7 +13,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/pipeline/random.hpp"
 
 namespace sirocco {

@@ -12,7 +12,7 @@
 #include "sirocco/engine/text_embedder.hpp"
 #include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/canonical.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"

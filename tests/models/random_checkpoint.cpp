@@ -7,7 +7,7 @@
 #include <map>
 #include <utility>
 
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/platform/thread_group.hpp"
 

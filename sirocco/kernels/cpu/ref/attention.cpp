@@ -1,0 +1,266 @@
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+
+#include "sirocco/kernels/cpu/ref/kernels.hpp"
+#include "sirocco/kernels/cpu/ref/scalar.hpp"
+#include "sirocco/quant/float16.hpp"
+
+namespace sirocco::ref {
+namespace {
+
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
+constexpr int kTile = numerics::kTilePositions;
+
+template <class Element>
+constexpr KvType kTypeOf = KvType::kF32;
+template <>
+constexpr KvType kTypeOf<std::uint16_t> = KvType::kF16;
+template <>
+constexpr KvType kTypeOf<std::int8_t> = KvType::kQ8_0;
+
+/// The panel of a head's keys, or values, that holds `position`; they begin at `offset` in a block.
+template <class Element>
+std::byte* panel_of(const CacheSlice& cache, std::size_t offset, std::int64_t dim,
+                    std::int32_t head, std::int32_t position) {
+  const std::int32_t block = cache.blocks[position / cache.block_positions];
+  const std::int64_t panel = std::int64_t{head} * (cache.block_positions / kKvPanel) +
+                             position % cache.block_positions / kKvPanel;
+  return cache.pool + static_cast<std::size_t>(block) * cache.block_stride + offset +
+         panel * kv_panel_bytes(kTypeOf<Element>, dim);
+}
+
+/// One key or value in its panel: its elements `step` apart, its scales `scale_step`.
+template <class Element>
+struct Slot {
+  Element* elements;
+  std::int64_t step;
+  std::uint16_t* scales;
+  std::int64_t scale_step;
+
+  float at(std::int64_t i) const {
+    const Element element = elements[i * step];
+    if constexpr (std::is_same_v<Element, float>) {
+      return element;
+    } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
+      return f16_to_f32(element);
+    } else {
+      return static_cast<float>(element) * f16_to_f32(scales[i / kKvBlock * scale_step]);
+    }
+  }
+
+  void write(const float* x, std::int64_t count) const {
+    for (std::int64_t first = 0; first < count; first += kKvBlock) {
+      const std::int64_t end = std::min<std::int64_t>(count, first + kKvBlock);
+      if constexpr (std::is_same_v<Element, float>) {
+        for (std::int64_t i = first; i < end; ++i) elements[i * step] = x[i];
+      } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
+        for (std::int64_t i = first; i < end; ++i) elements[i * step] = f32_to_f16(x[i]);
+      } else {
+        float largest = 0.0f;
+        bool any_nan = false;
+        for (std::int64_t i = first; i < end; ++i) {
+          largest = max(std::fabs(x[i]), largest);
+          any_nan = any_nan || std::isnan(x[i]);
+        }
+        std::uint16_t& bits = scales[first / kKvBlock * scale_step];
+        bits = f32_to_f16(any_nan ? numerics::kNaN : largest / 127.0f);
+        const float scale = f16_to_f32(bits);
+        for (std::int64_t i = first; i < end; ++i) {
+          const float quant = scale == 0.0f ? 0.0f : min(max(x[i] / scale, -127.0f), 127.0f);
+          elements[i * step] = static_cast<std::int8_t>(round_small(quant).integer);
+        }
+      }
+    }
+  }
+};
+
+template <class Element>
+Slot<Element> key_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  std::byte* panel = panel_of<Element>(cache, cache.keys_offset, cache.key_dim, head, position);
+  const std::int64_t lane = position % kKvPanel;
+  auto* scales = reinterpret_cast<std::uint16_t*>(panel);
+  panel += kv_scales(kTypeOf<Element>, cache.key_dim) * kKvPanel * 2;
+  return {reinterpret_cast<Element*>(panel) + lane, kKvPanel, scales + lane, kKvPanel};
+}
+
+template <class Element>
+Slot<Element> value_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
+  std::byte* panel = panel_of<Element>(cache, cache.values_offset, cache.value_dim, head, position);
+  const std::int64_t row = position % kKvPanel;
+  const std::int64_t scales_here = kv_scales(kTypeOf<Element>, cache.value_dim);
+  auto* scales = reinterpret_cast<std::uint16_t*>(panel);
+  panel += scales_here * kKvPanel * 2;
+  return {reinterpret_cast<Element*>(panel) + row * cache.value_dim, 1, scales + row * scales_here,
+          1};
+}
+
+struct State {
+  explicit State(float* floats) : lanes(floats), exponent(floats[16]), sums(floats + 32) {}
+  float* lanes;
+  float& exponent;
+  float* sums;
+};
+
+/// A query row of one head.
+struct Query {
+  const float* elements;
+  std::int32_t position;
+  float slope;
+};
+
+/// A dot product as the softmax takes it.
+float finish_score(const AttentionTask& task, const Query& query, std::int32_t position,
+                   float score) {
+  if (!scales_scores(task)) return score;
+  score = score * task.scale;
+  if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
+  if (task.slopes == nullptr) return score;
+  return std::fma(-query.slope, std::fabs(static_cast<float>(position - query.position)), score);
+}
+
+template <class Element>
+void add_tile(const AttentionTask& task, std::int32_t kv_head, const Query& query,
+              std::int32_t begin, std::int32_t end, State state) {
+  const CacheSlice& cache = task.cache;
+  const std::int32_t tile = begin / kTile * kTile;
+  const float factor = exponent_factor(task);
+  std::array<float, kTile> scores;
+  float largest = kNothing;
+  for (std::int32_t position = begin; position < end; ++position) {
+    const Slot<Element> key = key_at<Element>(cache, kv_head, position);
+    float score = 0.0f;
+    for (std::int32_t e = 0; e < cache.key_dim; ++e)
+      score = std::fma(query.elements[e], key.at(e), score);
+    score = finish_score(task, query, position, score);
+    scores[static_cast<std::size_t>(position - tile)] = score;
+    largest = max(score, largest);
+  }
+
+  const float exponent = max(largest * factor, state.exponent);
+  std::array<float, kTile> p{};
+  for (std::int32_t position = begin; position < end; ++position) {
+    const auto j = static_cast<std::size_t>(position - tile);
+    p[j] = exp2(std::fma(scores[j], factor, -exponent));
+  }
+  const float correction = exp2(state.exponent - exponent);
+  for (std::size_t i = 0; i < 16; ++i) {
+    const float sum = ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48];
+    state.lanes[i] = std::fma(state.lanes[i], correction, sum);
+  }
+  for (std::int32_t d = 0; d < cache.value_dim; ++d) state.sums[d] = state.sums[d] * correction;
+  for (std::int32_t position = begin; position < end; ++position) {
+    const bool part_of_key = cache.value_first >= 0;
+    const Slot<Element> value = part_of_key ? key_at<Element>(cache, kv_head, position)
+                                            : value_at<Element>(cache, kv_head, position);
+    const std::int32_t first = part_of_key ? cache.value_first : 0;
+    const float weight = p[static_cast<std::size_t>(position - tile)];
+    for (std::int32_t d = 0; d < cache.value_dim; ++d)
+      state.sums[d] = std::fma(weight, value.at(first + d), state.sums[d]);
+  }
+  state.exponent = exponent;
+}
+
+std::int64_t head_of(const AttentionTask& task, std::int32_t kv_head, std::int64_t row) {
+  return std::int64_t{kv_head} * task.group + row % task.group;
+}
+
+}  // namespace
+
+template <class Element>
+void write_cache(const WriteCacheTask& task, std::int64_t row_begin,
+                 std::int64_t row_end) noexcept {
+  const CacheSlice& cache = task.cache;
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const std::int32_t position = task.first_position + static_cast<std::int32_t>(row);
+    for (std::int32_t head = 0; head < cache.kv_heads; ++head) {
+      const std::int64_t source = row * cache.kv_heads + head;
+      key_at<Element>(cache, head, position)
+          .write(task.keys + source * cache.key_dim, cache.key_dim);
+      if (cache.value_first >= 0) continue;
+      value_at<Element>(cache, head, position)
+          .write(task.values + source * cache.value_dim, cache.value_dim);
+    }
+  }
+}
+
+template <class Element>
+void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                    std::int64_t row_end, std::int32_t span, float* states) noexcept {
+  const std::int64_t stride = attention_state_floats(task.cache.value_dim);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    State state(states + (row - row_begin) * stride);
+    std::fill_n(state.lanes, stride, 0.0f);
+    state.exponent = kNothing;
+    const std::int64_t token = row / task.group;
+    const auto position = static_cast<std::int32_t>(task.first_position + token);
+    const std::int32_t low = std::max(0, position - task.window + 1);
+    const std::int32_t high = visible_end(task, token);
+    const std::int32_t span_begin = std::max(low, span * numerics::kSpanPositions);
+    const std::int32_t span_end = std::min(high, (span + 1) * numerics::kSpanPositions);
+    const std::int64_t head = head_of(task, kv_head, row);
+    const Query query{task.q + (token * task.heads + head) * task.cache.key_dim, position,
+                      task.slopes == nullptr ? 0.0f : task.slopes[head]};
+    for (std::int32_t begin = span_begin; begin < span_end;) {
+      const std::int32_t end = std::min(span_end, (begin / kTile + 1) * kTile);
+      add_tile<Element>(task, kv_head, query, begin, end, state);
+      begin = end;
+    }
+  }
+}
+
+void attention_merge(float* into, const float* later, std::int64_t count,
+                     std::int64_t value_dim) noexcept {
+  const std::int64_t stride = attention_state_floats(value_dim);
+  for (std::int64_t row = 0; row < count; ++row) {
+    float* a = into + row * stride;
+    const float* b = later + row * stride;
+    const float largest = max(a[16], b[16]);
+    if (b[16] == kNothing) continue;
+    if (a[16] == kNothing) {
+      std::copy_n(b, stride, a);
+      continue;
+    }
+    const float scale_a = exp2(a[16] - largest);
+    const float scale_b = exp2(b[16] - largest);
+    for (std::int64_t i = 0; i < stride; ++i) a[i] = std::fma(b[i], scale_b, a[i] * scale_a);
+    a[16] = largest;
+  }
+}
+
+void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
+                      std::int64_t row_end, const float* states) noexcept {
+  const std::int64_t stride = attention_state_floats(task.cache.value_dim);
+  for (std::int64_t row = row_begin; row < row_end; ++row) {
+    const float* state = states + (row - row_begin) * stride;
+    Lanes lanes;
+    std::copy_n(state, lanes.size(), lanes.data());
+    const std::int64_t head = head_of(task, kv_head, row);
+    const float sum = tree(lanes);
+    float inverse = 1.0f / sum;
+    if (task.sinks != nullptr) {
+      const float sink = task.sinks[head] * numerics::kLog2E;
+      const float largest = max(state[16], sink);
+      const float weight = exp2(state[16] - largest);
+      inverse = weight * (1.0f / std::fma(sum, weight, exp2(sink - largest)));
+    }
+    float* out = task.out + (row / task.group * task.heads + head) * task.cache.value_dim;
+    for (std::int64_t d = 0; d < task.cache.value_dim; ++d) out[d] = state[32 + d] * inverse;
+  }
+}
+
+template void write_cache<float>(const WriteCacheTask&, std::int64_t, std::int64_t) noexcept;
+template void write_cache<std::uint16_t>(const WriteCacheTask&, std::int64_t,
+                                         std::int64_t) noexcept;
+template void write_cache<std::int8_t>(const WriteCacheTask&, std::int64_t, std::int64_t) noexcept;
+template void attention_span<float>(const AttentionTask&, std::int32_t, std::int64_t, std::int64_t,
+                                    std::int32_t, float*) noexcept;
+template void attention_span<std::uint16_t>(const AttentionTask&, std::int32_t, std::int64_t,
+                                            std::int64_t, std::int32_t, float*) noexcept;
+template void attention_span<std::int8_t>(const AttentionTask&, std::int32_t, std::int64_t,
+                                          std::int64_t, std::int32_t, float*) noexcept;
+
+}  // namespace sirocco::ref
