@@ -5,7 +5,7 @@
 #include <atomic>
 #include <thread>
 
-#include "sirocco/platform/fake_system.hpp"
+#include "sirocco/platform/fake_system_testing.hpp"
 
 namespace sirocco {
 namespace {

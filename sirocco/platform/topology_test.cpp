@@ -8,7 +8,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/platform/cpu_set.hpp"
-#include "sirocco/platform/fake_system.hpp"
+#include "sirocco/platform/fake_system_testing.hpp"
 #include "sirocco/platform/thread_group.hpp"
 
 namespace sirocco {

@@ -14,7 +14,7 @@
 
 #include "sirocco/kernels/cpu/kernel_table.hpp"
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
-#include "tests/models/random_llama.hpp"
+#include "tests/models/random_llama_testing.hpp"
 #include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {

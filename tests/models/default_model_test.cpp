@@ -7,7 +7,7 @@
 
 #include "sirocco/platform/cpu_features.hpp"
 #include "sirocco/platform/topology.hpp"
-#include "tests/models/npy.hpp"
+#include "tests/models/npy_testing.hpp"
 #include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {

@@ -18,7 +18,7 @@
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/platform/cpu_features.hpp"
-#include "tests/models/npy.hpp"
+#include "tests/models/npy_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -1,5 +1,3 @@
-#include "tests/models/random_checkpoint.hpp"
-
 #include <fmt/format.h>
 
 #include <cstring>
@@ -8,6 +6,7 @@
 #include <utility>
 
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
+#include "tests/models/random_checkpoint_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
