@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <ostream>
@@ -187,6 +189,8 @@ TEST_P(EveryFormat, IsFoundByIdAndByName) {
 
 TEST(Formats, TableIsConsistent) {
   std::set<std::string_view> names;
+  EXPECT_EQ(std::ranges::adjacent_find(formats(), std::ranges::greater_equal(), &Format::id),
+            formats().end());
   for (const Format& format : formats()) {
     EXPECT_TRUE(names.insert(format.name).second) << format.name;
     EXPECT_NE(format.decode, nullptr);

@@ -11,7 +11,6 @@
 namespace sirocco {
 namespace {
 
-static_assert(kPanelTraits.size() == kPanelFormats);
 static_assert(kGateActivations == static_cast<int>(GateActivation::kClampedSwish) + 1);
 static_assert(kPlainActivations == static_cast<int>(PlainActivation::kGeluErf) + 1);
 

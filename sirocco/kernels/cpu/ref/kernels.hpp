@@ -12,9 +12,8 @@ namespace sirocco::ref {
 /// One block of up to 32 values, the rest of it zeros.
 void quantize_block(const float* values, std::int64_t count, Q8Block& block) noexcept;
 
-template <PanelFormat kFormat>
-void linear(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,
-            std::int64_t token_begin, std::int64_t token_end) noexcept;
+/// The product with panels of that format.
+LinearKernel linear_of(PanelFormat format);
 
 /// kBF16 as the tier avx512bf16 computes it.
 void linear_bf16_pairs(const LinearTask&, std::int64_t panel_begin, std::int64_t panel_end,

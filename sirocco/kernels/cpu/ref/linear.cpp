@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <utility>
 
 #include "sirocco/kernels/cpu/ref/kernels.hpp"
 #include "sirocco/quant/float16.hpp"
@@ -174,50 +175,23 @@ void each_output(const LinearTask& task, std::int64_t panel_begin, std::int64_t 
   }
 }
 
-}  // namespace
-
 template <PanelFormat kFormat>
 void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
             std::int64_t token_begin, std::int64_t token_end) noexcept {
   each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product<kFormat>);
 }
 
+constexpr auto kLinear = []<std::size_t... kFormats>(std::index_sequence<kFormats...>) {
+  return std::array<LinearKernel, kPanelFormats>{linear<static_cast<PanelFormat>(kFormats)>...};
+}(std::make_index_sequence<kPanelFormats>());
+
+}  // namespace
+
+LinearKernel linear_of(PanelFormat format) { return kLinear[static_cast<std::size_t>(format)]; }
+
 void linear_bf16_pairs(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
                        std::int64_t token_begin, std::int64_t token_end) noexcept {
   each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product_of_pairs);
 }
-
-template void linear<PanelFormat::kU2Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU3Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU4Scale>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU4ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
-                                               std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU4Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU5Scale>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU5ScaleMin>(const LinearTask&, std::int64_t, std::int64_t,
-                                               std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU5Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU6Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kU8Scale>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kT4Scale>(const LinearTask&, std::int64_t, std::int64_t,
-                                            std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kNl4Scale>(const LinearTask&, std::int64_t, std::int64_t,
-                                             std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kNl4Super>(const LinearTask&, std::int64_t, std::int64_t,
-                                             std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kF16>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
-                                        std::int64_t) noexcept;
-template void linear<PanelFormat::kBF16>(const LinearTask&, std::int64_t, std::int64_t,
-                                         std::int64_t, std::int64_t) noexcept;
-template void linear<PanelFormat::kF32>(const LinearTask&, std::int64_t, std::int64_t, std::int64_t,
-                                        std::int64_t) noexcept;
 
 }  // namespace sirocco::ref
