@@ -52,7 +52,7 @@ inline std::vector<double> product(const std::vector<double>& x, const std::vect
   return out;
 }
 
-/// Softmax attention in double precision of queries [T, H, E] to keys and values [U, K, E], and the
+/// Softmax attention in double precision of queries [T, H, E] to keys and values [R, K, E], and the
 /// output projection; `visible(t, u)` says whether query t sees key u.
 template <class Visible>
 std::vector<double> exact_attention(const Weights& w, const std::vector<double>& q,
