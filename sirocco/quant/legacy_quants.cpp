@@ -77,9 +77,9 @@ float reciprocal(float d) {
   return std::isinf(inverse) ? 0.0f : inverse;
 }
 
-/// `value` cut to an integer of 0 to `largest`; 0 for a NaN.
-std::uint8_t cut(float value, float largest) {
-  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value, largest)) : std::uint8_t{0};
+/// `value` cut to an integer of 0 to `max_quant`; 0 for a NaN.
+std::uint8_t cut(float value, float max_quant) {
+  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value, max_quant)) : std::uint8_t{0};
 }
 
 /// The element of largest magnitude; of several the first; a NaN counts as the largest.
@@ -114,7 +114,7 @@ void encode_signed(const float* values, std::size_t count, std::byte* encoded) n
 /// The kinds with a minimum: the range of the block in equal steps.
 template <class Block>
 void encode_range(const float* values, std::size_t count, std::byte* encoded) noexcept {
-  constexpr float kLargest = kHasFifthBit<Block> ? 31.0f : 15.0f;
+  constexpr float kMaxQuant = kHasFifthBit<Block> ? 31.0f : 15.0f;
   for (std::size_t i = 0; i < count; ++i) {
     float low = values[0];
     float high = values[0];
@@ -122,11 +122,11 @@ void encode_range(const float* values, std::size_t count, std::byte* encoded) no
       if (values[k] < low || std::isnan(values[k])) low = values[k];
       if (values[k] > high || std::isnan(values[k])) high = values[k];
     }
-    const float d = (high - low) / kLargest;
+    const float d = (high - low) / kMaxQuant;
     const float inverse = reciprocal(d);
     std::array<std::uint8_t, kWidth> q;
     for (std::size_t k = 0; k < kWidth; ++k) {
-      q[k] = cut((values[k] - low) * inverse + 0.5f, kLargest);
+      q[k] = cut((values[k] - low) * inverse + 0.5f, kMaxQuant);
     }
     Block block{};
     block.d = f32_to_f16(d);

@@ -86,8 +86,8 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
     for (std::int32_t kv_head = 0; kv_head < args.cache.kv_heads; ++kv_head) {
       for (std::int64_t begin = 0; begin < rows * group; begin += kAttentionRows) {
         const std::int64_t end = std::min(begin + kAttentionRows, rows * group);
-        const auto oldest = position + static_cast<std::int32_t>(begin / group);
-        const std::int32_t low = std::max(0, oldest - task.window + 1);
+        const auto min_position = position + static_cast<std::int32_t>(begin / group);
+        const std::int32_t low = std::max(0, min_position - task.window + 1);
         const std::int32_t high = visible_end(task, (end - 1) / group);
         const std::int32_t span_begin = low / numerics::kSpanPositions;
         const std::int32_t span_end = (high - 1) / numerics::kSpanPositions + 1;

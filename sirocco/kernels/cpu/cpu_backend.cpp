@@ -20,7 +20,7 @@ namespace sirocco {
 namespace {
 
 // Below this many elements of a cheap op, one thread is done before others would have begun.
-constexpr std::int64_t kWorthForking = 8192;
+constexpr std::int64_t kMinForkedWork = 8192;
 constexpr std::int64_t kColumnStep = 512;  // of ops that work within a row; whole q8 blocks
 
 class CpuBackend final : public Backend {
@@ -321,7 +321,7 @@ class CpuBackend final : public Backend {
   /// body(begin, end) over [0, count): on this thread alone unless `work` elements are worth it.
   template <class Body>
   void split(std::int64_t count, std::int64_t grain, std::int64_t work, Body body) {
-    if (work < kWorthForking || threads_.size() == 1) {
+    if (work < kMinForkedWork || threads_.size() == 1) {
       const ScopedFloatEnvironment defaults;
       if (count > 0) body(0, count);
     } else {
@@ -339,7 +339,7 @@ class CpuBackend final : public Backend {
   template <class Body>
   void for_elements(const Tensor& x, Body body) {
     const std::int64_t count = x.shape().elements();
-    split(count, kWorthForking / 4, count, body);
+    split(count, kMinForkedWork / 4, count, body);
   }
 
   /// body(row, begin, end) over ranges of columns, which begin at multiples of 32.

@@ -174,7 +174,8 @@ constexpr float exponent_factor(const AttentionTask& task) {
   return scales_scores(task) ? numerics::kLog2E : task.scale * numerics::kLog2E;
 }
 
-/// The maximum of flat rows in one call of `attention_span`.
+/// The maximum of flat rows in one call of `attention_span`: eight of its blocks of six, whose
+/// scores of a tile are 12 KiB, share what is read or converted of the cache.
 inline constexpr int kAttentionRows = 48;
 
 /// The running state of one flat row: 16 lanes of l, then M in the first of 16 floats, then acc
@@ -195,13 +196,14 @@ struct CpuKernels {
   /// Rows [row_begin, row_end).
   void (*rms_norm)(const RmsNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
   void (*layer_norm)(const LayerNormTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
-  /// Of one row, the columns [begin, end); `begin` is a multiple of 32.
+  /// The columns [begin, end) of one row; `begin` is a multiple of 32. So `gate` and `activate`
+  /// too.
   void (*quantize)(const QuantizeTask&, std::int64_t row, std::int64_t begin,
                    std::int64_t end) noexcept;
-  /// The same, by GateActivation.
+  /// By GateActivation.
   void (*gate[kGateActivations])(const GateTask&, std::int64_t row, std::int64_t begin,
                                  std::int64_t end) noexcept;
-  /// The same, by PlainActivation.
+  /// By PlainActivation.
   void (*activate[kPlainActivations])(const ActivateTask&, std::int64_t row, std::int64_t begin,
                                       std::int64_t end) noexcept;
   void (*add)(float* x, const float* y, float scale, std::int64_t count) noexcept;

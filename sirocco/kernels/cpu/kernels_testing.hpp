@@ -28,8 +28,8 @@ inline std::vector<Isa> runnable_tiers() {
   return tiers;
 }
 
-/// Those of them whose ops, matrix products apart, are code of their own: the others have their
-/// base's (`kernels_of`), and would run it again.
+/// The tiers that this machine can run whose ops, matrix products apart, are code of their own: the
+/// others have their base's (`kernels_of`), and would run it again.
 inline std::vector<Isa> runnable_op_tiers() {
   std::vector<Isa> tiers;
   for (const Isa isa : runnable_tiers()) {

@@ -19,7 +19,7 @@ inline std::size_t row_stride(const Tensor& rows) {
   return static_cast<std::size_t>(rows.columns()) * dtype_bytes(rows.dtype());
 }
 
-/// As many as each row of Activations::fine has.
+/// The number of fine blocks that each row of Activations::fine has.
 inline std::int64_t fine_blocks_of(const Tensor& fine) {
   return fine.columns() / static_cast<std::int64_t>(sizeof(FineBlock));
 }

@@ -60,14 +60,14 @@ struct Slot {
       } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
         for (std::int64_t i = first; i < end; ++i) elements[i * step] = f32_to_f16(x[i]);
       } else {
-        float largest = 0.0f;
+        float amax = 0.0f;
         bool any_nan = false;
         for (std::int64_t i = first; i < end; ++i) {
-          largest = max(std::fabs(x[i]), largest);
+          amax = max(std::fabs(x[i]), amax);
           any_nan = any_nan || std::isnan(x[i]);
         }
         std::uint16_t& bits = scales[first / kKvBlock * scale_step];
-        bits = f32_to_f16(any_nan ? numerics::kNaN : largest / 127.0f);
+        bits = f32_to_f16(any_nan ? numerics::kNaN : amax / 127.0f);
         const float scale = f16_to_f32(bits);
         for (std::int64_t i = first; i < end; ++i) {
           const float quant = scale == 0.0f ? 0.0f : min(max(x[i] / scale, -127.0f), 127.0f);
@@ -129,7 +129,7 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const Query& quer
   const std::int32_t tile = begin / kTile * kTile;
   const float factor = exponent_factor(task);
   std::array<float, kTile> scores;
-  float largest = kNothing;
+  float max_score = kNothing;
   for (std::int32_t position = begin; position < end; ++position) {
     const Slot<Element> key = key_at<Element>(cache, kv_head, position);
     float score = 0.0f;
@@ -137,10 +137,10 @@ void add_tile(const AttentionTask& task, std::int32_t kv_head, const Query& quer
       score = std::fma(query.elements[e], key.at(e), score);
     score = finish_score(task, query, position, score);
     scores[static_cast<std::size_t>(position - tile)] = score;
-    largest = max(score, largest);
+    max_score = max(score, max_score);
   }
 
-  const float exponent = max(largest * factor, state.exponent);
+  const float exponent = max(max_score * factor, state.exponent);
   std::array<float, kTile> p{};
   for (std::int32_t position = begin; position < end; ++position) {
     const auto j = static_cast<std::size_t>(position - tile);
@@ -218,16 +218,16 @@ void attention_merge(float* into, const float* later, std::int64_t count,
   for (std::int64_t row = 0; row < count; ++row) {
     float* a = into + row * stride;
     const float* b = later + row * stride;
-    const float largest = max(a[16], b[16]);
+    const float max_exponent = max(a[16], b[16]);
     if (b[16] == kNothing) continue;
     if (a[16] == kNothing) {
       std::copy_n(b, stride, a);
       continue;
     }
-    const float scale_a = exp2(a[16] - largest);
-    const float scale_b = exp2(b[16] - largest);
+    const float scale_a = exp2(a[16] - max_exponent);
+    const float scale_b = exp2(b[16] - max_exponent);
     for (std::int64_t i = 0; i < stride; ++i) a[i] = std::fma(b[i], scale_b, a[i] * scale_a);
-    a[16] = largest;
+    a[16] = max_exponent;
   }
 }
 
@@ -243,9 +243,9 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
     float inverse = 1.0f / sum;
     if (task.sinks != nullptr) {
       const float sink = task.sinks[head] * numerics::kLog2E;
-      const float largest = max(state[16], sink);
-      const float weight = exp2(state[16] - largest);
-      inverse = weight * (1.0f / std::fma(sum, weight, exp2(sink - largest)));
+      const float max_exponent = max(state[16], sink);
+      const float weight = exp2(state[16] - max_exponent);
+      inverse = weight * (1.0f / std::fma(sum, weight, exp2(sink - max_exponent)));
     }
     float* out = task.out + (row / task.group * task.heads + head) * task.cache.value_dim;
     for (std::int64_t d = 0; d < task.cache.value_dim; ++d) out[d] = state[32 + d] * inverse;

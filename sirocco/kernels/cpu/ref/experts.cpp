@@ -7,11 +7,11 @@ namespace sirocco::ref {
 
 void softmax(float* x, std::int64_t rows, std::int64_t columns) noexcept {
   for (std::int64_t row = 0; row < rows; ++row, x += columns) {
-    float largest = x[0];
-    for (std::int64_t i = 1; i < columns; ++i) largest = max(x[i], largest);
+    float max_value = x[0];
+    for (std::int64_t i = 1; i < columns; ++i) max_value = max(x[i], max_value);
     Lanes sums{};
     for (std::int64_t i = 0; i < columns; ++i) {
-      x[i] = exp(x[i] - largest);
+      x[i] = exp(x[i] - max_value);
       float& lane = sums[static_cast<std::size_t>(i % numerics::kLanes)];
       lane = lane + x[i];
     }

@@ -64,16 +64,16 @@ void write_row(const RowSink& out, std::int64_t row, std::int64_t begin, std::in
 }  // namespace
 
 void quantize_block(const float* values, std::int64_t count, Q8Block& block) noexcept {
-  float largest = 0.0f;
+  float amax = 0.0f;
   bool any_nan = false;
   for (std::int64_t i = 0; i < count; ++i) {
-    largest = max(std::fabs(values[i]), largest);
+    amax = max(std::fabs(values[i]), amax);
     any_nan = any_nan || std::isnan(values[i]);
   }
-  const bool zero = !(largest >= numerics::kMinQ8Magnitude);
-  const float inverse = zero ? 0.0f : 127.0f / largest;
+  const bool zero = !(amax >= numerics::kMinQ8Magnitude);
+  const float inverse = zero ? 0.0f : 127.0f / amax;
   block = {};
-  block.scale = any_nan ? numerics::kNaN : zero ? 0.0f : largest / 127.0f;
+  block.scale = any_nan ? numerics::kNaN : zero ? 0.0f : amax / 127.0f;
   for (std::int64_t i = 0; i < count; ++i) {
     const float scaled = min(max(values[i] * inverse, -127.0f), 127.0f);
     block.quants[i] = static_cast<std::int8_t>(round_small(scaled).integer);

@@ -81,16 +81,16 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
   RowView rows[kAttentionRows];
   std::int32_t low = span_end;
   std::int32_t high = span_begin;
-  std::int32_t newest = 0;  // the end of all that the rows see, in later spans too
+  std::int32_t max_end = 0;  // the end of all that the rows see, in later spans too
   for (int r = 0; r < count; ++r) {
     const std::int64_t row = row_begin + r;
     const std::int64_t token = row / task.group;
     const auto position = static_cast<std::int32_t>(task.first_position + token);
     positions[r] = position;
-    const std::int32_t oldest = position - task.window + 1;
+    const std::int32_t min_position = position - task.window + 1;
     const std::int32_t end = visible_end(task, token);
-    newest = end > newest ? end : newest;
-    visible[r][0] = oldest > span_begin ? oldest : span_begin;
+    max_end = end > max_end ? end : max_end;
+    visible[r][0] = min_position > span_begin ? min_position : span_begin;
     visible[r][1] = end < span_end ? end : span_end;
     if (visible[r][0] < visible[r][1]) {
       low = visible[r][0] < low ? visible[r][0] : low;
@@ -125,7 +125,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     Ahead ahead = values_ahead(cache, tile);
     score_tile(cache, tile, blocks, blocks_here, scores, chunk, ahead);
     weigh_rows(task, rows, count, scores);
-    ahead = keys_ahead(cache, tile_at<Element>(cache, kv_head, begin + kTile, 0, newest));
+    ahead = keys_ahead(cache, tile_at<Element>(cache, kv_head, begin + kTile, 0, max_end));
     add_tile(cache, tile, blocks, blocks_here, scores, chunk, ahead);
   }
 }
@@ -141,13 +141,13 @@ void attention_merge(float* into, const float* later, std::int64_t count,
       for (std::int64_t i = 0; i < state_floats; i += 16) store(a + i, load(b + i));
       continue;
     }
-    const float highest = a[16] > b[16] ? a[16] : b[16];
-    const F32x16 scale_a = exp2(broadcast(a[16] - highest));
-    const F32x16 scale_b = exp2(broadcast(b[16] - highest));
+    const float max_exponent = a[16] > b[16] ? a[16] : b[16];
+    const F32x16 scale_a = exp2(broadcast(a[16] - max_exponent));
+    const F32x16 scale_b = exp2(broadcast(b[16] - max_exponent));
     store(a, fma(load(b), scale_b, load(a) * scale_a));
     for (std::int64_t i = 32; i < state_floats; i += 16)
       store(a + i, fma(load(b + i), scale_b, load(a + i) * scale_a));
-    a[16] = highest;
+    a[16] = max_exponent;
   }
 }
 
@@ -162,9 +162,9 @@ void attention_finish(const AttentionTask& task, std::int32_t kv_head, std::int6
     F32x16 inverse = broadcast(1.0f / sum);
     if (task.sinks != nullptr) {
       const float sink = task.sinks[head] * numerics::kLog2E;
-      const float highest = state[16] > sink ? state[16] : sink;
-      const F32x16 weight = exp2(broadcast(state[16] - highest));
-      const F32x16 all = fma(broadcast(sum), weight, exp2(broadcast(sink - highest)));
+      const float max_exponent = state[16] > sink ? state[16] : sink;
+      const F32x16 weight = exp2(broadcast(state[16] - max_exponent));
+      const F32x16 all = fma(broadcast(sum), weight, exp2(broadcast(sink - max_exponent)));
       inverse = weight * (broadcast(1.0f) / all);
     }
     float* out = task.out + (row / task.group * task.heads + head) * value_dim;

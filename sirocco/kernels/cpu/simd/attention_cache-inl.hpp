@@ -3,7 +3,9 @@
 
 constexpr int kTile = numerics::kTilePositions;
 constexpr int kTilePanels = kTile / kKvPanel;
-constexpr int kChunk = 64;  // elements of keys or values that are turned into floats at once
+// Elements of keys or values that are turned into floats at once: 16 KiB for a tile, which stay in
+// the innermost cache until all rows have read them.
+constexpr int kChunk = 64;
 
 template <class Element>
 constexpr KvType kTypeOf = KvType::kF32;
@@ -56,7 +58,7 @@ INLINE F32x16 broadcast_f16(std::uint16_t bits) { return broadcast(f16_to_float(
 INLINE std::uint16_t quantize_kv(const float* x, std::int64_t count, std::int8_t* quants) {
   const F32x16 first = load_first(x, count < 16 ? count : 16);
   const F32x16 second = count > 16 ? load_first(x + 16, count - 16) : zero();
-  const float amax = largest(max(abs(second), max(abs(first), zero())));
+  const float amax = max_lane(max(abs(second), max(abs(first), zero())));
   std::uint16_t bits[16];
   store(bits, broadcast(any_nan(first, second) ? numerics::kNaN : amax / 127.0f));
   const F32x16 scale = broadcast_f16(bits[0]);
@@ -252,7 +254,7 @@ INLINE void convert_values(const Tile<Element>& tile, std::int64_t value_dim, st
                            chunk + j * kChunk);
 }
 
-/// The same of values that are elements of keys, from `first` on; whole panels at a time.
+/// convert_values where values are elements of keys, from `first` on; whole panels at a time.
 template <class Element>
 INLINE void turn_values(const Tile<Element>& tile, std::int64_t key_dim, std::int64_t first,
                         std::int64_t count, float* chunk) {

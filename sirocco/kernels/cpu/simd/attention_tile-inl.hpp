@@ -1,7 +1,9 @@
 // One tile of attention for a block of query rows: scores, weights, sums of values. A fragment
 // (see ../README.md) behind attention_cache.
 
-constexpr int kBlockRows = 6;  // query rows that share loads of K and V
+// Query rows that share loads of keys and values: four vectors at once make 24 sums, which leave
+// room in 32 registers for the vectors and for an element of a query.
+constexpr int kBlockRows = 6;
 constexpr float kNothing = -__builtin_inff();
 
 /// Panels of keys, or vectors of values, that go with so many rows: as many sums as there are
@@ -93,7 +95,7 @@ INLINE void score_panels(const Key* const* panels, const RowView* rows, std::int
   });
 }
 
-/// The same for the panels that the block sees something of.
+/// score_panels of the panels that the block sees something of.
 template <class Key, int kRows>
 void score_rows(const Key* const* panels, const RowBlock& block, std::int64_t first,
                 std::int64_t count, float (*scores)[kTile], Ahead& ahead) noexcept {
@@ -132,9 +134,9 @@ INLINE F32x16 finish_scores(const AttentionTask& task, const RowView& row, int p
 }
 
 /// The largest of a row's visible scores, which are capped and biased first if that is asked for.
-INLINE float largest_score(const AttentionTask& task, const RowView& row, float* scores) {
+INLINE float max_score(const AttentionTask& task, const RowView& row, float* scores) {
   const F32x16 nothing = broadcast(kNothing);
-  F32x16 highest = nothing;
+  F32x16 max_scores = nothing;
   const bool whole = row.begin == 0 && row.end == kTile;
   repeat<0, kTilePanels>([&](auto p) INLINE_BODY {
     const std::int32_t begin = row.begin - p * kKvPanel;
@@ -145,10 +147,10 @@ INLINE float largest_score(const AttentionTask& task, const RowView& row, float*
         score = finish_scores(task, row, p, score);
         store(scores + p * kKvPanel, score);
       }
-      highest = max(whole ? score : select(lanes(begin, end), score, nothing), highest);
+      max_scores = max(whole ? score : select(lanes(begin, end), score, nothing), max_scores);
     }
   });
-  return largest(highest);
+  return max_lane(max_scores);
 }
 
 /// Scores to weights p, in place, for those rows that see something of the tile; updates l, M and
@@ -157,15 +159,15 @@ INLINE float largest_score(const AttentionTask& task, const RowView& row, float*
 INLINE void weigh_rows(const AttentionTask& task, const RowView* rows, int count,
                        float (*scores)[kTile]) {
   const float factor = exponent_factor(task);
-  float highest[kAttentionRows];
+  float max_exponents[kAttentionRows];
   for (int r = 0; r < count; ++r)
-    if (!rows[r].empty()) highest[r] = largest_score(task, rows[r], scores[r]) * factor;
+    if (!rows[r].empty()) max_exponents[r] = max_score(task, rows[r], scores[r]) * factor;
   for (int r = 0; r < count; ++r) {
     const RowView& row = rows[r];
     if (row.empty()) continue;
     const bool whole = row.begin == 0 && row.end == kTile;
     const float before = row.state[16];
-    const float now = highest[r] > before ? highest[r] : before;
+    const float now = max_exponents[r] > before ? max_exponents[r] : before;
     F32x16 p[kTilePanels];
     repeat<0, kTilePanels>([&](auto i) INLINE_BODY {
       const std::int32_t begin = row.begin - i * kKvPanel;

@@ -3,13 +3,13 @@
 void softmax(float* x, std::int64_t rows, std::int64_t columns) noexcept {
   const F32x16 nothing = broadcast(-__builtin_inff());
   for (std::int64_t row = 0; row < rows; ++row, x += columns) {
-    F32x16 highest = nothing;
+    F32x16 max_values = nothing;
     for (std::int64_t i = 0; i < columns; i += 16) {
       const std::int64_t here = columns - i;
-      highest =
-          max(select(lanes(0, here), load_first(x + i, here < 16 ? here : 16), nothing), highest);
+      max_values = max(select(lanes(0, here), load_first(x + i, here < 16 ? here : 16), nothing),
+                       max_values);
     }
-    const F32x16 from = broadcast(largest(highest));
+    const F32x16 from = broadcast(max_lane(max_values));
     F32x16 sums = zero();
     for (std::int64_t i = 0; i < columns; i += 16) {
       const std::int64_t here = columns - i < 16 ? columns - i : 16;

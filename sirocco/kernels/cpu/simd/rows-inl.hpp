@@ -10,7 +10,7 @@ INLINE F32x16 floats_of(const std::int8_t* quants) {
 
 INLINE void quantize_block(Pair x, Q8Block* block) {
   const F32x16 size = max(abs(x.second), max(abs(x.first), zero()));
-  const float amax = largest(size);
+  const float amax = max_lane(size);
   const bool any = amax >= numerics::kMinQ8Magnitude;
   // No quant can be NaN, so that the scale is.
   const float scale = any_nan(x.first, x.second) ? numerics::kNaN : any ? amax / 127.0f : 0.0f;

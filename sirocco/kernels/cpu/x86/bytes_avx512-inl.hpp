@@ -56,9 +56,9 @@ INLINE __m512i add_words(__m512i sum, __m512i words, int factor) {
       sum, _mm512_madd_epi16(words, _mm512_set1_epi16(static_cast<std::int16_t>(factor))));
 }
 
-/// The same. Sums of two products fit 16 bits; how many of them may be added up before they are
-/// widened is a matter of the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and 2 · 2 · 63 ·
-/// 127 are below 2^15.
+/// The running dot product. Sums of two products fit 16 bits; how many of them may be added up
+/// before they are widened is a matter of the quants' range: 8 · 2 · 15 · 127, 4 · 2 · 31 · 127 and
+/// 2 · 2 · 63 · 127 are below 2^15.
 template <int kBits>
 struct Dot {
   static constexpr int kSums = kBits == 4 ? 8 : kBits == 5 ? 4 : 2;

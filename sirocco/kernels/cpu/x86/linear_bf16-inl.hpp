@@ -103,7 +103,8 @@ void bf16_panels(const LinearTask& task, std::int64_t panel, std::int64_t token,
   if (token < token_end) bf16_tile<kPanels, 1>(task, panel, token);
 }
 
-/// Of several panels at once each token is rounded once.
+/// The product with kBF16. Several panels at once round each token once; four by six tokens are 24
+/// sums in 32 registers.
 void linear_bf16(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
                  std::int64_t token_begin, std::int64_t token_end) noexcept {
   std::int64_t panel = panel_begin;

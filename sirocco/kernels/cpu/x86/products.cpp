@@ -24,6 +24,8 @@ namespace {
 #include "sirocco/kernels/cpu/x86/bytes_avx2-inl.hpp"
 #endif
 // With the bytes:
+#include "sirocco/kernels/cpu/simd/block_products-inl.hpp"
+// And with these:
 #include "sirocco/kernels/cpu/simd/linear-inl.hpp"
 #if defined(__AVX512BF16__)
 // With linear.hpp's way to finish a sum:
