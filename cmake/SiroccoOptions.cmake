@@ -11,9 +11,12 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+# ccache learns from the compilation what a source includes, without preprocessing it first (a tenth of the time); a clone
+# in another folder finds the same compilations; and precompiled headers are cached too.
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE_PROGRAM}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_DEPEND=1 "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE_PROGRAM}")
 endif()
 
 option(SIROCCO_WARNINGS_AS_ERRORS "Treat warnings as errors (the test run does)" OFF)
@@ -32,7 +35,7 @@ if(SIROCCO_WARNINGS_AS_ERRORS)
 endif()
 if(SIROCCO_SANITIZE)
   target_compile_options(sirocco_options INTERFACE -fsanitize=${SIROCCO_SANITIZE} -fno-sanitize-recover=all
-    -fno-omit-frame-pointer -g1)
+    -fno-omit-frame-pointer)
   target_link_options(sirocco_options INTERFACE -fsanitize=${SIROCCO_SANITIZE})
 endif()
 option(SIROCCO_FUZZERS "Build the libFuzzer targets and instrument the folders that they run (clang only)" OFF)
@@ -42,3 +45,13 @@ if(SIROCCO_FUZZERS)
   endif()
   target_link_options(sirocco_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()
+
+# Reading the standard headers is a third of what it takes to compile a source with sanitizers. The release build reads them
+# anew for each, so that each includes what it needs.
+option(SIROCCO_PRECOMPILE_HEADERS "Precompile the standard headers that a folder's sources include" OFF)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  # So that the same headers are the same bytes.
+  add_compile_options(-Xclang -fno-pch-timestamp)
+endif()
+set(SIROCCO_PRECOMPILED <algorithm> <array> <cmath> <cstdint> <cstring> <functional> <limits> <map> <memory> <numeric> <optional>
+  <span> <string> <string_view> <unordered_map> <utility> <variant> <vector> <fmt/format.h>)

@@ -17,9 +17,6 @@ encoder=$cache/all-MiniLM-L6-v2
 release=$root/build/release
 jobs=$(nproc)
 
-# Fresh clones in other folders find the same compilations in the cache.
-export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
-
 say() { printf '==> %s\n' "$*" >&2; }
 die() {
   printf 'error: %s\n' "$1" >&2

@@ -2,7 +2,8 @@
 """Holds the direction of dependencies between the folders of sirocco/.
 
 A folder includes only folders that sirocco/CMakeLists.txt lists before it and that its own CMakeLists.txt names after DEPENDS
-(or reaches through them); formats and text don't know models; nobody includes a test; heavy libraries stay out of headers.
+(or reaches through them); formats and text don't know models; nobody includes a test; heavy libraries stay out of headers. Tests,
+and what they share (*_testing.hpp), may include tests/support/ too.
 """
 
 import pathlib
@@ -12,6 +13,7 @@ import common
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN = {("formats", "models"), ("text", "models")}
+OF_TESTS = re.compile(r"_test\.cpp$|_testing\.hpp$")
 HEAVY = re.compile(r"^(nlohmann/|spdlog/|CLI/|unicode/|pcre2|simdjson|regex$|iostream$)")
 
 
@@ -68,6 +70,8 @@ def check(root):
             if bracket == "<" and path.suffix == ".hpp" and HEAVY.match(target):
                 findings.append(where + "a heavy library in a header; keep it in a .cpp")
             if bracket == '"' and not target.startswith("sirocco/"):
+                if target.startswith("tests/support/") and OF_TESTS.search(path.name):
+                    continue
                 findings.append(where + 'write the path from the top: "sirocco/folder/file.hpp"')
             if not target.startswith("sirocco/"):
                 continue
@@ -88,6 +92,7 @@ GOOD = {
     "sirocco/base/error.cpp": '#include "sirocco/base/error.hpp"\n#include <spdlog/spdlog.h>\n',
     "sirocco/quant/CMakeLists.txt": "sirocco_folder(quant DEPENDS base)\n",
     "sirocco/quant/format.hpp": '#include "sirocco/base/error.hpp"\n',
+    "sirocco/quant/format_test.cpp": '#include "tests/support/paths_testing.hpp"\n',
     "sirocco/models/CMakeLists.txt": "sirocco_folder(models DEPENDS quant)\n",
     "sirocco/models/model.hpp": '#include "sirocco/base/error.hpp"\n',
     "sirocco/formats/CMakeLists.txt": "sirocco_folder(formats DEPENDS base)\n",
@@ -99,6 +104,8 @@ BAD = [
     ("an include of a folder not depended on", {"sirocco/formats/bad.cpp": '#include "sirocco/quant/format.hpp"\n'},
      "not among the DEPENDS"),
     ("an include of a test", {"sirocco/quant/bad.cpp": '  # include "sirocco/quant/bad_test.cpp"\n'}, "a test"),
+    ("an include of test support by the product", {"sirocco/quant/bad.cpp": '#include "tests/support/paths_testing.hpp"\n'},
+     "from the top"),
     ("a relative include", {"sirocco/quant/bad.cpp": '#include "../base/error.hpp"\n'}, "from the top"),
     ("a heavy header", {"sirocco/quant/bad.hpp": "#include <nlohmann/json.hpp>\n"}, "heavy"),
     ("a dependency on a later folder", {"sirocco/base/CMakeLists.txt": "sirocco_folder(base DEPENDS quant)\n"},

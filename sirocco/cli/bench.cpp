@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -18,6 +17,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
@@ -221,22 +221,19 @@ void bench(const Options& o) {
 
 }  // namespace
 
-void declare_bench(CLI::App& app) {
+void declare_bench(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
   const auto list = [&](const char* name, std::vector<int>& into, int least, const char* what) {
-    app.add_option(name, into, what)
-        ->delimiter(',')
-        ->check(CLI::Range(least, 1 << 20))
-        ->capture_default_str();
+    app.add_option(name, into, what).delimiter(',').in_range(least, 1 << 20).capture_default_str();
   };
   list("-p,--prompt", options->prompt, 0, "prompt lengths to measure; 0 for none");
   list("-n,--generate", options->generate, 0, "numbers of generated tokens to measure; 0 for none");
   list("-b,--batch", options->batch, 1, "numbers of sequences at once");
   list("-d,--depth", options->depth, 0, "tokens that a sequence has behind it already");
   app.add_option("-r,--repetitions", options->repetitions, "measurements of each")
-      ->check(CLI::Range(1, 10000))
-      ->capture_default_str();
+      .in_range(1, 10000)
+      .capture_default_str();
   app.add_flag("--no-warmup", options->no_warmup, "measure from the first run on");
   app.add_flag("--json", options->json, "print JSON");
   app.callback([options] { bench(*options); });

@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -12,6 +11,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/terminal/terminal.hpp"
 #include "sirocco/platform/cpu_set.hpp"
@@ -79,18 +79,17 @@ LoadProgress progress_bar() {
 
 }  // namespace
 
-std::shared_ptr<CommonOptions> add_common_options(CLI::App& app) {
+std::shared_ptr<CommonOptions> add_common_options(CommandLine& app) {
   const auto options = std::make_shared<CommonOptions>();
   app.add_option("-m,--model", options->model, "model file or name; the default model without");
-  app.add_option("-t,--threads", options->threads, "threads; one a core without")
-      ->check(CLI::Range(1, 1024));
+  app.add_option("-t,--threads", options->threads, "threads; one a core without").in_range(1, 1024);
   app.add_option("--isa", options->isa,
                  "instruction set: " + isa_names() + "; the best that the CPU has without");
   app.add_option("--kv-dtype", options->kv_dtype,
                  "element type of the KV cache: " + kv_type_names())
-      ->capture_default_str();
+      .capture_default_str();
   app.add_option("--ctx", options->context, "context in tokens; the model's own without")
-      ->check(CLI::Range(1, 1 << 24));
+      .in_range(1, 1 << 24);
   app.add_option("--device", options->device,
                  "group of cores to run on: cpu, or cpu:N for those of one memory node");
   app.add_option("--quantize", options->quantize,

@@ -7,11 +7,9 @@
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/text_embedder.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace sirocco {
+
+class CommandLine;
 
 /// What every command that runs a model can be told.
 struct CommonOptions {
@@ -26,7 +24,7 @@ struct CommonOptions {
 };
 
 /// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --quantize and --quiet to a command.
-std::shared_ptr<CommonOptions> add_common_options(CLI::App& app);
+std::shared_ptr<CommonOptions> add_common_options(CommandLine& app);
 
 /// The load options that they stand for; progress is a bar on standard error when that is a
 /// terminal and not quiet. Throws InvalidArgument that names the option.

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/npy.hpp"
@@ -89,7 +89,7 @@ void embed(const Options& o) {
 
 }  // namespace
 
-void declare_embed(CLI::App& app) {
+void declare_embed(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
   app.add_option("--out", options->out,
@@ -97,16 +97,16 @@ void declare_embed(CLI::App& app) {
   app.add_option("--prompt-name", options->prompt,
                  "which of the model's prompts is put before each text; its default without");
   app.add_option("--dimensions", options->dimensions, "leading elements to keep; all without")
-      ->check(CLI::Range(1, 1 << 24));
+      .in_range(1, 1 << 24);
   app.add_option("--pooling", options->pooling,
                  "how rows become one vector: mean, cls or last; as the model says without");
-  CLI::Option* const normalize = app.add_flag_callback(
+  const Option normalize = app.add_flag_callback(
       "--normalize", [options] { options->normalize = true; },
       "make the length of each vector 1; as the model says without");
   app.add_flag_callback(
          "--no-normalize", [options] { options->normalize = false; },
          "leave the lengths of the vectors")
-      ->excludes(normalize);
+      .excludes(normalize);
   app.add_flag("--special", options->special,
                "parse special tokens in the texts; they are text without");
   app.add_option("text", options->texts, "the texts; the lines of standard input without");

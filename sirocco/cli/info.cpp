@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,6 +7,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/terminal_text.hpp"
@@ -116,7 +116,7 @@ void info(const Options& options) {
 
 }  // namespace
 
-void declare_info(CLI::App& app) {
+void declare_info(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("model,-m,--model", options->model,
                  "model file or name; the default model without");

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -6,6 +5,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/npy.hpp"
@@ -48,21 +48,19 @@ void logits(const Options& o) {
 
 }  // namespace
 
-void declare_logits(CLI::App& app) {
+void declare_logits(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
-  auto* tokens =
+  const Option tokens =
       app.add_option("--tokens", options->tokens, "token ids of the prompt, separated by commas");
-  auto* prompt = app.add_option("-p,--prompt", options->prompt,
-                                "text of the prompt; BOS is added as the model says");
-  auto* source = app.add_option_group("prompt");
-  source->add_options(tokens, prompt);
-  source->require_option(1);
+  const Option prompt = app.add_option("-p,--prompt", options->prompt,
+                                       "text of the prompt; BOS is added as the model says");
+  app.require_one_of("prompt", tokens, prompt);
   app.add_option("--chunks", options->chunks,
                  "sizes of the steps that the prompt is cut into; the last one repeats")
-      ->delimiter(',')
-      ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--out", options->out, "file to write: float32 [T, V], .npy")->required();
+      .delimiter(',')
+      .in_range(1, 1 << 20);
+  app.add_option("--out", options->out, "file to write: float32 [T, V], .npy").required();
   app.callback([options] { logits(*options); });
 }
 

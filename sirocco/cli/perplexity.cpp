@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <memory>
@@ -9,6 +8,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/pipeline/step_fault.hpp"
@@ -123,13 +123,13 @@ void perplexity(const Options& o) {
 
 }  // namespace
 
-void declare_perplexity(CLI::App& app) {
+void declare_perplexity(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
-  app.add_option("-f,--file", options->file, "the text")->required();
+  app.add_option("-f,--file", options->file, "the text").required();
   app.add_option("--windows", options->windows,
                  "score only this many windows of --ctx tokens (512 without)")
-      ->check(CLI::Range(1, 1 << 30));
+      .in_range(1, 1 << 30);
   app.add_flag("--json", options->json, "print JSON");
   app.callback([options] { perplexity(*options); });
 }

@@ -12,6 +12,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/platform/reader_gone.hpp"
 
@@ -107,7 +108,8 @@ int run_program(int argc, char** argv) {
   for (const Command& command : kCommands) {
     CLI::App* subcommand =
         app.add_subcommand(std::string(command.name), std::string(command.summary));
-    command.declare(*subcommand);
+    CommandLine line(*subcommand);
+    command.declare(line);
     take_marks_off(*subcommand);
   }
   try {

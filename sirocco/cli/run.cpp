@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/run_answer.hpp"
@@ -123,18 +123,18 @@ void run(const Options& options) {
 
 }  // namespace
 
-void declare_run(CLI::App& app) {
+void declare_run(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
   app.add_option("-p,--prompt", options->prompt,
                  "answer this and leave; without, standard input is the prompt unless it is a "
                  "terminal");
-  auto* system = app.add_option("--system", options->system, "tell the model how to behave");
-  auto* raw = app.add_flag("--raw", options->raw,
-                           "complete the prompt as it stands, without the chat template")
-                  ->excludes(system);
+  const Option system = app.add_option("--system", options->system, "tell the model how to behave");
+  const Option raw = app.add_flag("--raw", options->raw,
+                                  "complete the prompt as it stands, without the chat template")
+                         .excludes(system);
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
-      ->needs(raw);
+      .needs(raw);
   options->chat_template = add_template_options(app, raw);
   app.add_flag("--nowordwrap", options->no_word_wrap,
                "leave it to the terminal to break the lines of answers, within words too");
@@ -144,17 +144,15 @@ void declare_run(CLI::App& app) {
            [options, &setting](const std::string& text) {
              RunSettings any;
              if (!setting.assign(any, text)) {
-               throw CLI::ValidationError(
-                   std::string(setting.option),
-                   fmt::format("{} is not {}", sirocco::quoted(text), setting.range));
+               throw BadValue(fmt::format("{} is not {}", sirocco::quoted(text), setting.range));
              }
              options->chosen.emplace_back(&setting, text);
            },
            std::string(setting.help))
-        ->default_str(setting.show(RunSettings()));
+        .default_str(setting.show(RunSettings()));
   }
   app.add_option("--stop", options->stop, "end the answer before this text; repeatable")
-      ->allow_extra_args(false);
+      .allow_extra_args(false);
   app.callback([options] { run(*options); });
 }
 

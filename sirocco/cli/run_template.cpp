@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <utility>
 #include <vector>
 
@@ -12,7 +11,7 @@
 
 namespace sirocco {
 
-CLI::Option* add_set_option(CLI::App& app, std::function<void(std::string_view)> take) {
+Option add_set_option(CommandLine& app, std::function<void(std::string_view)> take) {
   return app
       .add_option_function<std::vector<std::string>>(
           "--set",
@@ -20,42 +19,42 @@ CLI::Option* add_set_option(CLI::App& app, std::function<void(std::string_view)>
             try {
               for (const std::string& each : assignments) take(each);
             } catch (const InvalidArgument& e) {
-              throw CLI::ValidationError("--set", e.what());
+              throw BadValue(e.what());
             }
           },
           fmt::format("give the chat template a variable, NAME=VALUE ({}): enable_thinking=false, "
                       "reasoning_effort=high; repeatable",
                       kTemplateValueRule))
-      ->allow_extra_args(false);
+      .allow_extra_args(false);
 }
 
-std::shared_ptr<RunTemplate> add_template_options(CLI::App& app, CLI::Option* raw) {
+std::shared_ptr<RunTemplate> add_template_options(CommandLine& app, Option raw) {
   const auto options = std::make_shared<RunTemplate>();
-  auto* name = app.add_option("--chat-template", options->name,
-                              "use the chat template of this name, of a model that has several")
-                   ->excludes(raw);
+  const Option name =
+      app.add_option("--chat-template", options->name,
+                     "use the chat template of this name, of a model that has several")
+          .excludes(raw);
   app.add_option("--chat-template-file", options->file,
                  "use the chat template in this file in place of the model's")
-      ->excludes(raw)
-      ->excludes(name);
+      .excludes(raw)
+      .excludes(name);
   app.add_option_function<std::string>(
          "--think",
          [options](const std::string& level) {
            if (!level.empty() && !is_thinking_level(level)) {
-             throw CLI::ValidationError(
-                 "--think", fmt::format("{} is not {}", sirocco::quoted(level), kThinkingLevels));
+             throw BadValue(fmt::format("{} is not {}", sirocco::quoted(level), kThinkingLevels));
            }
            options->think = level.empty() ? "on" : level;
          },
          fmt::format("let the model think before it answers, or not: {} (on without a word); for "
                      "templates that use enable_thinking, thinking or reasoning_effort",
                      kThinkingLevels))
-      ->expected(0, 1)
-      ->excludes(raw);
+      .expected(0, 1)
+      .excludes(raw);
   add_set_option(app, [options](std::string_view assignment) {
     set_variable(options->variables, assignment);
     refuse_conversation(options->variables);
-  })->excludes(raw);
+  }).excludes(raw);
   return options;
 }
 

@@ -6,14 +6,10 @@
 #include <string>
 #include <string_view>
 
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/template_variables.hpp"
 #include "sirocco/engine/load.hpp"
 #include "sirocco/text/chat_format.hpp"
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace sirocco {
 
@@ -27,11 +23,11 @@ struct RunTemplate {
 
 /// Adds --set NAME=VALUE to a command, which can be repeated. `take` gets each as set_variable
 /// does; an InvalidArgument of it is a mistake in the command line.
-CLI::Option* add_set_option(CLI::App& app, std::function<void(std::string_view)> take);
+Option add_set_option(CommandLine& app, std::function<void(std::string_view)> take);
 
 /// Adds --chat-template, --chat-template-file, --set and --think to a command; `raw` is the option
 /// that does without a template.
-std::shared_ptr<RunTemplate> add_template_options(CLI::App& app, CLI::Option* raw);
+std::shared_ptr<RunTemplate> add_template_options(CommandLine& app, Option raw);
 
 /// The format that they choose for this model. Throws NotFound when it has no such template, and
 /// what is wrong with the one for conversations without tools.

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +7,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/run_template.hpp"
@@ -46,25 +46,26 @@ void render(const Options& options) {
 
 }  // namespace
 
-void declare_template(CLI::App& app) {
+void declare_template(CommandLine& app) {
   const auto options = std::make_shared<Options>();
-  auto* model = app.add_option("-m,--model", options->model, "take the template of this model");
-  auto* file = app.add_option("--file,--chat-template-file", options->file,
-                              "take the template from this file")
-                   ->excludes(model);
+  const Option model =
+      app.add_option("-m,--model", options->model, "take the template of this model");
+  const Option file = app.add_option("--file,--chat-template-file", options->file,
+                                     "take the template from this file")
+                          .excludes(model);
   app.add_option("--chat-template", options->name,
                  "take the template of this name; without, \"tool_use\" with tools where there is "
                  "one, or else \"default\"")
-      ->excludes(file);
+      .excludes(file);
   app.add_option("--messages", options->messages,
                  "JSON file with an array of messages; - for standard input")
-      ->required();
+      .required();
   app.add_option("--tools", options->tools, "JSON file with an array of tool schemas");
   app.add_flag("--no-generation-prompt", options->no_generation_prompt,
                "leave out what invites the assistant to speak");
   add_set_option(app, [options](std::string_view assignment) {
     set_variable(options->variables, assignment);
-  })->allow_extra_args();
+  }).allow_extra_args();
   app.callback([options] { render(*options); });
 }
 

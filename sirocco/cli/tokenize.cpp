@@ -1,12 +1,12 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/engine/text_source.hpp"
@@ -58,19 +58,19 @@ void detokenize(const Options& options) {
 
 }  // namespace
 
-void declare_tokenize(CLI::App& app) {
+void declare_tokenize(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-m,--model", options->model,
                  "model file, folder or name; any that holds a vocabulary will do");
-  auto* ids = app.add_flag("--ids", options->ids, "print the ids only, separated by spaces");
-  app.add_flag("--json", options->json, "print the ids as a JSON array")->excludes(ids);
+  const Option ids = app.add_flag("--ids", options->ids, "print the ids only, separated by spaces");
+  app.add_flag("--json", options->json, "print the ids as a JSON array").excludes(ids);
   app.add_flag("--special", options->special,
                "parse special tokens, and add those that the model adds");
   app.add_option("text", options->words, "the text; standard input, byte for byte, without");
   app.callback([options] { tokenize(*options); });
 }
 
-void declare_detokenize(CLI::App& app) {
+void declare_detokenize(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   app.add_option("-m,--model", options->model,
                  "model file, folder or name; any that holds a vocabulary will do");

@@ -7,6 +7,7 @@
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/load.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -23,8 +24,7 @@ LoadedModel load(Machine& machine, const char* name, int threads = 3) {
   LoadOptions options;
   options.placement.threads = threads;
   options.pipeline.context = 128;
-  return load_language_model(machine, std::string(SIROCCO_GOLDEN_DIR "/models/") + name,
-                             std::move(options));
+  return load_language_model(machine, made_golden_path("models/") + name, std::move(options));
 }
 
 /// What the models say, all driven by one engine at once.

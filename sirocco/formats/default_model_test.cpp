@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "sirocco/formats/checkpoint.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -95,7 +96,7 @@ TEST(DefaultModel, IsReadAsTheReferenceReadsIt) {
   const char* const path = std::getenv("SIROCCO_TEST_MODEL");
   ASSERT_NE(path, nullptr) << "SIROCCO_TEST_MODEL must name the default model";
   const Checkpoint checkpoint = open_checkpoint(path);
-  std::ifstream golden(std::string(SIROCCO_SOURCE_DIR) + "/tests/golden/gguf/default_model.txt");
+  std::ifstream golden(source_path("tests/golden/gguf/default_model.txt"));
   const auto paths = checkpoint.metadata->paths();
   std::size_t key = 0;
   std::size_t tensor = 0;

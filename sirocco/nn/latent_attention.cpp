@@ -113,7 +113,8 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
   return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
-/// Heads of rotary_dim + plain_dim to [T, H, rotary_dim + L]: rotated, and the rest through the head's key matrix.
+/// Heads of rotary_dim + plain_dim to [T, H, rotary_dim + L]: rotated, and the rest through the
+/// head's key matrix.
 Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
                                 TransformContext& context) const {
   Ops& ops = context.ops();

@@ -15,11 +15,12 @@
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/pipeline/random.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-const std::filesystem::path kModels = SIROCCO_GOLDEN_DIR "/models";
+const std::filesystem::path kModels = made_golden_path("models");
 
 // A tiny random model, loaded as often as asked for.
 class TinyModel {

@@ -17,6 +17,7 @@
 #include "sirocco/pipeline/random.hpp"
 #include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/pipeline/sampler.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -75,7 +76,7 @@ std::vector<float> floats_of(const JsonValue& list) {
 }
 
 TEST(LogitRules, AreTheProcessorsOfTransformers) {
-  std::ifstream file(SIROCCO_SOURCE_DIR "/tests/golden/generation/processors.json");
+  std::ifstream file(source_path("tests/golden/generation/processors.json"));
   const std::string text{std::istreambuf_iterator<char>(file), {}};
   const JsonValue golden = parse_json(text, "golden");
   const std::int64_t vocabulary = *golden.member("vocabulary")->as<std::int64_t>();

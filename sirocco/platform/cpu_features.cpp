@@ -96,7 +96,9 @@ constexpr auto kReadXcr0 = [] {
 
 CpuFeatures CpuFeatures::detect() {
 #if defined(__x86_64__)
-  return decode(kReadCpuid, kReadXcr0);
+  // Asked once: a hypervisor answers each CPUID itself, in tens of microseconds.
+  static const CpuFeatures features = decode(kReadCpuid, kReadXcr0);
+  return features;
 #else
   return {};
 #endif

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sirocco/quant/format.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -72,8 +73,7 @@ std::string table() {
 }
 
 TEST(Quantization, DocumentHasTheTableOfFormats) {
-  const std::filesystem::path path =
-      std::filesystem::path(SIROCCO_SOURCE_DIR) / "docs/quantization.md";
+  const std::filesystem::path path = source_path("docs/quantization.md");
   std::ifstream file(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(file)), {});
   const std::size_t begin = text.find("| format |");

@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/paths_testing.hpp"
+
 namespace sirocco {
 
 void PrintTo(const Format& format, std::ostream* out) { *out << format.name; }
@@ -36,8 +38,8 @@ struct Golden {
 };
 
 Golden read_golden(std::string_view name) {
-  const std::filesystem::path path = std::filesystem::path(SIROCCO_SOURCE_DIR) /
-                                     "tests/golden/quant" / (std::string(name) + ".bin");
+  const std::filesystem::path path =
+      source_path("tests/golden/quant/" + std::string(name) + ".bin");
   std::ifstream file(path, std::ios::binary);
   const std::vector<char> raw((std::istreambuf_iterator<char>(file)), {});
   std::array<std::uint32_t, 4> sizes{};

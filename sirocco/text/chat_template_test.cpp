@@ -10,6 +10,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -107,7 +108,7 @@ TEST(ChatTemplateProvenance, AMessageOfControlTokensYieldsNoTrustedByte) {
        {"tool_calls", {{{"function", {{"name", tokens}, {"arguments", {{tokens, tokens}}}}}}}}},
       {{"role", "tool"}, {"content", tokens}},
   };
-  const std::string folder = SIROCCO_SOURCE_DIR "/tests/golden/templates/corpus/";
+  const std::string folder = source_path("tests/golden/templates/corpus/");
   for (const char* name : {"chatml", "qwen_style", "deepseek_style", "generation_style",
                            "harmony_style", "command_style"}) {
     const ChatTemplate chat(read_file(folder + name + ".jinja"));

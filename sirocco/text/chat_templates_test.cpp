@@ -12,6 +12,7 @@
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
 #include "sirocco/text/tokenizer_fixture.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -47,7 +48,7 @@ class FakeFiles : public CompanionFiles {
 };
 
 OrderedJson golden() {
-  return OrderedJson::parse(read_file(SIROCCO_SOURCE_DIR "/tests/golden/templates/choices.json"));
+  return OrderedJson::parse(read_file(source_path("tests/golden/templates/choices.json")));
 }
 
 /// The template that is chosen; nothing where there is none.

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "sirocco/text/tokenizer_files.hpp"
-#include "sirocco/text/tokenizer_golden.hpp"
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 
 namespace sirocco {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/text/detokenizer.hpp"
-#include "sirocco/text/tokenizer_golden.hpp"
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 #include "sirocco/text/vocabulary_testing.hpp"
 
 namespace sirocco {

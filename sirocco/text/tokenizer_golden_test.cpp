@@ -1,8 +1,8 @@
-#include "sirocco/text/tokenizer_golden.hpp"
-
 #include <gtest/gtest.h>
 
 #include <set>
+
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 
 namespace sirocco {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "sirocco/text/tokenizer_files.hpp"
-#include "sirocco/text/tokenizer_golden.hpp"
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 
 namespace sirocco {
 namespace {

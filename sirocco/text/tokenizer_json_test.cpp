@@ -9,6 +9,7 @@
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
+#include "tests/support/sanitized_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -422,11 +423,7 @@ TEST(TokenizerFiles, OfAFolder) {
 
 // Whatever the pattern and the text, the steps stay in proportion to the text.
 TEST(TokenizerJson, OneMebibyteOfOneLetter) {
-#ifdef SIROCCO_SANITIZED
-  constexpr std::size_t kSize = std::size_t{1} << 16U;
-#else
-  constexpr std::size_t kSize = std::size_t{1} << 20U;
-#endif
+  constexpr std::size_t kSize = std::size_t{1} << (kSanitized ? 16U : 20U);
   const std::string unigram = R"({"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["a", -3],
       ["aaaa", -4], ["aaaaaaaaaaaaaaaa", -5], ["▁", -3], ["▁▁▁▁", -4], ["😀", -6]]})";
   const std::string wordpiece =

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "sirocco/text/tokenizer_golden.hpp"
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 #include "sirocco/text/utf8.hpp"
 
 namespace sirocco {

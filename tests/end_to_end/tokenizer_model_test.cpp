@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/text/tokenizer_golden.hpp"
+#include "sirocco/text/tokenizer_golden_testing.hpp"
 
 namespace sirocco {
 namespace {

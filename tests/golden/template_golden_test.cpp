@@ -5,11 +5,12 @@
 #include <map>
 
 #include "sirocco/base/error.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-const std::string kFolder = SIROCCO_SOURCE_DIR "/tests/golden/templates/";
+const std::string kFolder = source_path("tests/golden/templates/");
 
 /// Every recorded case renders to jinja2's bytes, or fails where jinja2 fails.
 TEST(ChatTemplateGolden, OwnCorpus) {

@@ -8,6 +8,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "tests/golden/template_golden.hpp"
+#include "tests/support/paths_testing.hpp"
 
 /// Templates of real models, fetched by the test set-up: what we render must have the length and
 /// the SHA-256 of what jinja2 rendered (tools/make_template_golden.py --real).
@@ -75,7 +76,7 @@ TEST(TemplateReal, RendersAsJinja2Does) {
   ASSERT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   const char* folder = std::getenv("SIROCCO_TEST_TEMPLATES");
   ASSERT_NE(folder, nullptr) << "SIROCCO_TEST_TEMPLATES must name the folder of real templates";
-  const std::string golden = SIROCCO_SOURCE_DIR "/tests/golden/templates/";
+  const std::string golden = source_path("tests/golden/templates/");
   const auto contexts = OrderedJson::parse(read_file(golden + "contexts.json"));
   const auto templates = OrderedJson::parse(read_file(golden + "real.json"))["templates"];
   ASSERT_GE(templates.size(), 30U);

@@ -16,6 +16,7 @@
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "tests/models/random_llama_testing.hpp"
 #include "tests/models/step_runner.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
@@ -31,7 +32,7 @@ const Checkpoint& model(const std::string& name) {
   static std::map<std::string, Checkpoint> opened;
   const auto found = opened.find(name);
   if (found != opened.end()) return found->second;
-  const fs::path folder = fs::path(SIROCCO_GOLDEN_DIR) / "models";
+  const fs::path folder = made_golden_path("models");
   return opened.emplace(name, open_checkpoint(folder / (name + ".gguf"))).first->second;
 }
 

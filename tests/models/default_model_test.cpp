@@ -9,6 +9,7 @@
 #include "sirocco/platform/topology.hpp"
 #include "tests/models/npy_testing.hpp"
 #include "tests/models/step_runner.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
@@ -58,8 +59,7 @@ class DefaultModel : public ::testing::TestWithParam<KvType> {};
 TEST_P(DefaultModel, FollowsTheFloatReferenceOnRealText) {
   const char* path = std::getenv("SIROCCO_TEST_MODEL");
   ASSERT_NE(path, nullptr) << "SIROCCO_TEST_MODEL names the default model's file";
-  const std::filesystem::path folder =
-      std::filesystem::path(SIROCCO_SOURCE_DIR) / "tests/golden/smollm2";
+  const std::filesystem::path folder = source_path("tests/golden/smollm2");
   const auto tokens = read_npy_integers(folder / "tokens.npy");
   const auto ids = read_npy_integers(folder / "ids.npy");
   const auto log_p = read_npy_floats(folder / "log_p.npy");

@@ -19,6 +19,7 @@
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/platform/cpu_features.hpp"
 #include "tests/models/npy_testing.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
@@ -27,8 +28,8 @@ namespace fs = std::filesystem;
 using Vectors = std::vector<std::vector<float>>;
 using Sequences = std::vector<std::vector<TokenId>>;
 
-const fs::path kRecorded = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden/embeddings";
-const fs::path kFolder = fs::path(SIROCCO_GOLDEN_DIR) / "embeddings";
+const fs::path kRecorded = source_path("tests/golden/embeddings");
+const fs::path kFolder = made_golden_path("embeddings");
 
 nlohmann::json description(const std::string& name) {
   std::ifstream file(kRecorded / (name + ".json"));

@@ -14,6 +14,7 @@
 
 #include "tests/models/npy_testing.hpp"
 #include "tests/models/step_runner.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 
@@ -22,8 +23,8 @@ using Json = nlohmann::ordered_json;
 using Rows = std::vector<std::vector<float>>;
 
 /// What is recorded, and the files that were made of it (tests/golden/README.md).
-inline const fs::path kGolden = fs::path(SIROCCO_SOURCE_DIR) / "tests/golden";
-inline const fs::path kMade = SIROCCO_GOLDEN_DIR;
+inline const fs::path kGolden = source_path("tests/golden");
+inline const fs::path kMade = made_golden_path("");
 inline const fs::path kModels = kMade / "models";
 
 inline Json read_json(const fs::path& path) {

@@ -11,6 +11,7 @@
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/load.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace {
 
@@ -53,7 +54,7 @@ class SteadySteps : public testing::TestWithParam<const char*> {
     options.pipeline.max_sequences = sequences;
     options.pipeline.cache_positions = 400 * sequences;
     options.pipeline.block_positions = 16;
-    return load_language_model(machine_, std::string(SIROCCO_GOLDEN_DIR "/models/") + GetParam(),
+    return load_language_model(machine_, made_golden_path("models/") + GetParam(),
                                std::move(options));
   }
 

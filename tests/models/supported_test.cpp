@@ -11,13 +11,14 @@
 #include <string>
 
 #include "sirocco/models/model.hpp"
+#include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = SIROCCO_SOURCE_DIR;
+const fs::path kRoot = source_path("");
 
 std::string content(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <type_traits>
 
 #include "sirocco/kernels/cpu/ref/kernels.hpp"
@@ -41,14 +42,19 @@ struct Slot {
   std::uint16_t* scales;
   std::int64_t scale_step;
 
-  float at(std::int64_t i) const {
-    const Element element = elements[i * step];
-    if constexpr (std::is_same_v<Element, float>) {
-      return element;
-    } else if constexpr (std::is_same_v<Element, std::uint16_t>) {
-      return f16_to_f32(element);
-    } else {
-      return static_cast<float>(element) * f16_to_f32(scales[i / kKvBlock * scale_step]);
+  /// Elements from `first` on, none of them in another block of kKvBlock.
+  void read(std::int64_t first, std::int64_t count, float* into) const {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Element element = elements[(first + i) * step];
+      if constexpr (std::is_same_v<Element, std::uint16_t>) {
+        into[i] = f16_to_f32(element);
+      } else {
+        into[i] = static_cast<float>(element);
+      }
+    }
+    if constexpr (std::is_same_v<Element, std::int8_t>) {
+      const float scale = f16_to_f32(scales[first / kKvBlock * scale_step]);
+      for (std::int64_t i = 0; i < count; ++i) into[i] = into[i] * scale;
     }
   }
 
@@ -78,6 +84,19 @@ struct Slot {
   }
 };
 
+/// visit(i, the elements from first + i on) for `count` elements in pieces of at most kKvBlock.
+template <class Element, class Visit>
+void each_piece(const Slot<Element>& slot, std::int64_t first, std::int64_t count,
+                const Visit& visit) {
+  std::array<float, kKvBlock> elements;
+  for (std::int64_t begin = first; begin < first + count;) {
+    const std::int64_t end = std::min(first + count, (begin / kKvBlock + 1) * kKvBlock);
+    slot.read(begin, end - begin, elements.data());
+    visit(begin - first, std::span(elements).first(static_cast<std::size_t>(end - begin)));
+    begin = end;
+  }
+}
+
 template <class Element>
 Slot<Element> key_at(const CacheSlice& cache, std::int32_t head, std::int32_t position) {
   std::byte* panel = panel_of<Element>(cache, cache.keys_offset, cache.key_dim, head, position);
@@ -98,74 +117,120 @@ Slot<Element> value_at(const CacheSlice& cache, std::int32_t head, std::int32_t 
           1};
 }
 
-struct State {
-  explicit State(float* floats) : lanes(floats), exponent(floats[16]), sums(floats + 32) {}
-  float* lanes;
-  float& exponent;
-  float* sums;
-};
+/// Query rows that share the reading of keys and values, so many at a time.
+constexpr std::size_t kRowsTogether = 8;
 
-/// A query row of one head.
-struct Query {
-  const float* elements;
+/// A query row of one head, and what it has gathered of a span.
+struct Row {
+  bool sees(std::int32_t at) const { return begin <= at && at < end; }
+
+  const float* query;
   std::int32_t position;
   float slope;
+  std::int32_t begin, end;  ///< the positions of the span that it sees
+  float* lanes;
+  float* exponent;
+  float* sums;
+  /// Of the tile at hand: scores at first, then the softmax's weights; zero where it doesn't look.
+  std::array<float, kTile> weights;
 };
 
 /// A dot product as the softmax takes it.
-float finish_score(const AttentionTask& task, const Query& query, std::int32_t position,
-                   float score) {
+float finish_score(const AttentionTask& task, const Row& row, std::int32_t position, float score) {
   if (!scales_scores(task)) return score;
   score = score * task.scale;
   if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
   if (task.slopes == nullptr) return score;
-  return std::fma(-query.slope, std::fabs(static_cast<float>(position - query.position)), score);
+  return std::fma(-row.slope, std::fabs(static_cast<float>(position - row.position)), score);
+}
+
+/// Scores of positions [begin, end) of the tile for the rows that see them.
+template <class Element>
+void score_tile(const AttentionTask& task, std::int32_t kv_head, std::span<Row> rows,
+                std::int32_t begin, std::int32_t end) {
+  for (Row& row : rows) row.weights.fill(0.0f);
+  for (std::int32_t position = begin; position < end; ++position) {
+    const auto j = static_cast<std::size_t>(position % kTile);
+    each_piece(key_at<Element>(task.cache, kv_head, position), 0, task.cache.key_dim,
+               [&](std::int64_t first, std::span<const float> key) {
+                 for (Row& row : rows) {
+                   if (!row.sees(position)) continue;
+                   float score = row.weights[j];
+                   for (std::size_t i = 0; i < key.size(); ++i)
+                     score =
+                         std::fma(row.query[first + static_cast<std::int64_t>(i)], key[i], score);
+                   row.weights[j] = score;
+                 }
+               });
+    for (Row& row : rows)
+      if (row.sees(position)) row.weights[j] = finish_score(task, row, position, row.weights[j]);
+  }
+}
+
+/// Makes weights of the scores of positions [begin, end), and scales what was gathered before.
+void weigh_tile(const AttentionTask& task, Row& row, std::int32_t begin, std::int32_t end) {
+  const float factor = exponent_factor(task);
+  float max_score = kNothing;
+  for (std::int32_t position = begin; position < end; ++position)
+    max_score = max(row.weights[static_cast<std::size_t>(position % kTile)], max_score);
+  const float exponent = max(max_score * factor, *row.exponent);
+  for (std::int32_t position = begin; position < end; ++position) {
+    float& p = row.weights[static_cast<std::size_t>(position % kTile)];
+    p = exp2(std::fma(p, factor, -exponent));
+  }
+  const float correction = exp2(*row.exponent - exponent);
+  const auto& p = row.weights;
+  for (std::size_t i = 0; i < 16; ++i) {
+    const float sum = ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48];
+    row.lanes[i] = std::fma(row.lanes[i], correction, sum);
+  }
+  for (std::int32_t d = 0; d < task.cache.value_dim; ++d) row.sums[d] = row.sums[d] * correction;
+  *row.exponent = exponent;
 }
 
 template <class Element>
-void add_tile(const AttentionTask& task, std::int32_t kv_head, const Query& query,
-              std::int32_t begin, std::int32_t end, State state) {
+void add_values(const AttentionTask& task, std::int32_t kv_head, std::span<Row> rows,
+                std::int32_t begin, std::int32_t end) {
   const CacheSlice& cache = task.cache;
-  const std::int32_t tile = begin / kTile * kTile;
-  const float factor = exponent_factor(task);
-  std::array<float, kTile> scores;
-  float max_score = kNothing;
+  const bool part_of_key = cache.value_first >= 0;
   for (std::int32_t position = begin; position < end; ++position) {
-    const Slot<Element> key = key_at<Element>(cache, kv_head, position);
-    float score = 0.0f;
-    for (std::int32_t e = 0; e < cache.key_dim; ++e)
-      score = std::fma(query.elements[e], key.at(e), score);
-    score = finish_score(task, query, position, score);
-    scores[static_cast<std::size_t>(position - tile)] = score;
-    max_score = max(score, max_score);
-  }
-
-  const float exponent = max(max_score * factor, state.exponent);
-  std::array<float, kTile> p{};
-  for (std::int32_t position = begin; position < end; ++position) {
-    const auto j = static_cast<std::size_t>(position - tile);
-    p[j] = exp2(std::fma(scores[j], factor, -exponent));
-  }
-  const float correction = exp2(state.exponent - exponent);
-  for (std::size_t i = 0; i < 16; ++i) {
-    const float sum = ((p[i] + p[i + 16]) + p[i + 32]) + p[i + 48];
-    state.lanes[i] = std::fma(state.lanes[i], correction, sum);
-  }
-  for (std::int32_t d = 0; d < cache.value_dim; ++d) state.sums[d] = state.sums[d] * correction;
-  for (std::int32_t position = begin; position < end; ++position) {
-    const bool part_of_key = cache.value_first >= 0;
+    const auto j = static_cast<std::size_t>(position % kTile);
     const Slot<Element> value = part_of_key ? key_at<Element>(cache, kv_head, position)
                                             : value_at<Element>(cache, kv_head, position);
-    const std::int32_t first = part_of_key ? cache.value_first : 0;
-    const float weight = p[static_cast<std::size_t>(position - tile)];
-    for (std::int32_t d = 0; d < cache.value_dim; ++d)
-      state.sums[d] = std::fma(weight, value.at(first + d), state.sums[d]);
+    each_piece(value, part_of_key ? cache.value_first : 0, cache.value_dim,
+               [&](std::int64_t first, std::span<const float> elements) {
+                 for (Row& row : rows) {
+                   if (!row.sees(position)) continue;
+                   float* sums = row.sums + first;
+                   for (std::size_t i = 0; i < elements.size(); ++i)
+                     sums[i] = std::fma(row.weights[j], elements[i], sums[i]);
+                 }
+               });
   }
-  state.exponent = exponent;
 }
 
 std::int64_t head_of(const AttentionTask& task, std::int32_t kv_head, std::int64_t row) {
   return std::int64_t{kv_head} * task.group + row % task.group;
+}
+
+/// Row number `number` of a key head's queries, which has gathered nothing yet in `state`.
+Row make_row(const AttentionTask& task, std::int32_t kv_head, std::int64_t number,
+             std::int32_t span, float* state) {
+  std::fill_n(state, attention_state_floats(task.cache.value_dim), 0.0f);
+  state[16] = kNothing;
+  const std::int64_t token = number / task.group;
+  const std::int64_t head = head_of(task, kv_head, number);
+  const auto position = static_cast<std::int32_t>(task.first_position + token);
+  Row row;
+  row.query = task.q + (token * task.heads + head) * task.cache.key_dim;
+  row.position = position;
+  row.slope = task.slopes == nullptr ? 0.0f : task.slopes[head];
+  row.begin = std::max({0, position - task.window + 1, span * numerics::kSpanPositions});
+  row.end = std::min(visible_end(task, token), (span + 1) * numerics::kSpanPositions);
+  row.lanes = state;
+  row.exponent = state + 16;
+  row.sums = state + 32;
+  return row;
 }
 
 }  // namespace
@@ -191,23 +256,28 @@ template <class Element>
 void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_t row_begin,
                     std::int64_t row_end, std::int32_t span, float* states) noexcept {
   const std::int64_t stride = attention_state_floats(task.cache.value_dim);
-  for (std::int64_t row = row_begin; row < row_end; ++row) {
-    State state(states + (row - row_begin) * stride);
-    std::fill_n(state.lanes, stride, 0.0f);
-    state.exponent = kNothing;
-    const std::int64_t token = row / task.group;
-    const auto position = static_cast<std::int32_t>(task.first_position + token);
-    const std::int32_t low = std::max(0, position - task.window + 1);
-    const std::int32_t high = visible_end(task, token);
-    const std::int32_t span_begin = std::max(low, span * numerics::kSpanPositions);
-    const std::int32_t span_end = std::min(high, (span + 1) * numerics::kSpanPositions);
-    const std::int64_t head = head_of(task, kv_head, row);
-    const Query query{task.q + (token * task.heads + head) * task.cache.key_dim, position,
-                      task.slopes == nullptr ? 0.0f : task.slopes[head]};
-    for (std::int32_t begin = span_begin; begin < span_end;) {
-      const std::int32_t end = std::min(span_end, (begin / kTile + 1) * kTile);
-      add_tile<Element>(task, kv_head, query, begin, end, state);
-      begin = end;
+  std::array<Row, kRowsTogether> storage;
+  for (std::int64_t first = row_begin; first < row_end; first += kRowsTogether) {
+    const std::span<Row> rows = std::span(storage).first(
+        std::min(kRowsTogether, static_cast<std::size_t>(row_end - first)));
+    std::int32_t begin = (span + 1) * numerics::kSpanPositions;
+    std::int32_t end = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::int64_t number = first + static_cast<std::int64_t>(i);
+      rows[i] = make_row(task, kv_head, number, span, states + (number - row_begin) * stride);
+      begin = std::min(begin, rows[i].begin);
+      end = std::max(end, rows[i].end);
+    }
+    while (begin < end) {
+      const std::int32_t tile_end = std::min(end, (begin / kTile + 1) * kTile);
+      score_tile<Element>(task, kv_head, rows, begin, tile_end);
+      for (Row& row : rows) {
+        const std::int32_t from = std::max(begin, row.begin);
+        const std::int32_t to = std::min(tile_end, row.end);
+        if (from < to) weigh_tile(task, row, from, to);
+      }
+      add_values<Element>(task, kv_head, rows, begin, tile_end);
+      begin = tile_end;
     }
   }
 }

@@ -41,22 +41,42 @@ int quant_at(int bits, const std::byte* quants, std::int64_t row, std::int64_t k
   return low;
 }
 
+/// A block of one row of a panel: its weights without their scales, and where those are.
+template <PanelFormat kFormat>
+struct WeightBlock {
+  WeightBlock(const std::byte* panel, std::int64_t block, std::int64_t row_in_panel)
+      : super(panel + block / kTraits.blocks_per_super * kTraits.super_bytes()),
+        header(super + kTraits.super_header_bytes +
+               block % kTraits.blocks_per_super * kTraits.block_bytes()),
+        row(row_in_panel) {
+    const std::byte* quants = header + kTraits.block_header_bytes;
+    for (std::int64_t k = 0; k < kPanelBlock; ++k) {
+      const int q = quant_at(kTraits.bits, quants, row, k);
+      weights[static_cast<std::size_t>(k)] =
+          static_cast<std::int16_t>(kTraits.table != nullptr ? kTraits.table[q] : q - kTraits.bias);
+    }
+  }
+
+  static constexpr PanelTraits kTraits = panel_traits(kFormat);
+  const std::byte* super;
+  const std::byte* header;
+  std::int64_t row;
+  std::array<std::int16_t, kPanelBlock> weights;
+};
+
 /// What one block adds to the accumulator of one row.
 template <PanelFormat kFormat>
-float add_block(float acc, const std::byte* super, std::int64_t block_in_super, std::int64_t row,
-                const Q8Block& x) {
+float add_block(float acc, const WeightBlock<kFormat>& block, const Q8Block& x) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
-  const std::byte* header =
-      super + kTraits.super_header_bytes + block_in_super * kTraits.block_bytes();
-  const std::byte* quants = header + kTraits.block_header_bytes;
+  const std::byte* super = block.super;
+  const std::byte* header = block.header;
+  const std::int64_t row = block.row;
   std::array<std::int32_t, 2> dots{};
   std::array<std::int32_t, 2> sums{};
   for (std::int64_t k = 0; k < kPanelBlock; ++k) {
-    const std::int32_t a = x.quants[k];
-    const int q = quant_at(kTraits.bits, quants, row, k);
     const auto half = static_cast<std::size_t>(k / 16);
-    dots[half] += (kTraits.table != nullptr ? kTraits.table[q] : q - kTraits.bias) * a;
-    sums[half] += a;
+    dots[half] += block.weights[static_cast<std::size_t>(k)] * x.quants[k];
+    sums[half] += x.quants[k];
   }
   const float dot = static_cast<float>(dots[0] + dots[1]);
   const float scaled_sum = x.scale * static_cast<float>(sums[0] + sums[1]);
@@ -108,69 +128,87 @@ const std::byte* input_row(const LinearTask& task, std::int64_t token) {
   return task.input + static_cast<std::size_t>(token) * task.input_stride;
 }
 
+/// The tokens of a call share the work of reading a weight, so many at a time.
+constexpr std::int64_t kTokens = 16;
+
+/// Products of one row of a panel with up to kTokens tokens.
+struct Products {
+  const LinearTask& task;
+  std::int64_t first_token;
+  std::int64_t count;
+  const std::byte* panel;
+  std::int64_t row;
+  std::array<float, kTokens> sums{};
+
+  const std::byte* input(std::int64_t t) const { return input_row(task, first_token + t); }
+  float& sum(std::int64_t t) { return sums[static_cast<std::size_t>(t)]; }
+};
+
 template <PanelFormat kFormat>
-float dot_product(const LinearTask& task, std::int64_t token, const std::byte* panel,
-                  std::int64_t row) {
+void multiply(Products& p) {
   constexpr PanelTraits kTraits = panel_traits(kFormat);
-  const std::int64_t columns = task.columns;
-  const std::byte* input = input_row(task, token);
-  float acc = 0.0f;
+  const LinearTask& task = p.task;
   if constexpr (kTraits.is_float()) {
-    const auto* x = reinterpret_cast<const float*>(input);
-    for (std::int64_t k = 0; k < columns; ++k)
-      acc = std::fma(float_weight<kFormat>(panel, row, k), x[k], acc);
+    for (std::int64_t k = 0; k < task.columns; ++k) {
+      const float weight = float_weight<kFormat>(p.panel, p.row, k);
+      for (std::int64_t t = 0; t < p.count; ++t)
+        p.sum(t) = std::fma(weight, reinterpret_cast<const float*>(p.input(t))[k], p.sum(t));
+    }
   } else {
-    const auto* x = reinterpret_cast<const Q8Block*>(input);
-    for (std::int64_t b = 0; b < q8_blocks(columns); ++b) {
-      const std::int64_t super = b / kTraits.blocks_per_super;
-      acc = add_block<kFormat>(acc, panel + super * kTraits.super_bytes(),
-                               b % kTraits.blocks_per_super, row, x[b]);
+    for (std::int64_t b = 0; b < q8_blocks(task.columns); ++b) {
+      const WeightBlock<kFormat> block(p.panel, b, p.row);
+      for (std::int64_t t = 0; t < p.count; ++t)
+        p.sum(t) = add_block(p.sum(t), block, reinterpret_cast<const Q8Block*>(p.input(t))[b]);
     }
-    const auto* fine = reinterpret_cast<const FineBlock*>(
-        task.fine + static_cast<std::size_t>(token) * task.fine_stride);
-    float rest = 0.0f;
-    for (std::int64_t i = 0; i < task.fine_blocks; ++i) {
-      const std::int64_t super = fine[i].block / kTraits.blocks_per_super;
-      rest = add_block<kFormat>(rest, panel + super * kTraits.super_bytes(),
-                                fine[i].block % kTraits.blocks_per_super, row, fine[i].rest);
+    if (task.fine_blocks == 0) return;
+    for (std::int64_t t = 0; t < p.count; ++t) {
+      const auto* fine = reinterpret_cast<const FineBlock*>(
+          task.fine + static_cast<std::size_t>(p.first_token + t) * task.fine_stride);
+      float rest = 0.0f;
+      for (std::int64_t i = 0; i < task.fine_blocks; ++i)
+        rest = add_block(rest, WeightBlock<kFormat>(p.panel, fine[i].block, p.row), fine[i].rest);
+      p.sum(t) = p.sum(t) + rest;
     }
-    if (task.fine_blocks != 0) acc = acc + rest;
   }
-  return acc;
 }
 
 float without_denormals(float x) {
   return std::abs(x) < std::numeric_limits<float>::min() ? std::copysign(0.0f, x) : x;
 }
 
-/// One output of kBF16 where the CPU multiplies bf16 in pairs: VDPBF16PS of the Intel SDM vol. 2.
-float dot_product_of_pairs(const LinearTask& task, std::int64_t token, const std::byte* panel,
-                           std::int64_t row) {
-  const std::int64_t columns = task.columns;
-  const auto* x = reinterpret_cast<const float*>(input_row(task, token));
-  float acc = 0.0f;
-  const auto add = [&](float weight, float activation) {
-    const float rounded = bf16_to_f32(f32_to_bf16(without_denormals(activation)));
-    acc = without_denormals(std::fma(without_denormals(weight), without_denormals(rounded), acc));
-  };
-  for (std::int64_t k = 0; k < columns; k += 2) {
-    const bool both = k + 1 < columns;
-    add(both ? float_weight<PanelFormat::kBF16>(panel, row, k + 1) : 0.0f, both ? x[k + 1] : 0.0f);
-    add(float_weight<PanelFormat::kBF16>(panel, row, k), x[k]);
+/// kBF16 where the CPU multiplies bf16 in pairs: VDPBF16PS of the Intel SDM vol. 2.
+void multiply_pairs(Products& p) {
+  const std::int64_t columns = p.task.columns;
+  for (std::int64_t t = 0; t < p.count; ++t) {
+    const auto* x = reinterpret_cast<const float*>(p.input(t));
+    float& acc = p.sum(t);
+    const auto add = [&](float weight, float activation) {
+      const float rounded = bf16_to_f32(f32_to_bf16(without_denormals(activation)));
+      acc = without_denormals(std::fma(without_denormals(weight), without_denormals(rounded), acc));
+    };
+    for (std::int64_t k = 0; k < columns; k += 2) {
+      const bool both = k + 1 < columns;
+      add(both ? float_weight<PanelFormat::kBF16>(p.panel, p.row, k + 1) : 0.0f,
+          both ? x[k + 1] : 0.0f);
+      add(float_weight<PanelFormat::kBF16>(p.panel, p.row, k), x[k]);
+    }
   }
-  return acc;
 }
 
-/// out = dot(task, token, panel, row) + bias for the tokens and panels of a kernel's call.
-template <class Dot>
+/// out = products + bias for the tokens and panels of a kernel's call.
+template <class Multiply>
 void each_output(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
-                 std::int64_t token_begin, std::int64_t token_end, const Dot& dot) {
+                 std::int64_t token_begin, std::int64_t token_end, const Multiply& multiply_row) {
   for (std::int64_t n = panel_begin * kRows; n < std::min(panel_end * kRows, task.rows); ++n) {
     const std::byte* panel = task.panels + static_cast<std::size_t>(n / kRows) * task.panel_stride;
-    for (std::int64_t t = token_begin; t < token_end; ++t) {
-      float& out = task.out[t * task.out_stride + n];
-      out = dot(task, t, panel, n % kRows);
-      if (task.bias != nullptr) out = out + task.bias[n];
+    for (std::int64_t first = token_begin; first < token_end; first += kTokens) {
+      Products p{task, first, std::min(kTokens, token_end - first), panel, n % kRows};
+      multiply_row(p);
+      for (std::int64_t t = 0; t < p.count; ++t) {
+        float& out = task.out[(first + t) * task.out_stride + n];
+        out = p.sum(t);
+        if (task.bias != nullptr) out = out + task.bias[n];
+      }
     }
   }
 }
@@ -178,7 +216,7 @@ void each_output(const LinearTask& task, std::int64_t panel_begin, std::int64_t 
 template <PanelFormat kFormat>
 void linear(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
             std::int64_t token_begin, std::int64_t token_end) noexcept {
-  each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product<kFormat>);
+  each_output(task, panel_begin, panel_end, token_begin, token_end, multiply<kFormat>);
 }
 
 constexpr auto kLinear = []<std::size_t... kFormats>(std::index_sequence<kFormats...>) {
@@ -191,7 +229,7 @@ LinearKernel linear_of(PanelFormat format) { return kLinear[static_cast<std::siz
 
 void linear_bf16_pairs(const LinearTask& task, std::int64_t panel_begin, std::int64_t panel_end,
                        std::int64_t token_begin, std::int64_t token_end) noexcept {
-  each_output(task, panel_begin, panel_end, token_begin, token_end, dot_product_of_pairs);
+  each_output(task, panel_begin, panel_end, token_begin, token_end, multiply_pairs);
 }
 
 }  // namespace sirocco::ref

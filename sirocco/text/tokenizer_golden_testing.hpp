@@ -14,6 +14,8 @@
 #include "sirocco/text/tokenizer.hpp"
 #include "sirocco/text/tokenizer_files.hpp"
 #include "sirocco/text/tokenizer_fixture.hpp"
+#include "tests/support/paths_testing.hpp"
+#include "tests/support/sanitized_testing.hpp"
 
 namespace sirocco {
 
@@ -28,7 +30,7 @@ struct GoldenCase {
 };
 
 inline std::string golden_folder(const std::string& name = "tokenizer") {
-  return std::string(SIROCCO_SOURCE_DIR) + "/tests/golden/" + name + "/";
+  return source_path("tests/golden/") + name + "/";
 }
 
 inline std::vector<std::string> golden_strings() {
@@ -162,11 +164,7 @@ inline std::string shown(const Tokenizer& tokenizer, const std::vector<TokenId>&
 
 /// Of the recorded inputs, one in how many is run: all in the release build. What a sanitizer looks
 /// for doesn't need every string in every vocabulary.
-#ifdef SIROCCO_SANITIZED
-inline constexpr std::size_t kGoldenStride = 4;
-#else
-inline constexpr std::size_t kGoldenStride = 1;
-#endif
+inline constexpr std::size_t kGoldenStride = kSanitized ? 4 : 1;
 
 /// Compares the hashes of a case's inputs, one after the other from the first (or every stride-th),
 /// with those recorded.
