@@ -18,7 +18,7 @@
 
 #include "peaks.hpp"
 #include "sirocco/base/checked.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/platform/memory.hpp"
 #include "sirocco/quant/float16.hpp"
 

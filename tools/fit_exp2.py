@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Coefficients of kExp2 in sirocco/kernels/numerics.hpp: 2^f for |f| <= 1/2 with value 1 at 0, the smallest relative
+"""Coefficients of kExp2 in sirocco/kernels/cpu/numerics.hpp: 2^f for |f| <= 1/2 with value 1 at 0, the smallest relative
 error that floats allow. Each coefficient in turn is rounded to a float and the ones above it are fitted again (Remez).
 
     python3 tools/fit_exp2.py [DEGREE]

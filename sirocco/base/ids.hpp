@@ -10,7 +10,6 @@ namespace sirocco {
 template <class Tag, class Rep>
 class StrongId {
  public:
-  using rep = Rep;
   constexpr StrongId() = default;
   constexpr explicit StrongId(Rep value) : value_(value) {}
   constexpr Rep value() const { return value_; }
@@ -20,10 +19,8 @@ class StrongId {
   Rep value_ = 0;
 };
 
-using TokenId = StrongId<struct TokenIdTag, std::int32_t>;    ///< index into a vocabulary
-using Position = StrongId<struct PositionTag, std::int32_t>;  ///< place in a sequence, from 0
-using CacheSlot =
-    StrongId<struct CacheSlotTag, std::int64_t>;  ///< place of one position in a pool of KV blocks
+using TokenId = StrongId<struct TokenIdTag, std::int32_t>;        ///< index into a vocabulary
+using Position = StrongId<struct PositionTag, std::int32_t>;      ///< place in a sequence, from 0
 using BlockId = StrongId<struct BlockIdTag, std::int32_t>;        ///< one block of a KV pool
 using LayerIndex = StrongId<struct LayerIndexTag, std::int32_t>;  ///< layer of a model, from 0
 using SequenceId =

@@ -16,14 +16,6 @@ void set_log_level(LogLevel level);
 void log_line(LogLevel level, std::string_view message);
 
 template <class... Args>
-void log_debug(fmt::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kDebug, fmt::format(format, std::forward<Args>(args)...));
-}
-template <class... Args>
-void log_info(fmt::format_string<Args...> format, Args&&... args) {
-  log_line(LogLevel::kInfo, fmt::format(format, std::forward<Args>(args)...));
-}
-template <class... Args>
 void log_warning(fmt::format_string<Args...> format, Args&&... args) {
   log_line(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
 }

@@ -4,7 +4,7 @@
 
 #include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/engine/text_source.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
 
 namespace sirocco {

@@ -38,7 +38,7 @@ class WeightMatrix {
   std::int64_t columns_;
 };
 
-/// As many weight matrices [N, K] of one format as there are experts, or heads. Immutable and safe
+/// Weight matrices [N, K] of one format, as many as there are experts, or heads. Immutable and safe
 /// to share. Made by Backend::pack_stack.
 class WeightStack {
  public:
@@ -49,7 +49,7 @@ class WeightStack {
   WeightStack& operator=(const WeightStack&) = delete;
 
   const Format& format() const { return *format_; }    ///< as they were stored
-  std::int64_t matrices() const { return matrices_; }  ///< E
+  std::int64_t matrices() const { return matrices_; }  ///< X, or H
   std::int64_t rows() const { return rows_; }          ///< N, the outputs of each
   std::int64_t columns() const { return columns_; }    ///< K, the inputs of each
   virtual std::size_t bytes() const = 0;               ///< memory that they hold
@@ -86,7 +86,7 @@ struct LinearTarget {
 /// One product of a group that shares its input, with a stack of matrices.
 struct StackTarget {
   const WeightStack* weight;
-  Tensor bias;      ///< f32 [E, N], or empty
+  Tensor bias;      ///< f32 [X, N], or empty
   Out<Tensor> out;  ///< f32 rows of N
 };
 
@@ -106,7 +106,7 @@ enum class PlainActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
 template <class Weight>
 struct GatedPair {
   const Weight* gate;
-  Tensor gate_bias;  ///< f32 [N], for a stack [E, N], or empty
+  Tensor gate_bias;  ///< f32 [N], for a stack [X, N], or empty
   const Weight* up;
   Tensor up_bias;
   GateActivation activation;
@@ -140,7 +140,7 @@ struct ExpertRows {
   Tensor weights;  ///< f32 [T, k]: of slots 0 … k - 1, the best expert in slot 0
   Tensor places;   ///< i32 [T, k]: the grouped row of each slot
   Tensor tokens;   ///< i32 [T · k]: the token of each grouped row
-  Tensor begin;    ///< i32 [E + 1]: expert e has the grouped rows [begin[e], begin[e + 1])
+  Tensor begin;    ///< i32 [X + 1]: expert e has the grouped rows [begin[e], begin[e + 1])
 };
 
 /// The rows of a step, as tensors of the backend. S sequences stand one after another; sequence s
@@ -248,8 +248,8 @@ class Ops {
   /// The q8 form of f32 rows [T, K], and second digits where `fine` is given.
   virtual void quantize(const Tensor& x, const Out<Tensor>& q8, const Out<Tensor>& fine = {}) = 0;
 
-  /// Chooses experts for the rows of `logits`, f32 [T, E], which are overwritten. `bias`, f32 [E]
-  /// or empty, is added to the scores that choose, not to the weights. E is at most
+  /// Chooses experts for the rows of `logits`, f32 [T, X], which are overwritten. `bias`, f32 [X]
+  /// or empty, is added to the scores that choose, not to the weights. X is at most
   /// RouterSpec::kMaxExperts.
   virtual void route(const RouterSpec& spec, const Out<Tensor>& logits, const Tensor& bias,
                      const Out<ExpertRows>& rows) = 0;
@@ -280,13 +280,13 @@ class Ops {
   virtual void soft_cap(const Out<Tensor>& x, float cap) = 0;
 
   /// For p[i] = positions[t, axes[i]]: table[t] = { cos(p[i] · f[i]) · m …, sin(p[i] · f[i]) · m …
-  /// }, the angle one f32 product. Positions i32 [T, A], frequencies f32 [R/2], axes i32 [R/2]
-  /// below A, or empty: 0 each; table f32 [T, R].
+  /// }, the angle one f32 product. Positions i32 [T, A], frequencies f32 [P], axes i32 [P] below
+  /// A, or empty: 0 each; table f32 [T, 2P].
   virtual void rotary_table(const Tensor& positions, const Tensor& frequencies, const Tensor& axes,
                             float magnitude, const Out<Tensor>& table) = 0;
 
-  /// Rotates pairs (i, i + R/2) of the first R of E elements of each head, in place. x f32 [T, H,
-  /// E], table f32 [T, R]. (Su et al. 2021, half-split layout)
+  /// Rotates pairs (i, i + P) of the first 2P of E elements of each head, in place. x f32 [T, H,
+  /// E], table f32 [T, 2P]. (Su et al. 2021, half-split layout)
   virtual void rotate(const Out<Tensor>& x, const Tensor& table) = 0;
 
   /// Writes the step's keys f32 [T, K, key_dim] and values f32 [T, K, value_dim] to their positions
@@ -349,7 +349,8 @@ class Backend : public Ops, public Products {
                                                    std::span<const std::int32_t> source_rows = {},
                                                    const WeightSource* source = nullptr) = 0;
 
-  /// The same for matrices of one format and shape [N, K], which become a stack in their order.
+  /// Repacks matrices of one format and shape [N, K], which become a stack in their order, as
+  /// `pack` does.
   virtual std::shared_ptr<const WeightStack> pack_stack(
       std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
       const WeightSource* source = nullptr) = 0;

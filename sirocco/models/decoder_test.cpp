@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 
 namespace sirocco {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/config.hpp"
 #include "sirocco/models/registry.hpp"
 

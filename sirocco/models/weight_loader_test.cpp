@@ -8,7 +8,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 
 namespace sirocco {
 namespace {

@@ -6,14 +6,14 @@
 namespace sirocco {
 namespace {
 
-// Of each: paged, truncated, shared, kept as a snapshot.
+// Of each: paged, truncated, shared.
 constexpr std::array kTraits = {
-    CacheTraits{CacheKind::kFull, "full", true, true, true, true},
-    CacheTraits{CacheKind::kWindow, "window", true, true, true, true},
-    CacheTraits{CacheKind::kLatent, "latent", true, true, true, true},
-    CacheTraits{CacheKind::kCross, "cross", true, false, true, true},
-    CacheTraits{CacheKind::kRecurrent, "recurrent", false, false, false, true},
-    CacheTraits{CacheKind::kNone, "none", false, true, true, true},
+    CacheTraits{CacheKind::kFull, "full", true, true, true},
+    CacheTraits{CacheKind::kWindow, "window", true, true, true},
+    CacheTraits{CacheKind::kLatent, "latent", true, true, true},
+    CacheTraits{CacheKind::kCross, "cross", true, false, true},
+    CacheTraits{CacheKind::kRecurrent, "recurrent", false, false, false},
+    CacheTraits{CacheKind::kNone, "none", false, true, true},
 };
 
 constexpr std::array kKvTypeTraits = {

@@ -40,7 +40,6 @@ struct CacheTraits {
   bool can_truncate;  ///< the last positions can be taken back: of windows, so many as are kept
                       ///< for it
   bool can_share;     ///< sequences of one past can hold the same memory
-  bool can_snapshot;  ///< the state at a position can be kept
 };
 
 const CacheTraits& cache_traits(CacheKind kind);

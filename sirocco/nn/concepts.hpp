@@ -3,6 +3,7 @@
 #include <concepts>
 #include <utility>
 
+#include "sirocco/nn/step_results.hpp"
 #include "sirocco/nn/transform_context.hpp"
 
 namespace sirocco {

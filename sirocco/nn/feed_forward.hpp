@@ -11,7 +11,8 @@ namespace sirocco {
 /// down(activation(gate(x)) · up(x)). (Shazeer 2020) Ungated: down(activation(up(x))).
 class Mlp {
  public:
-  /// Both throw InvalidArgument when their projections don't fit one another.
+  /// A gated one, or one without a gate. Both throw InvalidArgument when their projections don't
+  /// fit one another.
   Mlp(GateActivation activation, Linear gate, Linear up, Linear down);
   Mlp(PlainActivation activation, Linear up, Linear down);
 

@@ -113,7 +113,8 @@ Tensor LatentAttention::forward(const Activations& x, const Mask& mask, const Kv
   return o_.forward({.f32 = values.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
-/// [T, H · (R + N)] to [T, H, R + L]: rotated, and the rest through the head's key matrix.
+/// Heads of rotary_dim + plain_dim to [T, H, rotary_dim + L]: rotated, and the rest through the
+/// head's key matrix.
 Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
                                 TransformContext& context) const {
   Ops& ops = context.ops();
@@ -132,7 +133,7 @@ Tensor LatentAttention::queries(const Tensor& projected, const Tensor& table,
   return q.reshaped({tokens, c.heads, c.rotary_dim + c.latent_dim});
 }
 
-/// [T, R + L], rotated and normalized in place: what is cached.
+/// [T, rotary_dim + L], rotated and normalized in place: what is cached.
 Tensor LatentAttention::keys(const Tensor& projected, const Tensor& table,
                              TransformContext& context) const {
   Ops& ops = context.ops();

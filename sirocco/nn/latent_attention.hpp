@@ -13,12 +13,12 @@ namespace sirocco {
 /// What of a latent attention is not weights.
 struct LatentConfig {
   std::int32_t heads = 0;
-  std::int32_t rotary_dim =
-      0;  ///< R: of queries and keys, the elements that rotate; all heads share the key's
-  std::int32_t plain_dim = 0;   ///< N: of queries and keys, the others
+  /// Of queries and keys, the elements that rotate; all heads share the key's.
+  std::int32_t rotary_dim = 0;
+  std::int32_t plain_dim = 0;   ///< of queries and keys, the others
   std::int32_t latent_dim = 0;  ///< L: what keys and values are made from
-  std::int32_t value_dim = 0;   ///< V: of values
-  float scale = 0.0f;           ///< of the dot products; 0: 1 / sqrt(R + N)
+  std::int32_t value_dim = 0;   ///< of values
+  float scale = 0.0f;           ///< of the dot products; 0: 1 / sqrt(rotary_dim + plain_dim)
 };
 
 /// Attention whose keys and values are made from one latent row a position, which is all that is
@@ -33,8 +33,9 @@ class LatentAttention {
  public:
   using Mask = CausalMask;
 
-  /// q gives [T, H, R + N], `latent` [T, R + L]: the rotated part that all keys share comes first.
-  /// `keys` are a head's [L, N], `values` a head's [V, L].
+  /// q gives [T, H, rotary_dim + plain_dim], `latent` [T, rotary_dim + L]: the rotated part that
+  /// all keys share comes first. `keys` are a head's [L, plain_dim], `values` a head's [value_dim,
+  /// L].
   LatentAttention(const LatentConfig& config, Linear q, Linear latent, RmsNorm latent_norm,
                   StackLinear keys, StackLinear values, Linear o);
 

@@ -29,7 +29,8 @@ class Linear {
  public:
   explicit Linear(std::shared_ptr<const WeightMatrix> weight, WeightVector bias = {})
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
-  /// One whose quantized input has second digits: what it is in a model says what they are worth.
+  /// This one with second digits in its quantized input: what it is in a model says what they are
+  /// worth.
   Linear with_fine(FineBlocks fine) && {
     fine_ = fine;
     return std::move(*this);
@@ -42,7 +43,7 @@ class Linear {
 
   /// The product, f32 [T, N] in the context's scratch memory.
   Tensor forward(const Activations& x, TransformContext& context) const;
-  /// The same into `out`, f32 [T, N].
+  /// The product into `out`, f32 [T, N].
   void forward(const Activations& x, const Out<Tensor>& out, TransformContext& context) const;
 
   /// Several products of one input, in one pass over it; each as of `forward`.
@@ -64,11 +65,11 @@ class Linear {
   FineBlocks fine_ = FineBlocks::kNone;
 };
 
-/// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of E matrices [N, K] each: to an expert, or
+/// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of X matrices [N, K] each: to an expert, or
 /// to a head. Every product makes the form of x that it reads where that isn't there.
 class StackLinear {
  public:
-  /// `bias` is [E · N], or empty. Throws InvalidArgument when it is of another size.
+  /// `bias` is [X · N], or empty. Throws InvalidArgument when it is of another size.
   explicit StackLinear(std::shared_ptr<const WeightStack> weight, WeightVector bias = {});
   StackLinear with_fine(FineBlocks fine) && {
     fine_ = fine;
@@ -90,8 +91,8 @@ class StackLinear {
                                    GateActivation activation, const StackLinear& gate,
                                    const StackLinear& up, ActivationForms forms,
                                    TransformContext& context);
-  /// Row t · E + h of x, [T · E, K], by matrix h into the columns of that row of `out`, f32
-  /// [T · E, W], from `first_column` on.
+  /// Row t · H + h of x, [T · H, K], by matrix h into the columns of that row of `out`, f32
+  /// [T · H, W], from `first_column` on.
   void forward_heads(const Activations& x, const Out<Tensor>& out, std::int64_t first_column,
                      TransformContext& context) const;
 

@@ -24,7 +24,7 @@ class MoE {
  public:
   MoE(const MoeConfig& config, Linear router, StackLinear gate, StackLinear up, StackLinear down);
 
-  /// What is added to the scores that choose, but not to the weights. [E] (DeepSeek-AI 2024)
+  /// What is added to the scores that choose, but not to the weights. [X] (DeepSeek-AI 2024)
   MoE with_selection_bias(WeightVector bias) &&;
   /// A feed-forward that every token goes through besides.
   MoE with_shared(Mlp shared) &&;

@@ -4,7 +4,7 @@
 #include <random>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/latent_attention.hpp"
 #include "sirocco/nn/moe.hpp"

@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "sirocco/nn/attention.hpp"
 
 /// What the tests of attention with rows of all kinds share.
@@ -52,7 +52,7 @@ inline std::vector<double> product(const std::vector<double>& x, const std::vect
   return out;
 }
 
-/// Softmax attention in double precision of queries [T, H, E] to keys and values [U, K, E], and the
+/// Softmax attention in double precision of queries [T, H, E] to keys and values [R, K, E], and the
 /// output projection; `visible(t, u)` says whether query t sees key u.
 template <class Visible>
 std::vector<double> exact_attention(const Weights& w, const std::vector<double>& q,

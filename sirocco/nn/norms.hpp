@@ -15,7 +15,7 @@ class RmsNorm {
   /// f32 [T, D] to f32 [T, D] in the context's scratch memory.
   Activations forward(const Tensor& x, TransformContext& context) const;
 
-  /// In place, on rows of `width()`: how queries and keys are normalized head by head.
+  /// Normalizes rows of `width()` in place: how queries and keys are normalized head by head.
   void apply(const Tensor& x, TransformContext& context) const;
 
   const WeightVector& weight() const { return weight_; }
@@ -36,7 +36,7 @@ class LayerNorm {
 
   /// f32 [T, D] to f32 [T, D] in the context's scratch memory.
   Activations forward(const Tensor& x, TransformContext& context) const;
-  /// In place, on rows of `width()`.
+  /// Normalizes rows of `width()` in place.
   void apply(const Tensor& x, TransformContext& context) const;
 
  private:

@@ -84,19 +84,20 @@ std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& s
     const double wavelength = double{scaling.original_context} / (turns * 2.0 * std::numbers::pi);
     return dims * std::log(wavelength) / (2.0 * std::log(theta));
   };
-  double low = pair_of(double{scaling.fast});
-  double high = pair_of(double{scaling.slow});
+  double min_pair = pair_of(double{scaling.fast});
+  double max_pair = pair_of(double{scaling.slow});
   if (scaling.truncate) {
-    low = std::floor(low);
-    high = std::ceil(high);
+    min_pair = std::floor(min_pair);
+    max_pair = std::ceil(max_pair);
   }
-  low = std::max(low, 0.0);
-  high = std::min(high, dims - 1.0);
-  if (low == high) high += 0.001;
+  min_pair = std::max(min_pair, 0.0);
+  max_pair = std::min(max_pair, dims - 1.0);
+  if (min_pair == max_pair) max_pair += 0.001;
   std::vector<float> out(static_cast<std::size_t>(dims / 2));
   for (std::size_t i = 0; i < out.size(); ++i) {
     const double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / dims);
-    const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    const double ramp =
+        std::clamp((static_cast<double>(i) - min_pair) / (max_pair - min_pair), 0.0, 1.0);
     out[i] =
         static_cast<float>(frequency / double{scaling.factor} * ramp + frequency * (1.0 - ramp));
   }

@@ -15,12 +15,12 @@ enum class SectionOrder : std::uint8_t {
   kInterleaved,  ///< in turn, and what is left over by the first axis, as in Qwen3-VL
 };
 
-/// Rotary position encoding over the first `dims` elements of each head, pairs (i, i + dims/2). (Su
+/// Rotary position encoding over the first `dims` = 2P elements of each head, pairs (i, i + P). (Su
 /// et al. 2021) Immutable; copies share the frequencies, and layers that share one share its table
 /// of a step.
 class Rotary {
  public:
-  /// `frequencies` [dims/2], radians a position; `magnitude` multiplies cosines and sines (YaRN's
+  /// `frequencies` [P], radians a position; `magnitude` multiplies cosines and sines (YaRN's
   /// attention factor).
   explicit Rotary(std::vector<float> frequencies, float magnitude = 1.0f)
       : frequencies_(std::move(frequencies)), magnitude_(magnitude) {}
@@ -35,7 +35,7 @@ class Rotary {
   Tensor frequencies() const { return frequencies_.tensor(); }
   float magnitude() const { return magnitude_; }
   int axes() const { return axes_; }
-  /// i32 [dims/2]: the axis of each pair; empty where there is one.
+  /// i32 [P]: the axis of each pair; empty where there is one.
   Tensor pair_axes() const;
 
  private:

@@ -89,7 +89,7 @@ struct StepRows {
 /// Rows of a step that come as embeddings, of a picture or of sound, instead of as tokens.
 struct GivenRows {
   std::int64_t first;  ///< the number of the first one in the step
-  Tensor values;       ///< f32 [N, D], the backend's, as long as the step; at least one row
+  Tensor values;       ///< f32 [R, D], the backend's, as long as the step; at least one row
 };
 
 /// What the rows of one step are made of: each is a token, or given. The rest of what is known of a

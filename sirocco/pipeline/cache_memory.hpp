@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "sirocco/nn/cache.hpp"
-#include "sirocco/nn/transform_context.hpp"
+#include "sirocco/nn/cache_views.hpp"
 #include "sirocco/pipeline/block_pool.hpp"
 #include "sirocco/platform/byte_ledger.hpp"
 #include "sirocco/platform/memory.hpp"

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "sirocco/pipeline/cache_memory.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/random.hpp"

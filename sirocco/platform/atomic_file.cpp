@@ -41,8 +41,8 @@ constexpr Explanation kExplanations[] = {
 
 /// The name to create behind symbolic links, of which the last may point to what isn't there yet.
 fs::path follow_links(fs::path path, int& error) {
-  constexpr int kMostLinks = 40;
-  for (int i = 0; i < kMostLinks; ++i) {
+  constexpr int kMaxLinks = 40;
+  for (int i = 0; i < kMaxLinks; ++i) {
     std::error_code code;
     if (!fs::is_symlink(fs::symlink_status(path, code))) return path;
     const fs::path next = fs::read_symlink(path, code);
@@ -60,9 +60,9 @@ fs::path follow_links(fs::path path, int& error) {
 fs::path temporary_name(const fs::path& target) {
   static std::atomic<std::uint32_t> counter{0};
   // Names have at most 255 bytes; what we add stays below 55.
-  constexpr std::size_t kMostOfName = 200;
+  constexpr std::size_t kMaxNameBytes = 200;
   return target.parent_path() / fmt::format(".{}.{}.{}.tmp",
-                                            target.filename().string().substr(0, kMostOfName),
+                                            target.filename().string().substr(0, kMaxNameBytes),
                                             getpid(), counter.fetch_add(1));
 }
 
@@ -76,8 +76,8 @@ std::string link_of(int descriptor) { return fmt::format("/proc/self/fd/{}", des
 /// number may hold a few.
 template <class Attempt>
 bool with_free_name(const fs::path& target, Attempt attempt) {
-  constexpr int kAttempts = 100;
-  for (int i = 0; i < kAttempts; ++i) {
+  constexpr int kMaxAttempts = 100;
+  for (int i = 0; i < kMaxAttempts; ++i) {
     if (attempt(temporary_name(target))) return true;
     if (errno != EEXIST) return false;
   }

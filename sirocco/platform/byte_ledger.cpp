@@ -26,7 +26,6 @@ struct ByteLedger::State {
     if (bytes > limit - in_use) return false;
     in_use += bytes;
     accounts[account].bytes += bytes;
-    peak = std::max(peak, in_use);
     return true;
   }
 
@@ -61,7 +60,6 @@ struct ByteLedger::State {
   const std::uint64_t limit;
   mutable std::mutex mutex;
   std::uint64_t in_use = 0;
-  std::uint64_t peak = 0;
   std::vector<Account> accounts;
 };
 
@@ -88,17 +86,6 @@ ByteLedger::Reservation::~Reservation() {
   state_->give_back(account_, bytes_);
 }
 
-void ByteLedger::Reservation::resize(std::uint64_t bytes) {
-  SIROCCO_CHECK(state_ != nullptr);
-  const std::lock_guard lock(state_->mutex);
-  if (bytes <= bytes_) {
-    state_->give_back(account_, bytes_ - bytes);
-  } else if (!state_->take(account_, bytes - bytes_)) {
-    state_->refuse(account_, bytes - bytes_);
-  }
-  bytes_ = bytes;
-}
-
 ByteLedger::ByteLedger(std::uint64_t limit) : state_(std::make_shared<State>(limit)) {}
 
 ByteLedger::Reservation ByteLedger::reserve(std::uint64_t bytes, std::string_view what) {
@@ -106,14 +93,6 @@ ByteLedger::Reservation ByteLedger::reserve(std::uint64_t bytes, std::string_vie
   const std::size_t account = state_->account_of(what);
   if (!state_->take(account, bytes)) state_->refuse(account, bytes);
   return {state_, account, bytes};
-}
-
-std::optional<ByteLedger::Reservation> ByteLedger::try_reserve(std::uint64_t bytes,
-                                                               std::string_view what) {
-  const std::lock_guard lock(state_->mutex);
-  const std::size_t account = state_->account_of(what);
-  if (!state_->take(account, bytes)) return std::nullopt;
-  return Reservation(state_, account, bytes);
 }
 
 std::uint64_t ByteLedger::limit() const { return state_->limit; }
@@ -124,11 +103,6 @@ std::uint64_t ByteLedger::in_use() const {
 }
 
 std::uint64_t ByteLedger::free() const { return limit() - in_use(); }
-
-std::uint64_t ByteLedger::peak() const {
-  const std::lock_guard lock(state_->mutex);
-  return state_->peak;
-}
 
 std::vector<ByteLedger::Account> ByteLedger::accounts() const {
   const std::lock_guard lock(state_->mutex);

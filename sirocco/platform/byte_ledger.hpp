@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +25,6 @@ class ByteLedger {
     ~Reservation();
 
     std::uint64_t bytes() const { return bytes_; }
-    /// Grows or shrinks to `bytes`. Throws ResourceExhausted, and keeps what it holds, when the
-    /// budget doesn't allow it. Not for one that was made empty or moved from.
-    void resize(std::uint64_t bytes);
 
    private:
     friend class ByteLedger;
@@ -49,14 +45,10 @@ class ByteLedger {
   /// Takes `bytes` out of the budget for the account `what`. Throws ResourceExhausted that says
   /// what was wanted, the limit, and who holds how much.
   Reservation reserve(std::uint64_t bytes, std::string_view what);
-  /// The same for whoever can wait instead: nothing when the budget doesn't allow it now.
-  std::optional<Reservation> try_reserve(std::uint64_t bytes, std::string_view what);
 
   std::uint64_t limit() const;
   std::uint64_t in_use() const;
   std::uint64_t free() const;
-  /// The most that was ever in use.
-  std::uint64_t peak() const;
   /// The accounts that hold something, the largest first, equal ones by name.
   std::vector<Account> accounts() const;
 

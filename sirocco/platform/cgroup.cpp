@@ -13,7 +13,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // A busy host has thousands of mounts.
-constexpr std::size_t kMostMountText = 4 << 20;
+constexpr std::size_t kMaxMountText = 4 << 20;
 // Version 1 writes "no limit" as the largest number of whole pages.
 constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 62;
 
@@ -28,29 +28,10 @@ std::optional<std::uint64_t> read_number(const fs::path& file) {
   return number && *number < kUnlimited ? number : std::nullopt;
 }
 
-/// The value after `key` in a file of "key value" lines.
-std::uint64_t read_statistic(const fs::path& file, std::string_view key) {
-  const auto text = read_system_text(file);
-  if (!text) return 0;
-  for (const std::string_view line : split_system_text(*text, '\n')) {
-    const auto words = split_system_text(line, ' ');
-    if (words.size() == 2 && words[0] == key) return parse_system_number(words[1]).value_or(0);
-  }
-  return 0;
-}
-
 void tighten_cpus(CgroupLimits& limits, std::optional<std::uint64_t> quota,
                   std::optional<std::uint64_t> period) {
   if (!quota || !period || *quota == 0 || *period == 0) return;
   tighten(limits.cpus, std::optional(static_cast<double>(*quota) / static_cast<double>(*period)));
-}
-
-void tighten_memory(CgroupLimits& limits, std::optional<std::uint64_t> limit,
-                    std::optional<std::uint64_t> used, std::uint64_t droppable) {
-  if (!limit) return;
-  tighten(limits.memory, limit);
-  const std::uint64_t held = used.value_or(0) - std::min(used.value_or(0), droppable);
-  tighten(limits.memory_to_spare, std::optional(*limit - std::min(*limit, held)));
 }
 
 void read_cpu_v1(CgroupLimits& limits, const fs::path& group) {
@@ -60,9 +41,7 @@ void read_cpu_v1(CgroupLimits& limits, const fs::path& group) {
 }
 
 void read_memory_v1(CgroupLimits& limits, const fs::path& group) {
-  tighten_memory(limits, read_number(group / "memory.limit_in_bytes"),
-                 read_number(group / "memory.usage_in_bytes"),
-                 read_statistic(group / "memory.stat", "total_inactive_file"));
+  tighten(limits.memory, read_number(group / "memory.limit_in_bytes"));
 }
 
 void read_v2(CgroupLimits& limits, const fs::path& group) {
@@ -72,10 +51,8 @@ void read_v2(CgroupLimits& limits, const fs::path& group) {
       tighten_cpus(limits, parse_system_number(words[0]), parse_system_number(words[1]));
     }
   }
-  for (const char* limit : {"memory.max", "memory.high"}) {
-    tighten_memory(limits, read_number(group / limit), read_number(group / "memory.current"),
-                   read_statistic(group / "memory.stat", "inactive_file"));
-  }
+  for (const char* limit : {"memory.max", "memory.high"})
+    tighten(limits.memory, read_number(group / limit));
 }
 
 /// One row a hierarchy that has limits for us: how /proc names it and what reads a group of it.
@@ -156,7 +133,7 @@ fs::path below_mount(const fs::path& group, const fs::path& mount_root) {
 CgroupLimits read_cgroup_limits(const fs::path& root) {
   CgroupLimits limits;
   const auto cgroup = read_system_text(root / "proc/self/cgroup");
-  const auto mounts = read_system_text(root / "proc/self/mountinfo", kMostMountText);
+  const auto mounts = read_system_text(root / "proc/self/mountinfo", kMaxMountText);
   if (!cgroup || !mounts) return limits;
   for (const Hierarchy& hierarchy : kHierarchies) {
     const auto group = group_path(*cgroup, hierarchy);

@@ -11,8 +11,6 @@ namespace sirocco {
 struct CgroupLimits {
   std::optional<double> cpus;           ///< CPU time per time
   std::optional<std::uint64_t> memory;  ///< bytes
-  std::optional<std::uint64_t>
-      memory_to_spare;  ///< bytes until a limit, droppable file pages apart
 };
 
 /// Reads /proc/self and the mounted hierarchies below `root`. Nothing there, or nothing that makes

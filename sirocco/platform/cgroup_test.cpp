@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sirocco/platform/fake_system.hpp"
+#include "sirocco/platform/fake_system_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -14,7 +14,7 @@ constexpr const char* kMountV2 =
 TEST(Cgroup, NothingIsNoLimit) {
   FakeSystem system;
   const CgroupLimits limits = read_cgroup_limits(system.root());
-  EXPECT_FALSE(limits.cpus || limits.memory || limits.memory_to_spare);
+  EXPECT_FALSE(limits.cpus || limits.memory);
 }
 
 TEST(Cgroup, TheTightestOfAllGroupsAboveCounts) {
@@ -23,29 +23,13 @@ TEST(Cgroup, TheTightestOfAllGroupsAboveCounts) {
       .put("/proc/self/mountinfo", kMountV2)
       .put("/sys/fs/cgroup/user.slice/cpu.max", "250000 100000")
       .put("/sys/fs/cgroup/user.slice/memory.max", "1000000")
-      .put("/sys/fs/cgroup/user.slice/memory.current", "900000")
-      .put("/sys/fs/cgroup/user.slice/memory.stat", "anon 1\ninactive_file 300000\nfile 5")
       .put("/sys/fs/cgroup/user.slice/app/cpu.max", "max 100000")
       .put("/sys/fs/cgroup/user.slice/app/memory.max", "max")
       .put("/sys/fs/cgroup/user.slice/app/memory.high", "800000")
-      .put("/sys/fs/cgroup/user.slice/app/memory.current", "100000")
       .put("/sys/fs/cgroup/other/cpu.max", "1000 100000");
   const CgroupLimits limits = read_cgroup_limits(system.root());
   EXPECT_EQ(limits.cpus, 2.5);
   EXPECT_EQ(limits.memory, 800000u);
-  EXPECT_EQ(limits.memory_to_spare, 400000u);
-}
-
-TEST(Cgroup, UseAboveTheLimitLeavesNothing) {
-  FakeSystem system;
-  system.put("/proc/self/cgroup", "0::/")
-      .put("/proc/self/mountinfo", kMountV2)
-      .put("/sys/fs/cgroup/memory.max", "1000")
-      .put("/sys/fs/cgroup/memory.current", "5000");
-  EXPECT_EQ(read_cgroup_limits(system.root()).memory_to_spare, 0u);
-  // More droppable pages than pages in use, as figures read one after the other may be.
-  system.put("/sys/fs/cgroup/memory.stat", "inactive_file 9000");
-  EXPECT_EQ(read_cgroup_limits(system.root()).memory_to_spare, 1000u);
 }
 
 TEST(Cgroup, ReadsVersion1) {
@@ -62,13 +46,10 @@ TEST(Cgroup, ReadsVersion1) {
       .put("/sys/fs/cgroup/cpu,cpuacct/jobs/one/cpu.cfs_quota_us", "150000")
       .put("/sys/fs/cgroup/cpu,cpuacct/jobs/one/cpu.cfs_period_us", "100000")
       .put("/sys/fs/cgroup/the memory/memory.limit_in_bytes", "9223372036854771712")
-      .put("/sys/fs/cgroup/the memory/jobs/memory.limit_in_bytes", "4096000")
-      .put("/sys/fs/cgroup/the memory/jobs/memory.usage_in_bytes", "4000000")
-      .put("/sys/fs/cgroup/the memory/jobs/memory.stat", "total_inactive_file 1000000");
+      .put("/sys/fs/cgroup/the memory/jobs/memory.limit_in_bytes", "4096000");
   const CgroupLimits limits = read_cgroup_limits(system.root());
   EXPECT_EQ(limits.cpus, 1.5);
   EXPECT_EQ(limits.memory, 4096000u);
-  EXPECT_EQ(limits.memory_to_spare, 1096000u);
 }
 
 TEST(Cgroup, AContainerSeesItsOwnGroupAtTheMount) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <string_view>
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -92,10 +93,6 @@ constexpr auto kReadXcr0 = [] {
 #endif
 
 }  // namespace
-
-std::string_view cpu_feature_name(CpuFeature feature) {
-  return kFeatures[static_cast<std::size_t>(feature)].name;
-}
 
 CpuFeatures CpuFeatures::detect() {
 #if defined(__x86_64__)

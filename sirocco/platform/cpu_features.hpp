@@ -4,7 +4,6 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "sirocco/base/function_ref.hpp"
 
@@ -39,9 +38,6 @@ enum class CpuFeature : std::uint8_t {
   kCount,
 };
 
-/// The feature's name as Linux writes it in /proc/cpuinfo, such as "avx512_vnni".
-std::string_view cpu_feature_name(CpuFeature feature);
-
 /// What CPUID answers for one leaf and subleaf.
 struct CpuidRegisters {
   std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
@@ -74,7 +70,8 @@ class CpuFeatures {
   constexpr bool empty() const { return bits_ == 0; }
   friend constexpr bool operator==(CpuFeatures, CpuFeatures) = default;
 
-  /// The names in the table's order, separated by ", ".
+  /// The names in the table's order, separated by ", ", as Linux writes them in /proc/cpuinfo:
+  /// "avx512_vnni".
   std::string names() const;
 
  private:

@@ -126,8 +126,9 @@ TEST(CpuFeatures, AgreesWithWhatTheKernelSaysOfThisCpu) {
   for (int i = 0; i < static_cast<int>(CpuFeature::kCount) && !flags.empty(); ++i) {
     const auto feature = static_cast<CpuFeature>(i);
     // An older kernel doesn't know of newer features, so only what it names must be there.
-    if (flags.count(std::string(cpu_feature_name(feature))) != 0) {
-      EXPECT_TRUE(features.has(feature)) << cpu_feature_name(feature);
+    const std::string name = CpuFeatures{feature}.names();
+    if (flags.count(name) != 0) {
+      EXPECT_TRUE(features.has(feature)) << name;
     }
   }
 #if !defined(__x86_64__)

@@ -38,7 +38,7 @@ class CpuSet {
   std::size_t bytes_;
 };
 
-constexpr int kMostCpus = 1 << 16;
+constexpr int kMaxCpus = 1 << 16;
 #endif
 
 }  // namespace
@@ -47,7 +47,7 @@ std::vector<int> usable_cpus() {
   std::vector<int> cpus;
 #if defined(__linux__)
   // The kernel refuses a set smaller than its own limit, which it doesn't tell.
-  for (int limit = 1024; cpus.empty() && limit <= kMostCpus; limit *= 2) {
+  for (int limit = 1024; cpus.empty() && limit <= kMaxCpus; limit *= 2) {
     CpuSet set(limit);
     if (sched_getaffinity(0, set.bytes(), set.get()) != 0) continue;
     for (int cpu = 0; cpu < limit; ++cpu) {
@@ -65,7 +65,7 @@ std::vector<int> usable_cpus() {
 void bind_thread([[maybe_unused]] std::thread::native_handle_type thread,
                  [[maybe_unused]] int cpu) {
 #if defined(__linux__)
-  if (cpu < 0 || cpu >= kMostCpus) throw InvalidArgument("there is no CPU {}", cpu);
+  if (cpu < 0 || cpu >= kMaxCpus) throw InvalidArgument("there is no CPU {}", cpu);
   CpuSet set(std::max(1024, cpu + 1));
   set.add(cpu);
   if (const int error = pthread_setaffinity_np(thread, set.bytes(), set.get()); error != 0) {

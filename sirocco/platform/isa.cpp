@@ -8,7 +8,7 @@
 namespace sirocco {
 namespace {
 
-// What each tier's -m flags let the compiler use, in sirocco/kernels/CMakeLists.txt.
+// What each tier's -m flags let the compiler use, in sirocco/kernels/cpu/x86/CMakeLists.txt.
 constexpr CpuFeatures kAvx2Features = {CpuFeature::kSsse3,  CpuFeature::kSse41, CpuFeature::kSse42,
                                        CpuFeature::kPopcnt, CpuFeature::kAvx,   CpuFeature::kAvx2,
                                        CpuFeature::kFma,    CpuFeature::kF16c};

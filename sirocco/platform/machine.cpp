@@ -9,7 +9,7 @@ namespace {
 
 std::uint64_t memory_of(const DeviceTopology& topology, std::uint64_t asked) {
   if (asked != 0) return asked;
-  return topology.total_memory() != 0 ? topology.total_memory() : UINT64_MAX;
+  return topology.whole().memory != 0 ? topology.whole().memory : UINT64_MAX;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <thread>
 
-#include "sirocco/platform/fake_system.hpp"
+#include "sirocco/platform/fake_system_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -13,12 +13,11 @@ namespace {
 /// A host of 64 GiB of which a control group leaves 4 GiB and one and a half of eight CPUs.
 DeviceTopology in_a_container() {
   FakeSystem system;
-  system.put("/proc/meminfo", "MemTotal: 67108864 kB\nMemAvailable: 50000000 kB")
+  system.put("/proc/meminfo", "MemTotal: 67108864 kB")
       .put("/proc/self/cgroup", "0::/box")
       .put("/proc/self/mountinfo",
            "30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate")
       .put("/sys/fs/cgroup/box/memory.max", "4294967296")
-      .put("/sys/fs/cgroup/box/memory.current", "1073741824")
       .put("/sys/fs/cgroup/box/cpu.max", "150000 100000");
   return DeviceTopology::detect({system.root(), {0, 1, 2, 3, 4, 5, 6, 7}});
 }

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "sirocco/platform/fake_system.hpp"
+#include "sirocco/platform/fake_system_testing.hpp"
 
 namespace sirocco {
 namespace {

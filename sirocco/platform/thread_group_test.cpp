@@ -250,21 +250,21 @@ TEST(ThreadGroup, BodiesRoundToNearestWhateverTheCallerDoes) {
 
 #if defined(__x86_64__)
 TEST(ThreadGroup, BodiesKeepDenormals) {
-  const auto halve_smallest_normal = [] {
-    volatile float smallest = std::numeric_limits<float>::min();
+  const auto halve_min_normal = [] {
+    volatile float min_normal = std::numeric_limits<float>::min();
     volatile float half = 0.5f;
-    return smallest * half;
+    return min_normal * half;
   };
   for (int threads : {1, 2}) {
     std::vector<float> seen(static_cast<std::size_t>(threads), -1.0f);
     const unsigned before = _mm_getcsr();
     _MM_SET_FLUSH_ZERO_MODE(_MM_FLUSH_ZERO_ON);
     _MM_SET_DENORMALS_ZERO_MODE(_MM_DENORMALS_ZERO_ON);
-    const float flushed = halve_smallest_normal();
+    const float flushed = halve_min_normal();
     ThreadGroup group(threads);
     for (int round = 0; round < 2; ++round) {
       group.run([&](int thread) {
-        seen[static_cast<std::size_t>(thread)] = halve_smallest_normal();
+        seen[static_cast<std::size_t>(thread)] = halve_min_normal();
         _mm_setcsr(_mm_getcsr() | _MM_ROUND_DOWN | _MM_FLUSH_ZERO_ON);  // not for the next one
       });
     }

@@ -107,21 +107,16 @@ DeviceTopology DeviceTopology::detect(const Source& source) {
   SIROCCO_CHECK(!source.usable_cpus.empty());
   DeviceTopology topology;
   const CgroupLimits limits = read_cgroup_limits(source.root);
-  topology.cpu_quota_ = limits.cpus;
-
   const std::string memory = read_system_text(source.root / "proc/meminfo").value_or("");
-  const std::uint64_t total = find_system_bytes(memory, "MemTotal").value_or(physical_memory());
-  const std::uint64_t available = find_system_bytes(memory, "MemAvailable").value_or(total);
-  topology.total_memory_ = std::min(total, limits.memory.value_or(total));
-  topology.available_memory_ =
-      std::min({available, topology.total_memory_, limits.memory_to_spare.value_or(available)});
+  const std::uint64_t present = find_system_bytes(memory, "MemTotal").value_or(physical_memory());
+  const std::uint64_t usable = std::min(present, limits.memory.value_or(present));
 
   const std::map<int, MemoryNode> nodes = read_nodes(source.root);
   topology.cores_ = read_cores(source, nodes);
 
   Device whole = make_device(topology.cores_, std::nullopt, limits.cpus);
   whole.name = "cpu";
-  whole.memory = topology.total_memory_;
+  whole.memory = usable;
   if (nodes.size() == 1) whole.node = nodes.begin()->first;
   topology.devices_.push_back(std::move(whole));
   if (nodes.size() == 1) return topology;
@@ -129,7 +124,7 @@ DeviceTopology DeviceTopology::detect(const Source& source) {
     Device device = make_device(topology.cores_, id, limits.cpus);
     if (device.cores == 0) continue;
     device.name = fmt::format("cpu:{}", id);
-    device.memory = std::min(node.memory.value_or(topology.total_memory_), topology.total_memory_);
+    device.memory = std::min(node.memory.value_or(usable), usable);
     topology.devices_.push_back(std::move(device));
   }
   return topology;

@@ -24,7 +24,9 @@ struct Device {
   int cores = 0;
   /// One thread a core, within the CPU time that the process is allowed; at least 1.
   int default_threads = 1;
-  std::uint64_t memory = 0;  ///< bytes of memory close to it, within the limits of the process
+  /// Bytes of memory close to it (of the whole machine: all), or what control groups allow if that
+  /// is less.
+  std::uint64_t memory = 0;
 };
 
 /// The machine as this process may use it: affinity, control groups and memory nodes considered. A
@@ -50,23 +52,12 @@ class DeviceTopology {
 
   /// By memory node, then by lowest CPU.
   const std::vector<Core>& cores() const { return cores_; }
-  /// CPU time per time that control groups allow, where they limit it.
-  std::optional<double> cpu_quota() const { return cpu_quota_; }
-  int default_threads() const { return whole().default_threads; }
-
-  /// Bytes that the machine has, or the control groups allow if that is less.
-  std::uint64_t total_memory() const { return total_memory_; }
-  /// Bytes of it that can be had now without swapping.
-  std::uint64_t available_memory() const { return available_memory_; }
 
  private:
   DeviceTopology() = default;
 
   std::vector<Core> cores_;
   std::vector<Device> devices_;
-  std::optional<double> cpu_quota_;
-  std::uint64_t total_memory_ = 0;
-  std::uint64_t available_memory_ = 0;
 };
 
 }  // namespace sirocco

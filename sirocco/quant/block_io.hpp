@@ -86,7 +86,8 @@ inline void store_nibbles(std::byte* quants, std::size_t row, const QuantWords& 
   }
 }
 
-/// The same for two bits of each quant in 128 bytes (panel.hpp, "u2", the end of "u6").
+/// Writes two bits of each quant in the same way into a block's 128 bytes (panel.hpp, "u2", the end
+/// of "u6").
 inline void store_pairs(std::byte* quants, std::size_t row, const QuantWords& words) noexcept {
   for (std::size_t w = 0; w < 2; ++w) {
     store(quants + w * kWordBytes + 4 * row,
@@ -94,7 +95,8 @@ inline void store_pairs(std::byte* quants, std::size_t row, const QuantWords& wo
   }
 }
 
-/// The same for one bit of each quant in 64 bytes (panel.hpp, the end of "u3" and "u5").
+/// Writes one bit of each quant in the same way into a block's 64 bytes (panel.hpp, the end of "u3"
+/// and "u5").
 inline void store_bits(std::byte* quants, std::size_t row, const QuantWords& words) noexcept {
   std::uint32_t bits = 0;
   for (std::size_t g = 0; g < 8; ++g) bits |= words[g] << g;

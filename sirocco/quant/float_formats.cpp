@@ -51,49 +51,42 @@ void transpose(const std::byte* rows_begin, std::size_t row_bytes, int rows, std
   }
 }
 
-}  // namespace
-
-void F32Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_f32(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   std::memcpy(out, encoded, blocks * sizeof(float));
 }
 
-void F32Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+void encode_f32(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
   std::memcpy(encoded, values, blocks * sizeof(float));
 }
 
-void F32Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  transpose<std::uint32_t>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void F16Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_f16(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) {
     out[i] = f16_to_f32(load<std::uint16_t>(encoded + 2 * i));
   }
 }
 
-void F16Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+void encode_f16(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) store(encoded + 2 * i, f32_to_f16(values[i]));
 }
 
-void F16Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  transpose<std::uint16_t>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Bf16Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_bf16(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) {
     out[i] = bf16_to_f32(load<std::uint16_t>(encoded + 2 * i));
   }
 }
 
-void Bf16Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+void encode_bf16(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) store(encoded + 2 * i, f32_to_bf16(values[i]));
 }
 
-void Bf16Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  transpose<std::uint16_t>(rows_begin, row_bytes, rows, columns, panel);
-}
+constexpr std::array kRows = {
+    row_of<F32Block>("f32", decode_f32, encode_f32, transpose<std::uint32_t>),
+    row_of<F16Block>("f16", decode_f16, encode_f16, transpose<std::uint16_t>),
+    row_of<Bf16Block>("bf16", decode_bf16, encode_bf16, transpose<std::uint16_t>),
+};
+
+}  // namespace
+
+std::span<const Format> float_formats() { return kRows; }
 
 }  // namespace sirocco

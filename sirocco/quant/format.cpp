@@ -1,7 +1,7 @@
 #include "sirocco/quant/format.hpp"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include "sirocco/quant/float_formats.hpp"
 #include "sirocco/quant/iq_quants.hpp"
@@ -12,27 +12,18 @@
 namespace sirocco {
 namespace {
 
-template <class Block>
-constexpr Format row_of() {
-  Format row{.id = Block::kId,
-             .name = Block::kName,
-             .block_elements = Block::kElements,
-             .block_bytes = sizeof(Block),
-             .panel = Block::kPanel,
-             .decode = &Block::decode,
-             .encode = nullptr,
-             .pack = &Block::pack};
-  if constexpr (requires { &Block::encode; }) row.encode = &Block::encode;
-  return row;
+/// The rows of every family, by id.
+const std::vector<Format>& table() {
+  static const std::vector<Format> kTable = [] {
+    std::vector<Format> rows;
+    for (const std::span<const Format> family :
+         {float_formats(), legacy_quants(), k_quants(), iq_quants(), mx_quants()})
+      rows.insert(rows.end(), family.begin(), family.end());
+    std::ranges::sort(rows, {}, &Format::id);
+    return rows;
+  }();
+  return kTable;
 }
-
-constexpr std::array kFormats = {
-    row_of<F32Block>(),   row_of<F16Block>(),   row_of<Q4_0Block>(), row_of<Q4_1Block>(),
-    row_of<Q5_0Block>(),  row_of<Q5_1Block>(),  row_of<Q8_0Block>(), row_of<Q2KBlock>(),
-    row_of<Q3KBlock>(),   row_of<Q4KBlock>(),   row_of<Q5KBlock>(),  row_of<Q6KBlock>(),
-    row_of<Iq4NlBlock>(), row_of<Iq4XsBlock>(), row_of<Bf16Block>(), row_of<MxFp4Block>(),
-};
-static_assert(std::ranges::is_sorted(kFormats, {}, &Format::id));
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
   const auto lower = [](char c) {
@@ -43,17 +34,17 @@ constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
 
 }  // namespace
 
-std::span<const Format> formats() { return kFormats; }
+std::span<const Format> formats() { return table(); }
 
 const Format* find_format(FormatId id) {
-  const auto* const found = std::ranges::find(kFormats, id, &Format::id);
-  return found == kFormats.end() ? nullptr : &*found;
+  const auto found = std::ranges::find(table(), id, &Format::id);
+  return found == table().end() ? nullptr : &*found;
 }
 
 const Format* find_format(std::string_view name) {
-  const auto* const found = std::ranges::find_if(
-      kFormats, [&](const Format& format) { return equal_ignoring_case(format.name, name); });
-  return found == kFormats.end() ? nullptr : &*found;
+  const auto found = std::ranges::find_if(
+      table(), [&](const Format& format) { return equal_ignoring_case(format.name, name); });
+  return found == table().end() ? nullptr : &*found;
 }
 
 }  // namespace sirocco

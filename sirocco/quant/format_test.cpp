@@ -3,11 +3,13 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <ostream>
@@ -110,10 +112,10 @@ TEST_P(EveryFormat, EncodesWhatIsNotFiniteWithoutUndefinedConversions) {
   const Format& format = GetParam();
   if (format.encode == nullptr) return;
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
-  constexpr float kLargest = std::numeric_limits<float>::max();
-  constexpr float kSmallest = std::numeric_limits<float>::denorm_min();
-  for (const float odd : {kInfinity, -kInfinity, std::nanf(""), kLargest, -kLargest, kSmallest}) {
-    for (const float rest : {0.0f, 1.0f, -kLargest, -kInfinity, kSmallest}) {
+  constexpr float kMax = std::numeric_limits<float>::max();
+  constexpr float kMin = std::numeric_limits<float>::denorm_min();
+  for (const float odd : {kInfinity, -kInfinity, std::nanf(""), kMax, -kMax, kMin}) {
+    for (const float rest : {0.0f, 1.0f, -kMax, -kInfinity, kMin}) {
       Floats values(32, rest);
       values[7] = odd;
       Bytes encoded(values.size() / format.block_elements * format.block_bytes);
@@ -189,6 +191,8 @@ TEST_P(EveryFormat, IsFoundByIdAndByName) {
 
 TEST(Formats, TableIsConsistent) {
   std::set<std::string_view> names;
+  EXPECT_EQ(std::ranges::adjacent_find(formats(), std::ranges::greater_equal(), &Format::id),
+            formats().end());
   for (const Format& format : formats()) {
     EXPECT_TRUE(names.insert(format.name).second) << format.name;
     EXPECT_NE(format.decode, nullptr);

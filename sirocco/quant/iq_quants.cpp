@@ -28,20 +28,18 @@ std::int8_t scale_of(const Iq4XsBlock& block, std::size_t b) {
   return static_cast<std::int8_t>((low | high << 4) - 32);
 }
 
-}  // namespace
-
-void Iq4NlBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  for (std::size_t i = 0; i < blocks; ++i, out += kElements) {
+void decode_iq4_nl(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+  for (std::size_t i = 0; i < blocks; ++i, out += Iq4NlBlock::kElements) {
     const auto block = load<Iq4NlBlock>(encoded + i * sizeof(Iq4NlBlock));
     decode_block(block.qs.data(), f16_to_f32(block.d), out);
   }
 }
 
-void Iq4NlBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                      std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_iq4_nl(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+                 std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Iq4NlBlock::kPanel);
   const PanelRows<Iq4NlBlock> source(rows_begin, row_bytes, rows);
-  const auto count = static_cast<std::size_t>(columns) / kElements;
+  const auto count = static_cast<std::size_t>(columns) / Iq4NlBlock::kElements;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
       // Field by field: from a copy of the block, words would be read across what was written.
@@ -53,7 +51,7 @@ void Iq4NlBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
   }
 }
 
-void Iq4XsBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_iq4_xs(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) {
     const auto block = load<Iq4XsBlock>(encoded + i * sizeof(Iq4XsBlock));
     const float d = f16_to_f32(block.d);
@@ -63,11 +61,11 @@ void Iq4XsBlock::decode(const std::byte* encoded, std::size_t blocks, float* out
   }
 }
 
-void Iq4XsBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                      std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_iq4_xs(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+                 std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Iq4XsBlock::kPanel);
   const PanelRows<Iq4XsBlock> source(rows_begin, row_bytes, rows);
-  const auto count = static_cast<std::size_t>(columns) / kElements;
+  const auto count = static_cast<std::size_t>(columns) / Iq4XsBlock::kElements;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
     for (std::size_t r = 0; r < kPanelRows; ++r) {
       const auto block = load<Iq4XsBlock>(source.at(r, i));
@@ -81,5 +79,14 @@ void Iq4XsBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
     }
   }
 }
+
+constexpr std::array kRows = {
+    row_of<Iq4NlBlock>("iq4_nl", decode_iq4_nl, nullptr, pack_iq4_nl),
+    row_of<Iq4XsBlock>("iq4_xs", decode_iq4_xs, nullptr, pack_iq4_xs),
+};
+
+}  // namespace
+
+std::span<const Format> iq_quants() { return kRows; }
 
 }  // namespace sirocco

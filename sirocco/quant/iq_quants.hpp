@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <span>
 
-#include "sirocco/quant/format.hpp"
+#include "sirocco/quant/block_format.hpp"
 
 /// The formats whose quants are indices into a table of 16 values, kNl4Values
 /// (https://github.com/ggml-org/ggml, `block_iq4_nl`, `block_iq4_xs`). Decoded only.
@@ -13,15 +13,7 @@ namespace sirocco {
 
 /// 18 bytes. An element is `d * kNl4Values[q]`; q of elements k and k + 16 are the lower and the
 /// upper nibble of `qs[k]`.
-struct Iq4NlBlock {
-  static constexpr FormatId kId = FormatId::kIQ4_NL;
-  static constexpr std::string_view kName = "iq4_nl";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kNl4Scale;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Iq4NlBlock : BlockOf<FormatId::kIQ4_NL, PanelFormat::kNl4Scale> {
   std::uint16_t d;  ///< f16
   std::array<std::uint8_t, 16> qs;
 };
@@ -32,19 +24,14 @@ struct Iq4NlBlock {
 /// nibble of `scales_low[b / 2]`, its upper two are bits 2b and 2b + 1 of `scales_high`.
 ///
 /// q of elements k and k + 16 of block b are the lower and the upper nibble of `qs[16 * b + k]`.
-struct Iq4XsBlock {
-  static constexpr FormatId kId = FormatId::kIQ4_XS;
-  static constexpr std::string_view kName = "iq4_xs";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kNl4Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Iq4XsBlock : BlockOf<FormatId::kIQ4_XS, PanelFormat::kNl4Super> {
   std::uint16_t d;  ///< f16
   std::uint16_t scales_high;
   std::array<std::uint8_t, 4> scales_low;
   std::array<std::uint8_t, 128> qs;
 };
+
+/// iq_quants are their rows in the table of formats.
+std::span<const Format> iq_quants();
 
 }  // namespace sirocco

@@ -57,7 +57,7 @@ constexpr bool kHasFifthBit = requires(const Block& block) { block.qh; };
 
 /// q4_k and q5_k.
 template <class Block>
-void decode_with_mins(const std::byte* encoded, std::size_t blocks, float* out) {
+void decode_with_mins(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
     const auto block = load<Block>(encoded + i * sizeof(Block));
     const ScalesAndMins scales = unpack_scales(block.scales);
@@ -78,7 +78,7 @@ void decode_with_mins(const std::byte* encoded, std::size_t blocks, float* out) 
 
 template <class Block>
 void pack_with_mins(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) {
+                    std::int64_t columns, std::byte* panel) noexcept {
   constexpr const PanelTraits& kTraits = panel_traits(Block::kPanel);
   const PanelRows<Block> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
@@ -103,9 +103,7 @@ void pack_with_mins(const std::byte* rows_begin, std::size_t row_bytes, int rows
   }
 }
 
-}  // namespace
-
-void Q2KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_q2_k(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
     const auto block = load<Q2KBlock>(encoded + i * sizeof(Q2KBlock));
     const float d = f16_to_f32(block.d);
@@ -119,9 +117,9 @@ void Q2KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) 
   }
 }
 
-void Q2KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_q2_k(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+               std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Q2KBlock::kPanel);
   const PanelRows<Q2KBlock> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
@@ -140,7 +138,7 @@ void Q2KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
   }
 }
 
-void Q3KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_q3_k(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
     const auto block = load<Q3KBlock>(encoded + i * sizeof(Q3KBlock));
     const auto scales = unpack_scales(block);
@@ -153,9 +151,9 @@ void Q3KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) 
   }
 }
 
-void Q3KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_q3_k(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+               std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Q3KBlock::kPanel);
   const PanelRows<Q3KBlock> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.super_bytes()) {
@@ -176,23 +174,7 @@ void Q3KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
   }
 }
 
-void Q4KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_with_mins<Q4KBlock>(encoded, blocks, out);
-}
-void Q4KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  pack_with_mins<Q4KBlock>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q5KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_with_mins<Q5KBlock>(encoded, blocks, out);
-}
-void Q5KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  pack_with_mins<Q5KBlock>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q6KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_q6_k(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
     const auto block = load<Q6KBlock>(encoded + i * sizeof(Q6KBlock));
     const float d = f16_to_f32(block.d);
@@ -211,9 +193,9 @@ void Q6KBlock::decode(const std::byte* encoded, std::size_t blocks, float* out) 
   }
 }
 
-void Q6KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                    std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_q6_k(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+               std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Q6KBlock::kPanel);
   const PanelRows<Q6KBlock> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   // Two groups of four quants at a time.
@@ -254,5 +236,17 @@ void Q6KBlock::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows
     }
   }
 }
+
+constexpr std::array kRows = {
+    row_of<Q2KBlock>("q2_k", decode_q2_k, nullptr, pack_q2_k),
+    row_of<Q3KBlock>("q3_k", decode_q3_k, nullptr, pack_q3_k),
+    row_of<Q4KBlock>("q4_k", decode_with_mins<Q4KBlock>, nullptr, pack_with_mins<Q4KBlock>),
+    row_of<Q5KBlock>("q5_k", decode_with_mins<Q5KBlock>, nullptr, pack_with_mins<Q5KBlock>),
+    row_of<Q6KBlock>("q6_k", decode_q6_k, nullptr, pack_q6_k),
+};
+
+}  // namespace
+
+std::span<const Format> k_quants() { return kRows; }
 
 }  // namespace sirocco

@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <span>
 
-#include "sirocco/quant/format.hpp"
+#include "sirocco/quant/block_format.hpp"
 
 /// The K formats: super-blocks of 256 elements with quantized scales
 /// (https://github.com/ggml-org/ggml, `block_q2_K` to `block_q6_K`). Decoded only.
@@ -16,15 +16,7 @@ namespace sirocco {
 ///
 /// Seen as two halves h of four times 32 elements, the quant of element k (0 to 31) of quarter j (0
 /// to 3) is bits 2j and 2j + 1 of `qs[32 * h + k]`.
-struct Q2KBlock {
-  static constexpr FormatId kId = FormatId::kQ2_K;
-  static constexpr std::string_view kName = "q2_k";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kU2Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q2KBlock : BlockOf<FormatId::kQ2_K, PanelFormat::kU2Super> {
   std::array<std::uint8_t, 16> scales;
   std::array<std::uint8_t, 64> qs;
   std::uint16_t d;     ///< f16
@@ -39,15 +31,7 @@ struct Q2KBlock {
 ///
 /// The lower two bits of a quant lie in `qs` as those of q2_k; the upper one of element k (0 to 31)
 /// of quarter j of half h is bit 4h + j of `hmask[k]`.
-struct Q3KBlock {
-  static constexpr FormatId kId = FormatId::kQ3_K;
-  static constexpr std::string_view kName = "q3_k";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kU3Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q3KBlock : BlockOf<FormatId::kQ3_K, PanelFormat::kU3Super> {
   std::array<std::uint8_t, 32> hmask;
   std::array<std::uint8_t, 64> qs;
   std::array<std::uint8_t, 12> scales;
@@ -62,15 +46,7 @@ struct Q3KBlock {
 /// `scales[b - 4]` and `scales[b]`.
 ///
 /// Quants k of blocks 2c and 2c + 1 are the lower and the upper nibble of `qs[32 * c + k]`.
-struct Q4KBlock {
-  static constexpr FormatId kId = FormatId::kQ4_K;
-  static constexpr std::string_view kName = "q4_k";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kU4Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q4KBlock : BlockOf<FormatId::kQ4_K, PanelFormat::kU4Super> {
   std::uint16_t d;     ///< f16
   std::uint16_t dmin;  ///< f16
   std::array<std::uint8_t, 12> scales;
@@ -79,15 +55,7 @@ struct Q4KBlock {
 
 /// 176 bytes. As q4_k, with a fifth bit to each quant: that of quant k of block b is bit b of
 /// `qh[k]`.
-struct Q5KBlock {
-  static constexpr FormatId kId = FormatId::kQ5_K;
-  static constexpr std::string_view kName = "q5_k";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kU5Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q5KBlock : BlockOf<FormatId::kQ5_K, PanelFormat::kU5Super> {
   std::uint16_t d;     ///< f16
   std::uint16_t dmin;  ///< f16
   std::array<std::uint8_t, 12> scales;
@@ -101,19 +69,14 @@ struct Q5KBlock {
 /// (0 to 3) has as its lower four bits a nibble of `ql[64 * h + 32 * (j % 2) + k]`, the lower one
 /// for j < 2, else the upper one, and as its upper two bits bits 2j and 2j + 1 of
 /// `qh[32 * h + k]`.
-struct Q6KBlock {
-  static constexpr FormatId kId = FormatId::kQ6_K;
-  static constexpr std::string_view kName = "q6_k";
-  static constexpr std::uint32_t kElements = 256;
-  static constexpr PanelFormat kPanel = PanelFormat::kU6Super;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q6KBlock : BlockOf<FormatId::kQ6_K, PanelFormat::kU6Super> {
   std::array<std::uint8_t, 128> ql;
   std::array<std::uint8_t, 64> qh;
   std::array<std::int8_t, 16> scales;
   std::uint16_t d;  ///< f16
 };
+
+/// k_quants are their rows in the table of formats.
+std::span<const Format> k_quants();
 
 }  // namespace sirocco

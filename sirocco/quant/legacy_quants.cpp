@@ -55,7 +55,7 @@ void pack_quants(const std::array<std::uint8_t, kWidth>& q, Block& block) {
 }
 
 template <class Block>
-void decode_blocks(const std::byte* encoded, std::size_t count, float* out) noexcept {
+void decode_nibbles(const std::byte* encoded, std::size_t count, float* out) noexcept {
   constexpr int kBias = panel_traits(Block::kPanel).bias;
   for (std::size_t i = 0; i < count; ++i) {
     const auto block = load<Block>(encoded + i * sizeof(Block));
@@ -77,9 +77,9 @@ float reciprocal(float d) {
   return std::isinf(inverse) ? 0.0f : inverse;
 }
 
-/// `value` cut to an integer of 0 to `largest`; 0 for a NaN.
-std::uint8_t cut(float value, float largest) {
-  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value, largest)) : std::uint8_t{0};
+/// `value` cut to an integer of 0 to `max_quant`; 0 for a NaN.
+std::uint8_t cut(float value, float max_quant) {
+  return value > 0.0f ? static_cast<std::uint8_t>(std::min(value, max_quant)) : std::uint8_t{0};
 }
 
 /// The element of largest magnitude; of several the first; a NaN counts as the largest.
@@ -114,7 +114,7 @@ void encode_signed(const float* values, std::size_t count, std::byte* encoded) n
 /// The kinds with a minimum: the range of the block in equal steps.
 template <class Block>
 void encode_range(const float* values, std::size_t count, std::byte* encoded) noexcept {
-  constexpr float kLargest = kHasFifthBit<Block> ? 31.0f : 15.0f;
+  constexpr float kMaxQuant = kHasFifthBit<Block> ? 31.0f : 15.0f;
   for (std::size_t i = 0; i < count; ++i) {
     float low = values[0];
     float high = values[0];
@@ -122,11 +122,11 @@ void encode_range(const float* values, std::size_t count, std::byte* encoded) no
       if (values[k] < low || std::isnan(values[k])) low = values[k];
       if (values[k] > high || std::isnan(values[k])) high = values[k];
     }
-    const float d = (high - low) / kLargest;
+    const float d = (high - low) / kMaxQuant;
     const float inverse = reciprocal(d);
     std::array<std::uint8_t, kWidth> q;
     for (std::size_t k = 0; k < kWidth; ++k) {
-      q[k] = cut((values[k] - low) * inverse + 0.5f, kLargest);
+      q[k] = cut((values[k] - low) * inverse + 0.5f, kMaxQuant);
     }
     Block block{};
     block.d = f32_to_f16(d);
@@ -181,53 +181,7 @@ void pack_nibbles(const std::byte* rows_begin, std::size_t row_bytes, int rows,
   }
 }
 
-}  // namespace
-
-void Q4_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_blocks<Q4_0Block>(encoded, blocks, out);
-}
-void Q4_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
-  encode_signed<Q4_0Block>(values, blocks, encoded);
-}
-void Q4_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  pack_nibbles<Q4_0Block>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q4_1Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_blocks<Q4_1Block>(encoded, blocks, out);
-}
-void Q4_1Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
-  encode_range<Q4_1Block>(values, blocks, encoded);
-}
-void Q4_1Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  pack_nibbles<Q4_1Block>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q5_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_blocks<Q5_0Block>(encoded, blocks, out);
-}
-void Q5_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
-  encode_signed<Q5_0Block>(values, blocks, encoded);
-}
-void Q5_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  pack_nibbles<Q5_0Block>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q5_1Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
-  decode_blocks<Q5_1Block>(encoded, blocks, out);
-}
-void Q5_1Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
-  encode_range<Q5_1Block>(values, blocks, encoded);
-}
-void Q5_1Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  pack_nibbles<Q5_1Block>(rows_begin, row_bytes, rows, columns, panel);
-}
-
-void Q8_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_q8_0(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) {
     const auto block = load<Q8_0Block>(encoded + i * sizeof(Q8_0Block));
     const float d = f16_to_f32(block.d);
@@ -236,7 +190,7 @@ void Q8_0Block::decode(const std::byte* encoded, std::size_t blocks, float* out)
   }
 }
 
-void Q8_0Block::encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
+void encode_q8_0(const float* values, std::size_t blocks, std::byte* encoded) noexcept {
   for (std::size_t i = 0; i < blocks; ++i) {
     const float d = std::abs(extreme(values)) / 127.0f;
     const float inverse = reciprocal(d);
@@ -251,9 +205,9 @@ void Q8_0Block::encode(const float* values, std::size_t blocks, std::byte* encod
   }
 }
 
-void Q8_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                     std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_q8_0(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+               std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(Q8_0Block::kPanel);
   constexpr std::uint32_t kBias = 0x80808080u;  // adds 128 to each byte, whatever its sign
   const PanelRows<Q8_0Block> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
@@ -269,5 +223,21 @@ void Q8_0Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int row
     }
   }
 }
+
+constexpr std::array kRows = {
+    row_of<Q4_0Block>("q4_0", decode_nibbles<Q4_0Block>, encode_signed<Q4_0Block>,
+                      pack_nibbles<Q4_0Block>),
+    row_of<Q4_1Block>("q4_1", decode_nibbles<Q4_1Block>, encode_range<Q4_1Block>,
+                      pack_nibbles<Q4_1Block>),
+    row_of<Q5_0Block>("q5_0", decode_nibbles<Q5_0Block>, encode_signed<Q5_0Block>,
+                      pack_nibbles<Q5_0Block>),
+    row_of<Q5_1Block>("q5_1", decode_nibbles<Q5_1Block>, encode_range<Q5_1Block>,
+                      pack_nibbles<Q5_1Block>),
+    row_of<Q8_0Block>("q8_0", decode_q8_0, encode_q8_0, pack_q8_0),
+};
+
+}  // namespace
+
+std::span<const Format> legacy_quants() { return kRows; }
 
 }  // namespace sirocco

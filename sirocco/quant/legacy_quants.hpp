@@ -3,9 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <span>
 
-#include "sirocco/quant/format.hpp"
+#include "sirocco/quant/block_format.hpp"
 
 /// The formats with blocks of 32 and one f16 scale (and for the _1 kinds one f16 minimum) a block:
 /// q4_0, q4_1, q5_0, q5_1, q8_0 (https://github.com/ggml-org/ggml, `block_q4_0` and so on). With q
@@ -22,63 +22,27 @@
 namespace sirocco {
 
 /// 18 bytes.
-struct Q4_0Block {
-  static constexpr FormatId kId = FormatId::kQ4_0;
-  static constexpr std::string_view kName = "q4_0";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kU4Scale;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q4_0Block : BlockOf<FormatId::kQ4_0, PanelFormat::kU4Scale> {
   std::uint16_t d;  ///< f16
   std::array<std::uint8_t, 16> qs;
 };
 
 /// 20 bytes.
-struct Q4_1Block {
-  static constexpr FormatId kId = FormatId::kQ4_1;
-  static constexpr std::string_view kName = "q4_1";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kU4ScaleMin;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q4_1Block : BlockOf<FormatId::kQ4_1, PanelFormat::kU4ScaleMin> {
   std::uint16_t d;  ///< f16
   std::uint16_t m;  ///< f16
   std::array<std::uint8_t, 16> qs;
 };
 
 /// 22 bytes.
-struct Q5_0Block {
-  static constexpr FormatId kId = FormatId::kQ5_0;
-  static constexpr std::string_view kName = "q5_0";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kU5Scale;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q5_0Block : BlockOf<FormatId::kQ5_0, PanelFormat::kU5Scale> {
   std::uint16_t d;  ///< f16
   std::array<std::uint8_t, 4> qh;
   std::array<std::uint8_t, 16> qs;
 };
 
 /// 24 bytes.
-struct Q5_1Block {
-  static constexpr FormatId kId = FormatId::kQ5_1;
-  static constexpr std::string_view kName = "q5_1";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kU5ScaleMin;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q5_1Block : BlockOf<FormatId::kQ5_1, PanelFormat::kU5ScaleMin> {
   std::uint16_t d;  ///< f16
   std::uint16_t m;  ///< f16
   std::array<std::uint8_t, 4> qh;
@@ -86,18 +50,12 @@ struct Q5_1Block {
 };
 
 /// 34 bytes.
-struct Q8_0Block {
-  static constexpr FormatId kId = FormatId::kQ8_0;
-  static constexpr std::string_view kName = "q8_0";
-  static constexpr std::uint32_t kElements = 32;
-  static constexpr PanelFormat kPanel = PanelFormat::kU8Scale;
-  static void decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept;
-  static void encode(const float* values, std::size_t blocks, std::byte* encoded) noexcept;
-  static void pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                   std::int64_t columns, std::byte* panel) noexcept;
-
+struct Q8_0Block : BlockOf<FormatId::kQ8_0, PanelFormat::kU8Scale> {
   std::uint16_t d;  ///< f16
   std::array<std::int8_t, 32> qs;
 };
+
+/// legacy_quants are their rows in the table of formats.
+std::span<const Format> legacy_quants();
 
 }  // namespace sirocco

@@ -14,9 +14,7 @@ constexpr std::size_t kWidth = 32;
 
 static_assert(sizeof(MxFp4Block) == 17);
 
-}  // namespace
-
-void MxFp4Block::decode(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
+void decode_mxfp4(const std::byte* encoded, std::size_t blocks, float* out) noexcept {
   for (std::size_t i = 0; i < blocks; ++i, out += kWidth) {
     const auto block = load<MxFp4Block>(encoded + i * sizeof(MxFp4Block));
     const float d = half_power_of_two(block.e);
@@ -27,9 +25,9 @@ void MxFp4Block::decode(const std::byte* encoded, std::size_t blocks, float* out
   }
 }
 
-void MxFp4Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int rows,
-                      std::int64_t columns, std::byte* panel) noexcept {
-  constexpr const PanelTraits& kTraits = panel_traits(kPanel);
+void pack_mxfp4(const std::byte* rows_begin, std::size_t row_bytes, int rows, std::int64_t columns,
+                std::byte* panel) noexcept {
+  constexpr const PanelTraits& kTraits = panel_traits(MxFp4Block::kPanel);
   const PanelRows<MxFp4Block> source(rows_begin, row_bytes, rows);
   const auto count = static_cast<std::size_t>(columns) / kWidth;
   for (std::size_t i = 0; i < count; ++i, panel += kTraits.block_bytes()) {
@@ -42,5 +40,13 @@ void MxFp4Block::pack(const std::byte* rows_begin, std::size_t row_bytes, int ro
     }
   }
 }
+
+constexpr std::array kRows = {
+    row_of<MxFp4Block>("mxfp4", decode_mxfp4, nullptr, pack_mxfp4),
+};
+
+}  // namespace
+
+std::span<const Format> mx_quants() { return kRows; }
 
 }  // namespace sirocco

@@ -1,6 +1,7 @@
 #include "sirocco/quant/panel.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sirocco/quant/block_io.hpp"
 #include "sirocco/quant/float16.hpp"
@@ -116,46 +117,30 @@ void decode_floats(const std::byte* panel, std::size_t row, std::size_t columns,
   }
 }
 
+template <PanelFormat kFormat>
+void decode_row(const std::byte* panel, std::size_t row, std::size_t columns, float* out) {
+  if constexpr (kFormat == PanelFormat::kF32) {
+    decode_floats<float>(panel, row, columns, out, [](float value) { return value; });
+  } else if constexpr (kFormat == PanelFormat::kF16) {
+    decode_floats<std::uint16_t>(panel, row, columns, out, f16_to_f32);
+  } else if constexpr (kFormat == PanelFormat::kBF16) {
+    decode_floats<std::uint16_t>(panel, row, columns, out, bf16_to_f32);
+  } else {
+    decode_integers<kFormat>(panel, row, columns, out);
+  }
+}
+
+/// By PanelFormat.
+constexpr auto kRowDecoders = []<std::size_t... kFormats>(std::index_sequence<kFormats...>) {
+  return std::array{decode_row<static_cast<PanelFormat>(kFormats)>...};
+}(std::make_index_sequence<kPanelTraits.size()>());
+
 }  // namespace
 
 void decode_panel_row(PanelFormat format, const std::byte* panel, int row, std::int64_t columns,
                       float* out) noexcept {
-  const auto r = static_cast<std::size_t>(row);
-  const auto n = static_cast<std::size_t>(columns);
-  switch (format) {
-    case PanelFormat::kU2Super:
-      return decode_integers<PanelFormat::kU2Super>(panel, r, n, out);
-    case PanelFormat::kU3Super:
-      return decode_integers<PanelFormat::kU3Super>(panel, r, n, out);
-    case PanelFormat::kU4Scale:
-      return decode_integers<PanelFormat::kU4Scale>(panel, r, n, out);
-    case PanelFormat::kU4ScaleMin:
-      return decode_integers<PanelFormat::kU4ScaleMin>(panel, r, n, out);
-    case PanelFormat::kU4Super:
-      return decode_integers<PanelFormat::kU4Super>(panel, r, n, out);
-    case PanelFormat::kU5Scale:
-      return decode_integers<PanelFormat::kU5Scale>(panel, r, n, out);
-    case PanelFormat::kU5ScaleMin:
-      return decode_integers<PanelFormat::kU5ScaleMin>(panel, r, n, out);
-    case PanelFormat::kU5Super:
-      return decode_integers<PanelFormat::kU5Super>(panel, r, n, out);
-    case PanelFormat::kU6Super:
-      return decode_integers<PanelFormat::kU6Super>(panel, r, n, out);
-    case PanelFormat::kU8Scale:
-      return decode_integers<PanelFormat::kU8Scale>(panel, r, n, out);
-    case PanelFormat::kT4Scale:
-      return decode_integers<PanelFormat::kT4Scale>(panel, r, n, out);
-    case PanelFormat::kNl4Scale:
-      return decode_integers<PanelFormat::kNl4Scale>(panel, r, n, out);
-    case PanelFormat::kNl4Super:
-      return decode_integers<PanelFormat::kNl4Super>(panel, r, n, out);
-    case PanelFormat::kF16:
-      return decode_floats<std::uint16_t>(panel, r, n, out, f16_to_f32);
-    case PanelFormat::kBF16:
-      return decode_floats<std::uint16_t>(panel, r, n, out, bf16_to_f32);
-    case PanelFormat::kF32:
-      return decode_floats<float>(panel, r, n, out, [](float value) { return value; });
-  }
+  kRowDecoders[static_cast<std::size_t>(format)](panel, static_cast<std::size_t>(row),
+                                                 static_cast<std::size_t>(columns), out);
 }
 
 }  // namespace sirocco

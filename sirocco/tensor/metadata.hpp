@@ -41,11 +41,11 @@ class Metadata {
   template <class T>
   std::optional<T> get(std::string_view path) const;
 
-  /// The same without a copy, for arrays: null when absent.
+  /// The array at `path` without a copy, or null when absent.
   template <class T>
   const T* get_array(std::string_view path) const;
 
-  /// As `get`, but absence is a FormatError too.
+  /// The value at `path`, whose absence is a FormatError too.
   template <class T>
   T require(std::string_view path) const;
 

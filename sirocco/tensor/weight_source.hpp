@@ -77,7 +77,7 @@ class WeightSource {
   /// The tensor of that name, or null.
   virtual const StoredTensor* find(std::string_view name) const = 0;
 
-  /// Those that can't be handed out, which is for who needs one to complain of.
+  /// The tensors that can't be handed out, which is for who needs one to complain of.
   virtual std::span<const LackingTensor> lacking() const { return {}; }
 
   /// What the checkpoint calls a tensor, whether it is there or not, between quotes, for messages.

@@ -1,5 +1,5 @@
 // expect: (use of deleted function|call to implicitly-deleted copy constructor)
-#include "sirocco/nn/transform_context.hpp"
+#include "sirocco/nn/step_results.hpp"
 
 namespace sirocco {
 

@@ -2,7 +2,7 @@
 // expect-clang: no matching function for call to 'transform'
 #include <utility>
 
-#include "sirocco/nn/transform_context.hpp"
+#include "sirocco/nn/step_results.hpp"
 
 namespace sirocco {
 

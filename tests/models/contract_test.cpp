@@ -13,10 +13,10 @@
 #include <tuple>
 #include <utility>
 
-#include "sirocco/kernels/kernel_table.hpp"
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernel_table.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "tests/models/golden_testing.hpp"
-#include "tests/models/random_llama.hpp"
+#include "tests/models/random_llama_testing.hpp"
 #include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {

@@ -7,7 +7,7 @@
 
 #include "sirocco/platform/cpu_features.hpp"
 #include "sirocco/platform/topology.hpp"
-#include "tests/models/npy.hpp"
+#include "tests/models/npy_testing.hpp"
 #include "tests/models/step_runner.hpp"
 #include "tests/support/paths_testing.hpp"
 
@@ -70,7 +70,7 @@ TEST_P(DefaultModel, FollowsTheFloatReferenceOnRealText) {
 
   StepRunner::Options options;
   options.isa = best_isa(CpuFeatures::detect());
-  options.threads = DeviceTopology::detect().default_threads();
+  options.threads = DeviceTopology::detect().whole().default_threads;
   options.kv_type = GetParam();
   options.block_positions = 32;
   options.sequences = windows;

@@ -12,12 +12,12 @@
 #include "sirocco/engine/text_embedder.hpp"
 #include "sirocco/formats/broken_row_testing.hpp"
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/platform/cpu_features.hpp"
-#include "tests/models/npy.hpp"
+#include "tests/models/npy_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {

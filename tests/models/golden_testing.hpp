@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/models/npy.hpp"
+#include "tests/models/npy_testing.hpp"
 #include "tests/models/step_runner.hpp"
 #include "tests/support/paths_testing.hpp"
 

@@ -1,11 +1,11 @@
-#include "tests/models/npy.hpp"
-
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <regex>
 #include <stdexcept>
 #include <string>
+
+#include "tests/models/npy_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -1,5 +1,3 @@
-#include "tests/models/random_checkpoint.hpp"
-
 #include <fmt/format.h>
 
 #include <cstring>
@@ -7,7 +5,8 @@
 #include <map>
 #include <utility>
 
-#include "sirocco/kernels/kernels_testing.hpp"
+#include "sirocco/kernels/cpu/kernels_testing.hpp"
+#include "tests/models/random_checkpoint_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

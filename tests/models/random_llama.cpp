@@ -1,10 +1,9 @@
-#include "tests/models/random_llama.hpp"
-
 #include <fmt/format.h>
 
 #include <string>
 
-#include "tests/models/random_checkpoint.hpp"
+#include "tests/models/random_checkpoint_testing.hpp"
+#include "tests/models/random_llama_testing.hpp"
 
 namespace sirocco::testing {
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "sirocco/platform/isa.hpp"
-#include "tests/models/random_checkpoint.hpp"
+#include "tests/models/random_checkpoint_testing.hpp"
 #include "tests/models/step_runner.hpp"
 
 namespace sirocco::testing {

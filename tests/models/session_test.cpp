@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sirocco/engine/load.hpp"
-#include "tests/models/letters_tokenizer.hpp"
+#include "tests/models/letters_tokenizer_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sirocco/formats/checkpoint.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/platform/byte_ledger.hpp"
 #include "sirocco/platform/thread_group.hpp"

@@ -6,7 +6,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/load.hpp"
 #include "tests/models/golden_testing.hpp"
-#include "tests/models/letters_tokenizer.hpp"
+#include "tests/models/letters_tokenizer_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -4,7 +4,7 @@
 #include <set>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/kernels/cpu_backend.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
 #include "tests/models/golden_testing.hpp"
 

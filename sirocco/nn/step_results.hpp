@@ -1,0 +1,53 @@
+#pragma once
+
+#include <utility>
+
+#include "sirocco/kernels/backend.hpp"
+#include "sirocco/nn/transform_context.hpp"
+
+namespace sirocco {
+
+/// A hold on a context that the context's end checks for: what makes Hidden and Logits unable to
+/// outlive their step.
+class Lease {
+ public:
+  explicit Lease(TransformContext& context) : context_(&context) { ++context.leases_; }
+  Lease(Lease&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
+  Lease& operator=(Lease&& other) noexcept {
+    std::swap(context_, other.context_);
+    return *this;
+  }
+  ~Lease() {
+    if (context_ != nullptr) --context_->leases_;
+  }
+
+ private:
+  TransformContext* context_;
+};
+
+/// Hidden states between the parts of a model, a row a token (or, behind the last block, a row an
+/// output). Opaque to pipelines but for sending it on as floats.
+class Hidden {
+ public:
+  Hidden(TransformContext& context, Activations activations)
+      : lease_(context), activations_(activations) {}
+  const Tensor& values() const { return activations_.f32; }  ///< f32 [T, D]
+  const Activations& activations() const { return activations_; }
+
+ private:
+  Lease lease_;
+  Activations activations_;
+};
+
+/// Scores of the vocabulary, a row an output: f32 [R, V].
+class Logits {
+ public:
+  Logits(TransformContext& context, Tensor values) : lease_(context), values_(values) {}
+  const Tensor& values() const { return values_; }
+
+ private:
+  Lease lease_;
+  Tensor values_;
+};
+
+}  // namespace sirocco
