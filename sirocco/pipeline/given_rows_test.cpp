@@ -234,10 +234,10 @@ class ThreeAxes {
                                         find_format(FormatId::kF32),
                                         {kVocabulary, kWidth},
                                         std::as_bytes(std::span(table))});
-    Whole whole(
-        AnyEmbed(std::make_shared<const TokenEmbedding>(packed)),
-        AnyBlocks(std::make_shared<const DecoderBlocks<LlamaBlock>>(std::move(layers), ones())),
-        AnyLmHead(std::make_shared<const VocabularyHead>(Linear(packed))));
+    Whole whole(AnyEmbed(std::make_shared<const TokenEmbedding>(packed)),
+                AnyBlocks(std::make_shared<const LayerStack<RmsNorm, LlamaBlock>>(std::move(layers),
+                                                                                  ones())),
+                AnyLmHead(std::make_shared<const VocabularyHead>(Linear(packed))));
     ModelInfo info;
     info.layers = 2;
     info.width = kWidth;
