@@ -10,7 +10,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/json_value.hpp"
-#include "sirocco/formats/safetensors_test_file.hpp"
+#include "sirocco/formats/safetensors_file_testing.hpp"
 
 namespace sirocco {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/gguf.hpp"
-#include "sirocco/formats/gguf_test_file.hpp"
+#include "sirocco/formats/gguf_file_testing.hpp"
 
 namespace sirocco::gguf_testing {
 

@@ -11,7 +11,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/float64.hpp"
 #include "sirocco/formats/float8.hpp"
-#include "sirocco/formats/safetensors_test_file.hpp"
+#include "sirocco/formats/safetensors_file_testing.hpp"
 #include "sirocco/quant/float16.hpp"
 
 namespace sirocco {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/formats/gguf_test_file.hpp"
+#include "sirocco/formats/gguf_file_testing.hpp"
 #include "tests/golden/golden_files_testing.hpp"
 #include "tests/golden/golden_weights_testing.hpp"
 

@@ -17,7 +17,7 @@
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
 #include "tests/models/golden_testing.hpp"
 #include "tests/models/random_llama_testing.hpp"
-#include "tests/models/step_runner.hpp"
+#include "tests/models/step_runner_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

@@ -8,7 +8,7 @@
 #include "sirocco/platform/cpu_features.hpp"
 #include "sirocco/platform/topology.hpp"
 #include "tests/models/npy_testing.hpp"
-#include "tests/models/step_runner.hpp"
+#include "tests/models/step_runner_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "tests/models/npy_testing.hpp"
-#include "tests/models/step_runner.hpp"
+#include "tests/models/step_runner_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "sirocco/engine/load.hpp"
-#include "sirocco/formats/gguf_test_file.hpp"
+#include "sirocco/formats/gguf_file_testing.hpp"
 
 namespace sirocco {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "sirocco/platform/isa.hpp"
 #include "tests/models/random_checkpoint_testing.hpp"
-#include "tests/models/step_runner.hpp"
+#include "tests/models/step_runner_testing.hpp"
 
 namespace sirocco::testing {
 namespace {

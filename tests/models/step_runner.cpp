@@ -1,11 +1,10 @@
-#include "tests/models/step_runner.hpp"
-
 #include <algorithm>
 #include <utility>
 #include <variant>
 
 #include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/models/registry.hpp"
+#include "tests/models/step_runner_testing.hpp"
 
 namespace sirocco::testing {
 
