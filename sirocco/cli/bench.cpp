@@ -162,11 +162,11 @@ double median(std::vector<double> values) {
 }
 
 void bench(const Options& o) {
-  const auto most = [](const std::vector<int>& values) {
+  const auto largest = [](const std::vector<int>& values) {
     return *std::max_element(values.begin(), values.end());
   };
-  const int batch = most(o.batch);
-  const int positions = most(o.depth) + std::max({most(o.prompt), most(o.generate), 1});
+  const int batch = largest(o.batch);
+  const int positions = largest(o.depth) + std::max({largest(o.prompt), largest(o.generate), 1});
   Machine machine;
   LoadOptions load = load_options(machine, *o.common);
   if (load.pipeline.context == 0) load.pipeline.context = positions;
@@ -224,8 +224,8 @@ void bench(const Options& o) {
 void declare_bench(CommandLine& app) {
   const auto options = std::make_shared<Options>();
   options->common = add_common_options(app);
-  const auto list = [&](const char* name, std::vector<int>& into, int least, const char* what) {
-    app.add_option(name, into, what).delimiter(',').in_range(least, 1 << 20).capture_default_str();
+  const auto list = [&](const char* name, std::vector<int>& into, int min, const char* what) {
+    app.add_option(name, into, what).delimiter(',').in_range(min, 1 << 20).capture_default_str();
   };
   list("-p,--prompt", options->prompt, 0, "prompt lengths to measure; 0 for none");
   list("-n,--generate", options->generate, 0, "numbers of generated tokens to measure; 0 for none");

@@ -20,16 +20,16 @@ Option Option::needs(Option other) const {
   option_->needs(other.option_);
   return *this;
 }
-Option Option::in_range(int least, int most) const {
-  option_->check(CLI::Range(least, most));
+Option Option::in_range(int min, int max) const {
+  option_->check(CLI::Range(min, max));
   return *this;
 }
 Option Option::delimiter(char between) const {
   option_->delimiter(between);
   return *this;
 }
-Option Option::expected(int least, int most) const {
-  option_->expected(least, most);
+Option Option::expected(int min, int max) const {
+  option_->expected(min, max);
   return *this;
 }
 Option Option::allow_extra_args(bool allow) const {

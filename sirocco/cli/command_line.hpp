@@ -27,12 +27,12 @@ class Option {
   Option excludes(Option other) const;
   /// Only together with the other one.
   Option needs(Option other) const;
-  /// Numbers from `least` to `most`.
-  Option in_range(int least, int most) const;
+  /// Numbers from `min` to `max`.
+  Option in_range(int min, int max) const;
   /// One word may hold several values, with this between them.
   Option delimiter(char between) const;
-  /// From `least` to `most` words follow it.
-  Option expected(int least, int most) const;
+  /// From `min` to `max` words follow it.
+  Option expected(int min, int max) const;
   /// Whether several words may follow it, each a value.
   Option allow_extra_args(bool allow = true) const;
   /// Help shows the value that its variable has now.

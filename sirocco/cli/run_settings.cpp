@@ -13,12 +13,12 @@ namespace sirocco {
 namespace {
 
 template <class T>
-bool parse(std::string_view text, T least, T most, T& out) {
+bool parse(std::string_view text, T min, T max, T& out) {
   T value{};
   const char* end = text.data() + text.size();
   const auto [rest, status] = std::from_chars(text.data(), end, value);
   // Written so that a NaN is out of range.
-  if (status != std::errc() || rest != end || !(value >= least && value <= most)) return false;
+  if (status != std::errc() || rest != end || !(value >= min && value <= max)) return false;
   out = value;
   return true;
 }
@@ -37,8 +37,8 @@ std::string show_float(const RunSettings& settings) {
   return fmt::format("{}", settings.sampling.*Field);
 }
 
-constexpr std::int32_t kMostTopK = std::numeric_limits<std::int32_t>::max();
-constexpr std::int64_t kMostTokens = std::int64_t{1} << 24;
+constexpr std::int32_t kMaxTopK = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
 
 constexpr std::array kTable = {
     Setting{"temp", "--temp", "how freely tokens are chosen; 0: always the likeliest",
@@ -46,7 +46,7 @@ constexpr std::array kTable = {
             show_float<&SamplingParams::temperature>, "a number from 0 to 100"},
     Setting{"top_k", "--top-k", "choose among the K likeliest tokens; 0: all",
             [](RunSettings& s, std::string_view text) {
-              return parse(text, std::int32_t{0}, kMostTopK, s.sampling.top_k);
+              return parse(text, std::int32_t{0}, kMaxTopK, s.sampling.top_k);
             },
             [](const RunSettings& s) { return fmt::format("{}", s.sampling.top_k); },
             "a whole number, 0 or more"},
@@ -93,7 +93,7 @@ constexpr std::array kTable = {
                 s.max_tokens.reset();
                 return true;
               }
-              if (!parse(text, std::int64_t{1}, kMostTokens, value)) return false;
+              if (!parse(text, std::int64_t{1}, kMaxTokens, value)) return false;
               s.max_tokens = value;
               return true;
             },

@@ -137,7 +137,7 @@ class CountingPipeline : public Pipeline {
     for (const Share<CountingWork>& share : shares) share.work->in_step = true;
     flights_.emplace_back(shares.begin(), shares.end());
     step_rows.push_back(rows);
-    most_in_flight = std::max(most_in_flight, flights_.size());
+    max_in_flight = std::max(max_in_flight, flights_.size());
     return Ticket(next_ticket_++);
   }
   double wait(Ticket ticket) {
@@ -159,7 +159,7 @@ class CountingPipeline : public Pipeline {
   bool full = false;  ///< somebody else has all the room
   int steps = 0;
   std::vector<std::int64_t> step_rows;
-  std::size_t most_in_flight = 0;
+  std::size_t max_in_flight = 0;
 
  private:
   Options options_;

@@ -237,7 +237,7 @@ TEST_F(EngineTest, KeepsAsManyStepsInFlightAsThePipelineTakes) {
   engine.run();
   for (int i = 0; i < 6; ++i)
     EXPECT_EQ(taken(requests[static_cast<std::size_t>(i)]), from(10 * i, 9));
-  EXPECT_EQ(pipeline->most_in_flight, 3U);
+  EXPECT_EQ(pipeline->max_in_flight, 3U);
   // Works that wait for their next number are spread: two a step, not six in one and none in two.
   EXPECT_EQ(std::ranges::count(pipeline->step_rows, 6), 0);
   EXPECT_GT(std::ranges::count(pipeline->step_rows, 2), 5);

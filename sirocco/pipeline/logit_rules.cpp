@@ -11,7 +11,7 @@ namespace {
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 constexpr float kLargest = std::numeric_limits<float>::max();
-constexpr std::int64_t kMostTokens = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxTokens = std::numeric_limits<std::int32_t>::max();
 
 void require_id(TokenId id, std::string_view rule, std::int64_t vocabulary) {
   if (id.value() < 0 || id.value() >= vocabulary) {
@@ -34,15 +34,15 @@ void require_sequence(std::span<const TokenId> tokens, std::string_view rule,
 }
 
 void require_count(std::size_t count, std::string_view rule) {
-  if (count > kMostRuleSequences) {
+  if (count > kMaxRuleSequences) {
     throw InvalidArgument("{}: {} sequences were given, {} are allowed", rule, count,
-                          kMostRuleSequences);
+                          kMaxRuleSequences);
   }
 }
 
 void require_tokens(std::int64_t value, std::string_view rule) {
-  if (value < 0 || value > kMostTokens)
-    throw InvalidArgument("{} is {}; it must be from 0 to {}", rule, value, kMostTokens);
+  if (value < 0 || value > kMaxTokens)
+    throw InvalidArgument("{} is {}; it must be from 0 to {}", rule, value, kMaxTokens);
 }
 
 std::size_t at(TokenId id) { return static_cast<std::size_t>(id.value()); }
@@ -159,7 +159,7 @@ RuleBook::RuleBook(const LogitRules& rules, AnswerBounds bounds, std::int64_t vo
       at_begin_(within(rules.suppressed_at_begin, known_)) {
   first_end_ = rules.min_new_tokens > 0 ? prompt_ + static_cast<std::size_t>(rules.min_new_tokens)
                                         : static_cast<std::size_t>(rules.min_length);
-  if (!forced_last_.empty() && bounds.limit <= kMostTokens)
+  if (!forced_last_.empty() && bounds.limit <= kMaxTokens)
     last_ = prompt_ + static_cast<std::size_t>(bounds.limit) - 1;
   if (forced_first_ && at(*forced_first_) >= known_) forced_first_.reset();
 

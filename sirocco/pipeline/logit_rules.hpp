@@ -60,7 +60,7 @@ struct LogitRules {
 };
 
 /// Limits on rules, whoever asks for them.
-constexpr std::size_t kMostRuleSequences = std::size_t{1} << 16;
+constexpr std::size_t kMaxRuleSequences = std::size_t{1} << 16;
 constexpr std::size_t kLongestRuleSequence = 1024;  ///< tokens
 
 /// Throws InvalidArgument that names the rule whose value is out of its range: an id outside the

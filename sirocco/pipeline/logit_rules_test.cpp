@@ -259,7 +259,7 @@ TEST(LogitRules, NameWhatIsOutOfRange) {
               }),
               testing::AllOf(HasSubstr("bad_words"), HasSubstr("token 10")));
   EXPECT_THAT(message([](LogitRules& r) { r.bad_words = {{}}; }), HasSubstr("0 tokens"));
-  EXPECT_THAT(message([](LogitRules& r) { r.bad_words.resize(kMostRuleSequences + 1); }),
+  EXPECT_THAT(message([](LogitRules& r) { r.bad_words.resize(kMaxRuleSequences + 1); }),
               HasSubstr("65537 sequences"));
   EXPECT_THAT(message([](LogitRules& r) {
                 r.sequence_bias = {{tokens({-1}), 1.0f}};

@@ -68,7 +68,7 @@ struct Number {
 };
 
 constexpr double kSmallest = std::numeric_limits<float>::min();  // of what has to be above 0
-constexpr double kMostWhole = std::numeric_limits<std::int32_t>::max();
+constexpr double kMaxWhole = std::numeric_limits<std::int32_t>::max();
 
 using P = SamplingParams;
 using R = LogitRules;
@@ -79,7 +79,7 @@ constexpr Says kElse = Says::kElse;
 constexpr std::array kNumbers = {
     Number{"generation_config.temperature", 0, 100, false, kHowFreely,
            put_sampling<&P::temperature>},
-    Number{"generation_config.top_k", -kMostWhole, kMostWhole, true, kHowFreely, put_top_k},
+    Number{"generation_config.top_k", -kMaxWhole, kMaxWhole, true, kHowFreely, put_top_k},
     Number{"generation_config.top_p", 0, 1, false, kHowFreely, put_sampling<&P::top_p>},
     Number{"generation_config.min_p", 0, 1, false, kHowFreely, put_sampling<&P::min_p>},
     Number{"generation_config.typical_p", kSmallest, 1, false, kHowFreely,
@@ -88,22 +88,22 @@ constexpr std::array kNumbers = {
            put_penalty_of_all},
     Number{"generation_config.encoder_repetition_penalty", kSmallest, 100, false, kElse,
            put_rule<&R::prompt_penalty>},
-    Number{"generation_config.no_repeat_ngram_size", 0, kMostWhole, true, kElse,
+    Number{"generation_config.no_repeat_ngram_size", 0, kMaxWhole, true, kElse,
            put_rule<&R::no_repeat_ngram>},
-    Number{"generation_config.encoder_no_repeat_ngram_size", 0, kMostWhole, true, kElse,
+    Number{"generation_config.encoder_no_repeat_ngram_size", 0, kMaxWhole, true, kElse,
            put_rule<&R::no_repeat_prompt_ngram>},
-    Number{"generation_config.min_length", 0, kMostWhole, true, kElse, put_rule<&R::min_length>},
-    Number{"generation_config.min_new_tokens", 0, kMostWhole, true, kElse,
+    Number{"generation_config.min_length", 0, kMaxWhole, true, kElse, put_rule<&R::min_length>},
+    Number{"generation_config.min_new_tokens", 0, kMaxWhole, true, kElse,
            put_rule<&R::min_new_tokens>},
-    Number{"generation_config.max_length", -kMostWhole, kMostWhole, true, kElse,
+    Number{"generation_config.max_length", -kMaxWhole, kMaxWhole, true, kElse,
            put_limit<&L::max_length>},
-    Number{"generation_config.max_new_tokens", -kMostWhole, kMostWhole, true, kElse,
+    Number{"generation_config.max_new_tokens", -kMaxWhole, kMaxWhole, true, kElse,
            put_limit<&L::max_new_tokens>},
     Number{"general.sampling.temp", 0, 100, false, kHowFreely, put_sampling<&P::temperature>},
-    Number{"general.sampling.top_k", -kMostWhole, kMostWhole, true, kHowFreely, put_top_k},
+    Number{"general.sampling.top_k", -kMaxWhole, kMaxWhole, true, kHowFreely, put_top_k},
     Number{"general.sampling.top_p", 0, 1, false, kHowFreely, put_sampling<&P::top_p>},
     Number{"general.sampling.min_p", 0, 1, false, kHowFreely, put_sampling<&P::min_p>},
-    Number{"general.sampling.penalty_last_n", -1, kMostWhole, true, kElse,
+    Number{"general.sampling.penalty_last_n", -1, kMaxWhole, true, kElse,
            put_sampling<&P::penalty_last_n>},
     Number{"general.sampling.penalty_repeat", kSmallest, 100, false, kElse, put_penalty},
 };
@@ -205,7 +205,7 @@ class Reader {
       pair.assign(whole->begin(), whole->end());
     else
       pair = *metadata_.get_array<std::vector<double>>(path);
-    if (pair.size() != 2 || !(pair[0] >= 0 && pair[0] <= kMostWhole) ||
+    if (pair.size() != 2 || !(pair[0] >= 0 && pair[0] <= kMaxWhole) ||
         pair[0] != std::trunc(pair[0]) || !(pair[1] >= kSmallest && pair[1] <= 1000)) {
       wrong(path, fmt::format("[{}]", fmt::join(pair, ", ")),
             "a whole number of tokens, and a factor above 0 and at most 1000");
@@ -244,9 +244,8 @@ class Reader {
   }
 
   void require_few(std::string_view path, std::size_t count) const {
-    if (count > kMostRuleSequences) {
-      wrong(path, fmt::format("a list of {}", count),
-            fmt::format("at most {}", kMostRuleSequences));
+    if (count > kMaxRuleSequences) {
+      wrong(path, fmt::format("a list of {}", count), fmt::format("at most {}", kMaxRuleSequences));
     }
   }
 

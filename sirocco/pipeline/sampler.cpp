@@ -18,7 +18,7 @@ namespace {
 
 using Candidate = SamplerScratch::Candidate;
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
-constexpr double kLeastFloat = std::numeric_limits<float>::lowest();
+constexpr double kLowestFloat = std::numeric_limits<float>::lowest();
 
 constexpr std::array<double, 14> kInverseFactorials = [] {
   std::array<double, 14> out{};
@@ -207,7 +207,7 @@ void keep_nucleus(const LogitView& all, double inverse_temperature, double mass,
   // below e^-87 are 0.
   for (double depth = 4.0;; depth *= 2.0) {
     const double least = static_cast<double>(all.highest.logit) - depth / inverse_temperature;
-    keep_weighed(static_cast<float>(std::max(least, kLeastFloat)), all, scratch);
+    keep_weighed(static_cast<float>(std::max(least, kLowestFloat)), all, scratch);
     if (total_weight(scratch.candidates) >= wanted || depth > 87.0) break;
   }
   keep_mass(wanted, by_probability, scratch);
@@ -220,7 +220,7 @@ void keep_likely(const LogitView& all, double inverse_temperature, double share,
   // A little too many first: the weights decide.
   const double near = highest + log_of(share) / inverse_temperature;
   const double least = near - 1e-5 * (1.0 + (near < 0.0 ? -near : near));
-  keep_from(static_cast<float>(std::max(least, kLeastFloat)), all, scratch.candidates);
+  keep_from(static_cast<float>(std::max(least, kLowestFloat)), all, scratch.candidates);
   weigh(all, inverse_temperature, scratch.candidates);
   keep_heavy(scratch.candidates, share);
 }

@@ -13,7 +13,7 @@ namespace sirocco {
 namespace {
 
 constexpr std::size_t kTabStop = 8;
-constexpr std::size_t kLeastColumns = 8;
+constexpr std::size_t kMinColumns = 8;
 
 /// A cluster as the terminal gets it. Tab and newline aside.
 struct Shown {
@@ -128,7 +128,7 @@ std::string times(std::size_t count, char direction) {
 
 EditFrame lay_out(std::string_view text, std::size_t cursor, const EditPrompts& prompts,
                   TerminalSize size, std::size_t& top) {
-  const Layout layout(text, cursor, prompts, std::max(size.columns, kLeastColumns));
+  const Layout layout(text, cursor, prompts, std::max(size.columns, kMinColumns));
   const std::size_t rows = std::max<std::size_t>(size.rows, 1);
   const std::size_t row = layout.cursor_row();
   const std::size_t last_top = layout.size() > rows ? layout.size() - rows : 0;
@@ -143,7 +143,7 @@ EditFrame lay_out(std::string_view text, std::size_t cursor, const EditPrompts& 
 }
 
 std::string EditView::draw(const EditFrame& frame, std::size_t columns) {
-  columns_ = std::max(columns, kLeastColumns);
+  columns_ = std::max(columns, kMinColumns);
   std::string out;
   for (std::size_t i = 0; i < frame.rows.size(); ++i) {
     const std::string& row = frame.rows[i];
@@ -176,7 +176,7 @@ std::string EditView::draw(const EditFrame& frame, std::size_t columns) {
 }
 
 std::string EditView::wipe(std::size_t columns) {
-  columns = std::max(columns, kLeastColumns);
+  columns = std::max(columns, kMinColumns);
   // Terminals that fill their lines anew have put each row on as many as it needs now.
   std::size_t above = std::min(column_, columns_ - 1) / columns;
   for (std::size_t i = 0; i < row_; ++i)

@@ -15,7 +15,7 @@
 namespace sirocco {
 namespace {
 
-constexpr std::size_t kMostEntries = 1000;
+constexpr std::size_t kMaxEntries = 1000;
 constexpr std::size_t kLongestEntry = std::size_t{1} << 16;
 /// A longer file is written anew, with the entries that fill half of it.
 constexpr std::size_t kLongFile = std::size_t{1} << 20;
@@ -71,8 +71,8 @@ std::deque<std::string> read_entries(const std::filesystem::path& path) {
     const std::string text = read_file(path);
     entries = decoded(text);
     std::erase_if(entries, [](const std::string& e) { return is_blank(e) || !is_safe(e); });
-    if (entries.size() > kMostEntries)
-      entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(kMostEntries));
+    if (entries.size() > kMaxEntries)
+      entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(kMaxEntries));
     if (text.size() > kLongFile) {
       std::string kept;
       for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
@@ -113,7 +113,7 @@ History::~History() {
 void History::add(const std::string& text) {
   if (is_blank(text) || (!entries_.empty() && entries_.back() == text)) return;
   entries_.push_back(text);
-  if (entries_.size() > kMostEntries) entries_.pop_front();
+  if (entries_.size() > kMaxEntries) entries_.pop_front();
   if (descriptor_ < 0 || text.size() > kLongestEntry || !is_safe(text)) return;
   const std::string entry = encoded(text);
   // One write, so that several programs may append; a full disk costs the history only.

@@ -39,7 +39,7 @@ class CodeFences {
 class WordWrapper {
  public:
   /// Narrower terminals, and those of unknown width, wrap themselves.
-  static constexpr int kLeastColumns = 10;
+  static constexpr int kMinColumns = 10;
 
   /// The terminal's width from here on; 0 when it isn't known.
   void set_columns(int columns);
@@ -57,7 +57,7 @@ class WordWrapper {
     kVerbatim
   };
 
-  bool wraps() const { return columns_ >= kLeastColumns; }
+  bool wraps() const { return columns_ >= kMinColumns; }
   std::size_t limit() const { return static_cast<std::size_t>(columns_); }
   void take(char32_t c, std::string_view bytes, std::string& out);
   Line kind_with(char32_t c);

@@ -109,7 +109,7 @@ TEST(WordWrapper, CodeAndIndentedLinesStayAsTheyAre) {
 TEST(WordWrapper, UnknownAndTinyTerminalsWrapThemselves) {
   const std::string text = "one two three four  \n  five \t six";
   EXPECT_EQ(wrapped(text, 0), text);
-  EXPECT_EQ(wrapped(text, WordWrapper::kLeastColumns - 1), text);
+  EXPECT_EQ(wrapped(text, WordWrapper::kMinColumns - 1), text);
 }
 
 TEST(WordWrapper, AnotherWidthOnTheWay) {
