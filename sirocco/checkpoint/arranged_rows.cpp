@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace sirocco {
 namespace {
@@ -10,6 +11,22 @@ namespace {
 // Elements that pass through the stack at a time: whole blocks of every format.
 constexpr std::int64_t kPiece = 1024;
 constexpr std::size_t kMaxElement = sizeof(float);
+
+/// use(values) for each piece of `count` elements of a stored row, decoded, from `column` on.
+template <class Use>
+void each_piece(const StoredTensor& stored, std::int64_t row, std::int64_t column,
+                std::int64_t count, Use use) {
+  std::array<std::byte, kPiece * kMaxElement> encoded;
+  std::array<float, kPiece> values;
+  for (std::int64_t done = 0; done < count; done += kPiece) {
+    const std::int64_t size = std::min(kPiece, count - done);
+    stored.read(row, column + done, size, encoded.data());
+    stored.format->decode(encoded.data(),
+                          static_cast<std::size_t>(size) / stored.format->block_elements,
+                          values.data());
+    use(std::span(values).first(static_cast<std::size_t>(size)));
+  }
+}
 
 }  // namespace
 
@@ -77,17 +94,11 @@ void StridedColumns::release(std::int64_t, std::int64_t, const WeightSource& sou
 
 void OnePlusRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
                        std::byte* out) const noexcept {
-  std::array<std::byte, kPiece * kMaxElement> encoded;
-  std::array<float, kPiece> values;
-  for (std::int64_t done = 0; done < count; done += kPiece) {
-    const std::int64_t size = std::min(kPiece, count - done);
-    stored_.read(row, column + done, size, encoded.data());
-    stored_.format->decode(encoded.data(), static_cast<std::size_t>(size), values.data());
-    for (std::int64_t i = 0; i < size; ++i)
-      values[static_cast<std::size_t>(i)] = 1.0f + values[static_cast<std::size_t>(i)];
-    std::memcpy(out + static_cast<std::size_t>(done) * sizeof(float), values.data(),
-                static_cast<std::size_t>(size) * sizeof(float));
-  }
+  each_piece(stored_, row, column, count, [&](std::span<float> values) {
+    for (float& value : values) value = 1.0f + value;
+    std::memcpy(out, values.data(), values.size_bytes());
+    out += values.size_bytes();
+  });
 }
 
 void OnePlusRows::release(std::int64_t, std::int64_t, const WeightSource& source) const {
@@ -96,17 +107,10 @@ void OnePlusRows::release(std::int64_t, std::int64_t, const WeightSource& source
 
 void ConvertedRows::read(std::int64_t row, std::int64_t column, std::int64_t count,
                          std::byte* out) const noexcept {
-  std::array<std::byte, kPiece * kMaxElement> encoded;
-  std::array<float, kPiece> values;
-  for (std::int64_t done = 0; done < count; done += kPiece) {
-    const std::int64_t size = std::min(kPiece, count - done);
-    stored_.read(row, column + done, size, encoded.data());
-    stored_.format->decode(encoded.data(),
-                           static_cast<std::size_t>(size) / stored_.format->block_elements,
-                           values.data());
-    to_.encode(values.data(), static_cast<std::size_t>(size) / to_.block_elements, out);
-    out += row_bytes(to_, size);
-  }
+  each_piece(stored_, row, column, count, [&](std::span<const float> values) {
+    to_.encode(values.data(), values.size() / to_.block_elements, out);
+    out += row_bytes(to_, std::ssize(values));
+  });
 }
 
 void ConvertedRows::release(std::int64_t first, std::int64_t count,
