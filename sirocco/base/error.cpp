@@ -15,7 +15,8 @@ constexpr std::array kTraits = {
     ErrorTraits{ErrorKind::kInvalidArgument, "invalid_argument", 400, 1},
     ErrorTraits{ErrorKind::kNotFound, "not_found", 404, 1},
     ErrorTraits{ErrorKind::kIo, "io_error", 500, 1},
-    ErrorTraits{ErrorKind::kResourceExhausted, "resource_exhausted", 503, 1},
+    ErrorTraits{ErrorKind::kResourceExhausted, "resource_exhausted", 400, 1},
+    ErrorTraits{ErrorKind::kBusy, "busy", 429, 1},
     ErrorTraits{ErrorKind::kNotANumber, "not_a_number", 500, 1},
     ErrorTraits{ErrorKind::kCancelled, "cancelled", 499, 1},
 };

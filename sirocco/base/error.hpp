@@ -18,6 +18,7 @@ enum class ErrorKind {
   kNotFound,           ///< a named thing (file, model, tensor, variable) is not there
   kIo,                 ///< the operating system refused: permission, full disk, broken pipe
   kResourceExhausted,  ///< a limit of memory, cache, steps or output was reached
+  kBusy,               ///< too much is going on now; the same may succeed later
   kNotANumber,         ///< a model computed NaN or infinity where a number is needed
   kCancelled,          ///< the caller withdrew the request
 };
@@ -61,6 +62,7 @@ using InvalidArgument = detail::ErrorOf<ErrorKind::kInvalidArgument>;
 using NotFound = detail::ErrorOf<ErrorKind::kNotFound>;
 using IoError = detail::ErrorOf<ErrorKind::kIo>;
 using ResourceExhausted = detail::ErrorOf<ErrorKind::kResourceExhausted>;
+using Busy = detail::ErrorOf<ErrorKind::kBusy>;
 using NotANumber = detail::ErrorOf<ErrorKind::kNotANumber>;
 using Cancelled = detail::ErrorOf<ErrorKind::kCancelled>;
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,12 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "sirocco/base/seconds.hpp"
 #include "sirocco/pipeline/work.hpp"
 
 namespace sirocco {
-
-/// Seconds of a steady clock, from wherever it began.
-using Seconds = double;
 
 /// What a request took, on the engine's clock.
 struct RequestTimings {
@@ -34,11 +33,19 @@ struct Finished {
   RequestTimings timings = {};
 };
 
-/// A bell that wakes whoever drives an engine. Shared with all that may have work for it, so that
-/// none of them needs the engine. Thread-safe.
-class WakeUp {
+/// A way to tell somebody on another thread that there is something to look at. `ring` is
+/// thread-safe and neither blocks nor throws.
+class Bell {
  public:
-  void ring() {
+  virtual ~Bell() = default;
+  virtual void ring() noexcept = 0;
+};
+
+/// A bell that threads wait for: that of whoever drives an engine, shared with all that may have
+/// work for it, so that none of them needs the engine.
+class WakeUp final : public Bell {
+ public:
+  void ring() noexcept override {
     {
       const std::lock_guard lock(mutex_);
       rung_ = true;
@@ -53,6 +60,8 @@ class WakeUp {
   }
   /// The same for `longest` seconds at most.
   void wait_for(Seconds longest) {
+    constexpr Seconds kDay = 86400;  // what clocks can add without overflow
+    if (longest > kDay) return wait();
     std::unique_lock lock(mutex_);
     bell_.wait_for(lock, std::chrono::duration<double>(longest), [&] { return rung_; });
     rung_ = false;
@@ -70,8 +79,12 @@ class WakeUp {
 template <class Event>
 class Channel {
  public:
-  Channel(std::size_t capacity, std::shared_ptr<WakeUp> driver)
-      : ring_(capacity), capacity_(capacity), driver_(std::move(driver)) {}
+  /// `reader`, if there is one, is rung when something came.
+  Channel(std::size_t capacity, std::shared_ptr<WakeUp> driver, std::shared_ptr<Bell> reader = {})
+      : ring_(capacity),
+        capacity_(capacity),
+        driver_(std::move(driver)),
+        reader_(std::move(reader)) {}
 
   // The driver's side.
 
@@ -89,21 +102,31 @@ class Channel {
       ring_[(first_ + count_) % ring_.size()] = std::move(event);
       ++count_;
     }
-    came_.notify_all();
+    tell_reader();
   }
   void finish(Finished finished) {
     {
       const std::lock_guard lock(mutex_);
       finished_ = std::move(finished);
     }
-    came_.notify_all();
+    tell_reader();
   }
   bool cancelled() const { return cancelled_.load(std::memory_order_acquire); }
+  /// A bit for each choice that isn't wanted any more.
+  std::uint64_t cancelled_choices() const {
+    return cancelled_choices_.load(std::memory_order_acquire);
+  }
 
   // The reader's side.
 
   void cancel() {
     cancelled_.store(true, std::memory_order_release);
+    driver_->ring();
+  }
+  /// The same for one of several choices, which number at most 64.
+  void cancel_choice(std::uint32_t choice) {
+    SIROCCO_CHECK(choice < 64);
+    cancelled_choices_.fetch_or(std::uint64_t{1} << choice, std::memory_order_acq_rel);
     driver_->ring();
   }
   /// The next event, if one is there.
@@ -135,6 +158,10 @@ class Channel {
     driver_->ring();
     return event;
   }
+  void tell_reader() {
+    came_.notify_all();
+    if (reader_ != nullptr) reader_->ring();
+  }
   void grow() {
     std::vector<Event> larger(ring_.size() * 2);
     for (std::size_t i = 0; i < count_; ++i)
@@ -152,7 +179,9 @@ class Channel {
   bool paused_ = false;
   std::optional<Finished> finished_;
   std::atomic<bool> cancelled_ = false;
+  std::atomic<std::uint64_t> cancelled_choices_ = 0;
   const std::shared_ptr<WakeUp> driver_;
+  const std::shared_ptr<Bell> reader_;
 };
 
 }  // namespace sirocco

@@ -51,8 +51,8 @@ class CountingWork {
   CountingWork& operator=(CountingWork&&) = default;
 
   Demand demand() const {
-    if (read_ == job_.rows) return {.rows = 1, .urgent = true};
-    Demand demand{.rows = job_.rows - read_};
+    if (read_ == job_.rows) return {.rows = 1, .urgent = true, .depth = read_ + said_};
+    Demand demand{.rows = job_.rows - read_, .depth = read_};
     if (whole_ && read_ == 0) demand.indivisible = std::span(&*whole_, 1);
     return demand;
   }
@@ -98,14 +98,17 @@ class CountingPipeline : public Pipeline {
     int max_sequences = 3;
     int max_steps_in_flight = 1;
     double* clock = nullptr;
-    double cost = 0.01;  ///< seconds a step
+    double cost = 0.01;    ///< seconds a step
+    double row_cost = 0;   ///< of each of its rows
+    double seen_cost = 0;  ///< of each position that they look at
+    int max_context = 80;
   };
   CountingPipeline() : CountingPipeline(Options{}) {}
   explicit CountingPipeline(Options options) : options_(options) {
     PipelineLimits limits;
-    limits.max_context = 80;
+    limits.max_context = options.max_context;
     limits.max_step = options.max_step;
-    limits.usual_step = std::min(16, options.max_step);
+    limits.usual_step = options.max_step > 16 && options.max_context == 80 ? 16 : options.max_step;
     limits.max_sequences = options.max_sequences;
     limits.max_steps_in_flight = options.max_steps_in_flight;
     limits_ = std::make_shared<const PipelineLimits>(limits);
@@ -145,14 +148,19 @@ class CountingPipeline : public Pipeline {
     const std::vector<Share<CountingWork>> shares = std::move(flights_.front());
     flights_.pop_front();
     ++steps;
+    double cost = options_.cost;
+    for (const Share<CountingWork>& share : shares) {
+      const auto depth = static_cast<double>(share.work->demand().depth);
+      cost += static_cast<double>(share.rows) * (options_.row_cost + options_.seen_cost * depth);
+    }
     for (const Share<CountingWork>& share : shares)
       if (share.work->next() == kWaitThrows) throw std::runtime_error("lost");
     for (const Share<CountingWork>& share : shares) {
       share.work->in_step = false;
       share.work->take(share.rows);
     }
-    if (options_.clock != nullptr) *options_.clock += options_.cost;
-    return options_.cost;
+    if (options_.clock != nullptr) *options_.clock += cost;
+    return cost;
   }
 
   const std::shared_ptr<int> running = std::make_shared<int>(0);

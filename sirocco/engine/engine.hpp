@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -15,17 +16,21 @@ namespace sirocco {
 
 struct EngineOptions {
   SchedulerLimits scheduler;
-  std::size_t max_queued = 1024;   ///< requests that wait for room, at most
+  /// How long, compared with the steps of those who are being answered, it may take until each of
+  /// them is served again when others' prompts come in; above 1.
+  double max_slowdown = 2.5;
+  std::size_t max_queued = 1024;          ///< requests that wait for room, at most
+  std::size_t max_queued_of_owner = 512;  ///< of these, of one owner
   std::size_t max_events = 256;    ///< of one request that nobody has taken yet; then it pauses
   std::function<Seconds()> clock;  ///< a steady clock; the system's without
 };
 
 struct EngineStats {
-  std::size_t queued = 0;
-  std::size_t active = 0;
-  std::uint64_t finished = 0;
+  std::size_t queued = 0;  ///< requests that wait for room, in all lanes
   std::uint64_t steps = 0;
-  std::uint64_t rows = 0;
+  /// For how long the step that runs has been running; nothing between steps. An engine that hangs
+  /// is known by it.
+  std::optional<Seconds> in_step = std::nullopt;
 };
 
 /// A pipeline's place in an engine: what jobs for it are submitted to. Copies are the same place.
@@ -34,6 +39,7 @@ class Handle {
  public:
   /// What may be read of the pipeline on any thread.
   const PipelineLimits& limits() const { return *lane_->limits(); }
+  const LaneStatistics& statistics() const { return *lane_->statistics(); }
 
  private:
   friend class Engine;
@@ -42,10 +48,10 @@ class Handle {
 };
 
 /// The runtime: several pipelines of any kinds on one machine, and the work on them. A caller
-/// drives it step by step, or starts its thread. Jobs are served in the order of their arrival on
-/// each pipeline; pipelines share the time evenly while they have work. Nothing of a caller's runs
-/// on the driving thread: what comes of a job waits in a queue of its own, and the job with it when
-/// that is full.
+/// drives it step by step, or starts its thread. Pipelines share the time evenly while they have
+/// work, and so do the owners of jobs; of one owner's jobs with one priority the first is begun
+/// first. Nothing of a caller's runs on the driving thread but the ringing of its bell: what comes
+/// of a job waits in a queue of its own, and the job with it when that is full.
 ///
 /// submit and stats are thread-safe and don't wait for a step. step, run, start and stop belong to
 /// one thread at a time.
@@ -77,15 +83,16 @@ class Engine {
   }
 
   /// Queues a job. Throws what its pipeline's check says of it, InvalidArgument when the pipeline
-  /// was taken out, and ResourceExhausted when too many wait.
+  /// was taken out, and Busy when too many wait.
   template <RunsWork P>
-  [[nodiscard]] Request<P> submit(const Handle<P>& handle, typename P::Job job) {
+  [[nodiscard]] Request<P> submit(const Handle<P>& handle, typename P::Job job,
+                                  const SubmitOptions& with = {}) {
     typename P::CheckedJob checked = P::check(handle.limits(), std::move(job));
     using Event = typename P::Event;
-    auto channel = std::make_shared<Channel<Event>>(options().max_events, driver());
+    auto channel = std::make_shared<Channel<Event>>(options().max_events, driver(), with.bell);
     typename P::Terms terms = checked.terms();
     auto end = std::make_shared<const typename Request<P>::End>(std::move(terms), channel);
-    handle.lane_->submit(std::move(checked), std::move(channel));
+    handle.lane_->submit(std::move(checked), with, std::move(channel));
     return Request<P>(std::move(end));
   }
 

@@ -69,8 +69,8 @@ TEST_F(EngineTest, RunsSeveralWorksToTheirEnds) {
     EXPECT_EQ(finished.usage.generated, 10);
   }
   EXPECT_EQ(*pipeline->running, 0);
-  EXPECT_EQ(engine.stats().finished, 7U);
-  EXPECT_EQ(engine.stats().active, 0U);
+  EXPECT_EQ(handle.statistics().finished[static_cast<std::size_t>(FinishReason::kLength)], 7U);
+  EXPECT_EQ(handle.statistics().active, 0);
   EXPECT_FALSE(engine.step());
   for (const std::int64_t rows : pipeline->step_rows) EXPECT_LE(rows, 16);
 }
@@ -125,7 +125,7 @@ TEST_F(EngineTest, CancelsQueuedAndRunning) {
   std::vector<Request<CountingPipeline>> requests;
   for (int i = 0; i < 4; ++i) requests.push_back(engine.submit(handle, {.rows = 5, .count = 50}));
   engine.step();
-  EXPECT_EQ(engine.stats().active, 3U);
+  EXPECT_EQ(handle.statistics().active, 3);
   requests[0].cancel();
   requests[3].cancel();
   engine.step();
@@ -316,7 +316,9 @@ TEST_F(EngineTest, RunsOnItsOwnThread) {
   }
   for (std::thread& t : callers) t.join();
   engine.stop();
-  EXPECT_EQ(engine.stats().finished, 80U);
+  std::uint64_t finished = 0;
+  for (const auto& count : handle.statistics().finished) finished += count;
+  EXPECT_EQ(finished, 80U);
 }
 
 // The queue of requests is full again and again; a refusal is told, and nothing is lost.
@@ -335,7 +337,7 @@ TEST_F(EngineTest, ThreadsMeetAtTheBoundOfTheQueue) {
         std::optional<Request<CountingPipeline>> request;
         try {
           request = engine.submit(handle, {.first = 10 * c, .rows = 2, .count = 5});
-        } catch (const ResourceExhausted&) {
+        } catch (const Busy&) {
           std::this_thread::yield();
           continue;
         }
@@ -350,7 +352,192 @@ TEST_F(EngineTest, ThreadsMeetAtTheBoundOfTheQueue) {
   for (std::thread& t : callers) t.join();
   EXPECT_EQ(done, 60);
   EXPECT_EQ(engine.stats().queued, 0U);
-  EXPECT_EQ(engine.stats().active, 0U);
+  EXPECT_EQ(handle.statistics().active, 0);
+}
+
+// While a prompt of 16,000 rows comes in, no stream waits three times as long as it does alone:
+// on the same pipeline or on another, few streams or many.
+TEST_F(EngineTest, ALongPromptStallsNobody) {
+  struct Case {
+    const char* name;
+    int streams;
+    double fixed, row, seen;
+  };
+  for (const Case& c :
+       {Case{"small model", 1, 0.003, 0.0004, 1e-7},
+        Case{"several streams", 12, 0.003, 0.0004, 1e-7},
+        Case{"read from memory", 4, 0.2, 0.004, 2e-7}, Case{"all by the row", 4, 0.0, 0.01, 0}}) {
+    for (const bool same_lane : {true, false}) {
+      SCOPED_TRACE(std::string(c.name) + (same_lane ? ", one lane" : ", two lanes"));
+      double clock = 0;
+      EngineOptions options;
+      options.clock = [&] { return clock; };
+      options.max_events = 100000;
+      Engine engine(machine_, options);
+      const CountingPipeline::Options timed = {.max_step = 512,
+                                               .max_sequences = 32,
+                                               .clock = &clock,
+                                               .cost = c.fixed,
+                                               .row_cost = c.row,
+                                               .seen_cost = c.seen,
+                                               .max_context = 200000};
+      const auto first = engine.add(std::make_shared<CountingPipeline>(timed));
+      const auto second = same_lane ? first : engine.add(std::make_shared<CountingPipeline>(timed));
+      std::vector<Request<CountingPipeline>> streams;
+      for (int i = 0; i < c.streams; ++i)
+        streams.push_back(engine.submit(first, {.rows = 20 + i, .count = 100000}));
+      const auto longest_gap = [&](auto goes_on) {
+        std::vector<double> last(streams.size(), clock);
+        double longest = 0;
+        while (goes_on()) {
+          engine.step();
+          for (std::size_t i = 0; i < streams.size(); ++i) {
+            while (streams[i].try_next()) {
+              longest = std::max(longest, clock - last[i]);
+              last[i] = clock;
+            }
+          }
+        }
+        return longest;
+      };
+      longest_gap([n = 0]() mutable { return n++ < 40; });
+      const double alone = longest_gap([n = 0]() mutable { return n++ < 40; });
+      const auto prompt = engine.submit(second, {.rows = 16000, .count = 1});
+      const double begin = clock;
+      const double beside = longest_gap([&] { return !prompt.finished(); });
+      EXPECT_LT(beside, 3 * alone);
+      // And the prompt has at least a third of the time.
+      const double by_itself = 16000 * (c.row + c.seen * 8000) + 16000.0 / 512 * c.fixed;
+      EXPECT_LT(clock - begin, 4 * by_itself + 16000.0 / 512 * c.fixed + 10 * alone);
+    }
+  }
+}
+
+TEST_F(EngineTest, OwnersHaveEvenPartsOfTheRoom) {
+  Engine engine(machine_);
+  const auto handle =
+      engine.add(std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_sequences = 4}));
+  std::vector<Request<CountingPipeline>> many;
+  for (int i = 0; i < 20; ++i)
+    many.push_back(engine.submit(handle, {.rows = 3, .count = 10}, {.owner = 1}));
+  std::vector<Request<CountingPipeline>> few;
+  for (int i = 0; i < 4; ++i)
+    few.push_back(engine.submit(handle, {.rows = 3, .count = 10}, {.owner = 2}));
+  int ended_before = 0;
+  while (!std::ranges::all_of(few, [](const auto& r) { return r.finished().has_value(); }))
+    ASSERT_TRUE(engine.step());
+  for (const auto& request : many) ended_before += request.finished() ? 1 : 0;
+  // Half of the places each, though the one was first with five times as many.
+  EXPECT_LE(ended_before, 6);
+  EXPECT_GE(ended_before, 2);
+  engine.run();
+}
+
+TEST_F(EngineTest, AHigherPriorityIsBegunFirst) {
+  Engine engine(machine_);
+  const auto handle =
+      engine.add(std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_sequences = 1}));
+  const auto running = engine.submit(handle, {.rows = 3, .count = 5});
+  engine.step();
+  const auto low = engine.submit(handle, {.rows = 3, .count = 5}, {.priority = -1});
+  const auto normal = engine.submit(handle, {.rows = 3, .count = 5});
+  const auto high = engine.submit(handle, {.rows = 3, .count = 5}, {.priority = 3});
+  while (!high.finished()) engine.step();
+  EXPECT_TRUE(running.finished());
+  EXPECT_FALSE(normal.finished());
+  while (!normal.finished()) engine.step();
+  EXPECT_FALSE(low.finished());
+  engine.run();
+}
+
+TEST_F(EngineTest, ATimeLimitEndsWhatRunsAndWhatWaits) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  Engine engine(machine_, options);
+  auto pipeline = std::make_shared<CountingPipeline>(
+      CountingPipeline::Options{.max_sequences = 1, .clock = &clock, .cost = 1});
+  const auto handle = engine.add(pipeline);
+  const auto runs = engine.submit(handle, {.rows = 1, .count = 50}, {.time_limit = 5});
+  const auto waits = engine.submit(handle, {.rows = 1, .count = 50}, {.time_limit = 3});
+  const auto later = engine.submit(handle, {.rows = 1, .count = 4}, {.time_limit = 30});
+  engine.run();
+  EXPECT_EQ(runs.finished()->reason, FinishReason::kTimeLimit);
+  EXPECT_EQ(taken(runs).size(), 5U);
+  EXPECT_EQ(waits.finished()->reason, FinishReason::kTimeLimit);
+  EXPECT_EQ(waits.finished()->timings.queued_s, 3);
+  EXPECT_TRUE(taken(waits).empty());
+  EXPECT_EQ(later.finished()->reason, FinishReason::kLength);
+  EXPECT_EQ(*pipeline->running, 0);
+}
+
+// Nobody rings when time is over.
+TEST_F(EngineTest, ATimeLimitEndsWhatNobodyReads) {
+  EngineOptions options;
+  options.max_events = 2;
+  Engine engine(machine_, options);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  engine.start();
+  const auto unread = engine.submit(handle, {.rows = 1, .count = 50}, {.time_limit = 0.05});
+  while (!unread.finished()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_EQ(unread.finished()->reason, FinishReason::kTimeLimit);
+}
+
+TEST_F(EngineTest, OneOwnerDoesNotTakeAllPlacesToWait) {
+  EngineOptions options;
+  options.max_queued = 5;
+  options.max_queued_of_owner = 3;
+  Engine engine(machine_, options);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  std::vector<Request<CountingPipeline>> requests;
+  const auto submit = [&](std::uint64_t owner) {
+    return message_of([&] { requests.push_back(engine.submit(handle, {}, {.owner = owner})); });
+  };
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(submit(1), "accepted");
+  EXPECT_THAT(submit(1), HasSubstr("3 requests of yours"));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(submit(2), "accepted");
+  EXPECT_THAT(submit(3), HasSubstr("5 requests are waiting"));
+  engine.run();
+  EXPECT_EQ(submit(1), "accepted");
+}
+
+TEST_F(EngineTest, ABellRingsForEventsAndTheEnd) {
+  struct Counter final : Bell {
+    void ring() noexcept override { ++rings; }
+    std::atomic<int> rings = 0;
+  };
+  const auto bell = std::make_shared<Counter>();
+  Engine engine(machine_);
+  const auto handle = engine.add(std::make_shared<CountingPipeline>());
+  const auto request = engine.submit(handle, {.rows = 2, .count = 3}, {.bell = bell});
+  engine.run();
+  EXPECT_EQ(bell->rings, 4);
+}
+
+TEST_F(EngineTest, CountsWhatItDoes) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  Engine engine(machine_, options);
+  const auto handle = engine.add(
+      std::make_shared<CountingPipeline>(CountingPipeline::Options{.clock = &clock, .cost = 1}));
+  const LaneStatistics& counted = handle.statistics();
+  std::vector<Request<CountingPipeline>> requests;
+  for (int i = 0; i < 4; ++i) requests.push_back(engine.submit(handle, {.rows = 2, .count = 3}));
+  EXPECT_EQ(counted.queued, 4);
+  engine.step();
+  EXPECT_EQ(counted.queued, 1);
+  EXPECT_EQ(counted.active, 3);
+  engine.run();
+  EXPECT_EQ(counted.active, 0);
+  EXPECT_EQ(counted.finished[static_cast<std::size_t>(FinishReason::kLength)], 4U);
+  EXPECT_EQ(counted.prompt_rows, 8U);
+  EXPECT_EQ(counted.generated_rows, 12U);
+  EXPECT_EQ(counted.first_seconds.snapshot().count(), 4U);
+  EXPECT_EQ(counted.gap_seconds.snapshot().count(), 8U);
+  EXPECT_DOUBLE_EQ(counted.gap_seconds.snapshot().sum, 8);
+  EXPECT_EQ(counted.step_seconds.snapshot().count(), engine.stats().steps);
+  EXPECT_EQ(engine.stats().in_step, std::nullopt);
 }
 
 TEST_F(EngineTest, ItsEndIsTheEndOfAllRequests) {

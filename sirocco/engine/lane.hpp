@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -15,26 +15,27 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/channel.hpp"
+#include "sirocco/engine/owner_accounts.hpp"
+#include "sirocco/engine/request.hpp"
 #include "sirocco/engine/scheduler.hpp"
+#include "sirocco/engine/statistics.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 
 namespace sirocco {
-
-/// What an engine counts. Written by the thread that drives it and by those that submit.
-struct EngineCounters {
-  std::atomic<std::int64_t> queued = 0;
-  std::atomic<std::int64_t> active = 0;
-  std::atomic<std::uint64_t> finished = 0;
-  std::atomic<std::uint64_t> steps = 0;
-  std::atomic<std::uint64_t> rows = 0;
-};
 
 /// What the lanes of an engine share.
 struct LaneSurroundings {
   std::function<Seconds()> clock;
   std::shared_ptr<WakeUp> driver;
-  std::shared_ptr<EngineCounters> counters;
-  std::size_t max_queued = 0;  ///< requests that wait for room, in all lanes together
+  std::shared_ptr<WaitingRoom> waiting;
+  std::shared_ptr<OwnerAccounts> owners;  ///< for the thread that drives
+};
+
+/// What a lane could do now.
+struct LaneNeeds {
+  bool can_step = false;  ///< a step could be submitted or waited for
+  bool patient = false;   ///< there is work that can wait
+  Seconds urgent = 0;     ///< a step of the urgent work alone is expected to take; 0: there is none
 };
 
 /// One pipeline of an engine with the requests on it, whatever its kind. All but `close` belongs to
@@ -46,25 +47,28 @@ class Lane {
   /// Takes in what was submitted, lets go of what was cancelled, and begins what has room. True
   /// when any of that happened.
   virtual bool tidy() = 0;
-  /// Whether a step could be submitted or waited for.
-  virtual bool can_step() = 0;
-  /// Submits steps while works and tickets are there, then waits for the oldest. Returns the
-  /// seconds that it took.
-  virtual Seconds step() = 0;
+  virtual LaneNeeds needs() = 0;
+  /// Submits steps while works and tickets are there, then waits for the oldest. Work that can wait
+  /// makes a step longer by `patience` at most; nothing: as long as is usual. Returns the seconds
+  /// that it took.
+  virtual Seconds step(std::optional<Seconds> patience) = 0;
   /// Ends every request as cancelled.
   virtual void cancel_all() = 0;
   /// Whether anybody waits for room, holds some, or is about to come in.
   virtual bool empty() = 0;
   /// Whether somebody waits for room that another holder of the pipeline's may give back.
   virtual bool waits_for_room() const = 0;
+  /// When the first time limit of a request is over; infinity without one.
+  virtual Seconds next_time_limit() const = 0;
   /// Nothing more is accepted. Thread-safe.
   virtual void close() = 0;
   virtual bool closed() = 0;
   /// Lets the pipeline go. No request is left.
   virtual void let_go() = 0;
 
-  Seconds used = 0;   ///< time spent on it; the lane with the least goes next
-  bool rests = true;  ///< had nothing to do when it was last looked at
+  std::uint64_t stepped = 0;  ///< the number of the step that was its last
+  Seconds used = 0;           ///< time spent on it; the lane with the least goes next
+  bool rests = true;          ///< had nothing to do when it was last looked at
 };
 
 /// The lane of a kind of pipeline. A request is `Queued`, then `Active`, then `Finished`; each of
@@ -79,58 +83,69 @@ class LaneOf final : public Lane {
       : pipeline_(std::move(pipeline)),
         limits_(pipeline_->limits()),
         scheduler_(fitted(limits, *limits_)),
-        around_(std::move(surroundings)) {}
+        around_(std::move(surroundings)) {
+    statistics_->set_cache(pipeline_->cache_status());
+  }
   ~LaneOf() override { cancel_all(); }
 
   const std::shared_ptr<const PipelineLimits>& limits() const { return limits_; }
+  const std::shared_ptr<LaneStatistics>& statistics() const { return statistics_; }
 
   /// Takes a checked job in; any thread. Throws InvalidArgument when the pipeline was taken out,
-  /// ResourceExhausted when too many wait.
-  void submit(typename P::CheckedJob job, std::shared_ptr<Channel<Event>> channel) {
+  /// Busy when too many wait.
+  void submit(typename P::CheckedJob job, const SubmitOptions& options,
+              std::shared_ptr<Channel<Event>> channel) {
+    const Seconds now = around_.clock();
+    auto record = std::make_unique<Record>(
+        Record{std::move(channel), options.owner, options.priority, now,
+               options.time_limit ? now + *options.time_limit : kNever, Queued{std::move(job)}});
     {
       const std::lock_guard lock(mutex_);
       if (closed_) throw InvalidArgument("the pipeline was taken out of its engine");
-      const std::int64_t waiting = around_.counters->queued.fetch_add(1);
-      if (waiting >= static_cast<std::int64_t>(around_.max_queued)) {
-        around_.counters->queued.fetch_sub(1);
-        throw ResourceExhausted("{} requests are waiting already; try again later", waiting);
-      }
-      inbox_.push_back(std::make_unique<Record>(
-          Record{std::move(channel), Queued{std::move(job), around_.clock()}}));
+      around_.waiting->enter(options.owner);
+      ++statistics_->queued;
+      inbox_.push_back(std::move(record));
     }
     around_.driver->ring();
   }
 
   bool tidy() override {
-    bool any = false;
-    {
-      const std::lock_guard lock(mutex_);
-      any = !inbox_.empty();
-      std::move(inbox_.begin(), inbox_.end(), std::back_inserter(queued_));
-      inbox_.clear();
-    }
-    any |= drop_cancelled(queued_);
-    any |= drop_cancelled(idle_);
+    bool any = take_in();
+    any |= drop_unwanted(queued_);
+    any |= drop_unwanted(idle_);
     return admit() || any;
   }
 
-  bool can_step() override {
-    return !flights_.empty() ||
-           std::ranges::any_of(idle_, [](const auto& record) { return !record->channel->full(); });
+  LaneNeeds needs() override {
+    LaneNeeds needs{.can_step = !flights_.empty()};
+    StepLoad urgent;
+    for (const Flight& flight : flights_) urgent += flight.urgent;
+    for (const auto& record : idle_) {
+      if (record->channel->full()) continue;
+      needs.can_step = true;
+      const Demand demand = record->active().work.demand();
+      if (demand.urgent)
+        urgent += load_behind(demand.depth, demand.rows);
+      else
+        needs.patient = true;
+    }
+    if (urgent.rows > 0) needs.urgent = costs_.expected(urgent);
+    return needs;
   }
 
-  Seconds step() override {
+  Seconds step(std::optional<Seconds> patience) override {
     const Seconds begin = around_.clock();
-    while (std::ssize(flights_) < limits_->max_steps_in_flight && submit_step()) {
+    while (std::ssize(flights_) < limits_->max_steps_in_flight && submit_step(patience)) {
     }
     if (!flights_.empty()) wait_for_oldest();
+    statistics_->set_cache(pipeline_->cache_status());
     return around_.clock() - begin;
   }
 
   void cancel_all() override {
     while (!flights_.empty()) wait_for_oldest();
     close();
-    tidy();
+    take_in();
     const auto end = [&](auto& records) {
       for (auto& record : records) finish(*record, {.reason = FinishReason::kCancelled});
       records.clear();
@@ -144,6 +159,12 @@ class LaneOf final : public Lane {
     return inbox_.empty() && queued_.empty() && idle_.empty() && flights_.empty();
   }
   bool waits_for_room() const override { return !queued_.empty(); }
+  Seconds next_time_limit() const override {
+    Seconds first = kNever;
+    for (const auto& record : queued_) first = std::min(first, record->time_limit);
+    for (const auto& record : idle_) first = std::min(first, record->time_limit);
+    return first;
+  }
   void close() override {
     const std::lock_guard lock(mutex_);
     closed_ = true;
@@ -155,29 +176,35 @@ class LaneOf final : public Lane {
   void let_go() override { pipeline_.reset(); }
 
  private:
+  static constexpr Seconds kNever = std::numeric_limits<Seconds>::infinity();
+
   struct Queued {
     typename P::CheckedJob job;
-    Seconds since;
   };
   struct Active {
     Work work;
-    Seconds since;  // when it was admitted
-    Seconds queued_s;
+    Seconds since;                                // when it was admitted
     std::optional<Seconds> first = std::nullopt;  // when its first event came
     Seconds last = 0;
     std::uint64_t served = 0;
   };
   struct Record {
     std::shared_ptr<Channel<Event>> channel;
+    std::uint64_t owner;
+    int priority;
+    Seconds since;  // when it was submitted
+    Seconds time_limit;
     std::variant<Queued, Active, Finished> state;
     Active& active() { return std::get<Active>(state); }
   };
   using Records = std::vector<std::unique_ptr<Record>>;
   /// A step between its submission and its end.
   struct Flight {
-    Ticket ticket;
+    std::optional<Ticket> ticket;
     Records records;
-    std::int64_t rows;
+    std::vector<std::int64_t> rows;  // of each record
+    StepLoad load;
+    StepLoad urgent;  // of those that others wait for
   };
 
   static SchedulerLimits fitted(SchedulerLimits limits, const PipelineLimits& pipeline) {
@@ -187,24 +214,42 @@ class LaneOf final : public Lane {
     return limits;
   }
 
+  bool take_in() {
+    const std::lock_guard lock(mutex_);
+    for (auto& record : inbox_) {
+      around_.owners->arrive(record->owner);
+      queued_.push_back(std::move(record));
+    }
+    const bool any = !inbox_.empty();
+    inbox_.clear();
+    return any;
+  }
+
   /// The end of a request: what it held is given back before its caller is told.
   void finish(Record& record, Ending ending) {
     const Seconds now = around_.clock();
     Finished finished{ending.reason, ending.error, std::move(ending.message), {}, {}};
     if (const auto* queued = std::get_if<Queued>(&record.state)) {
       finished.usage = queued->job.usage();
-      finished.timings.queued_s = now - queued->since;
-      --around_.counters->queued;
+      finished.timings.queued_s = now - record.since;
+      leave_queue(record);
     } else {
       const Active& active = record.active();
       finished.usage = active.work.usage();
-      finished.timings = {active.queued_s, active.first.value_or(now) - active.since,
+      finished.timings = {active.since - record.since, active.first.value_or(now) - active.since,
                           active.first ? active.last - *active.first : 0.0};
-      --around_.counters->active;
+      statistics_->generated_rows += static_cast<std::uint64_t>(finished.usage.generated);
+      --statistics_->active;
+      around_.owners->end(record.owner);
     }
-    ++around_.counters->finished;
+    around_.owners->leave(record.owner);
+    ++statistics_->finished[static_cast<std::size_t>(finished.reason)];
     record.state = finished;
     record.channel->finish(std::move(finished));
+  }
+  void leave_queue(const Record& record) {
+    around_.waiting->leave(record.owner);
+    --statistics_->queued;
   }
 
   static Ending failure(const std::exception& e) {
@@ -213,72 +258,112 @@ class LaneOf final : public Lane {
             e.what()};
   }
 
-  template <class Container>
-  bool drop_cancelled(Container& records) {
+  /// Ends those that nobody wants any more, or whose time is over; none is in a step.
+  bool drop_unwanted(Records& records) {
+    if (records.empty()) return false;
+    const Seconds now = around_.clock();
     const auto gone = std::erase_if(records, [&](const auto& record) {
-      if (!record->channel->cancelled()) return false;
-      finish(*record, {.reason = FinishReason::kCancelled});
-      return true;
+      const std::optional<Ending> ending = unwanted(*record, now);
+      if (ending) finish(*record, *ending);
+      return ending.has_value();
     });
     return gone > 0;
+  }
+  std::optional<Ending> unwanted(Record& record, Seconds now) {
+    if (record.channel->cancelled()) return Ending{.reason = FinishReason::kCancelled};
+    if (now >= record.time_limit) return Ending{.reason = FinishReason::kTimeLimit};
+    if constexpr (requires(Work& work) { work.cancel_choices(std::uint64_t{1}); }) {
+      auto* active = std::get_if<Active>(&record.state);
+      const std::uint64_t choices = record.channel->cancelled_choices();
+      if (active == nullptr || choices == 0) return std::nullopt;
+      active->work.cancel_choices(choices);
+      return active->work.ending();
+    }
+    return std::nullopt;
   }
 
   bool admit() {
     bool any = false;
     for (; !queued_.empty(); any = true) {
-      std::unique_ptr<Record>& record = queued_.front();
-      Queued& queued = std::get<Queued>(record->state);
+      const auto next = next_to_begin();
+      std::unique_ptr<Record> record = std::move(*next);
       try {
-        std::optional<Work> work = pipeline_->begin(queued.job);
-        if (!work) return any;
-        const Seconds now = around_.clock();
-        const Seconds since = queued.since;
-        record->state.template emplace<Active>(Active{std::move(*work), now, now - since});
-        --around_.counters->queued;
-        ++around_.counters->active;
+        std::optional<Work> work = pipeline_->begin(std::get<Queued>(record->state).job);
+        if (!work) {
+          *next = std::move(record);
+          return any;
+        }
+        leave_queue(*record);
+        record->state.template emplace<Active>(Active{std::move(*work), around_.clock()});
+        count_begin(*record);
         idle_.push_back(std::move(record));
       } catch (const std::exception& e) {
         finish(*record, failure(e));
       }
-      queued_.pop_front();
+      queued_.erase(next);
     }
     return any;
   }
+  /// The highest priority first, then whose owner has least, then in the order of arrival. Nobody
+  /// overtakes it while it waits for room, or the large would wait for ever.
+  typename Records::iterator next_to_begin() {
+    return std::ranges::min_element(queued_, [&](const auto& a, const auto& b) {
+      if (a->priority != b->priority) return a->priority > b->priority;
+      return around_.owners->before(a->owner, b->owner);
+    });
+  }
+  void count_begin(Record& record) {
+    const Active& active = record.active();
+    const Usage usage = active.work.usage();
+    around_.owners->begin(record.owner);
+    ++statistics_->active;
+    statistics_->prompt_rows += static_cast<std::uint64_t>(usage.prompt);
+    statistics_->cached_rows += static_cast<std::uint64_t>(usage.cached);
+    statistics_->queue_seconds.observe(active.since - record.since);
+  }
 
   /// One more step in flight; false when nobody can take part.
-  bool submit_step() {
+  bool submit_step(std::optional<Seconds> patience) {
     runnable_.clear();
     places_.clear();
     std::int64_t urgent = 0;
     for (std::size_t i = 0; i < idle_.size(); ++i) {
-      if (idle_[i]->channel->full()) continue;
-      const Active& active = idle_[i]->active();
-      runnable_.push_back({active.work.demand(), active.served});
+      Record& record = *idle_[i];
+      if (record.channel->full()) continue;
+      const Active& active = record.active();
+      runnable_.push_back({active.work.demand(), active.served, record.owner, record.priority});
       urgent += runnable_.back().demand.urgent ? 1 : 0;
       places_.push_back(i);
     }
     if (runnable_.empty()) return false;
     // Those who wait for their next event are spread over the steps that may be in flight.
     const std::int64_t free = limits_->max_steps_in_flight - std::ssize(flights_);
-    const auto& plan = scheduler_.plan(runnable_, costs_, (urgent + free - 1) / free);
+    const auto& plan = scheduler_.plan(
+        runnable_, costs_, {.patience = patience, .max_urgent = (urgent + free - 1) / free});
 
     ++plans_;
-    Records records = std::move(spare_);
-    records.clear();
+    Flight flight = std::move(spare_);
+    flight.records.clear();
+    flight.rows.clear();
+    flight.load = flight.urgent = {};
     shares_.clear();
-    std::int64_t rows = 0;
     for (const PlannedShare& share : plan) {
+      const Demand& demand = runnable_[share.index].demand;
+      const StepLoad load = load_behind(demand.depth, share.rows);
+      flight.load += load;
+      if (demand.urgent) flight.urgent += load;
       std::unique_ptr<Record>& record = idle_[places_[share.index]];
       record->active().served = plans_;
       shares_.push_back({&record->active().work, share.rows});
-      rows += share.rows;
-      records.push_back(std::move(record));
+      flight.rows.push_back(share.rows);
+      flight.records.push_back(std::move(record));
     }
     std::erase(idle_, nullptr);
     try {
-      flights_.push_back({pipeline_->submit(shares_), std::move(records), rows});
+      flight.ticket = pipeline_->submit(shares_);
+      flights_.push_back(std::move(flight));
     } catch (const std::exception& e) {
-      for (auto& record : records) finish(*record, failure(e));
+      for (auto& record : flight.records) finish(*record, failure(e));
     }
     return true;
   }
@@ -286,26 +371,37 @@ class LaneOf final : public Lane {
   void wait_for_oldest() {
     Flight flight = std::move(flights_.front());
     flights_.erase(flights_.begin());
+    Seconds seconds = 0;
     try {
-      costs_.observe(flight.rows, pipeline_->wait(std::move(flight.ticket)));
+      seconds = pipeline_->wait(std::move(*flight.ticket));
     } catch (const std::exception& e) {
       for (auto& record : flight.records) finish(*record, failure(e));
       return;
     }
-    ++around_.counters->steps;
-    around_.counters->rows += static_cast<std::uint64_t>(flight.rows);
+    costs_.observe(flight.load, seconds);
+    statistics_->step_seconds.observe(seconds);
+    statistics_->step_works.observe(static_cast<double>(flight.records.size()));
+    statistics_->step_rows.observe(static_cast<double>(flight.load.rows));
+    const Seconds of_row = seconds / static_cast<double>(flight.load.rows);
     const Seconds now = around_.clock();
-    for (auto& record : flight.records) {
+    for (std::size_t i = 0; i < flight.records.size(); ++i) {
+      std::unique_ptr<Record>& record = flight.records[i];
+      around_.owners->charge(record->owner, of_row * static_cast<double>(flight.rows[i]));
       deliver(*record, now);
       if (std::holds_alternative<Active>(record->state)) idle_.push_back(std::move(record));
     }
-    spare_ = std::move(flight.records);
+    spare_ = std::move(flight);
   }
 
   void deliver(Record& record, Seconds now) {
     Active& active = record.active();
     while (std::optional<Event> event = active.work.next_event()) {
-      if (!active.first) active.first = now;
+      if (!active.first) {
+        active.first = now;
+        statistics_->first_seconds.observe(now - record.since);
+      } else if (now > active.last) {
+        statistics_->gap_seconds.observe(now - active.last);
+      }
       active.last = now;
       record.channel->push(std::move(*event));
     }
@@ -317,12 +413,13 @@ class LaneOf final : public Lane {
   Scheduler scheduler_;
   StepCostModel costs_;
   const LaneSurroundings around_;
+  const std::shared_ptr<LaneStatistics> statistics_ = std::make_shared<LaneStatistics>();
 
   std::mutex mutex_;  // of the two that follow
   Records inbox_;
   bool closed_ = false;
 
-  std::deque<std::unique_ptr<Record>> queued_;
+  Records queued_;               // in the order of their arrival
   Records idle_;                 // active ones in no step
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
@@ -330,7 +427,7 @@ class LaneOf final : public Lane {
   std::vector<Runnable> runnable_;
   std::vector<std::size_t> places_;
   std::vector<Share<Work>> shares_;
-  Records spare_;
+  Flight spare_;
 };
 
 }  // namespace sirocco

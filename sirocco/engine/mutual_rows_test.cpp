@@ -59,7 +59,8 @@ TEST(MutualRows, AreNotCutWhateverElseRuns) {
       EXPECT_EQ(request.finished()->reason, FinishReason::kLength);
       EXPECT_EQ(request.finished()->message, "");
       out.emplace_back();
-      while (const auto event = request.try_next()) out.back().push_back(event->token);
+      while (const auto event = request.try_next())
+        if (event->token() != nullptr) out.back().push_back(event->token()->token);
     }
     return out;
   };

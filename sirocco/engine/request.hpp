@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -8,6 +9,15 @@
 #include "sirocco/pipeline/pipeline.hpp"
 
 namespace sirocco {
+
+/// What an engine is told of a job besides what it is.
+struct SubmitOptions {
+  std::uint64_t owner = 0;  ///< whose it is: those who share an engine get even parts of it
+  int priority = 0;         ///< the higher goes first, into the engine and into its steps
+  /// From its submission on; then it ends with what there is, whether it runs or still waits.
+  std::optional<Seconds> time_limit = std::nullopt;
+  std::shared_ptr<Bell> bell = nullptr;  ///< rung when an event or the end came
+};
 
 /// The caller's end of a job that an engine has accepted. Copies are the same request; when the
 /// last of them goes before the end, the request is cancelled. Thread-safe.
@@ -27,6 +37,9 @@ class Request {
 
   /// Asks for the end; it comes before the next step. Never blocks.
   void cancel() const { end_->channel->cancel(); }
+  /// The same for one of its choices, where its job has several. Events of it that are under way
+  /// still come.
+  void cancel_choice(std::uint32_t choice) const { end_->channel->cancel_choice(choice); }
   /// The end, once it was reached. Events that came before may still be there.
   std::optional<Finished> finished() const { return end_->channel->finished(); }
   /// Blocks until the end; events that nobody took are dropped. Some other thread must drive the

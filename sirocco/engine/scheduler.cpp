@@ -1,49 +1,11 @@
 #include "sirocco/engine/scheduler.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
-
-void StepCostModel::observe(std::int64_t rows, Seconds seconds) {
-  constexpr double kForget = 0.95;  // a step counts half after 14 others
-  const auto x = static_cast<double>(rows);
-  for (double* sum : {&weight_, &rows_, &seconds_, &rows_rows_, &rows_seconds_}) *sum *= kForget;
-  weight_ += 1;
-  rows_ += x;
-  seconds_ += seconds;
-  rows_rows_ += x * x;
-  rows_seconds_ += x * seconds;
-}
-
-StepCostModel::Line StepCostModel::line() const {
-  const double spread = weight_ * rows_rows_ - rows_ * rows_;
-  // Steps of one size alone don't tell what is fixed: then all of it counts by the row.
-  Line line{0.0, seconds_ / rows_};
-  if (spread > 1e-6 * rows_ * rows_) {
-    const double each = (weight_ * rows_seconds_ - rows_ * seconds_) / spread;
-    const double fixed = (seconds_ - each * rows_) / weight_;
-    if (each > 0.0 && fixed >= 0.0) line = {fixed, each};
-  }
-  return line;
-}
-
-std::int64_t StepCostModel::rows_within(Seconds bound, std::int64_t none) const {
-  if (rows_ <= 0.0) return none;
-  const Line l = line();
-  if (l.each <= 0.0) return none;
-  constexpr double kMost = 1e9;
-  return static_cast<std::int64_t>(std::clamp((bound - l.fixed) / l.each, 0.0, kMost));
-}
-
-Seconds StepCostModel::expected(std::int64_t rows) const {
-  if (rows_ <= 0.0) return 0.0;
-  const Line l = line();
-  return l.fixed + l.each * static_cast<double>(rows);
-}
 
 std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows> indivisible) {
   for (const IndivisibleRows& together : indivisible) {
@@ -55,7 +17,7 @@ std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits) {
   if (limits_.usual_step < 1 || limits_.max_step < limits_.usual_step ||
-      limits_.max_shared_step < 1 || limits_.min_patient_rows < 1 || !(limits_.max_stall > 0.0)) {
+      limits_.min_patient_rows < 1) {
     throw InvalidArgument(
         "the limits of a scheduler must be positive, and no usual step larger than the largest");
   }
@@ -72,12 +34,16 @@ void Scheduler::sort_by_turn(std::span<const Runnable> runnable) {
     SIROCCO_CHECK(runnable[i].demand.rows > 0);
     (runnable[i].demand.urgent ? urgent_ : patient_).push_back(i);
   }
-  const auto longest_waiting = [&](std::size_t a, std::size_t b) {
+  const auto by_turn = [&](std::size_t a, std::size_t b) {
     return runnable[a].served != runnable[b].served ? runnable[a].served < runnable[b].served
                                                     : a < b;
   };
-  std::sort(urgent_.begin(), urgent_.end(), longest_waiting);
-  std::sort(patient_.begin(), patient_.end(), longest_waiting);
+  std::sort(urgent_.begin(), urgent_.end(), by_turn);
+  std::sort(patient_.begin(), patient_.end(), [&](std::size_t a, std::size_t b) {
+    return runnable[a].priority != runnable[b].priority
+               ? runnable[a].priority > runnable[b].priority
+               : by_turn(a, b);
+  });
 }
 
 std::int64_t Scheduler::patient_rows(std::span<const Runnable> runnable) const {
@@ -104,24 +70,52 @@ std::int64_t Scheduler::share_among_urgent(std::span<const Runnable> runnable, s
   return rows;
 }
 
-void Scheduler::share_evenly(std::span<const Runnable> runnable, std::int64_t budget) {
-  const auto count = static_cast<std::size_t>(std::min(std::ssize(patient_), budget));
+void Scheduler::share_evenly(std::span<Portion> portions, std::int64_t budget) {
+  const auto count = static_cast<std::size_t>(std::min(std::ssize(portions), budget));
   by_length_.resize(count);
   std::iota(by_length_.begin(), by_length_.end(), std::size_t{0});
-  const auto wanted = [&](std::size_t place) { return runnable[patient_[place]].demand.rows; };
   // The shortest first, so that what they leave is shared by the others.
   std::sort(by_length_.begin(), by_length_.end(), [&](std::size_t a, std::size_t b) {
-    return wanted(a) != wanted(b) ? wanted(a) < wanted(b) : a < b;
+    return portions[a].wanted != portions[b].wanted ? portions[a].wanted < portions[b].wanted
+                                                    : a < b;
   });
-  shares_.resize(count);
   auto left = static_cast<std::int64_t>(count);
-  for (const std::size_t place : by_length_) {
-    shares_[place] = std::min(wanted(place), budget / left);
-    budget -= shares_[place];
+  for (const std::size_t i : by_length_) {
+    portions[i].given = std::min(portions[i].wanted, budget / left);
+    budget -= portions[i].given;
     --left;
   }
-  for (std::size_t place = 0; place < count; ++place)
-    plan_.push_back({patient_[place], shares_[place]});
+}
+
+void Scheduler::share_by_owner(std::span<const Runnable> runnable, std::int64_t budget) {
+  for (std::size_t begin = 0, end = 0; begin < patient_.size() && budget > 0; begin = end) {
+    const int priority = runnable[patient_[begin]].priority;
+    owners_.clear();
+    for (end = begin; end < patient_.size() && runnable[patient_[end]].priority == priority;
+         ++end) {
+      const Runnable& work = runnable[patient_[end]];
+      const auto owner = std::ranges::find(owners_, work.owner, &Portion::owner);
+      if (owner == owners_.end())
+        owners_.push_back({work.owner, work.demand.rows});
+      else
+        owner->wanted += work.demand.rows;
+    }
+    share_evenly(owners_, budget);
+    const std::span<const std::size_t> equals = std::span(patient_).subspan(begin, end - begin);
+    for (const Portion& owner : owners_) {
+      works_.clear();
+      for (const std::size_t i : equals)
+        if (runnable[i].owner == owner.owner)
+          works_.push_back({owner.owner, runnable[i].demand.rows});
+      share_evenly(works_, owner.given);
+      std::size_t next = 0;
+      for (const std::size_t i : equals) {
+        if (runnable[i].owner != owner.owner) continue;
+        if (const std::int64_t rows = works_[next++].given; rows > 0) plan_.push_back({i, rows});
+      }
+      budget -= owner.given;
+    }
+  }
 }
 
 void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t budget,
@@ -141,25 +135,34 @@ void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t b
   }
 }
 
+std::int64_t Scheduler::patient_budget(std::span<const Runnable> runnable,
+                                       const StepCostModel& costs, std::optional<Seconds> patience,
+                                       std::int64_t urgent_rows) const {
+  const std::int64_t room = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
+  if (!patience || patient_.empty()) return room;
+  std::int64_t bounded = 0;
+  if (costs.knows()) {
+    double depth = 0;  // their mean, for they share evenly
+    for (const std::size_t i : patient_) depth += static_cast<double>(runnable[i].demand.depth);
+    // A step for them alone costs what any step does.
+    const Seconds left = urgent_rows > 0 ? *patience : *patience - costs.expected({});
+    bounded = costs.rows_within(left, depth / static_cast<double>(patient_.size()));
+  }
+  return std::min(room, std::max(bounded, patient_rows(runnable)));
+}
+
 const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runnable,
-                                                 const StepCostModel& costs,
-                                                 std::int64_t max_urgent) {
+                                                 const StepCostModel& costs, StepBounds bounds) {
   sort_by_turn(runnable);
   plan_.clear();
-  const std::int64_t kept = patient_rows(runnable);
   const std::int64_t urgent_rows =
-      share_among_urgent(runnable, limits_.usual_step - kept, max_urgent);
-  std::int64_t budget = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
-  if (urgent_rows > 0) {
-    const std::int64_t bounded =
-        costs.rows_within(limits_.max_stall, limits_.max_shared_step) - urgent_rows;
-    budget = std::min(budget, std::max(bounded, kept));
-  }
+      share_among_urgent(runnable, limits_.usual_step - patient_rows(runnable), bounds.max_urgent);
+  const std::int64_t budget = patient_budget(runnable, costs, bounds.patience, urgent_rows);
   const bool divisible = std::all_of(patient_.begin(), patient_.end(), [&](std::size_t i) {
     return runnable[i].demand.indivisible.empty();
   });
   if (divisible)
-    share_evenly(runnable, budget);
+    share_by_owner(runnable, budget);
   else
     share_in_turn(runnable, budget, urgent_rows);
   return plan_;

@@ -12,40 +12,27 @@
 namespace sirocco {
 namespace {
 
-TEST(StepCostModel, LearnsALine) {
-  StepCostModel costs;
-  EXPECT_EQ(costs.rows_within(1.0, 77), 77);
-  for (const int rows : {1, 64, 3, 128, 20}) costs.observe(rows, 0.01 + 0.001 * rows);
-  EXPECT_NEAR(costs.expected(100), 0.11, 1e-6);
-  EXPECT_NEAR(static_cast<double>(costs.rows_within(0.1, 0)), 90, 1);
-  EXPECT_EQ(costs.rows_within(0.001, 0), 0);
-}
-
-TEST(StepCostModel, StepsOfOneSizeCountByTheRow) {
-  StepCostModel costs;
-  for (int i = 0; i < 20; ++i) costs.observe(4, 0.08);
-  EXPECT_EQ(costs.rows_within(0.41, 0), 20);
-}
-
-Runnable patient(std::int64_t rows, std::uint64_t served = 0) {
-  return {{.rows = rows, .urgent = false}, served};
+Runnable patient(std::int64_t rows, std::uint64_t served = 0, std::uint64_t owner = 0,
+                 int priority = 0) {
+  return {{.rows = rows, .urgent = false}, served, owner, priority};
 }
 Runnable urgent(std::int64_t rows = 1, std::uint64_t served = 0) {
   return {{.rows = rows, .urgent = true}, served};
 }
+constexpr StepBounds kSomebodyWaits = {.patience = 0.1};
 using Shares = std::vector<PlannedShare>;
 
 TEST(Scheduler, RefusesLimitsThatContradict) {
   EXPECT_THROW(Scheduler({.usual_step = 0}), InvalidArgument);
   EXPECT_THROW(Scheduler({.usual_step = 8, .min_patient_rows = 9}), InvalidArgument);
   EXPECT_THROW(Scheduler({.usual_step = 8, .max_step = 7}), InvalidArgument);
-  EXPECT_THROW(Scheduler({.max_stall = 0}), InvalidArgument);
 }
 
 TEST(Scheduler, TheUrgentComeFirstAndTheRestIsSharedEvenly) {
-  Scheduler scheduler({.usual_step = 100, .max_shared_step = 62});
+  Scheduler scheduler({.usual_step = 100, .min_patient_rows = 60});
   const std::vector<Runnable> all = {patient(500), urgent(), patient(10), patient(400), urgent()};
-  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 1}, {4, 1}, {0, 25}, {2, 10}, {3, 25}}));
+  EXPECT_EQ(scheduler.plan(all, {}, kSomebodyWaits),
+            (Shares{{1, 1}, {4, 1}, {0, 25}, {2, 10}, {3, 25}}));
   // Without anyone in a hurry, a prompt gets the whole step.
   EXPECT_EQ(scheduler.plan(std::vector{patient(500)}, {}), (Shares{{0, 100}}));
   EXPECT_TRUE(scheduler.plan({}, {}).empty());
@@ -56,7 +43,7 @@ TEST(Scheduler, WhoWasServedLongestAgoGoesFirst) {
   const std::vector<Runnable> all = {urgent(1, 3), urgent(1, 1), patient(9, 2), urgent(1, 2),
                                      urgent(1, 1)};
   EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 1}, {4, 1}, {3, 1}, {2, 1}}));
-  EXPECT_EQ(scheduler.plan(all, {}, 1), (Shares{{1, 1}, {2, 3}}));
+  EXPECT_EQ(scheduler.plan(all, {}, {.max_urgent = 1}), (Shares{{1, 1}, {2, 3}}));
 }
 
 TEST(Scheduler, WhatIsUrgentIsTakenWhole) {
@@ -88,19 +75,50 @@ TEST(Scheduler, NeverCutsWhatBelongsTogether) {
   EXPECT_EQ(scheduler.plan(std::vector{text, patient(12, 2)}, {}), (Shares{{1, 12}}));
 }
 
-TEST(Scheduler, NobodyInAHurryWaitsLongerThanTheBound) {
+TEST(Scheduler, OwnersShareEvenlyAndSoDoTheWorksOfEach) {
+  Scheduler scheduler({.usual_step = 90});
+  const std::vector<Runnable> all = {patient(500, 0, 1), patient(500, 0, 1), patient(500, 0, 1),
+                                     patient(500, 0, 2)};
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{0, 15}, {1, 15}, {2, 15}, {3, 45}}));
+  // What one has no use for goes to the other.
+  const std::vector<Runnable> little = {patient(500, 0, 1), patient(500, 0, 1), patient(10, 0, 2)};
+  EXPECT_EQ(scheduler.plan(little, {}), (Shares{{0, 40}, {1, 40}, {2, 10}}));
+}
+
+TEST(Scheduler, AHigherPriorityComesFirst) {
+  Scheduler scheduler({.usual_step = 90});
+  const std::vector<Runnable> all = {patient(500, 0, 1), patient(50, 7, 1, 2), patient(30, 9, 2, 2),
+                                     patient(500, 0, 3, -1)};
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 50}, {2, 30}, {0, 10}}));
+}
+
+TEST(Scheduler, ThoseWhoCanWaitStayWithinThePatienceOfTheOthers) {
   EXPECT_TRUE(rc::check([] {
     const double fixed = *rc::gen::inRange(0, 50) * 1e-3;
     const double each = *rc::gen::inRange(1, 50) * 1e-4;
-    SchedulerLimits limits;
-    limits.max_stall = *rc::gen::element(0.05, 0.1, 0.25);
-    Scheduler scheduler(limits);
+    const double seen = *rc::gen::inRange(0, 20) * 1e-7;
+    const auto seconds = [&](const StepLoad& load) {
+      return fixed + each * static_cast<double>(load.rows) + seen * static_cast<double>(load.seen);
+    };
+    Scheduler scheduler(SchedulerLimits{});
     StepCostModel costs;
-    for (const int rows : {1, 100, 7, 512}) costs.observe(rows, fixed + each * rows);
-    const auto plan = scheduler.plan(std::vector{urgent(), patient(100000)}, costs);
+    std::int64_t depth = 0;
+    for (const int rows : {1, 100, 7, 512, 1, 60, 200, 3, 300, 9}) {
+      const StepLoad load = load_behind(depth, rows);
+      costs.observe(load, seconds(load));
+      depth = (depth * 7 + 911) % 16000;
+    }
+    Runnable prompt = patient(100000);
+    prompt.demand.depth = *rc::gen::inRange(0, 16000);
+    const double patience = *rc::gen::element(0.01, 0.1, 0.25);
+    const auto plan = scheduler.plan(std::vector{urgent(), prompt}, costs, {.patience = patience});
     RC_ASSERT(plan.size() == 2U);
-    const double seconds = fixed + each * static_cast<double>(1 + plan[1].rows);
-    RC_ASSERT(plan[1].rows <= limits.min_patient_rows || seconds <= limits.max_stall * 1.01);
+    const double more =
+        seconds(load_behind(prompt.demand.depth, plan[1].rows)) - seconds(StepLoad{});
+    RC_ASSERT(plan[1].rows == 1 || more <= patience * 1.05);
+    // Nor is it needlessly little.
+    RC_ASSERT(plan[1].rows == 511 ||
+              seconds(load_behind(prompt.demand.depth, plan[1].rows + 2)) - fixed > patience * 0.9);
   }));
 }
 
@@ -111,7 +129,6 @@ TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
     limits.usual_step = *rc::gen::inRange(1, 40);
     limits.max_step = 100;
     limits.min_patient_rows = *rc::gen::inRange(1, limits.usual_step + 1);
-    limits.max_shared_step = *rc::gen::inRange(1, 40);
     Scheduler scheduler(limits);
     StepCostModel costs;
     struct Load {
@@ -138,7 +155,7 @@ TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
         if (l.whole) r.demand.indivisible = std::span(&*l.whole, 1);
         runnable.push_back(r);
       }
-      const Shares plan = scheduler.plan(runnable, costs);
+      const Shares plan = scheduler.plan(runnable, costs, kSomebodyWaits);
       RC_ASSERT(!plan.empty());
       std::int64_t rows = 0;
       bool stretched = false;
@@ -167,7 +184,7 @@ TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
       // Together with the many before it, none is passed over for long.
       for (const Load& l : load) RC_ASSERT(l.idle <= 3 * count + 3);
       std::erase_if(load, [](const Load& l) { return l.answer == 0; });
-      costs.observe(rows, 0.005 + 0.0003 * static_cast<double>(rows));
+      costs.observe({rows, rows}, 0.005 + 0.0003 * static_cast<double>(rows));
     }
   }));
 }

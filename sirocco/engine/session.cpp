@@ -1,55 +1,114 @@
 #include "sirocco/engine/session.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 namespace sirocco {
 
-struct TextStream::State {
-  State(Request<LanguagePipeline> r, const Tokenizer& tokenizer, bool own_text, StopMatcher m)
-      : request(std::move(r)),
-        detokenizer(tokenizer, {.show_control = false, .at_start = own_text}),
-        matcher(std::move(m)) {
-    completion.limit = request.terms().max_tokens;
-  }
+namespace {
 
-  /// What a token adds to the text.
+/// One answer on its way from tokens to text.
+class Answer {
+ public:
+  Answer(const Tokenizer& tokenizer, bool own_text, StopMatcher matcher)
+      : detokenizer_(tokenizer, {.show_control = false, .at_start = own_text}),
+        matcher_(std::move(matcher)) {}
+
+  bool ended() const { return ended_; }
+  Completion completion;
+
+  /// What a token adds to the text. Nothing once it has ended: the engine may be ahead by a few,
+  /// which are nobody's.
   std::string push(TokenId token) {
-    if (matcher.stopped()) return {};  // the engine may be ahead by a few, which are nobody's
     completion.tokens.push_back(token);
-    std::string text = matcher.push(detokenizer.push(token));
-    if (matcher.stopped()) request.cancel();
+    ++completion.usage.generated;
+    std::string text = matcher_.push(detokenizer_.push(token));
     completion.text += text;
+    if (matcher_.stopped()) end(FinishReason::kStop);
     return text;
   }
 
-  /// Nothing more comes from the engine: what was held back, and how it ended.
-  std::string finish(Finished finished) {
-    ended = true;
-    completion.usage = finished.usage;
-    completion.timings = finished.timings;
-    std::string text;
-    if (!matcher.stopped()) {
-      text = matcher.push(detokenizer.finish());
-      if (!matcher.stopped()) text += matcher.finish();
-      completion.text += text;
-    }
-    if (matcher.stopped()) {
-      // A stop string ends it, whatever the engine says.
-      completion.stop_string = matcher.found();
-      completion.reason = FinishReason::kStop;
-      completion.usage.generated = std::ssize(completion.tokens);
-    } else {
-      completion.reason = finished.reason;
-      completion.error = finished.error;
-      completion.message = std::move(finished.message);
-    }
+  /// No token comes: what was held back. A stop string ends it, whatever the engine says.
+  std::string finish(FinishReason reason) {
+    std::string text = matcher_.push(detokenizer_.finish());
+    if (!matcher_.stopped()) text += matcher_.finish();
+    completion.text += text;
+    end(matcher_.stopped() ? FinishReason::kStop : reason);
     return text;
+  }
+
+ private:
+  void end(FinishReason reason) {
+    ended_ = true;
+    completion.reason = reason;
+    completion.stop_string = matcher_.found();
+  }
+
+  StreamingDetokenizer detokenizer_;
+  StopMatcher matcher_;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+struct TextStream::State {
+  State(Request<LanguagePipeline> r, const Tokenizer& tokenizer, const TextRequest& asked,
+        const StopMatcher& matcher)
+      : request(std::move(r)) {
+    answers.reserve(static_cast<std::size_t>(asked.choices));
+    for (std::int32_t i = 0; i < asked.choices; ++i) {
+      answers.emplace_back(tokenizer, asked.own_text, matcher);
+      answers.back().completion.limit = request.terms().max_tokens;
+    }
+  }
+
+  /// Nothing where the event is behind the end of its answer.
+  std::optional<TextPiece> piece_of(TextEvent event) {
+    Answer& answer = answers[event.choice];
+    if (answer.ended()) return std::nullopt;
+    TextPiece piece{event.choice};
+    if (auto* token = std::get_if<ChosenToken>(&event.what)) {
+      piece.text = answer.push(token->token);
+      piece.tokens.push_back(std::move(*token));
+      if (answer.ended()) stop_choice(event.choice);
+    } else {
+      piece.text = answer.finish(std::get<FinishReason>(event.what));
+    }
+    piece.ended = answer.ended();
+    return piece;
+  }
+  void stop_choice(std::uint32_t choice) {
+    if (std::ranges::all_of(answers, &Answer::ended))
+      request.cancel();
+    else
+      request.cancel_choice(choice);
+  }
+
+  /// The request has ended, and all its events were taken: the rest of an answer that had no end
+  /// of its own. Nothing when there is none any more.
+  std::optional<TextPiece> rest(const Finished& finished) {
+    for (std::uint32_t choice = 0; choice < answers.size(); ++choice) {
+      Answer& answer = answers[choice];
+      if (answer.ended()) continue;
+      TextPiece piece{choice, answer.finish(finished.reason), {}, true};
+      if (answer.completion.stop_string.empty()) {
+        answer.completion.error = finished.error;
+        answer.completion.message = finished.message;
+      }
+      return piece;
+    }
+    for (Answer& answer : answers) {
+      answer.completion.usage.prompt = finished.usage.prompt;
+      answer.completion.usage.cached = finished.usage.cached;
+      answer.completion.timings = finished.timings;
+    }
+    ended = true;
+    return std::nullopt;
   }
 
   Request<LanguagePipeline> request;
-  StreamingDetokenizer detokenizer;
-  StopMatcher matcher;
-  Completion completion;
+  std::vector<Answer> answers;
   bool ended = false;
 };
 
@@ -59,32 +118,48 @@ TextStream& TextStream::operator=(TextStream&&) noexcept = default;
 TextStream::~TextStream() = default;
 
 bool TextStream::ended() const { return state_->ended; }
-const Completion& TextStream::completion() const { return state_->completion; }
+const TextTerms& TextStream::terms() const { return state_->request.terms(); }
+const Completion& TextStream::completion(std::uint32_t choice) const {
+  return state_->answers.at(choice).completion;
+}
+Usage TextStream::usage() const {
+  Usage sum = completion().usage;
+  for (std::size_t i = 1; i < state_->answers.size(); ++i)
+    sum.generated += state_->answers[i].completion.usage.generated;
+  return sum;
+}
 void TextStream::cancel() { state_->request.cancel(); }
 
-std::string TextStream::try_next() {
+std::optional<TextPiece> TextStream::try_next_piece() {
   State& s = *state_;
-  std::string text;
   while (!s.ended) {
     // The end first: what was there before it is all that there is.
-    std::optional<Finished> finished = s.request.finished();
-    if (const auto event = s.request.try_next()) {
-      text += s.push(event->token);
+    const std::optional<Finished> finished = s.request.finished();
+    std::optional<TextPiece> piece;
+    if (auto event = s.request.try_next()) {
+      piece = s.piece_of(std::move(*event));
     } else if (finished) {
-      text += s.finish(std::move(*finished));
+      piece = s.rest(*finished);
     } else {
       break;
     }
+    if (piece) return piece;
   }
+  return std::nullopt;
+}
+
+std::string TextStream::try_next() {
+  std::string text;
+  while (const auto piece = try_next_piece()) text += piece->text;
   return text;
 }
 
 std::optional<std::string> TextStream::next() {
   State& s = *state_;
   while (!s.ended) {
-    const auto event = s.request.next();
-    std::string text = event ? s.push(event->token) : s.finish(*s.request.finished());
-    if (!text.empty()) return text;
+    auto event = s.request.next();
+    auto piece = event ? s.piece_of(std::move(*event)) : s.rest(*s.request.finished());
+    if (piece && !piece->text.empty()) return std::move(piece->text);
   }
   return std::nullopt;
 }
@@ -92,7 +167,7 @@ std::optional<std::string> TextStream::next() {
 Completion TextStream::wait() {
   while (next()) {
   }
-  return state_->completion;
+  return completion();
 }
 
 LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline,
@@ -110,8 +185,8 @@ LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeli
     if (unused(id)) unused_.emplace_back(static_cast<std::int32_t>(id));
 }
 
-TextStream LanguageSession::submit(TextRequest request) {
-  StopMatcher matcher(std::move(request.stop));
+TextStream LanguageSession::submit(TextRequest request, const SubmitOptions& with) {
+  const StopMatcher matcher(std::move(request.stop));
   TextJob job;
   job.prompt = std::move(request.prompt);
   job.sampling = std::move(request.sampling);
@@ -122,8 +197,10 @@ TextStream LanguageSession::submit(TextRequest request) {
   job.max_tokens = request.max_tokens;
   if (!request.ignore_end) job.end_tokens = tokenizer_.special().end_of_generation;
   job.prefixes = request.prefixes;
+  job.choices = request.choices;
+  job.alternatives = request.alternatives;
   return TextStream(std::make_unique<TextStream::State>(
-      engine_.submit(pipeline_, std::move(job)), tokenizer_, request.own_text, std::move(matcher)));
+      engine_.submit(pipeline_, std::move(job), with), tokenizer_, request, matcher));
 }
 
 Completion LanguageSession::complete(TextRequest request, const OnText& on_text,

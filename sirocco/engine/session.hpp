@@ -20,12 +20,23 @@ struct TextRequest {
   std::vector<TokenId> prompt;  ///< of text: tokenize_prompt
   SamplingParams sampling;
   std::optional<std::int64_t> max_tokens;
+  std::int32_t choices = 1;  ///< answers, made beside one another
+  /// Wanted with each token's log-probability: those of so many of the likeliest.
+  std::optional<std::int32_t> alternatives;
   std::vector<std::string> stop;  ///< stop strings
   bool ignore_end = false;        ///< go on behind the model's end of generation
   /// The answer is a text of its own, as a turn of a conversation is, and not the continuation of
   /// the prompt's: a space that the vocabulary puts before a text's first word is no part of it.
   bool own_text = false;
   std::optional<PrefixKey> prefixes = PrefixKey{};  ///< as TextJob has it
+};
+
+/// What came of one answer at a time.
+struct TextPiece {
+  std::uint32_t choice = 0;
+  std::string text = {};  ///< well-formed UTF-8, never part of a stop string; may be empty
+  std::vector<ChosenToken> tokens = {};  ///< whose text this is, or a part, or is held back yet
+  bool ended = false;                    ///< nothing more comes of this answer
 };
 
 /// An answer.
@@ -41,7 +52,7 @@ struct Completion {
   RequestTimings timings;
 };
 
-/// The caller's end of an answer that is being written: its tokens become text as they are taken,
+/// The caller's end of answers that are being written: their tokens become text as they are taken,
 /// on the caller's own thread. Move-only; one thread at a time.
 class TextStream {
  public:
@@ -49,7 +60,9 @@ class TextStream {
   TextStream& operator=(TextStream&&) noexcept;
   ~TextStream();
 
-  /// Text that is there now: well-formed UTF-8, never part of a stop string. May be empty.
+  /// The next piece that is there now.
+  std::optional<TextPiece> try_next_piece();
+  /// Text that is there now, of all answers. May be empty.
   std::string try_next();
   /// The next text, not empty; nothing at the end. Blocks: some other thread must drive the engine.
   std::optional<std::string> next();
@@ -57,9 +70,13 @@ class TextStream {
   void cancel();
   /// Whether nothing more will come.
   bool ended() const;
-  /// The answer as far as it was taken; whole once the stream has ended.
-  const Completion& completion() const;
-  /// Takes what is left; see next.
+  /// What holds for it: limits that were given, or defaults.
+  const TextTerms& terms() const;
+  /// An answer as far as it was taken; whole once the stream has ended.
+  const Completion& completion(std::uint32_t choice = 0) const;
+  /// Of all answers together: whole once the stream has ended.
+  Usage usage() const;
+  /// Takes what is left; see next. Returns the first answer.
   Completion wait();
 
  private:
@@ -80,7 +97,7 @@ class LanguageSession {
   LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline, const Tokenizer& tokenizer);
 
   /// Throws as Engine::submit, and InvalidArgument for stop strings out of range.
-  TextStream submit(TextRequest request);
+  TextStream submit(TextRequest request, const SubmitOptions& with = {});
 
   /// submit, then steps the engine on this thread until the answer is there. Between steps `stop`
   /// is asked, if there is one, and true stops the answer. Not while the engine has its own thread.

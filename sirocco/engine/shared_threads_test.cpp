@@ -44,7 +44,8 @@ std::vector<std::vector<TokenId>> answers(Machine& machine,
   for (const auto& request : requests) {
     EXPECT_EQ(request.finished()->reason, FinishReason::kLength);
     out.emplace_back();
-    while (const auto event = request.try_next()) out.back().push_back(event->token);
+    while (const auto event = request.try_next())
+      if (event->token() != nullptr) out.back().push_back(event->token()->token);
   }
   return out;
 }
@@ -82,7 +83,8 @@ TEST(SharedThreads, AModelIsLoadedWhileTheEngineRuns) {
     const auto request = engine.submit(handle, std::move(job));
     const LoadedModel second = load(machine, "gemma3.gguf");
     std::vector<TokenId> got;
-    while (const auto event = request.next()) got.push_back(event->token);
+    while (const auto event = request.next())
+      if (event->token() != nullptr) got.push_back(event->token()->token);
     EXPECT_EQ(got, alone[0]);
   }
 }

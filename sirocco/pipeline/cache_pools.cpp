@@ -228,6 +228,38 @@ std::optional<SequenceCache> CachePools::lease(std::span<const PrefixNode> path,
   return cache;
 }
 
+std::optional<ForkReservation> CachePools::reserve_fork(std::int64_t positions,
+                                                        std::int64_t shared) {
+  SIROCCO_CHECK(positions >= shared);
+  require_possible(positions);
+  ForkReservation room(shared_from_this(), static_cast<std::int32_t>(positions),
+                       static_cast<std::int32_t>(shared / options_.block_positions));
+  room.groups_.reserve(groups_.size());
+  for (const Group& group : groups_) {
+    const std::int32_t saved = group.slides() ? 0 : room.shared_blocks_;
+    auto reservation = group.pool->try_reserve(blocks_for(group, positions) - saved);
+    if (!reservation) return std::nullopt;
+    room.groups_.push_back(std::move(*reservation));
+  }
+  return room;
+}
+
+bool CacheCapacity::holds(std::int64_t positions, std::int64_t sequences,
+                          std::int64_t shared) const {
+  return std::ranges::all_of(groups_, [&](const Group& group) {
+    const bool slides = group.need.kind == CacheKind::kWindow;
+    const std::int64_t saved = slides ? 0 : shared / options_.block_positions;
+    const std::int64_t each = blocks_of(group.need, options_, positions);
+    return each + (sequences - 1) * (each - saved) <= group.blocks;
+  });
+}
+
+std::shared_ptr<const CacheCapacity> CachePools::capacity() const {
+  std::vector<CacheCapacity::Group> groups;
+  for (const Group& group : groups_) groups.push_back({group.need, group.pool->capacity()});
+  return std::make_shared<const CacheCapacity>(options_, std::move(groups));
+}
+
 void CachePools::begin_step(std::span<const SequenceCache* const> sequences, StepCaches& out) {
   out.stages.resize(layouts_.size());
   for (std::size_t stage = 0; stage < layouts_.size(); ++stage) {
@@ -272,6 +304,19 @@ void CachePools::clear(PrefixKey key) {
 
 PrefixStats CachePools::prefix_stats() const {
   return prefixes_ != nullptr ? prefixes_->stats() : PrefixStats{};
+}
+
+CacheStatus CachePools::status() const {
+  CacheStatus sums{.prefixes = prefix_stats()};
+  for (const Group& group : groups_) {
+    if (group.stage < 0) continue;
+    const BlockPool& pool = *group.pool;
+    sums.blocks += pool.capacity();
+    sums.held += pool.held();
+    sums.idle += pool.idle();
+    sums.available += pool.available();
+  }
+  return sums;
 }
 
 std::vector<CacheUsage> CachePools::usage() const {

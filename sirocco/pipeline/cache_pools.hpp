@@ -4,15 +4,18 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "sirocco/nn/cache.hpp"
 #include "sirocco/pipeline/block_pool.hpp"
 #include "sirocco/pipeline/cache_memory.hpp"
+#include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/prefix_cache.hpp"
 
 namespace sirocco {
 
+class ForkReservation;
 class SequenceCache;
 
 struct CacheOptions {
@@ -34,6 +37,25 @@ struct CacheUsage {
   std::int32_t held;
   std::int32_t idle;       ///< known, and held by no sequence
   std::int32_t available;  ///< free or idle, and not promised
+};
+
+/// What a cache can hold at all. Immutable, may be shared.
+class CacheCapacity {
+ public:
+  struct Group {
+    CacheNeed need;
+    std::int32_t blocks;
+  };
+  CacheCapacity(const CacheOptions& options, std::vector<Group> groups)
+      : options_(options), groups_(std::move(groups)) {}
+
+  /// Whether there is room, when nobody else is there, for `sequences` sequences of so many
+  /// positions, of which all have the first `shared` in common.
+  bool holds(std::int64_t positions, std::int64_t sequences, std::int64_t shared) const;
+
+ private:
+  CacheOptions options_;
+  std::vector<Group> groups_;
 };
 
 /// The accounts of a pipeline's cache: a pool of block numbers for each group of each of its
@@ -60,6 +82,8 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   std::uint64_t bytes() const { return bytes_; }
   /// The positions that a sequence can have at most, alone.
   std::int64_t max_length() const;
+  /// The same for several sequences that share their beginning.
+  std::shared_ptr<const CacheCapacity> capacity() const;
   /// Positions that one more sequence could be promised now, if it finds no prefix.
   std::int64_t available_positions() const;
 
@@ -76,6 +100,10 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   /// The same for a sequence that neither finds nor leaves anything.
   std::optional<SequenceCache> lease(std::int64_t positions);
 
+  /// Room for a fork of so many positions of a sequence that will have `shared` of them by then.
+  /// Nothing when there isn't so much room now. Throws ResourceExhausted when there never will be.
+  std::optional<ForkReservation> reserve_fork(std::int64_t positions, std::int64_t shared);
+
   /// Takes down what a step of these sequences, each extended for it, means to the stages: the
   /// commands recorded since the last step, and the block tables, in the order given. To be called
   /// once for every step, when it is submitted; see StepCaches.
@@ -85,6 +113,8 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   void clear();
   void clear(PrefixKey key);
   PrefixStats prefix_stats() const;
+  /// The sums of all groups.
+  CacheStatus status() const;
   /// Of every group, stage after stage.
   std::vector<CacheUsage> usage() const;
 

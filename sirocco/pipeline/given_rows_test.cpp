@@ -31,7 +31,7 @@ std::shared_ptr<const EmbeddedRows> picture(std::uint64_t number, std::int64_t r
       keyed ? std::optional(EmbeddingKey{number, rows == 0 ? 1U : 2U}) : std::nullopt);
 }
 
-void expect_same(const std::vector<TextEvent>& a, const std::vector<TextEvent>& b) {
+void expect_same(const ChosenTokens& a, const ChosenTokens& b) {
   ASSERT_EQ(a.size(), b.size());
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].token, b[i].token) << i;
@@ -304,7 +304,7 @@ TEST(RotaryAxes, PlaceRowsApartFromTheirSlots) {
   const auto answer = run(*model, job_of(prompt), 64, &usage);
   auto behind = question;
   std::int32_t next = *std::max_element(grid.begin(), grid.end());
-  for (const TextEvent& event : answer) {
+  for (const ChosenToken& event : answer) {
     behind.push_back(event.token);
     grid.insert(grid.end(), 3, ++next);
   }

@@ -41,6 +41,7 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                      .rotary_axes = info_.rotary_axes,
                      .max_context = context,
                      .max_cached_positions = pools_->max_length(),
+                     .cache = pools_->capacity(),
                      .max_step = options_.max_step,
                      .usual_step = std::min(512, options_.max_step),
                      .max_sequences = options_.max_sequences,
@@ -71,7 +72,7 @@ void LanguagePipeline::choose_context(CacheOptions cache,
 }
 
 std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
-  if (*running_ >= options_.max_sequences) return std::nullopt;
+  if (*running_ + job.choices_ > options_.max_sequences) return std::nullopt;
   const std::int64_t positions = job.sequence_.worst_case_positions();
   std::optional<SequenceCache> cache;
   if (job.prefixes_) {
@@ -83,7 +84,14 @@ std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
     cache = pools_->lease(positions);
   }
   if (!cache) return std::nullopt;
-  return TextWork(SequenceId(next_sequence_++), std::move(job), std::move(*cache), Seat(running_));
+  std::vector<TextWork::Place> others;
+  for (int choice = 1; choice < job.choices_; ++choice) {
+    auto room = pools_->reserve_fork(positions, job.sequence_.prompt_rows());
+    if (!room) return std::nullopt;
+    others.push_back({std::move(*room), Seat(running_)});
+  }
+  return TextWork(SequenceId(next_sequence_++), std::move(job), std::move(*cache), Seat(running_),
+                  std::move(others));
 }
 
 std::optional<SequenceCache> LanguagePipeline::lease(std::int64_t positions) {
@@ -169,15 +177,31 @@ void LanguagePipeline::run(Step& step, Order order, ShowRow show) {
 
 namespace {
 
-/// `position` is that of the token to choose.
-TextOutcome chosen(const WantToken& want, std::int32_t position, std::span<const float> logits,
-                   SamplerScratch& scratch) {
-  const Sampled sampled = want.sampler->sample(
-      logits, want.own, static_cast<std::uint64_t>(position), want.choice, scratch);
+/// One token, or why there is none. `position` is that of the token to choose.
+std::variant<ChosenToken, StepFault> chosen(const WantToken& want, std::uint32_t choice,
+                                            std::int32_t position, std::span<const float> logits,
+                                            SamplerScratch& scratch) {
+  const Sampled sampled =
+      want.sampler->sample(logits, want.own, static_cast<std::uint64_t>(position), choice, scratch);
   if (const auto* fault = std::get_if<StepFault>(&sampled)) return *fault;
   ChosenToken out{std::get<TokenId>(sampled)};
-  if (want.log_probability) out.log_probability = log_probability(logits, out.token, scratch);
+  if (want.alternatives) {
+    out.log_probability = log_probability(logits, out.token, scratch);
+    out.likeliest = likeliest(logits, *want.alternatives, scratch);
+  }
   return out;
+}
+
+TextOutcome all_chosen(const WantToken& want, std::int32_t position, std::span<const float> logits,
+                       SamplerScratch& scratch) {
+  ChosenTokens tokens;
+  for (std::uint32_t choice = want.choice; choice < want.choice + want.choices; ++choice) {
+    auto one = chosen(want, choice, position, logits, scratch);
+    if (const auto* fault = std::get_if<StepFault>(&one)) return *fault;
+    tokens.push_back(std::move(std::get<ChosenToken>(one)));
+  }
+  if (want.choices == 1) return std::move(tokens.front());
+  return tokens;
 }
 
 }  // namespace
@@ -200,8 +224,8 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
   run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
     const TextItem& item = step.items[i];
     if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
-      step.outcomes[i] =
-          chosen(*want, item.cache->length(), logits, sampling_[static_cast<std::size_t>(thread)]);
+      step.outcomes[i] = all_chosen(*want, item.cache->length(), logits,
+                                    sampling_[static_cast<std::size_t>(thread)]);
     } else {
       std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
       values.insert(values.end(), logits.begin(), logits.end());
@@ -209,8 +233,8 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
   });
   if (!options_.hooks.token) return;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
-    if (const auto* token = std::get_if<ChosenToken>(&step.outcomes[i]))
-      options_.hooks.token(step.items[i].sequence, token->token);
+    for (const ChosenToken& token : tokens_of(step.outcomes[i]))
+      options_.hooks.token(step.items[i].sequence, token.token);
   }
 }
 
@@ -218,8 +242,7 @@ Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
   SIROCCO_CHECK(submitted_.shares.empty());  // one step in flight
   submitted_.shares.assign(shares.begin(), shares.end());
   submitted_.items.clear();
-  for (const Share<TextWork>& share : shares)
-    submitted_.items.push_back(share.work->item(share.rows));
+  for (const Share<TextWork>& share : shares) share.work->list_items(share.rows, submitted_.items);
   try {
     check(submitted_.items);
     run_with_outcomes(submitted_);
@@ -232,9 +255,11 @@ Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
 
 double LanguagePipeline::wait(Ticket ticket) {
   SIROCCO_CHECK(ticket.number() == submitted_.number && !submitted_.shares.empty());
-  for (std::size_t i = 0; i < submitted_.shares.size(); ++i) {
-    const Share<TextWork>& share = submitted_.shares[i];
-    share.work->take(share.rows, submitted_.outcomes[i]);
+  std::span<TextOutcome> outcomes = submitted_.outcomes;
+  for (const Share<TextWork>& share : submitted_.shares) {
+    const std::size_t items = share.work->items();
+    share.work->take(share.rows, outcomes.first(items));
+    outcomes = outcomes.subspan(items);
   }
   submitted_.shares.clear();
   return submitted_.seconds;

@@ -58,6 +58,7 @@ class LanguagePipeline final : public Pipeline {
   const ModelInfo& info() const override { return info_; }
   std::vector<StagePlacement> placement() const override { return stages_.placement(); }
   std::shared_ptr<const PipelineLimits> limits() const override { return limits_; }
+  CacheStatus cache_status() const override { return pools_->status(); }
 
   static CheckedTextJob check(const PipelineLimits& limits, TextJob job) {
     return CheckedTextJob(limits, std::move(job));

@@ -173,7 +173,7 @@ TEST_P(Families, AHitGivesTheBitsOfAMiss) {
     made.prompt = std::move(tokens);
     made.sampling.seed = seed;
     made.max_tokens = 5;
-    made.log_probabilities = true;
+    made.alternatives = 0;
     if (!finds) made.prefixes.reset();
     return made;
   };
@@ -219,7 +219,7 @@ TEST(LanguagePipeline, AConversationComputesItsNewTokensOnly) {
     job.prompt = conversation;
     job.max_tokens = 20;
     Usage usage;
-    for (const TextEvent& event : run(*pipeline, std::move(job), 64, &usage))
+    for (const ChosenToken& event : run(*pipeline, std::move(job), 64, &usage))
       conversation.push_back(event.token);
     // All but the last block of what was there, whose last token no row has read.
     if (turn > 0) {
@@ -238,12 +238,12 @@ TEST(LanguagePipeline, LogProbabilitiesAreTheModelsOwn) {
   TextJob job;
   job.prompt = tokens;
   job.max_tokens = 5;
-  job.log_probabilities = true;
+  job.alternatives = 0;
   job.sampling.temperature = 0.3f;
   job.sampling.top_k = 2;
   job.sampling.logit_bias = {{TokenId(3), 8.0f}};
   const auto events = run(*pipeline, std::move(job), 64);
-  for (const TextEvent& event : events) tokens.push_back(event.token);
+  for (const ChosenToken& event : events) tokens.push_back(event.token);
   const auto all = scores(*pipeline, tokens);
   const auto v = static_cast<std::size_t>(pipeline->info().vocabulary);
   for (std::size_t i = 0; i < events.size(); ++i) {

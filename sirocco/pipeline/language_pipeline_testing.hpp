@@ -79,20 +79,32 @@ inline std::int64_t rows_of(const Demand& demand, std::int64_t rows) {
   return rows;
 }
 
-/// Runs a job to its end by itself, in chunks of so many rows.
-inline std::vector<TextEvent> run(LanguagePipeline& pipeline, TextJob job, std::int64_t chunk,
-                                  Usage* usage = nullptr) {
+/// What came of each choice of a job, run to its end by itself in chunks of so many rows.
+inline std::vector<ChosenTokens> run_choices(LanguagePipeline& pipeline, TextJob job,
+                                             std::int64_t chunk, Usage* usage = nullptr) {
+  std::vector<ChosenTokens> choices(static_cast<std::size_t>(job.choices));
   CheckedTextJob checked = LanguagePipeline::check(*pipeline.limits(), std::move(job));
   std::optional<TextWork> work = pipeline.begin(checked);
   EXPECT_TRUE(work);
-  std::vector<TextEvent> events;
+  std::vector<int> ends(choices.size());
   while (!work->ending()) {
     const Share<TextWork> share{&*work, rows_of(work->demand(), chunk)};
     pipeline.wait(pipeline.submit(std::span(&share, 1)));
-    if (const auto event = work->next_event()) events.push_back(*event);
+    while (const auto event = work->next_event()) {
+      EXPECT_EQ(ends[event->choice], 0);
+      if (const ChosenToken* token = event->token())
+        choices[event->choice].push_back(*token);
+      else
+        ++ends[event->choice];
+    }
   }
   if (usage != nullptr) *usage = work->usage();
-  return events;
+  return choices;
+}
+/// The same of a job with one choice.
+inline ChosenTokens run(LanguagePipeline& pipeline, TextJob job, std::int64_t chunk,
+                        Usage* usage = nullptr) {
+  return run_choices(pipeline, std::move(job), chunk, usage).front();
 }
 
 }  // namespace sirocco::pipeline_testing

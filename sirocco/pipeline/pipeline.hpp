@@ -12,9 +12,12 @@
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/pipeline/prefix_cache.hpp"
 #include "sirocco/pipeline/work.hpp"
 
 namespace sirocco {
+
+class CacheCapacity;
 
 /// What may be read of a pipeline on any thread: its bounds, which never change.
 struct PipelineLimits {
@@ -23,11 +26,13 @@ struct PipelineLimits {
   int rotary_axes = 1;                    ///< as ModelInfo has it
   std::int32_t max_context = 0;           ///< positions that a sequence may have
   std::int64_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
-  int max_step = 0;                       ///< rows of a step
-  int usual_step = 0;                     ///< rows of a step that are worth to be taken together
-  int max_sequences = 0;                  ///< at a time
-  int max_steps_in_flight = 1;            ///< submitted and not yet waited for
-  std::int64_t default_max_tokens = 0;    ///< of an answer whose job gives no limit
+  /// What the cache holds of several sequences; null where they hold nothing beyond a step.
+  std::shared_ptr<const CacheCapacity> cache = nullptr;
+  int max_step = 0;                     ///< rows of a step
+  int usual_step = 0;                   ///< rows of a step that are worth to be taken together
+  int max_sequences = 0;                ///< at a time
+  int max_steps_in_flight = 1;          ///< submitted and not yet waited for
+  std::int64_t default_max_tokens = 0;  ///< of an answer whose job gives no limit
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.
@@ -61,6 +66,16 @@ struct StagePlacement {
   std::string_view backend;  ///< "avx512vnni", …
 };
 
+/// Where the blocks of a pipeline's cache are, those of all its groups added up, and what sharing
+/// has brought.
+struct CacheStatus {
+  std::int64_t blocks = 0;
+  std::int64_t held = 0;
+  std::int64_t idle = 0;       ///< their contents are known, and no sequence holds them
+  std::int64_t available = 0;  ///< free or idle, and not promised to a sequence
+  PrefixStats prefixes = {};
+};
+
 /// The runtime of one loaded model: owns its parts, its cache, its hooks and where it runs. What it
 /// can be asked to do is each kind's own: see RunsWork.
 class Pipeline {
@@ -71,6 +86,8 @@ class Pipeline {
   virtual std::vector<StagePlacement> placement() const = 0;
   /// Shared with whoever reads them on other threads.
   virtual std::shared_ptr<const PipelineLimits> limits() const = 0;
+  /// Of what sequences hold beyond a step; one thread at a time, the same as its steps.
+  virtual CacheStatus cache_status() const { return {}; }
 };
 
 /// What an engine asks of a kind of pipeline P:
@@ -84,6 +101,8 @@ class Pipeline {
 ///   and has what came of it: P::Event values, perhaps its end. wait returns the seconds that the
 ///   step took. Steps end in the order of their submission. When either throws, the works of the
 ///   step are good for nothing but their destruction.
+/// - Where a job may have several choices, a work has cancel_choices(bits), which ends those whose
+///   bits are set; not within a step.
 /// All but check belong to one thread at a time; works are destroyed there too.
 template <class P>
 concept RunsWork = std::derived_from<P, Pipeline> &&

@@ -385,11 +385,47 @@ Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
   return draw(candidates, u);
 }
 
-float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch) {
+namespace {
+
+/// ln p of a token is its logit less this.
+double log_of_sum(std::span<const float> logits, SamplerScratch& scratch) {
   const HighestLogit highest = find_highest(logits, scratch.maxima);
-  const double sum = weigh_all(logits, highest.logit, 1.0, scratch.weights, scratch.sums);
-  const double logit = logits[static_cast<std::size_t>(token.value())];
-  return static_cast<float>(logit - highest.logit - std::log(sum));
+  return highest.logit +
+         std::log(weigh_all(logits, highest.logit, 1.0, scratch.weights, scratch.sums));
+}
+
+}  // namespace
+
+float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch) {
+  return static_cast<float>(logits[static_cast<std::size_t>(token.value())] -
+                            log_of_sum(logits, scratch));
+}
+
+std::vector<TokenProbability> likeliest(std::span<const float> logits, std::int32_t count,
+                                        SamplerScratch& scratch) {
+  const auto wanted = std::min(static_cast<std::size_t>(count), logits.size());
+  std::vector<TokenProbability> out;
+  if (wanted == 0) return out;
+  // A heap of the best so far, the worst of them on top; ids come in order, so that of equals the
+  // first one stays.
+  const auto better = [](const TokenProbability& a, const TokenProbability& b) {
+    return a.log_probability != b.log_probability ? a.log_probability > b.log_probability
+                                                  : a.token < b.token;
+  };
+  out.reserve(wanted + 1);
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    if (out.size() == wanted && !(logits[id] > out.front().log_probability)) continue;
+    out.push_back({TokenId(static_cast<std::int32_t>(id)), logits[id]});
+    std::push_heap(out.begin(), out.end(), better);
+    if (out.size() <= wanted) continue;
+    std::pop_heap(out.begin(), out.end(), better);
+    out.pop_back();
+  }
+  std::sort_heap(out.begin(), out.end(), better);
+  const double sum = log_of_sum(logits, scratch);
+  for (TokenProbability& token : out)
+    token.log_probability = static_cast<float>(token.log_probability - sum);
+  return out;
 }
 
 }  // namespace sirocco

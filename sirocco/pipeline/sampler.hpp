@@ -72,6 +72,16 @@ using Sampled = std::variant<TokenId, StepFault>;
 /// ln p of a token by the distribution that logits [V] stand for, as they are.
 float log_probability(std::span<const float> logits, TokenId token, SamplerScratch& scratch);
 
+/// A token and ln p of it.
+struct TokenProbability {
+  TokenId token;
+  float log_probability = 0.0f;
+};
+/// The `count` likeliest tokens by the distribution that logits [V] stand for, as they are: the
+/// likeliest first, of equals the lower id.
+std::vector<TokenProbability> likeliest(std::span<const float> logits, std::int32_t count,
+                                        SamplerScratch& scratch);
+
 /// Chooses tokens. The choice is a function of (logits, parameters, bounds of the answer, the
 /// sequence's own tokens, seed, position, choice) and of nothing else: a counter-based generator,
 /// no libm, sums in a fixed order, ties to the lower id. Immutable, may be shared.

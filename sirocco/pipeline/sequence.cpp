@@ -6,7 +6,7 @@
 
 namespace sirocco {
 
-Sequence::Sequence(Prompt prompt, Sampler sampler, std::int64_t limit)
+Sequence::Sequence(Prompt prompt, std::shared_ptr<const Sampler> sampler, std::int64_t limit)
     : prompt_rows_(prompt.rows()),
       tokens_(std::move(prompt.tokens_)),
       prompt_tokens_(tokens_.size()),
@@ -16,6 +16,13 @@ Sequence::Sequence(Prompt prompt, Sampler sampler, std::int64_t limit)
       limit_(limit) {
   SIROCCO_CHECK(prompt_rows_ > 0 && limit_ > 0);
   tokens_.reserve(prompt_tokens_ + static_cast<std::size_t>(limit_));
+}
+
+Sequence Sequence::another() const {
+  SIROCCO_CHECK(!decoding());
+  Sequence copy(*this);
+  copy.tokens_.reserve(tokens_.size() + static_cast<std::size_t>(limit_));
+  return copy;
 }
 
 std::int64_t Sequence::worst_case_positions() const { return prompt_rows_ + limit_ - 1; }

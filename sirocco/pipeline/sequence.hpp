@@ -27,9 +27,11 @@ struct Decoding {};
 class Sequence {
  public:
   /// `limit` is the number of tokens to generate at most, at least 1; the prompt isn't empty.
-  Sequence(Prompt prompt, Sampler sampler, std::int64_t limit);
+  Sequence(Prompt prompt, std::shared_ptr<const Sampler> sampler, std::int64_t limit);
+  /// Another answer to the same prompt, which was read; nothing was written yet.
+  Sequence another() const;
 
-  const Sampler& sampler() const { return sampler_; }
+  const Sampler& sampler() const { return *sampler_; }
   std::int64_t limit() const { return limit_; }
 
   /// Prompt and answer, as far as they are tokens.
@@ -56,7 +58,7 @@ class Sequence {
   std::size_t prompt_tokens_;
   std::int32_t rotary_shift_;                               // of the answer
   std::shared_ptr<const Prompt::Arrangement> arrangement_;  // until the prompt was read
-  Sampler sampler_;
+  std::shared_ptr<const Sampler> sampler_;
   std::int64_t limit_;
   std::variant<Prefilling, Decoding> phase_;
 };

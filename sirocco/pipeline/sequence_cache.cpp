@@ -190,18 +190,20 @@ void SequenceCache::shorten(std::int32_t length) {
 }
 
 std::optional<SequenceCache> SequenceCache::fork(std::int64_t positions) const {
-  SIROCCO_CHECK(!in_step() && positions >= length_);
-  pools_->require_possible(positions);
+  SIROCCO_CHECK(positions >= length_);
+  std::optional<ForkReservation> room = pools_->reserve_fork(positions, length_);
+  if (!room) return std::nullopt;
+  return fork(std::move(*room));
+}
+
+SequenceCache SequenceCache::fork(ForkReservation room) const {
   const auto full = static_cast<std::size_t>(length_ / pools_->options_.block_positions);
-  SequenceCache copy(pools_, static_cast<std::int32_t>(positions));
+  SIROCCO_CHECK(!in_step() && room.pools_ == pools_ && room.positions_ >= length_);
+  SIROCCO_CHECK(static_cast<std::size_t>(room.shared_blocks_) <= full);
+  SequenceCache copy(pools_, room.positions_);
   copy.groups_.reserve(groups_.size());
-  for (std::size_t g = 0; g < groups_.size(); ++g) {
-    const CachePools::Group& group = pools_->groups_[g];
-    const std::int32_t saved = group.slides() ? 0 : static_cast<std::int32_t>(full);
-    auto reservation = group.pool->try_reserve(pools_->blocks_for(group, positions) - saved);
-    if (!reservation) return std::nullopt;
-    copy.groups_.push_back({std::move(*reservation), {}, groups_[g].first_block});
-  }
+  for (std::size_t g = 0; g < groups_.size(); ++g)
+    copy.groups_.push_back({std::move(room.groups_[g]), {}, groups_[g].first_block});
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const std::vector<BlockRef>& from = groups_[g].blocks;
     GroupLease& to = copy.groups_[g];

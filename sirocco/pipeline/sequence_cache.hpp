@@ -12,6 +12,21 @@
 
 namespace sirocco {
 
+/// Room for a fork that is to be made later. Move-only; what isn't used is given back.
+class ForkReservation {
+ private:
+  friend class CachePools;
+  friend class SequenceCache;
+  ForkReservation(std::shared_ptr<CachePools> pools, std::int32_t positions,
+                  std::int32_t shared_blocks)
+      : pools_(std::move(pools)), positions_(positions), shared_blocks_(shared_blocks) {}
+
+  std::shared_ptr<CachePools> pools_;  // first: outlives the rights below
+  std::int32_t positions_;
+  std::int32_t shared_blocks_;
+  std::vector<BlockReservation> groups_;
+};
+
 /// The lease of one sequence's cache over all groups. Room for its worst case is set aside when it
 /// is made, so that extending never fails for lack of it; the destructor gives everything back.
 /// Move-only; one thread at a time, the same as its pools.
@@ -61,6 +76,9 @@ class SequenceCache {
   /// one is copied by the next step. Not within a step. Nothing when there isn't room now. Throws
   /// ResourceExhausted when there never will be room.
   std::optional<SequenceCache> fork(std::int64_t positions) const;
+  /// The same into room that was set aside for it, of these pools; at least as many positions are
+  /// there as were to be shared.
+  SequenceCache fork(ForkReservation room) const;
 
  private:
   friend class CachePools;

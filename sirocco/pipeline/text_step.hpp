@@ -20,7 +20,9 @@ struct WantToken {   ///< the token after its last row, chosen by `sampler`
   const Sampler* sampler = nullptr;
   std::span<const TokenId> own;  ///< all its tokens so far, those of this step included, if any
   std::uint32_t choice = 0;
-  bool log_probability = false;
+  std::uint32_t choices = 1;  ///< above 1: the tokens of so many choices, from `choice` on
+  /// Wanted with each token's log-probability: those of so many of the likeliest.
+  std::optional<std::int32_t> alternatives = std::nullopt;
 };
 struct WantLogits {       ///< the logits themselves
   bool all_rows = false;  ///< of every row of this step; else of the last one
@@ -38,12 +40,18 @@ struct TextItem {
 struct NothingWanted {};
 struct ChosenToken {
   TokenId token;
+  /// Where they are wanted, by the model's own distribution, before biases, temperature and cuts.
   std::optional<float> log_probability = std::nullopt;
+  std::vector<TokenProbability> likeliest = {};  ///< the likeliest first
 };
+using ChosenTokens = std::vector<ChosenToken>;  ///< of several choices, in their order
 struct StepLogits {
   std::vector<float> values;  ///< [rows, V]
 };
 /// What came of one part.
-using TextOutcome = std::variant<NothingWanted, ChosenToken, StepFault, StepLogits>;
+using TextOutcome = std::variant<NothingWanted, ChosenToken, ChosenTokens, StepFault, StepLogits>;
+
+/// The tokens of an outcome, in the order of their choices; none where it has none.
+std::span<const ChosenToken> tokens_of(const TextOutcome& outcome);
 
 }  // namespace sirocco

@@ -8,6 +8,29 @@
 
 namespace sirocco {
 
+namespace {
+
+constexpr std::int32_t kMaxChoices = 64;  // a bit each
+constexpr std::int32_t kMaxAlternatives = 128;
+
+void require_choices(const PipelineLimits& limits, const TextJob& job) {
+  const std::int32_t max = std::min(kMaxChoices, limits.max_sequences);
+  if (job.choices < 1 || job.choices > max)
+    throw InvalidArgument("n is {}; it must be 1 to {}", job.choices, max);
+  if (job.alternatives && (*job.alternatives < 0 || *job.alternatives > kMaxAlternatives)) {
+    throw InvalidArgument("log-probabilities of {} alternatives were asked for; 0 to {} can be",
+                          *job.alternatives, kMaxAlternatives);
+  }
+}
+
+}  // namespace
+
+std::span<const ChosenToken> tokens_of(const TextOutcome& outcome) {
+  if (const auto* one = std::get_if<ChosenToken>(&outcome)) return {one, 1};
+  if (const auto* several = std::get_if<ChosenTokens>(&outcome)) return *several;
+  return {};
+}
+
 CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits,
                                                     const TextJob& job) {
   const std::int64_t prompt = job.prompt.rows();
@@ -32,10 +55,17 @@ CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits
   } else if (limit.tokens >= room) {
     limit = {room, FinishReason::kContextFull};
   }
+  require_choices(limits, job);
   const std::int64_t positions = prompt + limit.tokens - 1;
   if (positions > limits.max_cached_positions) {
     throw ResourceExhausted("{} positions are needed and the cache holds {} in all", positions,
                             limits.max_cached_positions);
+  }
+  if (limits.cache != nullptr && !limits.cache->holds(positions, job.choices, prompt)) {
+    throw ResourceExhausted(
+        "n: {} answers of up to {} tokens to a prompt of {} are more than the cache holds: {} "
+        "positions in all",
+        job.choices, limit.tokens, prompt, limits.max_cached_positions);
   }
   return limit;
 }
@@ -44,76 +74,149 @@ CheckedTextJob::CheckedTextJob(const PipelineLimits& limits, TextJob job)
     : limit_(checked_limit(limits, job)),
       sequence_([&] {
         std::sort(job.end_tokens.begin(), job.end_tokens.end());
-        Sampler sampler(std::move(job.sampling), limits.vocabulary,
-                        {std::ssize(job.prompt.tokens()), limit_.tokens, job.end_tokens});
+        auto sampler = std::make_shared<const Sampler>(
+            std::move(job.sampling), limits.vocabulary,
+            AnswerBounds{std::ssize(job.prompt.tokens()), limit_.tokens, job.end_tokens});
         return Sequence(std::move(job.prompt), std::move(sampler), limit_.tokens);
       }()),
       end_tokens_(std::move(job.end_tokens)),
-      log_probabilities_(job.log_probabilities),
-      choice_(job.choice),
+      alternatives_(job.alternatives),
+      choices_(job.choices),
       prefixes_(job.prefixes) {}
 
 TextTerms CheckedTextJob::terms() const { return {sequence_.prompt_rows(), sequence_.limit()}; }
 
 Usage CheckedTextJob::usage() const { return {.prompt = sequence_.prompt_rows()}; }
 
-TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat)
+TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat,
+                   std::vector<Place> others)
     : id_(id),
-      seat_(std::move(seat)),
       limit_(job.limit_),
-      sequence_(std::move(job.sequence_)),
       end_tokens_(std::move(job.end_tokens_)),
-      log_probabilities_(job.log_probabilities_),
-      choice_(job.choice_),
-      cache_(std::move(cache)),
-      cached_(cache_.length()) {
-  if (cached_ > 0) sequence_.read(cached_);
+      alternatives_(job.alternatives_),
+      prompt_rows_(job.sequence_.prompt_rows()),
+      cached_(cache.length()),
+      others_(std::move(others)) {
+  choices_.reserve(others_.size() + 1);
+  choices_.push_back({0, std::move(job.sequence_), std::move(cache), std::move(seat)});
+  events_.reserve(2 * choices_.capacity());
+  if (cached_ > 0) choices_.front().sequence.read(cached_);
   list_indivisible();
 }
 
-void TextWork::list_indivisible() { sequence_.unread().list_indivisible(indivisible_); }
+void TextWork::list_indivisible() {
+  choices_.front().sequence.unread().list_indivisible(indivisible_);
+}
 
 Demand TextWork::demand() const {
-  return {.rows = sequence_.unread().size(),
-          .urgent = sequence_.decoding(),
-          .indivisible = indivisible_};
+  if (reads_prompt()) {
+    const Choice& only = choices_.front();
+    return {.rows = only.sequence.unread().size(),
+            .urgent = false,
+            .depth = only.cache.length(),
+            .indivisible = indivisible_};
+  }
+  std::int64_t seen = 0;
+  for (const Choice& choice : choices_) seen += choice.cache.length();
+  return {.rows = std::ssize(choices_), .urgent = true, .depth = seen / std::ssize(choices_)};
 }
 
-std::optional<TextEvent> TextWork::next_event() { return std::exchange(event_, std::nullopt); }
+std::optional<TextEvent> TextWork::next_event() {
+  if (next_ < events_.size()) return std::move(events_[next_++]);
+  events_.clear();
+  next_ = 0;
+  return std::nullopt;
+}
 
 Usage TextWork::usage() const {
-  return {sequence_.prompt_rows(), cached_, std::ssize(sequence_.generated())};
+  Usage usage{prompt_rows_, cached_, generated_};
+  for (const Choice& choice : choices_) usage.generated += std::ssize(choice.sequence.generated());
+  return usage;
 }
 
-TextItem TextWork::item(std::int64_t rows) {
-  const TextRows unread = sequence_.unread();
-  TextItem item{id_, &cache_, unread.part(0, rows), NoOutput{}};
-  if (rows == unread.size()) {
-    item.wanted = WantToken{&sequence_.sampler(), sequence_.tokens(), choice_, log_probabilities_};
+void TextWork::cancel_choices(std::uint64_t choices) {
+  const std::size_t count = choices_.size() + others_.size();
+  if (count == 0 || (choices & ~cancelled_) == 0) return;
+  cancelled_ |= choices;
+  if (!reads_prompt()) {
+    ended_ = cancelled_;
+    drop_ended();
+    return;
   }
-  return item;
+  const std::uint64_t all = ~std::uint64_t{0} >> (64 - count);
+  if ((cancelled_ & all) == all) ending_ = Ending{.reason = FinishReason::kCancelled};
 }
 
-void TextWork::take(std::int64_t rows, const TextOutcome& outcome) {
-  if (!std::holds_alternative<StepFault>(outcome)) cache_.end_step();
-  if (!sequence_.decoding()) {
-    sequence_.read(rows);
+void TextWork::list_items(std::int64_t rows, std::vector<TextItem>& items) {
+  for (Choice& choice : choices_) {
+    const TextRows unread = choice.sequence.unread();
+    const std::int64_t part = reads_prompt() ? rows : 1;
+    TextItem& item =
+        items.emplace_back(TextItem{id_, &choice.cache, unread.part(0, part), NoOutput{}});
+    if (part < unread.size()) continue;
+    item.wanted = WantToken{&choice.sequence.sampler(), choice.sequence.tokens(), choice.number,
+                            static_cast<std::uint32_t>(others_.size()) + 1, alternatives_};
+  }
+}
+
+void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes) {
+  for (std::size_t i = 0; i < choices_.size(); ++i)
+    if (!std::holds_alternative<StepFault>(outcomes[i])) choices_[i].cache.end_step();
+  const bool was_prompt = reads_prompt();
+  if (was_prompt) {
+    choices_.front().sequence.read(rows);
     list_indivisible();
   }
-  if (const auto* fault = std::get_if<StepFault>(&outcome)) {
+  for (const TextOutcome& outcome : outcomes) {
+    const auto* fault = std::get_if<StepFault>(&outcome);
+    if (fault == nullptr) continue;
     ending_ = Ending{FinishReason::kFailed, step_fault_kind(*fault),
                      std::string(step_fault_text(*fault))};
     return;
   }
-  const auto* chosen = std::get_if<ChosenToken>(&outcome);
-  if (chosen == nullptr) return;
-  if (std::binary_search(end_tokens_.begin(), end_tokens_.end(), chosen->token)) {
-    ending_ = Ending{};
-    return;
+  if (auto* several = std::get_if<ChosenTokens>(&outcomes.front())) {
+    begin_choices(*several);
+  } else {
+    for (std::size_t i = 0; i < choices_.size(); ++i)
+      if (auto* token = std::get_if<ChosenToken>(&outcomes[i])) append(choices_[i], *token);
   }
-  sequence_.append(chosen->token);
-  event_ = TextEvent{chosen->token, choice_, chosen->log_probability};
-  if (std::ssize(sequence_.generated()) >= limit_.tokens) ending_ = Ending{limit_.reason, {}, {}};
+  drop_ended();
+}
+
+void TextWork::begin_choices(std::span<ChosenToken> tokens) {
+  for (Place& place : others_) {
+    const auto number = static_cast<std::uint32_t>(choices_.size());
+    const Choice& first = choices_.front();
+    choices_.push_back({number, first.sequence.another(), first.cache.fork(std::move(place.cache)),
+                        std::move(place.seat)});
+  }
+  others_.clear();
+  for (Choice& choice : choices_) append(choice, tokens[choice.number]);
+  ended_ |= cancelled_;
+}
+
+void TextWork::append(Choice& choice, ChosenToken& token) {
+  if (std::binary_search(end_tokens_.begin(), end_tokens_.end(), token.token))
+    return end(choice, FinishReason::kStop);
+  choice.sequence.append(token.token);
+  if (wanted(choice.number)) events_.push_back({choice.number, std::move(token)});
+  if (std::ssize(choice.sequence.generated()) >= limit_.tokens) end(choice, limit_.reason);
+}
+
+void TextWork::end(Choice& choice, FinishReason reason) {
+  ended_ |= std::uint64_t{1} << choice.number;
+  if (wanted(choice.number)) events_.push_back({choice.number, reason});
+  last_reason_ = reason;
+}
+
+void TextWork::drop_ended() {
+  std::erase_if(choices_, [&](const Choice& choice) {
+    if ((ended_ >> choice.number & 1) == 0) return false;
+    generated_ += std::ssize(choice.sequence.generated());
+    return true;
+  });
+  ended_ = 0;
+  if (choices_.empty()) ending_ = Ending{.reason = last_reason_};
 }
 
 }  // namespace sirocco

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <variant>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
@@ -22,8 +24,9 @@ struct TextJob {
   std::optional<std::int64_t> max_tokens;
   /// The answer ends when one of these is chosen; it isn't passed on.
   std::vector<TokenId> end_tokens;
-  bool log_probabilities = false;  ///< of the chosen tokens
-  std::uint32_t choice = 0;        ///< numbers answers to one prompt
+  /// Wanted with each token's log-probability: those of so many of the likeliest.
+  std::optional<std::int32_t> alternatives;
+  std::int32_t choices = 1;  ///< answers to the prompt, made beside one another
   /// Whose prefixes it finds and leaves behind in the cache; without, it does neither.
   std::optional<PrefixKey> prefixes = PrefixKey{};
 };
@@ -34,21 +37,22 @@ struct TextTerms {
   std::int64_t max_tokens = 0;  ///< given or default
 };
 
-/// A token of an answer.
+/// What came of one of a job's choices: its next token, or its end. One that is cancelled, or whose
+/// whole work ends otherwise, has no event for it.
 struct TextEvent {
-  TokenId token;
   std::uint32_t choice = 0;
-  /// ln p of the token by the model's own distribution, before biases, temperature and cuts; where
-  /// the job asked for it.
-  std::optional<float> log_probability = std::nullopt;
+  std::variant<ChosenToken, FinishReason> what;
+
+  /// The token; null at the end.
+  const ChosenToken* token() const { return std::get_if<ChosenToken>(&what); }
 };
 
 /// A text job that a pipeline of certain limits can run. Move-only.
 class CheckedTextJob {
  public:
   /// Throws InvalidArgument (an empty prompt, rows that the model can't take, sampling parameters,
-  /// a limit below 1, a prompt that fills the context) and ResourceExhausted for what can never
-  /// fit into the cache, each with the figures.
+  /// a limit below 1, a prompt that fills the context, numbers of choices and alternatives) and
+  /// ResourceExhausted for what can never fit into the cache, each with the figures.
   CheckedTextJob(const PipelineLimits& limits, TextJob job);
   CheckedTextJob(CheckedTextJob&&) noexcept = default;
   CheckedTextJob& operator=(CheckedTextJob&&) noexcept = default;
@@ -68,47 +72,74 @@ class CheckedTextJob {
   Limit limit_;
   Sequence sequence_;
   std::vector<TokenId> end_tokens_;  // sorted
-  bool log_probabilities_;
-  std::uint32_t choice_;
+  std::optional<std::int32_t> alternatives_;
+  std::int32_t choices_;
   std::optional<PrefixKey> prefixes_;
 };
 
-/// An answer in the making: a sequence and the lease on its cache.
+/// Answers to a prompt in the making: sequences with the leases on their caches. While the prompt
+/// is read there is one; then it is forked for each choice that is wanted.
 class TextWork {
  public:
   TextWork(TextWork&&) noexcept = default;
   TextWork& operator=(TextWork&&) noexcept = default;
 
   SequenceId id() const { return id_; }
-  const Sequence& sequence() const { return sequence_; }
 
-  /// The rest of the prompt, or the last token, which is urgent.
+  /// The rest of the prompt, or the last token of each choice, which is urgent.
   Demand demand() const;
   std::optional<TextEvent> next_event();
   const std::optional<Ending>& ending() const { return ending_; }
   Usage usage() const;
+  void cancel_choices(std::uint64_t choices);
 
  private:
   friend class LanguagePipeline;
-  TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat);
+  /// Where a choice will be.
+  struct Place {
+    ForkReservation cache;
+    Seat seat;
+  };
+  struct Choice {
+    std::uint32_t number;
+    Sequence sequence;
+    SequenceCache cache;
+    Seat seat;
+  };
+  TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat,
+           std::vector<Place> others);
 
-  /// Its part of a step of so many rows.
-  TextItem item(std::int64_t rows);
+  bool reads_prompt() const { return !choices_.front().sequence.decoding(); }
+  bool wanted(std::uint32_t choice) const { return (cancelled_ >> choice & 1) == 0; }
+
+  /// Appends its parts of a step of so many rows.
+  void list_items(std::int64_t rows, std::vector<TextItem>& items);
+  /// How many these are.
+  std::size_t items() const { return choices_.size(); }
   void list_indivisible();
   /// The step is over.
-  void take(std::int64_t rows, const TextOutcome& outcome);
+  void take(std::int64_t rows, std::span<TextOutcome> outcomes);
+  /// The prompt was read, and this is what each choice begins with.
+  void begin_choices(std::span<ChosenToken> tokens);
+  void append(Choice& choice, ChosenToken& token);
+  void end(Choice& choice, FinishReason reason);
+  void drop_ended();
 
   SequenceId id_;
-  Seat seat_;
   CheckedTextJob::Limit limit_;
-  Sequence sequence_;
   std::vector<TokenId> end_tokens_;
-  bool log_probabilities_;
-  std::uint32_t choice_;
-  SequenceCache cache_;
-  std::int64_t cached_;                       // positions that the cache held at first
-  std::vector<IndivisibleRows> indivisible_;  // of what is unread
-  std::optional<TextEvent> event_;
+  std::optional<std::int32_t> alternatives_;
+  std::int64_t prompt_rows_;
+  std::int64_t cached_;          // positions that the cache held at first
+  std::vector<Choice> choices_;  // those that go on
+  std::vector<Place> others_;    // of the choices behind the first, until they begin
+  std::uint64_t cancelled_ = 0;  // a bit for each choice
+  std::uint64_t ended_ = 0;      // the same, of those still among choices_
+  std::int64_t generated_ = 0;   // by choices that are gone
+  FinishReason last_reason_ = FinishReason::kCancelled;  // of the choice that ended last
+  std::vector<IndivisibleRows> indivisible_;             // of what is unread
+  std::vector<TextEvent> events_;                        // the next one at next_
+  std::size_t next_ = 0;
   std::optional<Ending> ending_;
 };
 

@@ -10,6 +10,8 @@ std::string_view finish_reason_name(FinishReason reason) {
       return "length";
     case FinishReason::kContextFull:
       return "context_full";
+    case FinishReason::kTimeLimit:
+      return "time_limit";
     case FinishReason::kCancelled:
       return "cancelled";
     case FinishReason::kFailed:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -21,8 +22,9 @@ struct IndivisibleRows {
 
 /// What a work wants of the next step.
 struct Demand {
-  std::int64_t rows = 0;  ///< that it could process now; at least 1
-  bool urgent = false;    ///< it wants all of them at once, and someone waits for what comes of it
+  std::int64_t rows = 0;   ///< that it could process now; at least 1
+  bool urgent = false;     ///< it wants all of them at once, and someone waits for what comes of it
+  std::int64_t depth = 0;  ///< rows before these that they look at, each of them
   /// Rows that must not be cut, ascending; valid until the work takes part in a step.
   std::span<const IndivisibleRows> indivisible = {};
 };
@@ -31,10 +33,12 @@ enum class FinishReason : std::uint8_t {
   kStop,         ///< the work came to its own end
   kLength,       ///< the limit that was asked for was reached
   kContextFull,  ///< the context has no room for more
+  kTimeLimit,    ///< the time that was asked for is over
   kCancelled,    ///< whoever asked no longer wants it
   kFailed,       ///< a step of the pipeline failed, or gave this work nothing to go on with
 };
-/// "stop", "length", "context_full", "cancelled", "failed".
+constexpr std::size_t kFinishReasons = 6;
+/// "stop", "length", "context_full", "time_limit", "cancelled", "failed".
 std::string_view finish_reason_name(FinishReason reason);
 
 /// How a work ended.

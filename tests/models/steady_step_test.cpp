@@ -125,7 +125,7 @@ TEST_P(SteadySteps, OfAPipelineAllocateNothing) {
         batch[s].rows = std::span(tokens[s]).last(1);
         // The last one has no sampler but takes its logits home.
         if (s + 1 < kSequences)
-          batch[s].wanted = WantToken{&sampler, tokens[s], 0, true};
+          batch[s].wanted = WantToken{&sampler, tokens[s], 0, 1, 0};
         else
           batch[s].wanted = WantLogits{};
       }
