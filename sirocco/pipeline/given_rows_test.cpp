@@ -45,7 +45,7 @@ TextJob job_of(Prompt prompt) {
   job.prompt = std::move(prompt);
   job.sampling.seed = 5;
   job.max_tokens = 6;
-  job.log_probabilities = true;
+  job.alternatives = 0;
   return job;
 }
 

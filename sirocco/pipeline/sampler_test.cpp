@@ -409,5 +409,26 @@ TEST(StopMatcher, RefusesWhatIsOutOfRange) {
   EXPECT_THROW(StopMatcher(std::vector<std::string>(100, "a")), InvalidArgument);
 }
 
+TEST(Likeliest, AreTheFirstOfAllInOrder) {
+  EXPECT_TRUE(rc::check([] {
+    const auto values = *rc::gen::nonEmpty(
+        rc::gen::container<std::vector<int>>(rc::gen::inRange(-20, 20)));  // many ties
+    const std::vector<float> logits(values.begin(), values.end());
+    const auto count = *rc::gen::inRange(0, 30);
+    std::vector<std::int32_t> ids(logits.size());
+    std::iota(ids.begin(), ids.end(), 0);
+    std::stable_sort(ids.begin(), ids.end(), [&](std::int32_t a, std::int32_t b) {
+      return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+    });
+    SamplerScratch scratch;
+    const auto found = likeliest(logits, count, scratch);
+    RC_ASSERT(found.size() == std::min(logits.size(), static_cast<std::size_t>(count)));
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      RC_ASSERT(found[i].token.value() == ids[i]);
+      RC_ASSERT(found[i].log_probability == log_probability(logits, found[i].token, scratch));
+    }
+  }));
+}
+
 }  // namespace
 }  // namespace sirocco
