@@ -13,21 +13,6 @@
 
 namespace sirocco {
 
-/// What suits a conversation where neither the checkpoint nor the person says so. The penalty is
-/// that of Ollama and LM Studio, over the last 64 tokens: without one, a small model that has
-/// begun to repeat itself never ends. Words of the question are no repetition: docs/generation.md
-/// has the figures.
-inline SamplingParams chat_sampling() {
-  SamplingParams params;
-  params.repetition_penalty = 1.1f;
-  params.penalize_prompt = false;
-  params.temperature = 0.7f;
-  params.top_k = 40;
-  params.top_p = 0.95f;
-  params.min_p = 0.05f;
-  return params;
-}
-
 /// How answers are made.
 struct RunSettings {
   SamplingParams sampling = chat_sampling();

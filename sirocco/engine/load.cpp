@@ -55,4 +55,30 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
   return LoadedModel(std::move(state));
 }
 
+std::shared_ptr<EmbeddingPipeline> LoadedModel::make_embedding_pipeline(
+    EmbeddingPipelineOptions options) const {
+  std::optional<Head> parts = pipeline().embedding_parts();
+  if (!parts) {
+    throw UnsupportedError("{}: a model that is cut into stages makes no embeddings",
+                           metadata().origin());
+  }
+  if (!options.pooling && !info().pooling) {
+    options.pooling = Pooling::kLast;
+    if (!options.normalize) options.normalize = true;
+  }
+  return std::make_shared<EmbeddingPipeline>(info(), std::move(*parts), std::vector<Linear>(),
+                                             backend(), machine().ledger(), std::move(options));
+}
+
+bool model_generates(Machine& machine, const std::filesystem::path& path,
+                     const OpenOptions& options) {
+  OpenOptions open = options;
+  open.progress = {};
+  bool generates = false;
+  OpenedModel(machine, path, open).load(open, [&](ModelBuilder& builder) {
+    generates = builder.info().generates;
+  });
+  return generates;
+}
+
 }  // namespace sirocco

@@ -6,6 +6,7 @@
 
 #include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/opened_model.hpp"
+#include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/text/chat_templates.hpp"
 
@@ -27,6 +28,11 @@ class LoadedModel {
 
   const ModelInfo& info() const { return pipeline().info(); }
   LanguagePipeline& pipeline() const;
+  /// A pipeline for the vectors of texts, over the same weights, with the model's own pooling or,
+  /// where it has none, that of the last token, made as long as 1. Throws as EmbeddingPipeline, and
+  /// UnsupportedError where the model is cut into stages.
+  std::shared_ptr<EmbeddingPipeline> make_embedding_pipeline(
+      EmbeddingPipelineOptions options = {}) const;
   /// Shared with an engine. The model must still outlive the engine's use of it.
   std::shared_ptr<LanguagePipeline> shared_pipeline() const;
   const Metadata& metadata() const;
@@ -57,5 +63,10 @@ class LoadedModel {
 /// memory say.
 LoadedModel load_language_model(Machine& machine, const std::filesystem::path& path,
                                 LoadOptions options = {});
+
+/// Whether the model at `path` generates text; else it only embeds. Reads no weights. Throws what
+/// opening and the architecture say.
+bool model_generates(Machine& machine, const std::filesystem::path& path,
+                     const OpenOptions& options);
 
 }  // namespace sirocco

@@ -59,6 +59,8 @@ class LanguagePipeline final : public Pipeline {
   std::vector<StagePlacement> placement() const override { return stages_.placement(); }
   std::shared_ptr<const PipelineLimits> limits() const override { return limits_; }
   CacheStatus cache_status() const override { return pools_->status(); }
+  /// What an EmbeddingPipeline over the same weights holds; nothing where stages share them out.
+  std::optional<Head> embedding_parts() const { return stages_.embedding_parts(); }
 
   static CheckedTextJob check(const PipelineLimits& limits, TextJob job) {
     return CheckedTextJob(limits, std::move(job));

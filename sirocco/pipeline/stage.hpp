@@ -32,6 +32,7 @@ class Stage {
  public:
   explicit Stage(Role parts) : parts_(std::move(parts)) {}
 
+  const Role& parts() const { return parts_; }
   const CacheLayout& cache_layout() const { return parts_.cache_layout(); }
 
   Hidden run(const TokenBatch& tokens, TransformContext& context) const

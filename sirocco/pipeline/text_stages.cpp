@@ -32,6 +32,13 @@ void TextStages::for_each(Self& self, Body body) {
   body(chain.tail, number, "tail");
 }
 
+std::optional<Head> TextStages::embedding_parts() const {
+  const auto* whole = std::get_if<PlacedStage<Whole>>(&stages_);
+  if (whole == nullptr) return std::nullopt;
+  const Whole& parts = whole->stage.parts();
+  return Head(AnyEmbed(parts), AnyBlocks(parts));
+}
+
 std::vector<StagePlacement> TextStages::placement() const {
   std::vector<StagePlacement> out;
   for_each(*this, [&](const auto& stage, int, std::string_view role) {

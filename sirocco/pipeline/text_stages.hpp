@@ -60,6 +60,8 @@ class TextStages {
       : stages_(Chain{std::move(head), std::move(middles), std::move(tail)}) {}
 
   std::vector<StagePlacement> placement() const;
+  /// The embedding and all blocks, where one stage has them.
+  std::optional<Head> embedding_parts() const;
   /// Of each stage; valid as long as the stages.
   std::vector<const CacheLayout*> layouts() const;
   /// Makes the memory of the caches, charged to `ledger`. Throws ResourceExhausted.
