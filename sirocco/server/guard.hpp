@@ -25,9 +25,10 @@ struct GuardOptions {
 ///
 /// - Keys: every route that isn't open wants one, as `Authorization: Bearer K`, `x-api-key: K` or
 ///   `api-key: K`; else 401. Comparing takes the same time for every wrong key of a length.
-/// - Host: a server on loopback, or without keys, is reached by names that are its own, so that no
-///   other name can be pointed at it (DNS rebinding); else 403.
-/// - Origin: a web page reaches such a server from its own origin or one of `origins`; else 403.
+/// - Host: a server on loopback is reached by names that are its own, so that no other name can be
+///   pointed at it (DNS rebinding); else 403.
+/// - Origin: a web page reaches a server on loopback, or one without keys, from the server's own
+///   origin or one of `origins`; else 403.
 /// - CORS: pages of `origins` are told that they may read the answers, and their preflights are
 ///   answered. Nobody else's are.
 ///
@@ -47,11 +48,12 @@ class Guard {
   };
   const Key* key_of(const http::Request& request) const;
   bool host_is_own(std::string_view host) const;
+  bool origin_is_listed(std::string_view origin) const;
   bool origin_is_own(std::string_view origin, std::string_view host) const;
 
   GuardOptions options_;
   std::vector<Key> keys_;
-  bool exposed_ = false;  // web pages could misuse it: names and origins are looked at
+  bool loopback_ = false;
 };
 
 /// Whether only programs on the same machine reach a server on `host`: addresses of 127.0.0.0/8,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
 #include <optional>
@@ -12,14 +11,11 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/server/http/message.hpp"
 #include "sirocco/server/http/signal.hpp"
+#include "sirocco/server/http/task.hpp"
 
 namespace sirocco::http {
 
 class Connection;
-
-/// A coroutine on the server's network thread, begun by being awaited.
-template <class T>
-using Task = boost::asio::awaitable<T>;
 
 /// The client is gone, doesn't read, or is cut off because the server stops. A handler lets it
 /// pass: what it holds is given back as it unwinds, and nobody is answered.

@@ -58,7 +58,7 @@ struct Request {
   std::optional<std::string_view> header(std::string_view name) const;
   std::optional<std::string_view> query_value(std::string_view name) const;
   /// The value of a parameter that the route's pattern has.
-  const std::string& parameter(std::string_view name) const;
+  std::string_view parameter(std::string_view name) const;
 };
 
 /// A whole answer.

@@ -29,6 +29,7 @@ struct Limits {
   Seconds body_stall_s = 30;   ///< without a byte of a body that is awaited; else 408
   Seconds idle_s = 75;         ///< between two requests; the connection is closed
   Seconds write_stall_s = 30;  ///< without the client taking a byte; it is dropped
+  Seconds linger_s = 2;        ///< for a client to take the last answer before it is cut off
 };
 
 /// What the gate says of a request before its body is read.
