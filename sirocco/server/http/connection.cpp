@@ -76,6 +76,7 @@ Task<bool> Connection::serve() {
   RequestParser parser(HeadLimits{limits().max_head_bytes, limits().max_header_fields});
   const bool come = co_await read_head(parser);
   deadline_ = kNever;
+  lingers_ = come;
   if (!come) co_return false;
   first_ = false;
   begin_exchange(parser);
@@ -229,7 +230,7 @@ Task<std::optional<Refusal>> Connection::read_body(RequestParser& parser) {
     }
     late_ = false;
     deadline_ = now() + limits().body_stall_s;
-    refusal = hold_body(parser.request().body.capacity());
+    refusal = hold_body(parser.request().body.size());
     if (refusal) break;
   }
   deadline_ = kNever;

@@ -115,10 +115,15 @@ class RequestParser::Implementation {
 
   State begin_body(std::size_t max_body_bytes) {
     SIROCCO_CHECK(state_ == State::kHeadDone);
+    // The head may have been moved out of it.
+    request_.body.clear();
     collector_.max_body_bytes = max_body_bytes;
     if (collector_.is_done()) return state_ = State::kDone;
     if (const auto length = content_length(); length && *length > max_body_bytes) {
       return refuse(too_large(max_body_bytes));
+    } else if (length) {
+      // The system gives memory when it is written to: what is announced costs nothing yet.
+      request_.body.reserve(static_cast<std::size_t>(*length));
     }
     collector_.eager(true);
     return state_ = State::kBody;
