@@ -136,7 +136,8 @@ std::vector<Bad> bad_requests() {
   for (const char* chunks : {"g\r\n", "-1\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", " 1\r\na\r\n",
                              "1\na\r\n0\r\n\r\n", "1\r\nab\r\n", "1\r\na\n", "\r\n", "1 \r\na\r\n",
                              "ffffffffffffffffff\r\n", "1\r\na\r\n0\r\n bad: x\r\n\r\n"}) {
-    bad.push_back({post("Transfer-Encoding: chunked\r\n", chunks), 400});
+    // What is wrong may be seen with the next line only.
+    bad.push_back({post("Transfer-Encoding: chunked\r\n", chunks + std::string("\r\n\r\n")), 400});
   }
   bad.push_back({post("Transfer-Encoding: chunked\r\n", "ffffffffffffffff\r\n"), 413});
   bad.push_back({post("Transfer-Encoding: chunked\r\n", "1;" + std::string(3000, 'a')), 400});

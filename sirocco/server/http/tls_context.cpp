@@ -3,8 +3,9 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <string>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 
@@ -17,13 +18,14 @@ using Code = boost::system::error_code;
 std::string file_contents(const std::filesystem::path& path, std::string_view what) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string contents((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file.is_open() || file.bad()) {
+  std::ostringstream contents;
+  if (file.is_open()) contents << file.rdbuf();
+  if (!file.is_open() || contents.bad() || errno != 0) {
     const int error = errno != 0 ? errno : EIO;
     throw IoError("the {} {} can't be read: {}", what, sirocco::quoted(path.string(), 400),
                   std::strerror(error));
   }
-  return contents;
+  return std::move(contents).str();
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& path, std::string_view what,
