@@ -6,6 +6,8 @@
 #include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <ctime>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -84,6 +86,11 @@ Task<bool> Connection::serve() {
     co_await answer(parser);
   } catch (const ClientGone&) {
     exchange_->closes = true;
+  } catch (const std::exception& error) {
+    // An answer that couldn't be written: nobody can be told.
+    log_line(LogLevel::kError, fmt::format("request {}: no answer, for an exception of the type {}",
+                                           exchange_->request.id, typeid(error).name()));
+    exchange_->closes = true;
   }
   const bool answered = exchange_->ended;
   const bool more = answered && !exchange_->closes;
@@ -125,7 +132,7 @@ void Connection::begin_exchange(RequestParser& parser) {
 }
 
 void Connection::end_exchange() {
-  State& exchange = *exchange_;
+  ExchangeState& exchange = *exchange_;
   exchange.signal->forget();
   surroundings_.held_body_bytes -= exchange.held_body_bytes;
   ExchangeRecord record;
@@ -292,7 +299,7 @@ Task<void> Connection::begin_stream(int status, std::string content_type, Header
 
 /// The head, and the whole body where there is one.
 Task<void> Connection::send_head(ResponseHead head, std::string_view body) {
-  State& exchange = *exchange_;
+  ExchangeState& exchange = *exchange_;
   SIROCCO_CHECK(!exchange.begun);
   const Request& request = exchange.request;
   exchange.closes |= surroundings_.draining || !request.keeps_alive;

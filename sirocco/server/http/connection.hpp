@@ -34,6 +34,22 @@ struct Surroundings {
   bool draining = false;
 };
 
+/// What is known of the exchange that is under way.
+struct ExchangeState {
+  Request request;
+  std::string method;
+  Headers headers = {};  // the gate's, for whatever is answered
+  std::shared_ptr<SignalState> signal = {};
+  Seconds began = 0;
+  Framing framing = Framing::kLength;
+  int status = 0;
+  std::uint64_t sent_bytes = 0;
+  std::size_t held_body_bytes = 0;
+  bool closes = false;  // nothing can be read after it
+  bool begun = false;   // bytes of the answer may have left
+  bool ended = false;
+};
+
 /// One client's connection: reads requests, has them answered one after the other, and watches
 /// meanwhile whether the client is still there. Network thread.
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -63,22 +79,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   static constexpr Seconds kNever = std::numeric_limits<Seconds>::infinity();
-
-  /// What is known of the exchange that is under way.
-  struct State {
-    Request request;
-    std::string method;
-    Headers headers = {};  // the gate's, for whatever is answered
-    std::shared_ptr<SignalState> signal = {};
-    Seconds began = 0;
-    Framing framing = Framing::kLength;
-    int status = 0;
-    std::uint64_t sent_bytes = 0;
-    std::size_t held_body_bytes = 0;
-    bool closes = false;  // nothing can be read after it
-    bool begun = false;   // bytes of the answer may have left
-    bool ended = false;
-  };
 
   Task<void> read();
   Task<bool> serve();
@@ -123,7 +123,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool first_ = true;                // no request has come yet
   bool lingers_ = false;
 
-  std::optional<State> exchange_;
+  std::optional<ExchangeState> exchange_;
 };
 
 }  // namespace sirocco::http

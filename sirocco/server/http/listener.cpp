@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/system/system_error.hpp>
+#include <optional>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -64,11 +65,11 @@ bool is_missing(const Code& code) {
          code == boost::system::errc::address_not_available;
 }
 
-}  // namespace
-
-std::vector<Tcp::acceptor> listen_on(asio::io_context& network, const std::string& host,
-                                     std::uint16_t port) {
-  const Addresses addresses = addresses_of(network, host);
+/// Nothing when the port that the system chose at one address is taken at another.
+std::optional<std::vector<Tcp::acceptor>> listen_at_all(asio::io_context& network,
+                                                        const Addresses& addresses,
+                                                        std::uint16_t port) {
+  const bool chosen = port != 0;
   std::vector<Tcp::acceptor> acceptors;
   Code missing;
   for (const asio::ip::address& address : addresses.all) {
@@ -77,15 +78,28 @@ std::vector<Tcp::acceptor> listen_on(asio::io_context& network, const std::strin
       acceptors.push_back(listen_at(network, endpoint));
       port = acceptors.back().local_endpoint().port();
     } catch (const boost::system::system_error& error) {
+      const bool taken = error.code() == boost::system::errc::address_in_use;
+      if (taken && !chosen && !acceptors.empty()) return std::nullopt;
       if (!addresses.may_lack_some || !is_missing(error.code())) {
         throw IoError("can't listen on {}: {}", endpoint_text(endpoint), error.code().message());
       }
       missing = error.code();
     }
   }
-  if (acceptors.empty())
-    throw IoError("can't listen on {}: {}", sirocco::quoted(host), missing.message());
+  if (acceptors.empty()) throw IoError("can't listen: {}", missing.message());
   return acceptors;
+}
+
+}  // namespace
+
+std::vector<Tcp::acceptor> listen_on(asio::io_context& network, const std::string& host,
+                                     std::uint16_t port) {
+  const Addresses addresses = addresses_of(network, host);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    auto acceptors = listen_at_all(network, addresses, port);
+    if (acceptors) return std::move(*acceptors);
+  }
+  throw IoError("no port is free at all addresses of {}", sirocco::quoted(host));
 }
 
 std::string endpoint_text(const Tcp::endpoint& endpoint) {
@@ -94,11 +108,16 @@ std::string endpoint_text(const Tcp::endpoint& endpoint) {
                                     : fmt::format("{}:{}", address, endpoint.port());
 }
 
+std::string address_text(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
 std::string client_text(const asio::ip::address& address) {
-  if (address.is_v4()) return address.to_string();
-  const asio::ip::address_v6 v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
-  asio::ip::address_v6::bytes_type bytes = v6.to_bytes();
+  if (address.is_v4() || address.to_v6().is_v4_mapped()) return address_text(address);
+  asio::ip::address_v6::bytes_type bytes = address.to_v6().to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), 0);
   return asio::ip::address_v6(bytes).to_string() + "/64";
 }

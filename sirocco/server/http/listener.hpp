@@ -17,8 +17,11 @@ std::vector<boost::asio::ip::tcp::acceptor> listen_on(boost::asio::io_context& n
 /// "127.0.0.1:8080", "[::1]:8080".
 std::string endpoint_text(const boost::asio::ip::tcp::endpoint& endpoint);
 
-/// Whose connections are counted together: an IPv4 address, also where it is written as one of
-/// IPv6, or the first 64 bits of an IPv6 address, since one client has all of the rest.
+/// In digits; one of IPv4 as such, also where it is written as one of IPv6.
+std::string address_text(const boost::asio::ip::address& address);
+
+/// Whose connections are counted together: an IPv4 address, or the first 64 bits of an IPv6
+/// address, since one client has all of the rest.
 std::string client_text(const boost::asio::ip::address& address);
 
 }  // namespace sirocco::http

@@ -168,7 +168,7 @@ class Server::Implementation {
     std::unique_ptr<Transport> transport =
         tls_ ? make_transport(std::move(socket), *tls_) : make_transport(std::move(socket));
     const auto connection = std::make_shared<Connection>(surroundings_, std::move(transport),
-                                                         endpoint.address().to_string());
+                                                         address_text(endpoint.address()));
     connections_.emplace(connection, client);
     count();
     if (!std::exchange(ticking_, true)) asio::co_spawn(network_, tick(), asio::detached);
