@@ -150,9 +150,11 @@ TEST(Tls, EndsWhatIsNoTls) {
   plain.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_EQ(plain.read_to_end().find("HTTP/"), std::string::npos);
   EXPECT_FALSE(TlsClient(test.client(), TLS1_1_VERSION).connected());
+  EXPECT_TRUE(eventually([&] { return test.server->connections() == 0; }));
   // A handshake has to come to its end in time.
   Client slow = test.client();
   slow.send("\x16\x03\x01");
+  EXPECT_TRUE(eventually([&] { return test.server->connections() == 1; }));
   test.advance_until([&] { return test.server->connections() == 0; });
   EXPECT_TRUE(slow.is_closed());
   EXPECT_TRUE(TlsClient(test.client()).connected());
