@@ -104,6 +104,7 @@ constexpr std::array kBody = {
 };
 
 constexpr std::array kUnheeded = {
+    UnheededMember{"best_of", OneOf{"[1]"}, "all answers are returned; ask for them with n"},
     UnheededMember{"tools", OneOf{"[[]]"}, "tools can't be called"},
     UnheededMember{"tool_choice", OneOf{R"(["none"])"}, "tools can't be called"},
     UnheededMember{"parallel_tool_calls", Boolean(), "tools can't be called"},

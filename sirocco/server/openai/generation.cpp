@@ -181,7 +181,6 @@ constexpr std::array kUnheeded = {
     UnheededMember{"prompt_cache_key", Text(), "cached prompts are found by their content"},
     UnheededMember{"prompt_cache_retention", OneOf{R"(["in_memory", "in-memory"])"},
                    "cached prompts stay as long as there is memory"},
-    UnheededMember{"best_of", OneOf{"[1]"}, "all answers are returned; ask for them with n"},
     UnheededMember{"use_beam_search", OneOf{"[false]"}, "there is no beam search"},
     UnheededMember{"length_penalty", OneOf{"[1]"}, "there is no beam search"},
     UnheededMember{"early_stopping", OneOf{"[false]"}, "there is no beam search"},
