@@ -1,0 +1,26 @@
+// Bytes are the body of a request to any of the endpoints: what is read of it is sound, and a
+// refusal can be told.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/server/openai/any_body_testing.hpp"
+#include "sirocco/text/chat_template.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const sirocco::ChatTemplate kChat(
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.tool_calls }}{% endfor %}"
+      "{{ enable_thinking }}{{ reasoning_effort }}",
+      {.max_memory = std::size_t{16} << 20,
+       .max_output = std::size_t{1} << 20,
+       .max_steps = 200'000});
+  const std::string_view body(reinterpret_cast<const char*>(data), size);
+  try {
+    sirocco::openai_testing::check_any_body(body, kChat, [](bool holds) {
+      if (!holds) __builtin_trap();
+    });
+  } catch (const sirocco::ResourceExhausted&) {  // the template's limits
+  }
+  return 0;
+}
