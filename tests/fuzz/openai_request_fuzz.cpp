@@ -6,15 +6,17 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/server/openai/any_body_testing.hpp"
-#include "sirocco/text/chat_template.hpp"
+#include "sirocco/text/chat_format.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const sirocco::ChatTemplate kChat(
-      "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.tool_calls }}{% endfor %}"
-      "{{ enable_thinking }}{{ reasoning_effort }}",
-      {.max_memory = std::size_t{16} << 20,
-       .max_output = std::size_t{1} << 20,
-       .max_steps = 200'000});
+  static const sirocco::ChatFormat kChat(
+      sirocco::ChatTemplate(
+          "{% for m in messages %}<{{ m.role }}>{{ m.tool_calls }}{{ m.content }}</>{% endfor %}"
+          "{% if add_generation_prompt %}{{ enable_thinking }}{{ reasoning_effort }}{% endif %}",
+          {.max_memory = std::size_t{16} << 20,
+           .max_output = std::size_t{1} << 20,
+           .max_steps = 200'000}),
+      {});
   const std::string_view body(reinterpret_cast<const char*>(data), size);
   try {
     sirocco::openai_testing::check_any_body(body, kChat, [](bool holds) {

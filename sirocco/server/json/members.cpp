@@ -9,6 +9,9 @@
 namespace sirocco::json {
 namespace {
 
+// More than any request has, and few enough to be looked for one by one.
+constexpr std::size_t kMaxMembers = 512;
+
 /// Changes of one letter that make one name of the other (Levenshtein 1966).
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -43,7 +46,10 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
 }  // namespace
 
 MemberReader::MemberReader(const Field& object)
-    : object_(object), members_(object.object({"members"})), known_(members_.size()) {}
+    : object_(object), members_(object.object({"members"})), known_(members_.size()) {
+  if (members_.size() <= kMaxMembers) return;
+  object.fail("invalid_value", fmt::format("there are more than {} members", kMaxMembers));
+}
 
 const Object::value_type* MemberReader::take(std::string_view name) {
   names_.push_back(name);

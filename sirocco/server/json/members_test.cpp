@@ -100,6 +100,15 @@ TEST(Members, AreCheckedAndNamed) {
   EXPECT_FALSE(refused(R"({"express":"no"})"));
 }
 
+TEST(Members, AreLimited) {
+  std::string text = "{";
+  for (int i = 0; i < 513; ++i) {
+    if (i > 0) text += ',';
+    text += '"' + std::to_string(i) + "\":null";
+  }
+  EXPECT_THAT(refused(text + "}")->message, HasSubstr("more than 512 members"));
+}
+
 TEST(Members, AreFoundByName) {
   const Value value = parse(R"({"a":{"b":[5]},"c":null})");
   const MemberReader reader((Field(value)));

@@ -15,8 +15,9 @@ using openai_testing::check_any_body;
 using openai_testing::kBodies;
 
 constexpr std::string_view kTemplate =
-    "{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ m.tool_calls }}{% endfor %}"
-    "{% if enable_thinking and degree %}{{ share }}{{ word }}{{ reasoning_effort }}{% endif %}";
+    "{% for m in messages %}<{{ m.role }}>{{ m.tool_calls }}{{ m.content }}</>{% endfor %}"
+    "{% if enable_thinking and add_generation_prompt %}{{ share }}{{ word }}{{ reasoning_effort "
+    "}}{% endif %}";
 
 const auto kRequire = [](bool condition) { RC_ASSERT(condition); };
 
@@ -55,14 +56,14 @@ std::string changed(std::string body, const std::vector<std::uint32_t>& choices)
 }
 
 TEST(AnyBody, TheBodiesAreSound) {
-  const ChatTemplate chat(kTemplate);
+  const ChatFormat chat(ChatTemplate(kTemplate), {});
   for (const std::string_view body : kBodies) {
     EXPECT_EQ(check_any_body(body, chat, [](bool holds) { EXPECT_TRUE(holds); }), 1) << body;
   }
 }
 
 TEST(AnyBodyProperty, ChangedBodiesAreReadOrRefused) {
-  const ChatTemplate chat(kTemplate);
+  const ChatFormat chat(ChatTemplate(kTemplate), {});
   int accepted = 0;
   int refused = 0;
   for (const std::string_view original : kBodies) {

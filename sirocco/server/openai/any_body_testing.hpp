@@ -45,8 +45,7 @@ void check_inputs(const std::vector<openai::PromptInput>& inputs, Require requir
 }
 
 template <class Require>
-void check_chat(const openai::ChatRequest& request, const ChatTemplate& chat_template,
-                Require require) {
+void check_chat(const openai::ChatRequest& request, const ChatFormat& format, Require require) {
   check_generation(request.generation, require);
   require(!request.messages.empty());
   require(request.generation.max_tokens != 0);
@@ -54,9 +53,9 @@ void check_chat(const openai::ChatRequest& request, const ChatTemplate& chat_tem
     require(request.messages.back().role == openai::Role::kAssistant);
     require(request.messages.back().content.has_value());
   }
-  const openai::ChatPrompt prompt = openai::chat_prompt(request, chat_template);
+  const openai::ChatPrompt prompt = openai::chat_prompt(request, format);
   for (const std::string& warning : prompt.warnings) require(is_utf8(warning));
-  require(is_utf8(chat_template.render(prompt.context).text));
+  require(is_utf8(prompt.rendered.text));
 }
 
 template <class Require>
@@ -70,7 +69,7 @@ void check_completion(const openai::CompletionRequest& request, Require require)
 /// Reads `body` as each kind of request: what comes of it is sound, or a refusal that can be told.
 /// How many kinds of request it can be.
 template <class Require>
-int check_any_body(std::string_view body, const ChatTemplate& chat_template, Require require) {
+int check_any_body(std::string_view body, const ChatFormat& format, Require require) {
   int accepted = 0;
   const auto attempt = [&](auto read) {
     try {
@@ -82,8 +81,7 @@ int check_any_body(std::string_view body, const ChatTemplate& chat_template, Req
       require(told.as<json::Object>() != nullptr);
     }
   };
-  attempt(
-      [&] { check_chat(openai::read_chat_request(json::parse(body)), chat_template, require); });
+  attempt([&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); });
   attempt([&] { check_completion(openai::read_completion_request(json::parse(body)), require); });
   attempt([&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); });
   return accepted;

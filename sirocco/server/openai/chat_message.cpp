@@ -185,7 +185,8 @@ jinja::Value call_value(const ToolCall& call) {
 
 jinja::Value message_value(const ChatMessage& message) {
   jinja::Dict out;
-  out.set("role", text_value(std::string(role_name(message.role))));
+  const Role role = message.role == Role::kDeveloper ? Role::kSystem : message.role;
+  out.set("role", text_value(std::string(role_name(role))));
   // Templates know by a content of None that a message consists of calls.
   const bool only_calls = !message.content && !message.tool_calls.empty();
   out.set("content", only_calls ? jinja::Value::none(jinja::Origin::kData)

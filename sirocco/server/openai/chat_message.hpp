@@ -38,7 +38,8 @@ struct ChatMessage {
 std::vector<ChatMessage> read_messages(const json::Field& messages);
 
 /// The messages as chat templates take them. Arguments that are a JSON object are one, as templates
-/// of Hugging Face expect it; others are a text.
+/// of Hugging Face expect it; others are a text. A developer's message is a system's, as llama.cpp
+/// has it, since few templates know developers.
 jinja::Value template_messages(std::span<const ChatMessage> messages);
 
 }  // namespace sirocco::openai

@@ -9,6 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/server/invalid_request.hpp"
+#include "sirocco/text/continued_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -123,11 +124,14 @@ constexpr std::array kUnheeded = {
 
 /// What becomes of a prompt's end.
 PromptEnd prompt_end(const Body& body, const MemberReader& reader) {
-  const bool continuable = body.messages.back().role == Role::kAssistant &&
-                           body.messages.back().content && body.messages.back().tool_calls.empty();
+  const ChatMessage& last = body.messages.back();
+  const bool continuable =
+      last.role == Role::kAssistant && last.tool_calls.empty() &&
+      last.content.value_or("").find_first_not_of(" \t\n\r\v\f") != std::string::npos;
   if (body.continue_last == true) {
     const Field asked = *reader.find("continue_final_message");
-    if (!continuable) asked.fail("invalid_value", "the last message is no text of the assistant's");
+    if (!continuable)
+      asked.fail("invalid_value", "the last message is not the assistant's, or says nothing");
     if (body.begin_answer == true)
       asked.fail("invalid_value", "it contradicts add_generation_prompt");
     return PromptEnd::kContinueAnswer;
@@ -158,6 +162,36 @@ std::vector<TemplateVariable> effort_variables(const std::string& effort) {
   return out;
 }
 
+/// Gives the template those of the request's variables that it offers.
+void set_variables(const ChatRequest& request, const ChatTemplate& chat_template,
+                   ChatContext& context, std::vector<std::string>& warnings) {
+  const std::vector<std::string> offered = chat_template.variables();
+  const auto set = [&](const TemplateVariable& variable) {
+    const bool known = std::ranges::binary_search(offered, variable.first);
+    if (known) {
+      context.variables.insert_or_assign(variable.first, template_value(variable.second));
+    }
+    return known;
+  };
+  if (request.reasoning_effort) {
+    bool used = false;
+    for (const TemplateVariable& variable : effort_variables(*request.reasoning_effort))
+      used = set(variable) || used;
+    if (!used) {
+      warnings.emplace_back(
+          "reasoning_effort has no effect: the model's chat template has no variable for it");
+    }
+  }
+  for (const TemplateVariable& variable : request.variables) {
+    if (set(variable)) continue;
+    warnings.push_back(fmt::format(
+        "chat_template_kwargs: {} has no effect: the model's chat template has no such variable; "
+        "it has {}",
+        sirocco::quoted(variable.first),
+        offered.empty() ? "none" : fmt::format("{}", fmt::join(offered, ", "))));
+  }
+}
+
 }  // namespace
 
 ChatRequest read_chat_request(const json::Value& body_value) {
@@ -186,40 +220,17 @@ ChatRequest read_chat_request(const json::Value& body_value) {
   return out;
 }
 
-ChatPrompt chat_prompt(const ChatRequest& request, const ChatTemplate& chat_template) {
+ChatPrompt chat_prompt(const ChatRequest& request, const ChatFormat& format,
+                       std::function<std::tm()> clock) {
   ChatPrompt out;
-  out.context.messages = template_messages(request.messages);
-  out.context.add_generation_prompt = request.end == PromptEnd::kNewAnswer;
-
-  const std::vector<std::string> offered = chat_template.variables();
-  const auto is_offered = [&](const std::string& name) {
-    return std::ranges::binary_search(offered, name);
-  };
-  const auto usable = [&] {
-    return offered.empty() ? std::string("it has none")
-                           : fmt::format("it has {}", fmt::join(offered, ", "));
-  };
-  if (request.reasoning_effort) {
-    bool used = false;
-    for (const auto& [name, value] : effort_variables(*request.reasoning_effort)) {
-      if (!is_offered(name)) continue;
-      out.context.variables.insert_or_assign(name, template_value(value));
-      used = true;
-    }
-    if (!used) {
-      out.warnings.push_back(fmt::format(
-          "reasoning_effort has no effect: the model's chat template has no variable for it"));
-    }
-  }
-  for (const auto& [name, value] : request.variables) {
-    if (is_offered(name)) {
-      out.context.variables.insert_or_assign(name, template_value(value));
-    } else {
-      out.warnings.push_back(
-          fmt::format("chat_template_kwargs: {} has no effect: the model's chat template has no "
-                      "such variable; {}",
-                      sirocco::quoted(name), usable()));
-    }
+  ChatContext context;
+  context.messages = template_messages(request.messages);
+  context.add_generation_prompt = request.end == PromptEnd::kNewAnswer;
+  context.clock = std::move(clock);
+  set_variables(request, format.chosen(context), context, out.warnings);
+  out.rendered = format.render(std::move(context));
+  if (request.end == PromptEnd::kContinueAnswer) {
+    out.rendered = continued_prompt(std::move(out.rendered), *request.messages.back().content);
   }
   return out;
 }

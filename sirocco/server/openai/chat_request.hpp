@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <ctime>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -11,6 +13,7 @@
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/chat_message.hpp"
 #include "sirocco/server/openai/generation.hpp"
+#include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/chat_template.hpp"
 
 namespace sirocco::openai {
@@ -18,7 +21,7 @@ namespace sirocco::openai {
 /// How the prompt ends that is made of a conversation.
 enum class PromptEnd : std::uint8_t {
   kNewAnswer,       ///< where the assistant begins to speak
-  kContinueAnswer,  ///< in the middle of the last message, an assistant's that has a content
+  kContinueAnswer,  ///< in the middle of the last message, an assistant's that says something
   kAsItStands,      ///< behind the last message
 };
 
@@ -39,16 +42,17 @@ struct ChatRequest {
 /// that is wrong, unknown or not supported.
 ChatRequest read_chat_request(const json::Value& body);
 
-/// What a chat template is rendered with, without special tokens and clock.
+/// The prompt that a request stands for.
 struct ChatPrompt {
-  ChatContext context;
-  std::vector<std::string> warnings;  ///< of variables that it doesn't have
+  RenderedPrompt rendered;
+  std::vector<std::string> warnings;  ///< of what had no effect on it
 };
 
-/// What the template takes of the request: of its variables those that the template offers
-/// (ChatTemplate::variables). For a prompt that continues an answer, the context ends with the
-/// message that is to be continued, and without a beginning of another.
-ChatPrompt chat_prompt(const ChatRequest& request, const ChatTemplate& chat_template);
+/// The prompt, as the model's format makes it. Of the request's variables the template is given
+/// those that it offers (ChatTemplate::variables). `clock` is as ChatContext has it. Throws as
+/// ChatFormat::render, and as continued_prompt where an answer is to be continued.
+ChatPrompt chat_prompt(const ChatRequest& request, const ChatFormat& format,
+                       std::function<std::tm()> clock = {});
 
 /// All members of a request, for documentation.
 std::vector<json::MemberDescription> describe_chat_members();

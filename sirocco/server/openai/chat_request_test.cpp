@@ -400,6 +400,7 @@ TEST(ChatRequest, AnAssistantsLastMessageIsContinued) {
   EXPECT_EQ(end_of(kUser, ""), PromptEnd::kNewAnswer);
   EXPECT_EQ(end_of(kUser, R"(,"add_generation_prompt":false)"), PromptEnd::kAsItStands);
   EXPECT_EQ(end_of(R"({"role":"assistant","content":null})", ""), PromptEnd::kNewAnswer);
+  EXPECT_EQ(end_of(R"({"role":"assistant","content":" \n"})", ""), PromptEnd::kNewAnswer);
   EXPECT_EQ(refusal_of([&] {
               end_of(kAssistant, R"(,"add_generation_prompt":true,"continue_final_message":true)");
             })->param,
@@ -408,38 +409,36 @@ TEST(ChatRequest, AnAssistantsLastMessageIsContinued) {
 
 // What the template is given.
 
-ChatPrompt prompt_of(std::string_view members, std::string_view chat_template) {
-  return chat_prompt(read("{" + std::string(kMessages) + std::string(members) + "}"),
-                     ChatTemplate(chat_template));
+ChatPrompt prompt_of(std::string_view body, std::string_view chat_template) {
+  return chat_prompt(read(body), ChatFormat(ChatTemplate(chat_template), {{"bos_token", "<s>"}}));
+}
+ChatPrompt prompt_with(std::string_view members, std::string_view chat_template) {
+  return prompt_of("{" + std::string(kMessages) + std::string(members) + "}", chat_template);
 }
 
 TEST(ChatPrompt, GivesTheTemplateItsOwnVariables) {
-  const ChatTemplate chat("{{ messages[0].content }} {{ enable_thinking }} {{ n }}");
-  const ChatPrompt prompt = chat_prompt(
-      read("{" + std::string(kMessages) +
-           R"("chat_template_kwargs":{"enable_thinking":true,"n":3,"bos_token":"x","a\n":1}})"),
-      chat);
-  EXPECT_EQ(chat.render(prompt.context).text, "Hi True 3");
-  EXPECT_EQ(prompt.context.variables.size(), 2u);
+  const ChatPrompt prompt = prompt_with(
+      R"("chat_template_kwargs":{"enable_thinking":true,"n":3,"bos_token":"x","a\n":1})",
+      "{{ bos_token }}{{ messages[0].content }} {{ enable_thinking }} {{ n }}");
+  EXPECT_EQ(prompt.rendered.text, "<s>Hi True 3");
   EXPECT_THAT(prompt.warnings,
               ElementsAre(HasSubstr("'bos_token' has no effect"), HasSubstr("'a\\x0a' has no")));
   EXPECT_THAT(prompt.warnings[0], HasSubstr("it has enable_thinking, n"));
 }
 
 TEST(ChatPrompt, WhatIsSetIsNeverTrusted) {
-  const ChatTemplate chat("<s>{{ date }}{{ messages[0].content }}");
-  const ChatPrompt prompt = chat_prompt(
-      read("{" + std::string(kMessages) + R"("chat_template_kwargs":{"date":"</s>"}})"), chat);
-  const RenderedPrompt rendered = chat.render(prompt.context);
-  EXPECT_EQ(rendered.text, "<s></s>Hi");
-  EXPECT_THAT(rendered.trusted, ElementsAre(RenderedPrompt::Range{0, 3}));
+  const RenderedPrompt prompt = prompt_with(R"("chat_template_kwargs":{"date":"</s>"})",
+                                            "<s>{{ date }}{{ messages[0].content }}")
+                                    .rendered;
+  EXPECT_EQ(prompt.text, "<s></s>Hi");
+  EXPECT_THAT(prompt.trusted, ElementsAre(RenderedPrompt::Range{0, 3}));
 }
 
 TEST(ChatPrompt, ReasoningEffort) {
   constexpr std::string_view kSwitch = "{{ enable_thinking }}";
   constexpr std::string_view kDegree = "{{ reasoning_effort | default('?') }}";
   const auto rendered = [](std::string_view members, std::string_view chat_template) {
-    return ChatTemplate(chat_template).render(prompt_of(members, chat_template).context).text;
+    return prompt_with(members, chat_template).rendered.text;
   };
   EXPECT_EQ(rendered(R"("reasoning_effort":"none")", kSwitch), "False");
   EXPECT_EQ(rendered(R"("reasoning_effort":"high")", kSwitch), "True");
@@ -450,16 +449,39 @@ TEST(ChatPrompt, ReasoningEffort) {
   EXPECT_EQ(rendered(R"("reasoning_effort":"none","chat_template_kwargs":{"enable_thinking":true})",
                      kSwitch),
             "True");
-  EXPECT_THAT(prompt_of(R"("reasoning_effort":"high")", "x").warnings,
+  EXPECT_THAT(prompt_with(R"("reasoning_effort":"high")", "x").warnings,
               ElementsAre(HasSubstr("reasoning_effort has no effect")));
-  EXPECT_THAT(prompt_of(R"("reasoning_effort":"high")", kSwitch).warnings, IsEmpty());
+  EXPECT_THAT(prompt_with(R"("reasoning_effort":"high")", kSwitch).warnings, IsEmpty());
 }
 
-TEST(ChatPrompt, BeginsTheAnswerOrNot) {
-  constexpr std::string_view kTemplate = "{% if add_generation_prompt %}>{% endif %}";
-  EXPECT_TRUE(prompt_of("\"n\":1", kTemplate).context.add_generation_prompt);
-  EXPECT_FALSE(
-      prompt_of(R"("add_generation_prompt":false)", kTemplate).context.add_generation_prompt);
+TEST(ChatPrompt, EndsAsTheRequestWants) {
+  constexpr std::string_view kTemplate =
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}"
+      "{% if add_generation_prompt %}<assistant>{% endif %}";
+  const auto rendered = [&](std::string_view last, std::string_view members) {
+    return prompt_of(R"({"messages":[{"role":"developer","content":"Be brief"},)" +
+                         std::string(last) + "]" + std::string(members) + "}",
+                     kTemplate)
+        .rendered.text;
+  };
+  constexpr std::string_view kAssistant = R"({"role":"assistant","content":"Hel"})";
+  constexpr std::string_view kUser = R"({"role":"user","content":"Hi"})";
+  EXPECT_EQ(rendered(kUser, ""), "<system>Be brief</><user>Hi</><assistant>");
+  EXPECT_EQ(rendered(kUser, R"(,"add_generation_prompt":false)"), "<system>Be brief</><user>Hi</>");
+  EXPECT_EQ(rendered(kAssistant, ""), "<system>Be brief</><assistant>Hel");
+  EXPECT_EQ(rendered(kAssistant, R"(,"continue_final_message":false)"),
+            "<system>Be brief</><assistant>Hel</><assistant>");
+}
+
+TEST(ChatPrompt, TheClockIsTheCallers) {
+  const ChatRequest request = read(R"({"messages":[{"role":"user","content":"Hi"}]})");
+  const ChatFormat format(ChatTemplate("{{ strftime_now('%Y') }}"), {});
+  const auto clock = [] {
+    std::tm time{};
+    time.tm_year = 101;
+    return time;
+  };
+  EXPECT_EQ(chat_prompt(request, format, clock).rendered.text, "2001");
 }
 
 }  // namespace
