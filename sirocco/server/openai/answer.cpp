@@ -1,0 +1,31 @@
+#include "sirocco/server/openai/answer.hpp"
+
+#include <fmt/format.h>
+
+namespace sirocco::openai {
+
+std::string_view finish_name(Finish finish) { return finish == Finish::kStop ? "stop" : "length"; }
+
+std::variant<Finish, ApiError> told(const Ending& ending) {
+  switch (ending.reason) {
+    case FinishReason::kStop:
+      return Finish::kStop;
+    case FinishReason::kLength:
+    case FinishReason::kContextFull:
+    case FinishReason::kCancelled:
+      return Finish::kLength;
+    case FinishReason::kFailed:
+      break;
+  }
+  return api_error(ending);
+}
+
+std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit) {
+  if (finish != Finish::kLength || asked) return "";
+  return fmt::format(
+      "the answer was cut at {} tokens, a limit that the request didn't ask for; max_tokens asks "
+      "for another",
+      limit);
+}
+
+}  // namespace sirocco::openai

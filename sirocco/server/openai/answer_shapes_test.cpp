@@ -1,0 +1,312 @@
+// Answers have the members that OpenAI's reference of its API names, and ours beside them, whatever
+// their texts and numbers are.
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <bit>
+#include <nlohmann/json.hpp>
+
+#include "sirocco/base/utf8.hpp"
+#include "sirocco/server/openai/chat_answer.hpp"
+#include "sirocco/server/openai/completion_answer.hpp"
+#include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/models.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+using Json = nlohmann::json;
+
+// A shape is JSON: types ("string|null") or a constant ("=stop"), of objects the shapes of all
+// members, with a question mark behind the name of one that may be missing, of arrays that of each
+// item.
+
+bool is_of_type(const Json& value, const std::string& type) {
+  if (type.starts_with("=")) return value == type.substr(1);
+  if (type == "string") return value.is_string();
+  if (type == "integer") return value.is_number_integer();
+  if (type == "number") return value.is_number();
+  if (type == "null") return value.is_null();
+  return false;
+}
+
+/// Where the value isn't as its shape says; empty if it is.
+std::string mismatch(const Json& value, const Json& shape, const std::string& path = "$") {
+  if (shape.is_string()) {
+    std::istringstream types(shape.get<std::string>());
+    for (std::string type; std::getline(types, type, '|');) {
+      if (is_of_type(value, type)) return "";
+    }
+    return path + " is " + value.dump() + " and not " + shape.dump();
+  }
+  if (shape.is_array()) {
+    if (!value.is_array()) return path + " is no array";
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      std::string found = mismatch(value[i], shape[0], path + "[" + std::to_string(i) + "]");
+      if (!found.empty()) return found;
+    }
+    return "";
+  }
+  if (!value.is_object()) return path + " is no object";
+  std::size_t known = 0;
+  for (const auto& [key, inner] : shape.items()) {
+    const bool optional = key.ends_with("?");
+    const std::string name = optional ? key.substr(0, key.size() - 1) : key;
+    if (!value.contains(name)) {
+      if (optional) continue;
+      return path + " has no " + name;
+    }
+    ++known;
+    std::string found = mismatch(value[name], inner, path + "." + name);
+    if (!found.empty()) return found;
+  }
+  if (known != value.size()) return path + " has members that nobody expects: " + value.dump();
+  return "";
+}
+
+const Json kUsage = Json::parse(R"({
+    "prompt_tokens": "integer", "completion_tokens": "integer", "total_tokens": "integer",
+    "prompt_tokens_details": {"cached_tokens": "integer"}})");
+const Json kTimings = Json::parse(R"({
+    "queued_ms": "number", "cache_n": "integer",
+    "prompt_n": "integer", "prompt_ms": "number", "prompt_per_token_ms": "number",
+    "prompt_per_second": "number", "predicted_n": "integer", "predicted_ms": "number",
+    "predicted_per_token_ms": "number", "predicted_per_second": "number"})");
+const Json kChance = Json::parse(
+    R"({"token": "string", "id": "integer", "logprob": "number|null", "bytes": ["integer"]})");
+
+Json with(Json shape, const std::string& name, const Json& inner) {
+  shape[name] = inner;
+  return shape;
+}
+
+Json chat_log_probabilities() {
+  return {{"content", {with(kChance, "top_logprobs", Json::array({kChance}))}},
+          {"refusal", "null"}};
+}
+
+Json completion_log_probabilities() {
+  return {{"tokens", {"string"}},
+          {"token_logprobs", {"number|null"}},
+          {"top_logprobs", "any"},
+          {"text_offset", {"integer"}}};
+}
+
+Json envelope(const std::string& object, const Json& choice) {
+  Json shape = Json::parse(R"({"id": "string", "created": "integer", "model": "string",
+      "system_fingerprint": "string", "warnings?": ["string"]})");
+  shape["object"] = "=" + object;
+  shape["choices"] = Json::array({choice});
+  return shape;
+}
+
+Json choice(const std::string& of, const Json& inner, const Json& log_probabilities,
+            const std::string& finish) {
+  return {{"index", "integer"},
+          {of, inner},
+          {"logprobs", log_probabilities},
+          {"finish_reason", finish}};
+}
+
+struct Random {
+  AnswerHead head;
+  std::vector<Choice> choices;
+  AnswerTotals totals;
+  bool log_probabilities = false;
+};
+
+TokenChance random_chance() {
+  const auto bits = *rc::gen::arbitrary<std::uint32_t>();
+  const auto bytes = *rc::gen::arbitrary<std::string>();
+  const bool known = bits % 8 != 0;
+  return {TokenId(static_cast<std::int32_t>(bits >> 1)), bytes,
+          known ? std::optional(std::bit_cast<float>(bits)) : std::nullopt};
+}
+
+Random random_answer() {
+  Random out;
+  out.head = {*rc::gen::arbitrary<std::string>(), *rc::gen::arbitrary<std::int64_t>(),
+              *rc::gen::arbitrary<std::string>(), "fp"};
+  out.log_probabilities = *rc::gen::arbitrary<bool>();
+  const int count = *rc::gen::inRange(1, 4);
+  for (int i = 0; i < count; ++i) {
+    Choice one;
+    one.whole.text = *rc::gen::arbitrary<std::string>();
+    const int tokens = *rc::gen::inRange(0, 4);
+    for (int k = 0; k < tokens; ++k) {
+      one.whole.tokens.push_back({random_chance(), {random_chance(), random_chance()}});
+    }
+    one.finish = *rc::gen::arbitrary<bool>() ? Finish::kStop : Finish::kLength;
+    out.choices.push_back(std::move(one));
+  }
+  out.totals.usage = {*rc::gen::inRange(0, 9), *rc::gen::inRange(0, 9), *rc::gen::inRange(0, 9)};
+  out.totals.timings = {*rc::gen::inRange(0, 9) / 3.0, *rc::gen::inRange(0, 2) / 7.0,
+                        *rc::gen::inRange(0, 2) / 9.0};
+  out.totals.warnings = *rc::gen::container<std::vector<std::string>>(
+      *rc::gen::inRange(0, 2), rc::gen::arbitrary<std::string>());
+  return out;
+}
+
+std::string as_utf8(std::string_view bytes) {
+  std::string out;
+  Utf8Assembler assembler;
+  assembler.push(bytes, out);
+  assembler.finish(out);
+  return out;
+}
+
+void expect_shape(const std::string& text, const Json& shape) {
+  RC_ASSERT(is_utf8(text));
+  const Json value = Json::parse(text);
+  const std::string found = mismatch(value, shape);
+  if (!found.empty()) RC_FAIL(found);
+}
+
+const Json kMessage =
+    Json::parse(R"({"role": "=assistant", "content": "string", "refusal": "null"})");
+
+TEST(AnswerShapes, Chat) {
+  EXPECT_TRUE(rc::check([] {
+    const Random answer = random_answer();
+    const Json log_probabilities =
+        answer.log_probabilities ? chat_log_probabilities() : Json("null");
+    Json shape = envelope("chat.completion",
+                          choice("message", kMessage, log_probabilities, "=stop|=length"));
+    shape["usage"] = kUsage;
+    shape["timings"] = kTimings;
+    const std::string body =
+        chat_body(answer.head, answer.choices, answer.totals, answer.log_probabilities);
+    expect_shape(body, shape);
+    const Json read = Json::parse(body);
+    RC_ASSERT(read["choices"].size() == answer.choices.size());
+    for (std::size_t i = 0; i < answer.choices.size(); ++i) {
+      RC_ASSERT(read["choices"][i]["message"]["content"] == as_utf8(answer.choices[i].whole.text));
+    }
+  }));
+}
+
+TEST(AnswerShapes, ChatStream) {
+  EXPECT_TRUE(rc::check([](bool include_usage) {
+    const Random answer = random_answer();
+    const ChatStream stream(answer.head, {include_usage, answer.log_probabilities});
+    const auto chunk = [&](const char* delta, const Json& log_probabilities, const char* finish) {
+      Json shape = envelope("chat.completion.chunk",
+                            choice("delta", Json::parse(delta), log_probabilities, finish));
+      if (include_usage) shape["usage"] = "null";
+      return shape;
+    };
+    const AnswerPiece& piece = answer.choices[0].whole;
+    expect_shape(stream.begin(0),
+                 chunk(R"({"role":"=assistant","content":"=","refusal":"null"})", "null", "null"));
+    expect_shape(stream.piece(0, piece),
+                 chunk(R"({"content":"string"})",
+                       answer.log_probabilities ? chat_log_probabilities() : Json("null"), "null"));
+    const Json end = chunk("{}", "null", "=stop|=length");
+    expect_shape(stream.end(0, answer.choices[0].finish), end);
+    const auto last = stream.end_last(0, answer.choices[0].finish, answer.totals);
+    if (include_usage) {
+      expect_shape(last[0], end);
+      Json shape = with(with(end, "usage", kUsage), "timings", kTimings);
+      expect_shape(last[1], shape);
+      RC_ASSERT(Json::parse(last[1])["choices"].empty());
+    } else {
+      expect_shape(last[0], with(end, "timings", kTimings));
+    }
+    RC_ASSERT(last.back() == "[DONE]");
+  }));
+}
+
+TEST(AnswerShapes, Completion) {
+  EXPECT_TRUE(rc::check([](bool include_usage) {
+    const Random answer = random_answer();
+    const Json log_probabilities =
+        answer.log_probabilities ? completion_log_probabilities() : Json("null");
+    const Json whole =
+        with(with(envelope("text_completion",
+                           choice("text", "string", log_probabilities, "=stop|=length")),
+                  "usage", kUsage),
+             "timings", kTimings);
+    const auto without_chances = [](const std::string& text) {
+      // Their names are the tokens.
+      Json value = Json::parse(text);
+      for (Json& one : value["choices"]) {
+        if (one["logprobs"].is_null()) continue;
+        for (const Json& chances : one["logprobs"]["top_logprobs"]) {
+          RC_ASSERT(chances.is_null() || chances.is_object());
+          for (const auto& [name, chance] : chances.items())
+            RC_ASSERT(chance.is_number() || chance.is_null());
+        }
+        one["logprobs"]["top_logprobs"] = "any";
+      }
+      return value.dump();
+    };
+    Json shape = whole;
+    if (answer.log_probabilities) shape["choices"][0]["logprobs"]["top_logprobs"] = "=any";
+    expect_shape(without_chances(completion_body(answer.head, answer.choices, answer.totals,
+                                                 answer.log_probabilities)),
+                 shape);
+
+    CompletionStream stream(answer.head, {.choices = static_cast<int>(answer.choices.size()),
+                                          .include_usage = include_usage,
+                                          .log_probabilities = answer.log_probabilities});
+    shape.erase("usage");
+    shape.erase("timings");
+    shape["choices"][0]["finish_reason"] = "null";
+    if (include_usage) shape["usage"] = "null";
+    for (std::size_t i = 0; i < answer.choices.size(); ++i) {
+      expect_shape(without_chances(stream.piece(static_cast<int>(i), answer.choices[i].whole)),
+                   shape);
+    }
+    shape["choices"][0]["logprobs"] = "null";
+    shape["choices"][0]["finish_reason"] = "=stop|=length";
+    const auto last = stream.end_last(0, answer.choices[0].finish, answer.totals);
+    expect_shape(last[0], include_usage ? shape : with(shape, "timings", kTimings));
+    if (include_usage)
+      expect_shape(last[1], with(with(shape, "usage", kUsage), "timings", kTimings));
+    RC_ASSERT(last.back() == "[DONE]");
+  }));
+}
+
+TEST(AnswerShapes, Embeddings) {
+  EXPECT_TRUE(rc::check([](const std::string& model, const std::vector<std::vector<float>>& all) {
+    Json shape = Json::parse(R"({"object": "=list", "model": "string",
+        "data": [{"object": "=embedding", "index": "integer", "embedding": ["number"]}],
+        "usage": {"prompt_tokens": "integer", "total_tokens": "integer"}})");
+    expect_shape(embeddings_body(model, all, EmbeddingFormat::kNumbers, 7), shape);
+    shape["data"][0]["embedding"] = "string";
+    expect_shape(embeddings_body(model, all, EmbeddingFormat::kBase64, 7), shape);
+  }));
+}
+
+TEST(AnswerShapes, ModelsAndErrors) {
+  EXPECT_TRUE(rc::check([](const std::string& text, std::int64_t number) {
+    const Json card = Json::parse(R"({"id": "string", "object": "=model", "created": "integer",
+        "owned_by": "string", "max_model_len": "integer"})");
+    expect_shape(model_body({text, number, number}), card);
+    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2})),
+                 {{"object", "=list"}, {"data", {card}}});
+    expect_shape(error_body({400, text, text, text}), {{"error",
+                                                        {{"message", "string"},
+                                                         {"type", "string"},
+                                                         {"param", "string|null"},
+                                                         {"code", "string"}}}});
+  }));
+}
+
+// The check itself refuses what it should.
+TEST(AnswerShapes, MismatchesAreFound) {
+  const Json shape = Json::parse(R"({"a": "string|null", "b?": ["integer"], "c": "=x"})");
+  const auto found = [&](const char* text) { return mismatch(Json::parse(text), shape); };
+  EXPECT_EQ(found(R"({"a": null, "c": "x"})"), "");
+  EXPECT_EQ(found(R"({"a": "s", "b": [1, 2], "c": "x"})"), "");
+  EXPECT_NE(found(R"({"a": 1, "c": "x"})"), "");
+  EXPECT_NE(found(R"({"c": "x"})"), "");
+  EXPECT_NE(found(R"({"a": null, "b": [1.5], "c": "x"})"), "");
+  EXPECT_NE(found(R"({"a": null, "c": "y"})"), "");
+  EXPECT_NE(found(R"({"a": null, "c": "x", "d": 1})"), "");
+  EXPECT_NE(found("[]"), "");
+}
+
+}  // namespace
+}  // namespace sirocco::openai

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <variant>
+
+#include "sirocco/base/utf8.hpp"
+#include "sirocco/pipeline/sampler.hpp"
+#include "sirocco/pipeline/stop_matcher.hpp"
+#include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/openai/api_error.hpp"
+#include "sirocco/server/openai/chat_request.hpp"
+#include "sirocco/server/openai/completion_request.hpp"
+#include "sirocco/server/openai/embeddings.hpp"
+
+namespace sirocco::openai_testing {
+
+// What must hold of any bytes that are sent as a body. `Require` is called with what must be true.
+
+template <class Require>
+void check_generation(const openai::Generation& generation, Require require) {
+  constexpr std::int64_t kAllIds = std::int64_t{1} << 31;
+  validate(generation.sampling.over({}, 1), kAllIds);
+  const StopMatcher stop(generation.stop);
+  require(generation.choices >= 1 && generation.choices <= openai::kMaxChoices);
+  require(!generation.alternatives || *generation.alternatives <= 20);
+  require(!generation.timeout_s || *generation.timeout_s > 0);
+  require(generation.max_tokens.value_or(1) >= 0);
+}
+
+template <class Require>
+void check_inputs(const std::vector<openai::PromptInput>& inputs, Require require) {
+  require(!inputs.empty());
+  for (const openai::PromptInput& input : inputs) {
+    if (const auto* text = std::get_if<std::string>(&input)) {
+      require(is_utf8(*text));
+    } else {
+      require(!std::get<std::vector<TokenId>>(input).empty());
+      for (const TokenId id : std::get<std::vector<TokenId>>(input)) require(id.value() >= 0);
+    }
+  }
+}
+
+template <class Require>
+void check_chat(const openai::ChatRequest& request, const ChatFormat& format, Require require) {
+  check_generation(request.generation, require);
+  require(!request.messages.empty());
+  require(request.generation.max_tokens != 0);
+  if (request.end == openai::PromptEnd::kContinueAnswer) {
+    require(request.messages.back().role == openai::Role::kAssistant);
+    require(request.messages.back().content.has_value());
+  }
+  const openai::ChatPrompt prompt = openai::chat_prompt(request, format);
+  for (const std::string& warning : prompt.warnings) require(is_utf8(warning));
+  require(is_utf8(prompt.rendered.text));
+}
+
+template <class Require>
+void check_completion(const openai::CompletionRequest& request, Require require) {
+  check_generation(request.generation, require);
+  check_inputs(request.prompts, require);
+  require(request.total_choices() <= openai::kMaxChoices);
+  require(request.generation.max_tokens != 0 || request.echo);
+}
+
+/// Reads `body` as each kind of request: what comes of it is sound, or a refusal that can be told.
+/// How many kinds of request it can be.
+template <class Require>
+int check_any_body(std::string_view body, const ChatFormat& format, Require require) {
+  int accepted = 0;
+  const auto attempt = [&](auto read) {
+    try {
+      read();
+      ++accepted;
+    } catch (const InvalidRequest& refused) {
+      require(is_utf8(refused.what()) && is_utf8(refused.param()) && !refused.code().empty());
+      const json::Value told = json::parse(openai::error_body(openai::api_error(refused)));
+      require(told.as<json::Object>() != nullptr);
+    }
+  };
+  attempt([&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); });
+  attempt([&] { check_completion(openai::read_completion_request(json::parse(body)), require); });
+  attempt([&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); });
+  return accepted;
+}
+
+/// Bodies with nearly all members that there are.
+inline constexpr std::string_view kBodies[] = {
+    R"({"model":"m","messages":[{"role":"system","content":"a"},
+        {"role":"user","content":[{"type":"text","text":"b\u00e9\ud83d\ude00"},{"type":"text","text":"c"}],
+         "name":"Ann"},
+        {"role":"assistant","content":null,"reasoning":"hm","tool_calls":[{"id":"1","type":"function",
+         "function":{"name":"f","arguments":"{\"x\":[1,2.5,null]}"}}]},
+        {"role":"tool","content":"d","tool_call_id":"1"},{"role":"assistant","content":"He"}],
+        "continue_final_message":true,"add_generation_prompt":false,
+        "chat_template_kwargs":{"enable_thinking":true,"degree":3,"share":0.5,"word":"x"},
+        "reasoning_effort":"high","response_format":{"type":"text"},"logprobs":true,"top_logprobs":5,
+        "stream":true,"stream_options":{"include_usage":true},"max_tokens":16,"n":2,
+        "stop":["a","b"],"seed":-5,"logit_bias":{"1":-100,"2":false},"tools":[],"store":false})",
+    R"({"model":"m","prompt":["a","b\n"],"suffix":"s","echo":true,"logprobs":3,"n":2,"best_of":2,
+        "max_tokens":0,"temperature":0.7,"top_p":0.9,"top_k":-1,"min_p":0.05,"typical_p":1,
+        "repeat_penalty":1.1,"repeat_last_n":64,"presence_penalty":-0.5,"frequency_penalty":1e-3,
+        "min_tokens":0,"ignore_eos":false,"cache_prompt":true,"priority":1,"timeout":2.5,"stop":"x",
+        "logit_bias":[[1,2.5],[3,false]],"user":"u","metadata":{"a":"b"}})",
+    R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",
+    R"({"input":["a",[1,2]],"model":"m","encoding_format":"base64","dimensions":64})",
+};
+
+}  // namespace sirocco::openai_testing

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/work.hpp"
+
+namespace sirocco::openai {
+
+/// What went wrong, as OpenAI tells it.
+struct ApiError {
+  int status = 500;  ///< of HTTP
+  std::string message;
+  std::string param;  ///< the place in the request; empty: none
+  std::string code;   ///< a word for programs
+};
+
+/// What to tell of an exception: InvalidRequest's and Error's own words, and of others, which are
+/// the server's affair, only that something went wrong.
+ApiError api_error(const std::exception& exception);
+/// What to tell of work that failed (FinishReason::kFailed).
+ApiError api_error(const Ending& ending);
+/// Of what HTTP's own layer refuses: the code is made of the status.
+ApiError api_error(int status, std::string_view message);
+/// 404, with the names that there are.
+ApiError model_not_found(std::string_view name, std::span<const std::string> names);
+
+/// {"error": {"message", "type", "param", "code"}}; the type follows from the status. As the body
+/// of an answer, or as an event of a stream.
+std::string error_body(const ApiError& error);
+
+}  // namespace sirocco::openai

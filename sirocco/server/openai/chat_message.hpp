@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/jinja/value.hpp"
+#include "sirocco/server/json/field.hpp"
+
+namespace sirocco::openai {
+
+enum class Role : std::uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool };
+std::string_view role_name(Role role);
+
+/// A function that the model asked to be called, in an earlier turn.
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  ///< JSON, or what the model wrote in its place
+};
+
+/// A message of a conversation: text only.
+struct ChatMessage {
+  Role role = Role::kUser;
+  /// The parts of a content in parts, with a newline between them, as llama.cpp and vLLM join them.
+  /// Only an assistant's may be missing.
+  std::optional<std::string> content;
+  std::optional<std::string> name;
+  std::optional<std::string> reasoning;     ///< assistant: what it thought before it spoke
+  std::vector<ToolCall> tool_calls;         ///< assistant
+  std::optional<std::string> tool_call_id;  ///< tool: the call that it answers
+};
+
+/// Reads an array of messages. Throws InvalidRequest that names what is wrong: messages[2].role.
+std::vector<ChatMessage> read_messages(const json::Field& messages);
+
+/// The messages as chat templates take them. Arguments that are a JSON object are one, as templates
+/// of Hugging Face expect it; others are a text. A developer's message is a system's, as llama.cpp
+/// has it, since few templates know developers.
+jinja::Value template_messages(std::span<const ChatMessage> messages);
+
+}  // namespace sirocco::openai

@@ -1,0 +1,136 @@
+#include "sirocco/server/openai/embeddings.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/json/writer.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+using json::Described;
+using json::Field;
+using json::Integer;
+using json::Member;
+using json::MemberReader;
+using json::OneOf;
+using json::put;
+using json::Text;
+using json::UnheededMember;
+
+constexpr std::int64_t kMaxDimensions = std::int64_t{1} << 20;
+
+void put_inputs(EmbeddingRequest& out, const Field& field) {
+  out.inputs = read_prompt_inputs(field, kMaxEmbeddingInputs);
+}
+
+void put_format(EmbeddingRequest& out, const Field& field) {
+  out.format = field.text() == "base64" ? EmbeddingFormat::kBase64 : EmbeddingFormat::kNumbers;
+}
+
+constexpr std::array kMembers = {
+    Member<EmbeddingRequest>{"model", Text{1024}, put<&EmbeddingRequest::model>,
+                             "which model makes them"},
+    Member<EmbeddingRequest>{"input", Described{kPromptInputWords}, put_inputs,
+                             "what vectors are wanted of"},
+    Member<EmbeddingRequest>{"encoding_format", OneOf{R"(["float", "base64"])"}, put_format,
+                             "numbers, or base64 of little-endian floats of 32 bits"},
+    Member<EmbeddingRequest>{"dimensions", Integer{1, kMaxDimensions},
+                             put<&EmbeddingRequest::dimensions>,
+                             "the first so many numbers of each vector, made as long as 1 again"},
+};
+constexpr std::array kUnheeded = {
+    UnheededMember{"user", Text(), "it is for statistics that nobody keeps"},
+    UnheededMember{"truncate_prompt_tokens", OneOf{"[-1]"}, "an input is never cut"},
+    UnheededMember{"add_special_tokens", OneOf{"[true]"}, "a text begins as the model wants it"},
+};
+
+/// RFC 4648, section 4.
+std::string base64(std::span<const float> numbers) {
+  constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static_assert(std::endian::native == std::endian::little);
+  const auto bytes = std::as_bytes(numbers);
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t k) {
+      return i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0;
+    };
+    const std::uint32_t group = byte(0) << 16 | byte(1) << 8 | byte(2);
+    out += kDigits[group >> 18];
+    out += kDigits[group >> 12 & 63];
+    out += i + 1 < bytes.size() ? kDigits[group >> 6 & 63] : '=';
+    out += i + 2 < bytes.size() ? kDigits[group & 63] : '=';
+  }
+  return out;
+}
+
+}  // namespace
+
+EmbeddingRequest read_embedding_request(const json::Value& body) {
+  const Field whole(body);
+  MemberReader reader(whole);
+  EmbeddingRequest out;
+  reader.read(out, kMembers);
+  reader.pass(kUnheeded);
+  reader.finish();
+  if (out.inputs.empty())
+    throw InvalidRequest("input", "missing_required_parameter", "there is no input");
+  return out;
+}
+
+std::vector<json::MemberDescription> describe_embedding_members() {
+  std::vector<json::MemberDescription> out;
+  json::describe(std::span<const Member<EmbeddingRequest>>(kMembers), out);
+  json::describe(std::span<const UnheededMember>(kUnheeded), out);
+  return out;
+}
+
+std::vector<float> shortened(std::span<const float> vector,
+                             std::optional<std::int64_t> dimensions) {
+  if (!dimensions || *dimensions == std::ssize(vector)) return {vector.begin(), vector.end()};
+  if (*dimensions > std::ssize(vector)) {
+    throw InvalidRequest("dimensions", "invalid_value",
+                         fmt::format("dimensions: found {}; the model's vectors have {}",
+                                     *dimensions, vector.size()));
+  }
+  const auto kept = vector.first(static_cast<std::size_t>(*dimensions));
+  double squares = 0;
+  for (const float x : kept) squares += static_cast<double>(x) * x;
+  std::vector<float> out(kept.begin(), kept.end());
+  if (squares == 0) return out;
+  const double scale = 1 / std::sqrt(squares);
+  for (float& x : out) x = static_cast<float>(x * scale);
+  return out;
+}
+
+std::string embeddings_body(std::string_view model, std::span<const std::vector<float>> vectors,
+                            EmbeddingFormat format, std::int64_t prompt_tokens) {
+  json::Writer out;
+  out.open_object().member("object", "list").name("data").open_array();
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    out.open_object().member("object", "embedding").member("index", static_cast<std::int64_t>(i));
+    out.name("embedding");
+    if (format == EmbeddingFormat::kBase64) {
+      out.text(base64(vectors[i]));
+    } else {
+      out.open_array();
+      for (const float x : vectors[i]) out.number(x);
+      out.close_array();
+    }
+    out.close_object();
+  }
+  out.close_array().member("model", model).name("usage").open_object();
+  out.member("prompt_tokens", prompt_tokens).member("total_tokens", prompt_tokens).close_object();
+  out.close_object();
+  return out.take();
+}
+
+}  // namespace sirocco::openai
