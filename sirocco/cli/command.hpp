@@ -19,6 +19,7 @@ struct Command {
 std::span<const Command> commands();
 
 void declare_run(CommandLine& app);
+void declare_serve(CommandLine& app);
 void declare_bench(CommandLine& app);
 void declare_info(CommandLine& app);
 void declare_tokenize(CommandLine& app);

@@ -79,9 +79,10 @@ LoadProgress progress_bar() {
 
 }  // namespace
 
-std::shared_ptr<CommonOptions> add_common_options(CommandLine& app) {
+namespace {
+
+std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
   const auto options = std::make_shared<CommonOptions>();
-  app.add_option("-m,--model", options->model, "model file or name; the default model without");
   app.add_option("-t,--threads", options->threads, "threads; one a core without").in_range(1, 1024);
   app.add_option("--isa", options->isa,
                  "instruction set: " + isa_names() + "; the best that the CPU has without");
@@ -95,6 +96,23 @@ std::shared_ptr<CommonOptions> add_common_options(CommandLine& app) {
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
+  return options;
+}
+
+}  // namespace
+
+std::shared_ptr<CommonOptions> add_common_options(CommandLine& app) {
+  auto options = add_options_but_model(app);
+  app.add_option("-m,--model", options->model, "model file or name; the default model without");
+  return options;
+}
+
+std::shared_ptr<CommonOptions> add_common_options(CommandLine& app,
+                                                  std::vector<std::string>& models) {
+  auto options = add_options_but_model(app);
+  app.add_option("-m,--model", models,
+                 "model file or name, repeatable; the default model without any")
+      .allow_extra_args(false);
   return options;
 }
 

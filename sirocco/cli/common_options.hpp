@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/text_embedder.hpp"
@@ -25,6 +26,10 @@ struct CommonOptions {
 
 /// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --quantize and --quiet to a command.
 std::shared_ptr<CommonOptions> add_common_options(CommandLine& app);
+
+/// The same for a command that may run several models, which -m names one by one.
+std::shared_ptr<CommonOptions> add_common_options(CommandLine& app,
+                                                  std::vector<std::string>& models);
 
 /// The load options that they stand for; progress is a bar on standard error when that is a
 /// terminal and not quiet. Throws InvalidArgument that names the option.

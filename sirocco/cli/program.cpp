@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::array kCommands = {
     Command{"run", "Chat with a model, or answer one prompt", declare_run},
+    Command{"serve", "Answer programs over HTTP", declare_serve},
     Command{"bench", "Measure prompt and generation speed", declare_bench},
     Command{"info", "Describe a model file", declare_info},
     Command{"tokenize", "Turn text into token ids", declare_tokenize},

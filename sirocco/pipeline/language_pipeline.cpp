@@ -30,7 +30,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
   cache.max_step = options_.max_step;
   cache.blocks = options_.blocks;
   choose_context(cache, layouts, ledger);
-  cache.positions = options_.cache_positions == 0 ? options_.context : options_.cache_positions;
+  cache.positions = options_.cache_positions == 0 ? usual_cache_positions(cache, layouts, ledger)
+                                                  : options_.cache_positions;
   pools_ = CachePools::make(std::move(layouts), cache);
   stages_.allocate(*pools_, ledger);
   const auto context =
@@ -69,6 +70,16 @@ void LanguagePipeline::choose_context(CacheOptions cache,
     throw InvalidArgument("a context of {} positions was asked for, but the model has {}",
                           options_.context, info_.position_limit);
   }
+}
+
+std::int64_t LanguagePipeline::usual_cache_positions(const CacheOptions& cache,
+                                                     std::span<const CacheLayout* const> layouts,
+                                                     const ByteLedger& ledger) const {
+  const std::uint64_t budget = std::min(options_.cache_budget, ledger.free());
+  const std::uint64_t one = CachePools::sequence_bytes(layouts, cache, options_.context);
+  const auto fit = static_cast<int>(std::min<std::uint64_t>(
+      one == 0 ? UINT64_MAX : budget / one, static_cast<std::uint64_t>(options_.cache_sequences)));
+  return std::int64_t{options_.context} * std::max(fit, 1);
 }
 
 std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {

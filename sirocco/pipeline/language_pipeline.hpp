@@ -23,8 +23,10 @@ struct LanguagePipelineOptions {
   /// `cache_budget`. Never more than the cache holds.
   std::int32_t context = 0;
   std::uint64_t cache_budget = UINT64_MAX;  ///< bytes of cache that a context of 0 may come to
-  /// Room for the positions of all sequences together; 0: one sequence of the whole context.
+  /// Room for the positions of all sequences together; 0: `cache_sequences` of the whole context,
+  /// as far as `cache_budget` allows, one at least.
   std::int64_t cache_positions = 0;
+  int cache_sequences = 1;
   KvType kv_type = KvType::kF16;
   int block_positions = 32;
   int max_sequences = 16;
@@ -113,6 +115,9 @@ class LanguagePipeline final : public Pipeline {
 
   void choose_context(CacheOptions cache, std::span<const CacheLayout* const> layouts,
                       const ByteLedger& ledger);
+  std::int64_t usual_cache_positions(const CacheOptions& cache,
+                                     std::span<const CacheLayout* const> layouts,
+                                     const ByteLedger& ledger) const;
   void check(std::span<const TextItem> items) const;
   /// Extends the caches and lists the rows.
   void put_together(Step& step);

@@ -12,6 +12,7 @@ std::variant<Finish, ApiError> told(const Ending& ending) {
       return Finish::kStop;
     case FinishReason::kLength:
     case FinishReason::kContextFull:
+    case FinishReason::kTimeLimit:
     case FinishReason::kCancelled:
       return Finish::kLength;
     case FinishReason::kFailed:

@@ -50,6 +50,7 @@ ApiError of_kind(ErrorKind kind, std::string message) {
 }  // namespace
 
 ApiError api_error(const std::exception& exception) {
+  if (const auto* failure = dynamic_cast<const ApiFailure*>(&exception)) return failure->error();
   if (const auto* invalid = dynamic_cast<const InvalidRequest*>(&exception))
     return {400, invalid->what(), invalid->param(), invalid->code()};
   if (const auto* error = dynamic_cast<const Error*>(&exception))

@@ -18,8 +18,19 @@ struct ApiError {
   std::string code;   ///< a word for programs
 };
 
-/// What to tell of an exception: InvalidRequest's and Error's own words, and of others, which are
-/// the server's affair, only that something went wrong.
+/// A request that ends with such an error.
+class ApiFailure : public Error {
+ public:
+  explicit ApiFailure(ApiError error)
+      : Error(ErrorKind::kInvalidArgument, error.message), error_(std::move(error)) {}
+  const ApiError& error() const noexcept { return error_; }
+
+ private:
+  ApiError error_;
+};
+
+/// What to tell of an exception: ApiFailure's error, InvalidRequest's and Error's own words, and of
+/// others, which are the server's affair, only that something went wrong.
 ApiError api_error(const std::exception& exception);
 /// What to tell of work that failed (FinishReason::kFailed).
 ApiError api_error(const Ending& ending);

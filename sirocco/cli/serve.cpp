@@ -1,0 +1,246 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdint>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
+#include "sirocco/cli/command.hpp"
+#include "sirocco/cli/command_line.hpp"
+#include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/model_store.hpp"
+#include "sirocco/engine/served_models.hpp"
+#include "sirocco/server/guard.hpp"
+#include "sirocco/server/http/server.hpp"
+#include "sirocco/server/service.hpp"
+
+namespace sirocco {
+namespace {
+
+struct Options {
+  std::shared_ptr<CommonOptions> common;
+  std::vector<std::string> models;
+  std::vector<std::string> aliases;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::vector<std::string> keys;
+  std::string key_file;
+  std::vector<std::string> origins;
+  std::vector<std::string> host_names;
+  bool insecure = false;
+  std::string tls_cert;
+  std::string tls_key;
+  int parallel = 64;
+  std::int64_t cache_tokens = 0;
+  std::int64_t default_max_tokens = 2048;
+  bool share_prefixes = false;
+  int drain_s = 30;
+};
+
+std::vector<std::string> keys_of(const Options& options) {
+  std::vector<std::string> keys = options.keys;
+  if (options.key_file.empty()) return keys;
+  std::ifstream file(options.key_file);
+  if (!file) throw NotFound("--api-key-file {}: it can't be read", options.key_file);
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty() && !line.starts_with('#')) keys.push_back(line);
+  }
+  if (keys.empty()) throw InvalidArgument("--api-key-file {}: it holds no key", options.key_file);
+  return keys;
+}
+
+/// What requests call a model: what it was given as, without its folder and ".gguf".
+std::string name_of(const std::filesystem::path& path) {
+  const std::filesystem::path name =
+      path.filename().empty() ? path.parent_path().filename() : path.filename();
+  return name.extension() == ".gguf" ? name.stem().string() : name.string();
+}
+
+/// Brings models up as the command line wants them.
+class ModelLoader {
+ public:
+  ModelLoader(Engine& engine, const Options& options) : engine_(engine), options_(options) {}
+
+  std::unique_ptr<ServedModel> load(const std::string& model, std::vector<std::string> aliases,
+                                    std::optional<std::string> name = {}) const {
+    const std::filesystem::path path = resolve_model(model);
+    ServeOptions serve;
+    serve.load = load_options(engine_.machine(), *options_.common);
+    serve.load.pipeline.max_sequences = options_.parallel;
+    serve.load.pipeline.cache_sequences = options_.parallel;
+    serve.load.pipeline.cache_positions = options_.cache_tokens;
+    serve.load.pipeline.default_max_tokens = options_.default_max_tokens;
+    serve.embedding.context = serve.load.pipeline.context;
+    serve.embedding.kv_type = serve.load.pipeline.kv_type;
+    return load_served_model(engine_, name.value_or(name_of(path)), std::move(aliases), path,
+                             std::move(serve));
+  }
+
+  /// For a request: a name in the store, never a path.
+  std::unique_ptr<ServedModel> load_from_store(const std::string& name) const {
+    if (name.empty() || name.starts_with('.') || name.starts_with('/') ||
+        name.find("..") != std::string::npos) {
+      throw InvalidArgument("{}: a model is named as it is in the store", sirocco::quoted(name));
+    }
+    const std::filesystem::path in_store = model_store() / name;
+    const std::filesystem::path as_file = model_store() / (name + ".gguf");
+    std::error_code none;
+    if (!std::filesystem::exists(in_store, none) && !std::filesystem::exists(as_file, none))
+      throw NotFound("there is no model {} in the store", sirocco::quoted(name));
+    const bool is_there = std::filesystem::exists(in_store, none);
+    return load((is_there ? in_store : as_file).string(), {}, name);
+  }
+
+ private:
+  Engine& engine_;
+  const Options& options_;
+};
+
+void load_models(const Options& options, const ModelLoader& loader, ServedModels& models) {
+  std::vector<std::string> wanted = options.models;
+  if (wanted.empty()) wanted.emplace_back();
+  if (options.aliases.size() > wanted.size()) {
+    throw InvalidArgument(
+        "there are {} aliases and {} models; the first --alias is the first "
+        "model's",
+        options.aliases.size(), wanted.size());
+  }
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    std::vector<std::string> aliases;
+    if (i < options.aliases.size()) aliases.push_back(options.aliases[i]);
+    models.offer(loader.load(wanted[i], std::move(aliases)));
+  }
+}
+
+/// SIGINT and SIGTERM, blocked in all threads that begin after it is made.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    sigaddset(&set_, SIGINT);
+    sigaddset(&set_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  }
+  void wait() const {
+    int signal = 0;
+    while (sigwait(&set_, &signal) != 0) {
+    }
+  }
+  /// Whether one comes within so many seconds.
+  bool wait_for(int seconds) const {
+    const timespec time{seconds, 0};
+    return sigtimedwait(&set_, nullptr, &time) > 0;
+  }
+
+ private:
+  sigset_t set_;
+};
+
+http::ServerOptions server_options(const Options& options, std::shared_ptr<const Guard> guard) {
+  http::ServerOptions out;
+  out.host = options.host;
+  out.port = static_cast<std::uint16_t>(options.port);
+  if (!options.tls_cert.empty()) out.tls = http::TlsFiles{options.tls_cert, options.tls_key};
+  out.gate = [guard = std::move(guard)](const http::Request& request, bool open) {
+    return (*guard)(request, open);
+  };
+  out.error_body = service_error_body;
+  return out;
+}
+
+void serve(const Options& options) {
+  const Signals signals;
+  const bool tls = !options.tls_cert.empty();
+  const auto guard =
+      std::make_shared<const Guard>(GuardOptions{.host = options.host,
+                                                 .tls = tls,
+                                                 .keys = keys_of(options),
+                                                 .host_names = options.host_names,
+                                                 .origins = options.origins,
+                                                 .allow_public_without_key = options.insecure});
+  Machine machine;
+  Engine engine(machine);
+  engine.start();
+  ServedModels models;
+  const ModelLoader loader(engine, options);
+  load_models(options, loader, models);
+  const Service service(
+      engine, models,
+      {.share_prefixes = options.share_prefixes,
+       .load = [&](const std::string& name) { return loader.load_from_store(name); }});
+  http::Server server(http::Routes(service_routes(service)), server_options(options, guard));
+  server.start();
+  if (!options.common->quiet) {
+    fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
+               tls ? "https" : "http", fmt::join(server.addresses(), ", "));
+  }
+  signals.wait();
+  if (!options.common->quiet)
+    fmt::print(stderr, "ending: running answers have {} s; once more ends at once\n",
+               options.drain_s);
+  server.drain();
+  // A second signal cuts it short.
+  for (int waited = 0; waited < options.drain_s && !server.wait_until_closed(0); ++waited)
+    if (signals.wait_for(1)) break;
+  server.stop();
+}
+
+}  // namespace
+
+void declare_serve(CommandLine& app) {
+  const auto options = std::make_shared<Options>();
+  options->common = add_common_options(app, options->models);
+  app.add_option("--alias", options->aliases,
+                 "another name for a model; the first is for the first model, and so on")
+      .allow_extra_args(false);
+  app.add_option("--host", options->host, "address to listen on").capture_default_str();
+  app.add_option("--port", options->port, "port to listen on; 0: any that is free")
+      .in_range(0, 65535)
+      .capture_default_str();
+  app.add_option("--api-key", options->keys, "key that requests must bring; repeatable")
+      .allow_extra_args(false);
+  app.add_option("--api-key-file", options->key_file, "file of such keys, one a line");
+  app.add_option("--origin", options->origins,
+                 "origin of web pages that may use the server: https://a.example; repeatable")
+      .allow_extra_args(false);
+  app.add_option("--host-name", options->host_names,
+                 "name by which a server on loopback is reached too; repeatable")
+      .allow_extra_args(false);
+  app.add_flag("--insecure", options->insecure, "listen where others reach it, without a key");
+  const Option cert = app.add_option("--tls-cert", options->tls_cert,
+                                     "PEM file of the certificate and those it was signed with");
+  const Option key = app.add_option("--tls-key", options->tls_key, "PEM file of its private key");
+  cert.needs(key);
+  key.needs(cert);
+  app.add_option("--parallel", options->parallel, "answers that are written at a time, a model")
+      .in_range(1, 1024)
+      .capture_default_str();
+  app.add_option(
+      "--cache-tokens", options->cache_tokens,
+      "tokens that the cache of a model holds, of all answers together; without: as many "
+      "as they could need, or as half of the memory has room for");
+  app.add_option("--default-max-tokens", options->default_max_tokens,
+                 "limit of an answer for which nobody gives one")
+      .capture_default_str();
+  app.add_flag("--share-prefixes", options->share_prefixes,
+               "let each key find what others have left in the prefix cache");
+  app.add_option("--drain", options->drain_s,
+                 "seconds that running answers have when the server is asked to end")
+      .in_range(0, 3600)
+      .capture_default_str();
+  app.callback([options] { serve(*options); });
+}
+
+}  // namespace sirocco

@@ -1,0 +1,50 @@
+#include <utility>
+
+#include "sirocco/server/json/value.hpp"
+#include "sirocco/server/openai/chat_answer.hpp"
+#include "sirocco/server/openai/chat_request.hpp"
+#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/openai/routes.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+Prepared prepared_chat(const Service& service, const std::string& body) {
+  ChatRequest request = read_chat_request(json::parse(body));
+  Prepared out;
+  out.model = named_text_model(service, request.generation.model);
+  const ServedText& model = *out.model->text;
+  ChatPrompt prompt = chat_prompt(request, model.chat_format());
+  out.warnings = std::move(prompt.warnings);
+  out.generation = std::move(request.generation);
+  out.head = answer_head("chatcmpl", *out.model);
+  TextRequest& answer = out.requests.emplace_back(text_request(
+      model, out.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
+      "messages", out.warnings));
+  answer.own_text = request.end != PromptEnd::kContinueAnswer;
+  return out;
+}
+
+}  // namespace
+
+http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
+  Prepared prepared;
+  TextAnswers answers = co_await exchange.off_thread([&] {
+    prepared = prepared_chat(service, exchange.take_body());
+    return submitted(service, exchange, prepared);
+  });
+  const bool log_probabilities = prepared.generation.alternatives.has_value();
+  if (prepared.generation.stream) {
+    ChatStream shape(prepared.head, {.include_usage = prepared.generation.include_usage,
+                                     .log_probabilities = log_probabilities});
+    co_return co_await respond_in_events(service, exchange, prepared, std::move(answers),
+                                         std::move(shape));
+  }
+  co_return co_await respond_whole(
+      exchange, prepared, std::move(answers),
+      [&](std::span<const Choice> choices, const AnswerTotals& at_end) {
+        return chat_body(prepared.head, choices, at_end, log_probabilities);
+      });
+}
+
+}  // namespace sirocco::openai

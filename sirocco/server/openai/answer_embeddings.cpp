@@ -1,0 +1,79 @@
+#include <deque>
+#include <utility>
+
+#include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/json/value.hpp"
+#include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/openai/routes.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+struct Work {
+  ModelLease model;
+  const Handle<EmbeddingPipeline>* pipeline = nullptr;
+  EmbeddingRequest request;
+  std::vector<std::vector<TokenId>> inputs;
+};
+
+std::vector<TokenId> tokens_of(const ServedModel& model, const PromptInput& input) {
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&input)) return *tokens;
+  const std::string& text = std::get<std::string>(input);
+  if (model.text != nullptr) return model.text->tokenizer().tokenize(text, {.add_special = true});
+  return model.embedder->model().tokenize(text).tokens;
+}
+
+Work prepared_embeddings(const Service& service, const std::string& body) {
+  Work out;
+  out.request = read_embedding_request(json::parse(body));
+  out.model = named_model(service, out.request.model);
+  const ServedModel& model = *out.model;
+  out.pipeline = model.text != nullptr ? &model.text->embeddings() : &model.embedder->pipeline();
+  const std::int64_t context = out.pipeline->limits().max_context;
+  for (std::size_t i = 0; i < out.request.inputs.size(); ++i) {
+    out.inputs.push_back(tokens_of(model, out.request.inputs[i]));
+    if (std::ssize(out.inputs.back()) <= context) continue;
+    throw InvalidRequest(fmt::format("input[{}]", i), "context_length_exceeded",
+                         fmt::format("the text has {} tokens; the model takes {}",
+                                     out.inputs.back().size(), context));
+  }
+  return out;
+}
+
+}  // namespace
+
+http::Task<http::Answered> answer_embeddings(const Service& service, http::Exchange& exchange) {
+  const Work work = co_await exchange.off_thread(
+      [&] { return prepared_embeddings(service, exchange.take_body()); });
+  const SubmitOptions terms = service.terms_of(exchange);
+  // So many at once that steps are full, and one request doesn't take all places to wait.
+  constexpr std::size_t kAhead = 64;
+  std::vector<std::vector<float>> vectors;
+  std::deque<Request<EmbeddingPipeline>> waiting;
+  std::int64_t tokens = 0;
+  for (std::size_t next = 0; vectors.size() < work.inputs.size();) {
+    for (; next < work.inputs.size() && waiting.size() < kAhead; ++next) {
+      tokens += std::ssize(work.inputs[next]);
+      waiting.push_back(
+          service.engine().submit(*work.pipeline, EmbeddingJob{work.inputs[next]}, terms));
+    }
+    const std::optional<Finished> finished = waiting.front().finished();
+    if (!finished) {
+      co_await exchange.wait();
+      continue;
+    }
+    auto vector = waiting.front().try_next();
+    if (!vector) {
+      co_return co_await exchange.respond(
+          error_response(api_error(Ending{finished->reason, finished->error, finished->message})));
+    }
+    vectors.push_back(shortened(*vector, work.request.dimensions));
+    waiting.pop_front();
+  }
+  co_return co_await exchange.respond(
+      {.body = embeddings_body(work.model->name, vectors, work.request.format, tokens),
+       .headers = {}});
+}
+
+}  // namespace sirocco::openai

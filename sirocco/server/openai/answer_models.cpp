@@ -1,0 +1,24 @@
+#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/openai/models.hpp"
+#include "sirocco/server/openai/routes.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+ModelCard card_of(const ServedModel& model) { return {model.name, model.since, model.context()}; }
+
+}  // namespace
+
+http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange) {
+  std::vector<ModelCard> cards;
+  for (const ModelLease& model : service.models().list()) cards.push_back(card_of(*model));
+  co_return co_await exchange.respond({.body = models_body(cards), .headers = {}});
+}
+
+http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange) {
+  const std::string name(exchange.request().parameter("model"));
+  co_return co_await exchange.respond(
+      {.body = model_body(card_of(*named_model(service, name))), .headers = {}});
+}
+
+}  // namespace sirocco::openai

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sirocco/server/openai/answer.hpp"
+#include "sirocco/server/openai/answer_parts.hpp"
+#include "sirocco/server/openai/generation.hpp"
+#include "sirocco/server/service.hpp"
+#include "sirocco/server/text_answers.hpp"
+
+namespace sirocco::openai {
+
+/// The model that a request names. Throws model_not_found's words.
+ModelLease named_model(const Service& service, const std::optional<std::string>& name);
+/// The same, and it writes text. Throws InvalidRequest for one that only embeds.
+ModelLease named_text_model(const Service& service, const std::optional<std::string>& name);
+
+/// A request for answers that is ready for the engine.
+struct Prepared {
+  ModelLease model;
+  AnswerHead head;
+  Generation generation;
+  std::vector<TextRequest> requests;  ///< one a prompt
+  std::vector<AnswerPiece> echoes;    ///< in front of the answers to each prompt; or none
+  std::vector<std::string> warnings;
+};
+
+/// What all requests for answers have in common: sampling and limits over what the model
+/// recommends. `param` is the member that holds the prompt. Throws InvalidRequest for a prompt that
+/// fills the context.
+TextRequest text_request(const ServedText& model, const Generation& generation,
+                         std::vector<TokenId> prompt, std::string_view param,
+                         std::vector<std::string>& warnings);
+AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model);
+
+/// Hands a request to the engine. Any thread. Throws as LanguageSession::submit.
+TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared& prepared);
+
+/// A piece as it is told: with its tokens where log-probabilities are wanted.
+AnswerPiece told_piece(const Prepared& prepared, TextPiece piece);
+/// How an answer that was taken to its end ended.
+std::variant<Finish, ApiError> told_end(const Completion& completion);
+/// What is told at the end of all; `cut`: an answer reached its limit.
+AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers);
+/// The error that ends a request of which nothing was said yet.
+[[nodiscard]] http::Response error_response(const ApiError& error);
+
+/// All answers, then one body: `body(choices, totals)`.
+template <class Body>
+http::Task<http::Answered> respond_whole(http::Exchange& exchange, const Prepared& prepared,
+                                         TextAnswers answers, Body body) {
+  std::vector<Choice> choices(static_cast<std::size_t>(answers.count()));
+  for (std::size_t i = 0; i < choices.size() && !prepared.echoes.empty(); ++i)
+    choices[i].whole = prepared.echoes[i * prepared.requests.size() / choices.size()];
+  while (auto got = co_await answers.next()) {
+    AnswerPiece piece = told_piece(prepared, std::move(got->piece));
+    AnswerPiece& whole = choices[static_cast<std::size_t>(got->index)].whole;
+    whole.text += piece.text;
+    std::ranges::move(piece.tokens, std::back_inserter(whole.tokens));
+  }
+  for (int i = 0; i < answers.count(); ++i) {
+    const auto end = told_end(answers.completion(i));
+    if (const auto* error = std::get_if<ApiError>(&end))
+      co_return co_await exchange.respond(error_response(*error));
+    choices[static_cast<std::size_t>(i)].finish = std::get<Finish>(end);
+  }
+  co_return co_await exchange.respond(
+      {.body = body(choices, totals(prepared, answers)), .headers = {}});
+}
+
+/// The events of answers as they are written. Nothing is sent before there is something to say, or
+/// a silence, so that what fails at once has a status of its own.
+template <class Shape>
+http::Task<http::Answered> respond_in_events(const Service& service, http::Exchange& exchange,
+                                             const Prepared& prepared, TextAnswers answers,
+                                             Shape shape) {
+  std::optional<http::EventStream> events;
+  std::vector<bool> begun(static_cast<std::size_t>(answers.count()));
+  int open = answers.count();
+  const auto begin = [&](int index) -> http::Task<void> {
+    if (begun[static_cast<std::size_t>(index)]) co_return;
+    begun[static_cast<std::size_t>(index)] = true;
+    if constexpr (requires { shape.begin(index); }) co_await events->send(shape.begin(index));
+    if (prepared.echoes.empty()) co_return;
+    const std::size_t prompt =
+        static_cast<std::size_t>(index) * prepared.requests.size() / begun.size();
+    co_await events->send(shape.piece(index, prepared.echoes[prompt]));
+  };
+  for (;;) {
+    auto got = co_await answers.next_within(service.options().max_silence_s);
+    if (std::holds_alternative<TextAnswers::AllEnded>(got)) break;
+    auto* next = std::get_if<TextAnswers::Piece>(&got);
+    std::optional<std::variant<Finish, ApiError>> end;
+    if (next != nullptr && next->piece.ended) end = told_end(answers.completion(next->index));
+    if (end && std::holds_alternative<ApiError>(*end)) {
+      const ApiError& error = std::get<ApiError>(*end);
+      if (!events) co_return co_await exchange.respond(error_response(error));
+      co_await events->send(error_body(error));
+      co_return co_await events->finish();
+    }
+    if (!events) events.emplace(co_await exchange.start_events());
+    if (next == nullptr) {
+      co_await events->send_comment("still at work");
+      continue;
+    }
+    co_await begin(next->index);
+    const int index = next->index;
+    AnswerPiece piece = told_piece(prepared, std::move(next->piece));
+    if (!piece.text.empty() || !piece.tokens.empty())
+      co_await events->send(shape.piece(index, piece));
+    if (!end) continue;
+    const Finish finish = std::get<Finish>(*end);
+    if (--open > 0) {
+      co_await events->send(shape.end(index, finish));
+      continue;
+    }
+    // The totals are known once the streams have ended, which is when nothing comes any more.
+    while (co_await answers.next()) {
+    }
+    for (const std::string& event : shape.end_last(index, finish, totals(prepared, answers)))
+      co_await events->send(event);
+  }
+  co_return co_await events->finish();
+}
+
+}  // namespace sirocco::openai

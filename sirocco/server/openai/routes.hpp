@@ -1,0 +1,21 @@
+#pragma once
+
+#include <vector>
+
+#include "sirocco/server/http/routes.hpp"
+#include "sirocco/server/service.hpp"
+
+namespace sirocco::openai {
+
+/// The routes of OpenAI's API; `service` outlives them.
+std::vector<http::Route> openai_routes(const Service& service);
+
+// A source each.
+
+http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_completion(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_embeddings(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange);
+
+}  // namespace sirocco::openai

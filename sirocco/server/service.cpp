@@ -1,0 +1,46 @@
+#include "sirocco/server/service.hpp"
+
+#include <iterator>
+#include <utility>
+
+#include "sirocco/server/management.hpp"
+#include "sirocco/server/openai/api_error.hpp"
+#include "sirocco/server/openai/routes.hpp"
+
+namespace sirocco {
+namespace {
+
+/// Wakes the handler of an exchange.
+class ExchangeBell final : public Bell {
+ public:
+  explicit ExchangeBell(http::Signal signal) : signal_(std::move(signal)) {}
+  void ring() noexcept override { signal_.ring(); }
+
+ private:
+  http::Signal signal_;
+};
+
+}  // namespace
+
+SubmitOptions Service::terms_of(const http::Exchange& exchange) const {
+  return {.owner = exchange.request().caller.owner,
+          .bell = std::make_shared<ExchangeBell>(exchange.signal())};
+}
+
+PrefixKey Service::prefixes_of(const http::Exchange& exchange) const {
+  return {.owner = options_.share_prefixes ? 0 : exchange.request().caller.owner};
+}
+
+std::vector<http::Route> service_routes(const Service& service) {
+  std::vector<http::Route> all = openai::openai_routes(service);
+  std::ranges::move(management_routes(service), std::back_inserter(all));
+  return all;
+}
+
+http::ErrorBody service_error_body(const http::Refusal& refusal, std::string_view) {
+  openai::ApiError error = openai::api_error(refusal.status, refusal.message);
+  if (!refusal.code.empty()) error.code = refusal.code;
+  return {"application/json", openai::error_body(error)};
+}
+
+}  // namespace sirocco

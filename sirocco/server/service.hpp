@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/engine/served_models.hpp"
+#include "sirocco/server/http/exchange.hpp"
+#include "sirocco/server/http/routes.hpp"
+#include "sirocco/server/http/server.hpp"
+
+namespace sirocco {
+
+struct ServiceOptions {
+  /// Callers find what others have left in the prefix cache; else each key has its own.
+  bool share_prefixes = false;
+  /// How long a step may take before the server calls itself sick.
+  Seconds max_healthy_step_s = 120;
+  /// How long a stream may be silent before a comment keeps the way to its client open.
+  Seconds max_silence_s = 10;
+  /// Brings up the model that `name` means, to be offered under that name; without it, models stay
+  /// as they are. Called on a worker. Throws what loading throws.
+  std::function<std::unique_ptr<ServedModel>(const std::string& name)> load = {};
+};
+
+/// What the routes of all APIs stand on. Thread-safe.
+class Service {
+ public:
+  /// The engine, which has its own thread, and the models outlive it.
+  Service(Engine& engine, ServedModels& models, ServiceOptions options = {})
+      : engine_(engine), models_(models), options_(std::move(options)) {}
+
+  Engine& engine() const { return engine_; }
+  ServedModels& models() const { return models_; }
+  const ServiceOptions& options() const { return options_; }
+
+  /// How an engine is told of a job that came with this request.
+  SubmitOptions terms_of(const http::Exchange& exchange) const;
+  /// Whose prefixes such a job finds.
+  PrefixKey prefixes_of(const http::Exchange& exchange) const;
+
+ private:
+  Engine& engine_;
+  ServedModels& models_;
+  ServiceOptions options_;
+};
+
+/// Every route of a service: a table for each API, put together.
+std::vector<http::Route> service_routes(const Service& service);
+/// The body of an error, in the shape of the API that the path belongs to.
+http::ErrorBody service_error_body(const http::Refusal& refusal, std::string_view path);
+
+}  // namespace sirocco
