@@ -48,7 +48,7 @@ class SequenceRows {
  public:
   /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
   /// position, ends before the next one begins or where it does, and lies within the rows.
-  SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
+  SequenceRows(SequenceId sequence, Position first, std::int64_t rows,
                std::vector<MutualSpan> spans = {});
 
   /// Without them, rotary encodings turn by the rows' positions, in every axis. Throws
@@ -62,7 +62,7 @@ class SequenceRows {
 
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
-  std::int32_t rows() const { return rows_; }
+  std::int64_t rows() const { return rows_; }
   const std::vector<MutualSpan>& spans() const { return spans_; }
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
   std::int32_t rotary_shift() const { return rotary_shift_; }
@@ -71,7 +71,7 @@ class SequenceRows {
  private:
   SequenceId sequence_;
   Position first_;
-  std::int32_t rows_;
+  std::int64_t rows_;
   std::int32_t key_length_ = 0;
   std::int32_t rotary_shift_ = 0;
   std::vector<MutualSpan> spans_;

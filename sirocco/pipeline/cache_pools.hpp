@@ -59,22 +59,22 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   /// Bytes of the memory of all stages.
   std::uint64_t bytes() const { return bytes_; }
   /// The positions that a sequence can have at most, alone.
-  std::int64_t max_length() const;
+  std::int32_t max_length() const;
   /// Positions that one more sequence could be promised now, if it finds no prefix.
-  std::int64_t available_positions() const;
+  std::int32_t available_length() const;
 
-  /// Bytes that the cache of one sequence of so many positions takes.
+  /// Bytes that the cache of one sequence of that length takes.
   static std::uint64_t sequence_bytes(std::span<const CacheLayout* const> layouts,
-                                      const CacheOptions& options, std::int64_t positions);
+                                      const CacheOptions& options, std::int32_t length);
 
-  /// A lease on room for `positions` positions, which begins with the longest prefix of `prompt`
+  /// A lease on room for `max_length` positions, which begins with the longest prefix of `prompt`
   /// that is known under `key`: its length is what was found, in full blocks, and leaves at least
   /// one row of the prompt to compute. What the sequence computes is known to others in turn.
   /// Nothing when there isn't so much room now. Throws ResourceExhausted when there never will be.
   std::optional<SequenceCache> lease(PrefixKey key, std::span<const ContentId> prompt,
-                                     std::int64_t positions);
+                                     std::int32_t max_length);
   /// The same for a sequence that neither finds nor leaves anything.
-  std::optional<SequenceCache> lease(std::int64_t positions);
+  std::optional<SequenceCache> lease(std::int32_t max_length);
 
   /// Takes down what a step of these sequences, each extended for it, means to the stages: the
   /// commands recorded since the last step, and the block tables, in the order given. To be called
@@ -97,13 +97,13 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
     std::unique_ptr<BlockPool> pool;
     bool slides() const { return need.kind == CacheKind::kWindow; }
   };
-  std::int32_t blocks_for(const Group& group, std::int64_t positions) const;
+  std::int32_t blocks_for(const Group& group, std::int32_t length) const;
   /// Full blocks that a row right behind them sees into.
   std::int32_t window_blocks(const Group& group) const;
   void add_group(int stage, int group, const CacheNeed& need, std::int64_t blocks);
   void add_anchor(std::int64_t all);
-  void require_possible(std::int64_t positions) const;
-  std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int64_t positions);
+  void require_possible(std::int32_t length) const;
+  std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int32_t max_length);
 
   CacheOptions options_;
   std::vector<const CacheLayout*> layouts_;

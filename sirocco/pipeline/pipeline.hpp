@@ -22,7 +22,7 @@ struct PipelineLimits {
   std::int64_t width = 0;                 ///< D
   int rotary_axes = 1;                    ///< as ModelInfo has it
   std::int32_t max_context = 0;           ///< positions that a sequence may have
-  std::int64_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
+  std::int32_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
   int max_step = 0;                       ///< rows of a step
   int usual_step = 0;                     ///< rows of a step that are worth to be taken together
   int max_sequences = 0;                  ///< at a time

@@ -46,10 +46,10 @@ std::int32_t SequenceCache::min_length() const {
 }
 
 Position SequenceCache::extend(std::span<const ContentId> rows) {
-  return extend(static_cast<int>(rows.size()), rows);
+  return extend(std::ssize(rows), rows);
 }
 
-Position SequenceCache::extend(int rows, std::span<const ContentId> known) {
+Position SequenceCache::extend(std::int64_t rows, std::span<const ContentId> known) {
   SIROCCO_CHECK(!in_step());
   SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step && std::ssize(known) <= rows);
   SIROCCO_CHECK(rows <= max_length_ - length_);
@@ -59,7 +59,7 @@ Position SequenceCache::extend(int rows, std::span<const ContentId> known) {
   if (content_.shares && known_before == static_cast<std::size_t>(length_))
     content_.rows.insert(content_.rows.end(), known.begin(), known.end());
   step_begin_ = length_;
-  length_ += rows;
+  length_ += static_cast<std::int32_t>(rows);
   const auto blocks = static_cast<std::size_t>(ceil_div(length_, pools_->options_.block_positions));
   for (GroupLease& group : groups_) {
     while (group.blocks.size() < blocks) group.blocks.push_back(group.reservation.take());
@@ -189,16 +189,16 @@ void SequenceCache::shorten(std::int32_t length) {
   length_ = length;
 }
 
-std::optional<SequenceCache> SequenceCache::fork(std::int64_t positions) const {
-  SIROCCO_CHECK(!in_step() && positions >= length_);
-  pools_->require_possible(positions);
+std::optional<SequenceCache> SequenceCache::fork(std::int32_t max_length) const {
+  SIROCCO_CHECK(!in_step() && max_length >= length_);
+  pools_->require_possible(max_length);
   const auto full = static_cast<std::size_t>(length_ / pools_->options_.block_positions);
-  SequenceCache copy(pools_, static_cast<std::int32_t>(positions));
+  SequenceCache copy(pools_, max_length);
   copy.groups_.reserve(groups_.size());
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const CachePools::Group& group = pools_->groups_[g];
     const std::int32_t saved = group.slides() ? 0 : static_cast<std::int32_t>(full);
-    auto reservation = group.pool->try_reserve(pools_->blocks_for(group, positions) - saved);
+    auto reservation = group.pool->try_reserve(pools_->blocks_for(group, max_length) - saved);
     if (!reservation) return std::nullopt;
     copy.groups_.push_back({std::move(*reservation), {}, groups_[g].first_block});
   }
