@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,11 @@
 #include "sirocco/text/vocabulary.hpp"
 
 namespace sirocco {
+
+/// Sequences within sequences.
+inline constexpr int kMaxComponentDepth = 16;
+/// What one component holds of anything: bytes of a text, tokens, pieces of a template.
+inline constexpr std::size_t kMaxComponentContent = 1024;
 
 // The components of a tokenizer.json, read from their places in it (nothing: null or missing
 // there). Each throws FormatError for a component that is not what its kind allows, and

@@ -14,8 +14,4 @@ namespace sirocco {
 /// only line end.
 std::string pcre2_of_oniguruma(std::string_view pattern);
 
-/// The property White_Space as the inside of a PCRE2 class: `\s` of PCRE2 isn't quite it.
-inline constexpr std::string_view kWhiteSpaceClass =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
-
 }  // namespace sirocco
