@@ -30,7 +30,7 @@ TextNormalizer read_normalizer(const std::optional<JsonNode>& node,
 WordSplitter read_splitter(const std::optional<JsonNode>& node);
 DecoderChain read_decoder(const std::optional<JsonNode>& node, std::string_view origin);
 
-/// What a post-processor puts around a text.
+/// Surroundings are what a post-processor puts around a text.
 struct Surroundings {
   std::vector<TokenId> before;
   std::vector<TokenId> after;
