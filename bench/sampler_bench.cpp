@@ -46,9 +46,9 @@ void sample(benchmark::State& state, const std::vector<float>& logits, const Cha
   SamplerScratch scratch;
   std::vector<TokenId> own;
   for (int i = 0; i < chain.own; ++i) own.emplace_back(i * 7 % 300);
-  std::uint64_t position = 0;
+  std::int32_t position = 0;
   for (auto _ : state)
-    benchmark::DoNotOptimize(sampler.sample(logits, own, position++, 0, scratch));
+    benchmark::DoNotOptimize(sampler.sample(logits, own, Position(position++), 0, scratch));
 }
 
 std::vector<Chain> chains() {

@@ -1,5 +1,7 @@
 #include "sirocco/checkpoint/folder_weights.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "sirocco/base/error.hpp"
@@ -17,6 +19,10 @@ struct FolderWeights::Match {
   std::string_view prefix;  ///< of its name in the folder
 
   std::string name() const { return with_numbers(canonical, numbers); }
+  /// What no two tensors can be: the tensor of that name, or a member of it.
+  std::string place() const {
+    return is_member() ? fmt::format("{}[{}]", name(), numbers[1]) : name();
+  }
   /// Whether the tensor is a member of another.
   bool is_member() const { return rule.folder.find('@') != std::string_view::npos; }
   bool is_beyond(std::int64_t layers) const {
@@ -109,23 +115,27 @@ bool FolderWeights::is_needed(const LackingTensor& tensor) {
     }
     if (!match.canonical.ends_with(".weight") || match.is_beyond(layers_)) return false;
     const std::string name = match.name();
-    if (placed_.contains(name)) return false;
-    const auto stack = stacks_.find(name);
-    return stack == stacks_.end() ||
-           (match.is_member() && !stack->second.contains(match.numbers[1]));
+    if (placed_.contains(name) || placed_.contains(match.place())) return false;
+    return match.is_member() || !stacks_.contains(name);
   });
 }
 
 void FolderWeights::add(const Match& match, const StoredTensor& tensor) {
   companions_.expect(match.canonical, match.numbers, tensor.name);
   check_layer(match, tensor.name);
+  const auto [placed, is_first] = placed_.emplace(match.place(), tensor.name);
+  if (!is_first) {
+    throw FormatError(
+        "{}: tensors {} and {} are one and the same to a model; the checkpoint holds two models, "
+        "or parts of two: keep one of them",
+        source_.origin(), quoted(placed->second), quoted(tensor.name));
+  }
   std::string name = match.name();
   const StoredTensor made = arranged(match.rule, name.ends_with(".bias"), tensor, *derived_);
   if (match.is_member()) {
     stacks_[std::move(name)].emplace(match.numbers[1], made);
     return;
   }
-  placed_.insert(name);
   if (TokenTables::is_one(name))
     tables_.take(name, made, *derived_);
   else

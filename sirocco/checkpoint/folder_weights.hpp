@@ -2,7 +2,6 @@
 
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,8 +50,8 @@ class FolderWeights {
   Companions companions_;
   TokenTables tables_;
   std::shared_ptr<DerivedWeights> derived_;
-  std::string prefix_;            ///< of the names that have one
-  std::set<std::string> placed_;  ///< names, but for those that are made of members
+  std::string prefix_;                              ///< of the names that have one
+  std::map<std::string, std::string_view> placed_;  ///< a folder's names, by Match::place
   std::map<std::string, std::map<std::int32_t, StoredTensor>> stacks_;
 };
 

@@ -181,11 +181,32 @@ TEST_F(FolderTensors, TensorsThatDontFitAreRefused) {
   EXPECT_THAT(message<FormatError>(), HasSubstr("differ: [2, 3] of f32 and [2, 2] of f32"));
   weights->all.clear();
   weights->add("model.embed.weight", {3, 2});
-  weights->add("embed.weight", {3, 2});
-  EXPECT_THAT(message<FormatError>(), HasSubstr("two tensors stand for 'token_embd.weight'"));
-  weights->all.pop_back();
   folder->values["config.vocab_size"] = std::int64_t{4};
   EXPECT_THAT(message<FormatError>(), HasSubstr("has 3 rows, but 'config.vocab_size' says 4"));
+}
+
+/// One of two would count, and nobody could say which.
+TEST_F(FolderTensors, TensorsThatDifferInTheirPrefixAloneAreRefused) {
+  const auto twice = [&](std::string_view first, std::string_view second) {
+    weights->all.clear();
+    weights->add("layers.0.norm.weight", {3});
+    weights->add(first, {3, 2});
+    weights->add(second, {3, 2}, 7.0f);
+    return message<FormatError>();
+  };
+  const auto are_one = [](std::string_view first, std::string_view second) {
+    return fmt::format("folder: tensors '{}' and '{}' are one and the same to a model; ", first,
+                       second);
+  };
+  for (const auto& [first, second] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"model.embed.weight", "embed.weight"},
+           {"lm_head.weight", "model.lm_head.weight"},
+           {"language_model.lm_head.weight", "lm_head.weight"},
+           {"layers.0.experts.0.up.weight", "model.layers.0.experts.0.up.weight"}})
+    EXPECT_THAT(twice(first, second), HasSubstr(are_one(first, second)));
+  EXPECT_EQ(twice("lm_head.weight", "model.embed.weight"), "nothing of that kind was thrown");
+  EXPECT_EQ(twice("layers.0.experts.0.up.weight", "layers.0.experts.1.up.weight"),
+            "nothing of that kind was thrown");
 }
 
 }  // namespace

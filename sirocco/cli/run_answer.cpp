@@ -119,6 +119,8 @@ std::string ending_notice(const Completion& completion, std::int32_t context) {
       return fmt::format("the answer reached its limit of {} tokens", completion.limit);
     case FinishReason::kContextFull:
       return fmt::format("the context of {} tokens is full", context);
+    case FinishReason::kTimeLimit:
+      return "the time for the answer is over";
     case FinishReason::kCancelled:
       return "the answer was stopped";
     case FinishReason::kFailed:

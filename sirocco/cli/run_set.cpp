@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "sirocco/base/error.hpp"
 
@@ -18,8 +21,11 @@ std::string all_settings(const RunSettings& settings, const ChatTemplate* chat_t
   };
   for (const Setting& s : run_settings_table()) row(s.name, s.show(settings), s.help);
   if (chat_template != nullptr) {
-    TemplateVariables variables = settings.variables;
-    for (const std::string& name : chat_template->variables()) variables.try_emplace(name, "-");
+    std::map<std::string_view, std::string_view> variables;
+    for (const auto& [name, variable] : settings.variables)
+      variables.emplace(name, variable.json());
+    const std::vector<std::string> usable = chat_template->variables();
+    for (const std::string& name : usable) variables.try_emplace(name, "-");
     for (const auto& [name, json] : variables) row(name, json, "a variable of the chat template");
     if (can_set_thinking(*chat_template)) row("think", "", kThinkingLevels);
   }
@@ -58,7 +64,7 @@ std::string change_variable(RunSettings& settings, const Typed& typed) {
     return fmt::format("{} is not set.", name);
   }
   set_variable(settings.variables, name, typed.value);
-  return fmt::format("{} is {}.", name, settings.variables.at(name));
+  return fmt::format("{} is {}.", name, settings.variables.at(name).json());
 }
 
 }  // namespace
@@ -72,8 +78,8 @@ std::string change_setting(RunSettings& settings, const ChatTemplate* chat_templ
       return change_thinking(settings, *chat_template, "off");
     if (typed.name == "think")
       return change_thinking(settings, *chat_template, typed.value.empty() ? "on" : typed.value);
-    refuse_conversation({{std::string(typed.name), ""}});
-    if (!chat_template->uses(typed.name) && !settings.variables.contains(std::string(typed.name))) {
+    refuse_conversation(typed.name);
+    if (!chat_template->uses(typed.name) && !settings.variables.contains(typed.name)) {
       throw InvalidArgument("no setting {}; there are {}; and no variable of the chat template: {}",
                             sirocco::quoted(typed.name), setting_names(),
                             usable_variables(*chat_template));

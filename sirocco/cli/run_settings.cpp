@@ -37,7 +37,7 @@ std::string show_float(const RunSettings& settings) {
   return fmt::format("{}", settings.sampling.*Field);
 }
 
-constexpr std::int32_t kMaxTopK = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kMaxTopK = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
 
 constexpr std::array kTable = {
@@ -46,7 +46,7 @@ constexpr std::array kTable = {
             show_float<&SamplingParams::temperature>, "a number from 0 to 100"},
     Setting{"top_k", "--top-k", "choose among the K likeliest tokens; 0: all",
             [](RunSettings& s, std::string_view text) {
-              return parse(text, std::int32_t{0}, kMaxTopK, s.sampling.top_k);
+              return parse(text, std::int64_t{0}, kMaxTopK, s.sampling.top_k);
             },
             [](const RunSettings& s) { return fmt::format("{}", s.sampling.top_k); },
             "a whole number, 0 or more"},

@@ -72,7 +72,7 @@ ChatFormat make_chat_format(const LoadedModel& model, const RunTemplate& options
 TemplateVariables chosen_variables(const ChatTemplate& chat_template, const RunTemplate& options) {
   TemplateVariables out;
   if (!options.think.empty()) set_thinking(out, chat_template, options.think);
-  for (const auto& [name, json] : options.variables) out.insert_or_assign(name, json);
+  for (const auto& [name, variable] : options.variables) out.insert_or_assign(name, variable);
   if (const std::string notice = unused_variables_notice(chat_template, options.variables);
       !notice.empty())
     log_warning("{}", notice);

@@ -94,10 +94,14 @@ std::vector<std::string> switches_of(const ChatTemplate& chat_template) {
 
 }  // namespace
 
+TemplateVariable::TemplateVariable(std::string_view name, std::string json)
+    : json_(std::move(json)),
+      value_(jinja::Value::from_json(json_, fmt::format("variable {}", sirocco::quoted(name)))) {}
+
 void set_variable(TemplateVariables& variables, std::string_view name, std::string_view value) {
   if (!is_name(name))
     throw InvalidArgument("a variable can't have the name {}", sirocco::quoted(name));
-  variables.insert_or_assign(std::string(name), json_of(name, value));
+  variables.insert_or_assign(std::string(name), TemplateVariable(name, json_of(name, value)));
 }
 
 void set_variable(TemplateVariables& variables, std::string_view assignment) {
@@ -110,20 +114,19 @@ void set_variable(TemplateVariables& variables, std::string_view assignment) {
 
 std::map<std::string, jinja::Value> template_values(const TemplateVariables& variables) {
   std::map<std::string, jinja::Value> values;
-  for (const auto& [name, json] : variables) {
-    values.emplace(
-        name, jinja::Value::from_json(json, fmt::format("variable {}", sirocco::quoted(name))));
-  }
+  for (const auto& [name, variable] : variables) values.emplace(name, variable.value());
   return values;
 }
 
+void refuse_conversation(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kMade = {"messages", "tools", "add_generation_prompt"};
+  if (std::ranges::find(kMade, name) == kMade.end()) return;
+  throw InvalidArgument("the variable {} is made of the conversation and can't be set",
+                        sirocco::quoted(name));
+}
+
 void refuse_conversation(const TemplateVariables& variables) {
-  for (const char* name : {"messages", "tools", "add_generation_prompt"}) {
-    if (variables.contains(name)) {
-      throw InvalidArgument("the variable {} is made of the conversation and can't be set",
-                            sirocco::quoted(name));
-    }
-  }
+  for (const auto& [name, variable] : variables) refuse_conversation(name);
 }
 
 std::string usable_variables(const ChatTemplate& chat_template) {
@@ -135,7 +138,7 @@ std::string usable_variables(const ChatTemplate& chat_template) {
 std::string unused_variables_notice(const ChatTemplate& chat_template,
                                     const TemplateVariables& variables) {
   std::vector<std::string> unused;
-  for (const auto& [name, json] : variables) {
+  for (const auto& [name, variable] : variables) {
     if (!chat_template.uses(name)) unused.push_back(sirocco::quoted(name));
   }
   if (unused.empty()) return "";
@@ -173,9 +176,12 @@ void set_thinking(TemplateVariables& variables, const ChatTemplate& chat_templat
     throw InvalidArgument(
         "the chat template doesn't turn thinking off; it takes low, medium or high ({})", kEffort);
   }
-  for (const std::string& name : switches) variables[name] = off ? "false" : "true";
+  const auto set = [&](std::string_view name, std::string json) {
+    variables.insert_or_assign(std::string(name), TemplateVariable(name, std::move(json)));
+  };
+  for (const std::string& name : switches) set(name, off ? "false" : "true");
   if (effort) {
-    variables[std::string(kEffort)] = as_json_text(level);
+    set(kEffort, as_json_text(level));
   } else {
     variables.erase(std::string(kEffort));
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,8 +10,27 @@
 
 namespace sirocco {
 
-/// Variables of a chat template as a person sets them: JSON by name.
-using TemplateVariables = std::map<std::string, std::string>;
+/// A TemplateVariable is a value for a chat template: the JSON that says it, and what templates
+/// make of that. Cheap to copy.
+class TemplateVariable {
+ public:
+  /// `name` is that of the variable, for messages. Throws InvalidArgument where `json` is none, or
+  /// says what templates can't hold, an integer of over 128 bits for example.
+  TemplateVariable(std::string_view name, std::string json);
+
+  const std::string& json() const { return json_; }
+  const jinja::Value& value() const { return value_; }
+  friend bool operator==(const TemplateVariable& a, const TemplateVariable& b) {
+    return a.json_ == b.json_;
+  }
+
+ private:
+  std::string json_;
+  jinja::Value value_;
+};
+
+/// Variables of a chat template as a person sets them, by name.
+using TemplateVariables = std::map<std::string, TemplateVariable, std::less<>>;
 
 /// How values are written, for --help.
 inline constexpr std::string_view kTemplateValueRule =
@@ -19,18 +39,19 @@ inline constexpr std::string_view kTemplateValueRule =
 /// Sets a variable to a value as it was typed: JSON as it stands, or else a date, or words that
 /// begin with a letter, as a JSON text. Throws InvalidArgument that names the variable where the
 /// value is neither, or a truth value in another spelling than JSON's ("False", "no"), which as a
-/// text would count as true; and where the name can't be a variable's.
+/// text would count as true; as TemplateVariable does; and where the name can't be a variable's.
 void set_variable(TemplateVariables& variables, std::string_view name, std::string_view value);
 
 /// The same of one text, NAME=VALUE.
 void set_variable(TemplateVariables& variables, std::string_view assignment);
 
-/// The values that they stand for, as templates take them. Throws InvalidArgument for one that
-/// templates can't hold, an integer of over 128 bits for example.
+/// The values, as templates take them.
 std::map<std::string, jinja::Value> template_values(const TemplateVariables& variables);
 
-/// Throws InvalidArgument where one of them is what a conversation makes itself: messages, tools,
+/// Throws InvalidArgument for the name of what a conversation makes itself: messages, tools,
 /// add_generation_prompt.
+void refuse_conversation(std::string_view name);
+/// The same of all their names.
 void refuse_conversation(const TemplateVariables& variables);
 
 /// "it uses a, b", or that it uses none: what a person may set, for messages.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,20 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 using testing::ThrowsMessage;
+
+using Json = std::map<std::string, std::string>;
+
+TemplateVariables variables_of(const Json& json) {
+  TemplateVariables out;
+  for (const auto& [name, text] : json) out.emplace(name, TemplateVariable(name, text));
+  return out;
+}
+
+Json json_of(const TemplateVariables& variables) {
+  Json out;
+  for (const auto& [name, variable] : variables) out.emplace(name, variable.json());
+  return out;
+}
 
 TEST(TemplateVariables, AreJsonOrWords) {
   const std::pair<const char*, const char*> cases[] = {
@@ -36,14 +51,23 @@ TEST(TemplateVariables, AreJsonOrWords) {
       {"x=26.07.2024", "\"26.07.2024\""},
   };
   for (const auto& [typed, json] : cases) {
-    TemplateVariables variables{{"x", "before"}};
+    TemplateVariables variables = variables_of({{"x", "0"}});
     set_variable(variables, typed);
-    EXPECT_THAT(variables, ElementsAre(Pair("x", json))) << typed;
+    EXPECT_THAT(json_of(variables), ElementsAre(Pair("x", json))) << typed;
   }
   TemplateVariables variables;
   set_variable(variables, "_a1=1");
   set_variable(variables, "größe", "2");
-  EXPECT_THAT(variables, ElementsAre(Pair("_a1", "1"), Pair("größe", "2")));
+  EXPECT_THAT(json_of(variables), ElementsAre(Pair("_a1", "1"), Pair("größe", "2")));
+}
+
+TEST(TemplateVariables, AreWhatTemplatesTake) {
+  TemplateVariables variables;
+  set_variable(variables, "a=[1, 2]");
+  set_variable(variables, "b=high");
+  ChatContext context;
+  context.variables = template_values(variables);
+  EXPECT_EQ(ChatTemplate("{{ a[1] + 1 }} {{ b }}").render(context).text, "3 high");
 }
 
 TEST(TemplateVariables, WhatIsNeitherIsNamed) {
@@ -62,6 +86,7 @@ TEST(TemplateVariables, WhatIsNeitherIsNamed) {
       {"x={a", R"(written as "{a")"},
       {"x='high'", R"(written as "'high'")"},
       {"x=", "'x' gets no value"},
+      {"x=1000000000000000000000000000000000000000", "variable 'x': the integer"},
       {"x", "'x' gives no variable a value; expected NAME=VALUE"},
       {"=1", "the name ''"},
       {"a.b=1", "the name 'a.b'"},
@@ -75,16 +100,17 @@ TEST(TemplateVariables, WhatIsNeitherIsNamed) {
     EXPECT_THAT(variables, IsEmpty()) << typed;
   }
   for (const char* name : {"messages", "tools", "add_generation_prompt"})
-    EXPECT_THROW(refuse_conversation({{name, "1"}}), InvalidArgument) << name;
-  EXPECT_NO_THROW(refuse_conversation({{"documents", "[]"}}));
+    EXPECT_THROW(refuse_conversation(variables_of({{name, "1"}})), InvalidArgument) << name;
+  EXPECT_NO_THROW(refuse_conversation(variables_of({{"documents", "[]"}})));
 }
 
 TEST(TemplateVariables, UnusedOnesAreTold) {
   const ChatTemplate chat("{{ a }}{% set c = 1 %}{{ c }}{{ tools }}");
-  EXPECT_EQ(unused_variables_notice(chat, {{"a", "1"}, {"tools", "[]"}}), "");
-  EXPECT_EQ(unused_variables_notice(chat, {{"b", "1"}}),
+  EXPECT_EQ(unused_variables_notice(chat, variables_of({{"a", "1"}, {"tools", "[]"}})), "");
+  EXPECT_EQ(unused_variables_notice(chat, variables_of({{"b", "1"}})),
             "the chat template doesn't use the variable 'b'; it uses a");
-  EXPECT_EQ(unused_variables_notice(ChatTemplate("{{ messages }}"), {{"b", "1"}, {"c", "1"}}),
+  EXPECT_EQ(unused_variables_notice(ChatTemplate("{{ messages }}"),
+                                    variables_of({{"b", "1"}, {"c", "1"}})),
             "the chat template doesn't use the variables 'b', 'c'; it uses none that can be set");
 }
 
@@ -96,9 +122,9 @@ TEST(Thinking, IsTurnedByTheVariablesThatATemplateHas) {
   const ChatTemplate effort("{{ reasoning_effort }}");
   const ChatTemplate both("{{ enable_thinking }}{{ reasoning_effort }}");
   const auto set = [](const ChatTemplate& chat, const char* level) {
-    TemplateVariables variables{{"reasoning_effort", "\"low\""}};
+    TemplateVariables variables = variables_of({{"reasoning_effort", "\"low\""}});
     set_thinking(variables, chat, level);
-    return variables;
+    return json_of(variables);
   };
   for (const char* level : {"off", "false"}) {
     EXPECT_THAT(set(on_off, level), ElementsAre(Pair("enable_thinking", "false")));
@@ -159,11 +185,11 @@ TEST_F(ChatSet, SettingsComeFirst) {
 TEST_F(ChatSet, VariablesOfTheTemplate) {
   EXPECT_EQ(set("enable_thinking=false"), "enable_thinking is false.");
   EXPECT_EQ(set("effort \t high"), "effort is \"high\".");
-  EXPECT_THAT(settings_.variables,
+  EXPECT_THAT(json_of(settings_.variables),
               ElementsAre(Pair("effort", "\"high\""), Pair("enable_thinking", "false")));
   EXPECT_EQ(set("effort = [1, 2]"), "effort is [1, 2].");
   EXPECT_EQ(set("effort="), "effort is not set.");
-  EXPECT_THAT(settings_.variables, ElementsAre(Pair("enable_thinking", "false")));
+  EXPECT_THAT(json_of(settings_.variables), ElementsAre(Pair("enable_thinking", "false")));
   EXPECT_THAT(error("effort"), HasSubstr("usage"));
   EXPECT_THAT(error("effort Off"), HasSubstr("'effort' can't be 'Off'"));
   EXPECT_THAT(error("messages=[]"), HasSubstr("'messages' is made of the conversation"));
@@ -172,7 +198,7 @@ TEST_F(ChatSet, VariablesOfTheTemplate) {
 }
 
 TEST_F(ChatSet, OneThatTheTemplateDoesNotUseCanBeTakenBack) {
-  settings_.variables["other"] = "1";  // by --set
+  set_variable(settings_.variables, "other=1");  // by --set
   EXPECT_EQ(set("other=2"), "other is 2.");
   EXPECT_EQ(set("other="), "other is not set.");
   EXPECT_THAT(error("other=2"), HasSubstr("no setting 'other'"));
@@ -180,9 +206,9 @@ TEST_F(ChatSet, OneThatTheTemplateDoesNotUseCanBeTakenBack) {
 
 TEST_F(ChatSet, Thinking) {
   EXPECT_EQ(set("nothink"), "Thinking is off.");
-  EXPECT_EQ(settings_.variables.at("enable_thinking"), "false");
+  EXPECT_EQ(settings_.variables.at("enable_thinking").json(), "false");
   EXPECT_EQ(set("think"), "Thinking is on.");
-  EXPECT_EQ(settings_.variables.at("enable_thinking"), "true");
+  EXPECT_EQ(settings_.variables.at("enable_thinking").json(), "true");
   EXPECT_EQ(set("think=off"), "Thinking is off.");
   EXPECT_THAT(error("think hard"), HasSubstr("thinking can't be 'hard'"));
 }

@@ -7,13 +7,13 @@
 #include <charconv>
 #include <limits>
 
+#include "sirocco/base/byte_order_mark.hpp"
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/utf8.hpp"
 #include "sirocco/formats/name_order.hpp"
 
 namespace sirocco {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 /// Numbers that Python's json writes and reads, and RFC 8259 doesn't know.
 struct NumberWord {
@@ -44,23 +44,6 @@ double beyond_doubles(std::string_view token) {
       lead != std::string_view::npos && exponent + point - static_cast<std::int64_t>(lead) > 0;
   const double size = is_large ? std::numeric_limits<double>::infinity() : 0.0;
   return token.starts_with('-') ? -size : size;
-}
-
-void append_utf8(std::string& out, std::uint32_t c) {
-  const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
-  if (c < 0x80) return put(c);
-  if (c < 0x800) {
-    put(0xC0 | c >> 6);
-  } else {
-    if (c < 0x10000) {
-      put(0xE0 | c >> 12);
-    } else {
-      put(0xF0 | c >> 18);
-      put(0x80 | (c >> 12 & 0x3F));
-    }
-    put(0x80 | (c >> 6 & 0x3F));
-  }
-  put(0x80 | (c & 0x3F));
 }
 
 /// Reads a document from its first character to its last, and counts what its values take.

@@ -3,14 +3,10 @@
 #include "sirocco/jinja/interpreter.hpp"
 #include "sirocco/jinja/loop.hpp"
 #include "sirocco/jinja/native.hpp"
+#include "sirocco/jinja/operators.hpp"
 
 namespace sirocco::jinja {
 namespace {
-
-[[noreturn]] void fail_undefined(const Value& value) {
-  const Undefined& undefined = *value.as_undefined();
-  fail(undefined.unsafe ? Fault::kSecurity : Fault::kUndefined, "{}", *undefined.message);
-}
 
 /// How messages call the holder of a missing member.
 std::string holder(const Value& value) {

@@ -56,10 +56,11 @@ std::optional<Value> find_object_attribute(Runtime& runtime, const Value& value,
 /// The functions that every template sees, by name.
 std::vector<std::pair<std::string_view, Value>> global_functions();
 
-// The tables' parts; each file of filters hands out its own.
+// The tables' parts; each file of filters or methods hands out its own.
 std::span<const Native> text_filters();
 std::span<const Native> number_filters();
 std::span<const Native> sequence_filters();
 std::span<const Native> wrap_filters();
+std::span<const Native> string_methods();
 
 }  // namespace sirocco::jinja

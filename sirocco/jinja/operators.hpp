@@ -47,6 +47,11 @@ class TextBuilder {
   std::size_t charged_ = 0;
 };
 
+/// Throws what any use of `value`, which is undefined, throws.
+[[noreturn]] void fail_undefined(const Value& value);
+/// Does so where one of them is undefined.
+void require_defined(const Value& a, const Value& b);
+
 /// type(value).__name__
 std::string_view type_name(const Value& value);
 bool truthy(Heap& heap, const Value& value);
@@ -81,8 +86,8 @@ Int float_to_int(double value);
 
 /// str(value)
 Text to_text(Heap& heap, const Value& value);
-/// repr(value)
-Text to_repr(Heap& heap, const Value& value);
+/// repr(value); `sort_keys` shows dicts by their keys in rising order.
+Text to_repr(Heap& heap, const Value& value, bool sort_keys = false);
 std::string int_to_string(Int value);
 /// repr() of a float: the shortest digits that read back as the same number.
 std::string float_to_string(double value);
@@ -121,5 +126,7 @@ std::optional<Value> element(Heap& heap, const Value& value, const Value& index)
 /// sorted(): stable; `order[i]` are the keys of `items[i]`.
 std::vector<Value> sort_by_keys(Heap& heap, std::vector<Value> items,
                                 const std::vector<Value>& keys, bool reverse);
+/// sorted(dict.items(), key=lambda item: item[0])
+std::vector<Dict::Entry> sorted_entries(Heap& heap, const Dict& dict);
 
 }  // namespace sirocco::jinja

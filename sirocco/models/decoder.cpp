@@ -66,7 +66,7 @@ Hidden TokenEmbedding::embed(const TokenBatch& batch, TransformContext& context)
   }
   if (positions_ != nullptr) {
     for (const SequenceRows& s : context.host_rows().sequences)
-      SIROCCO_CHECK(s.first().value() + std::int64_t{s.rows()} <= positions_->rows());
+      SIROCCO_CHECK(s.first().value() + s.rows() <= positions_->rows());
     add_rows(*positions_, context.batch().positions);
   }
   if (norm_) norm_->apply(x, context);

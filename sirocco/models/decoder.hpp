@@ -10,9 +10,10 @@
 
 namespace sirocco {
 
-/// The token table of a model: [V, D]. The rows may be scaled (Gemma), a learned vector for each
-/// position [P, D] added (GPT-2), and the sum with the first token type's be normalized (BERT).
-/// Rows that are given stand in for scaled ones; the rest is done to them too.
+/// A TokenEmbedding is the token table of a model: [V, D]. The rows may be scaled (Gemma), a
+/// learned vector for each position [P, D] added (GPT-2), and the sum with the first token type's
+/// be normalized (BERT). Rows that are given stand in for scaled ones; the rest is done to them
+/// too.
 class TokenEmbedding {
  public:
   explicit TokenEmbedding(std::shared_ptr<const WeightMatrix> table, float scale = 1.0f)
@@ -36,12 +37,12 @@ class TokenEmbedding {
 /// The rows of `x` that the context's outputs name: f32 [R, D], held for the step.
 Tensor output_rows(const Tensor& x, TransformContext& context);
 
-/// What stands behind the last layer of a model that normalizes within its layers.
+/// NoNorm is the final norm of a model that normalizes within its layers: nothing.
 struct NoNorm {
   void apply(const Tensor& /*x*/, TransformContext& /*context*/) const {}
 };
 
-/// A run of a model's layers and, with the last one, its final norm.
+/// A LayerStack is a run of a model's layers and, with the last one, its final norm.
 template <class FinalNorm, class... Blocks>
 class LayerStack {
  public:
@@ -65,7 +66,7 @@ class LayerStack {
   std::optional<FinalNorm> final_norm_;
 };
 
-/// The vocabulary head: a projection, and a soft cap where the model has one (Gemma 2).
+/// A VocabularyHead is a projection, and a soft cap where the model has one (Gemma 2).
 class VocabularyHead {
  public:
   explicit VocabularyHead(Linear projection, float logit_cap = 0.0f)

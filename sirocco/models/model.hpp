@@ -15,12 +15,13 @@
 
 namespace sirocco {
 
-/// How the rows of a sequence become its one embedding: their mean, the first, or the last.
+/// A Pooling says how the rows of a sequence become its one embedding: by their mean, the first, or
+/// the last.
 enum class Pooling : std::uint8_t { kMean, kFirst, kLast };
-/// "mean", "cls" or "last"; throws InvalidArgument for another name.
+/// The pooling that is called "mean", "cls" or "last"; throws InvalidArgument for another name.
 Pooling parse_pooling(std::string_view name);
 
-/// What a pipeline, an engine or a person wants to know of a model that is not in its weights.
+/// A ModelInfo is what there is to know of a model besides its weights.
 struct ModelInfo {
   std::string architecture;  ///< as the checkpoint spells it: "llama"
   std::string name;          ///< as its authors call it; may be empty
@@ -42,12 +43,12 @@ struct LayerRange {
   LayerIndex end;
 };
 
-/// Told of bytes of weights loaded, out of all that will be.
+/// A LoadProgress is told how many bytes of weights have been loaded, of all that will be.
 using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Builds the parts of one checkpoint's model, each once asked for; a table that embedding and head
-/// share is packed once. Borrows its sources while it lives; the parts don't. Throws FormatError,
-/// UnsupportedError, ResourceExhausted.
+/// A ModelBuilder makes the parts of one checkpoint's model when they are asked for; a table that
+/// embedding and head share is packed once. Borrows its sources while it lives; the parts don't.
+/// Throws FormatError, UnsupportedError, ResourceExhausted.
 class ModelBuilder {
  public:
   virtual ~ModelBuilder() = default;

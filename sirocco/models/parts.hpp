@@ -13,7 +13,7 @@ namespace sirocco {
 // Erased handles, one a capability: shared, const, one virtual call a step. The blocks behind them
 // are monomorphized.
 
-/// The token embedding of some model.
+/// An AnyEmbed is the token embedding of some model.
 class AnyEmbed {
  public:
   template <class E>
@@ -43,7 +43,7 @@ class AnyEmbed {
   std::shared_ptr<const Interface> impl_;
 };
 
-/// A run of layers of some model; with the last layer, the final norm too.
+/// An AnyBlocks is a run of layers of some model; with the last layer, the final norm too.
 class AnyBlocks {
  public:
   template <class B>
@@ -51,8 +51,8 @@ class AnyBlocks {
   explicit AnyBlocks(std::shared_ptr<const B> blocks)
       : impl_(std::make_shared<Impl<B>>(std::move(blocks))) {}
 
-  /// Through the layers, [T, D]. The part with the last layer returns the normalized rows of the
-  /// context's `outputs` only.
+  /// The rows behind the layers, [T, D]. The part with the last layer returns the normalized rows
+  /// of the context's `outputs` only.
   Hidden transform(Hidden hidden, TransformContext& context) const {
     return impl_->transform(std::move(hidden), context);
   }
@@ -76,7 +76,7 @@ class AnyBlocks {
   std::shared_ptr<const Interface> impl_;
 };
 
-/// The vocabulary head of some model.
+/// An AnyLmHead is the vocabulary head of some model.
 class AnyLmHead {
  public:
   template <class L>
@@ -105,8 +105,8 @@ class AnyLmHead {
   std::shared_ptr<const Interface> impl_;
 };
 
-/// What one stage of a pipeline holds of a model. It can do what its parts can, and nothing else
-/// compiles.
+/// Parts are what one stage of a pipeline holds of a model. They can do what each of them can, and
+/// nothing else compiles.
 template <class... Ps>
 struct Parts : Ps... {
   explicit Parts(Ps... parts) : Ps(std::move(parts))... {}

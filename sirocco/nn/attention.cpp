@@ -19,18 +19,21 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
   }
 }
 
-constexpr int kStepBlock = 64;  // positions; a sequence leaves the rest of its last one empty
+constexpr std::int32_t kStepBlock = 64;  // positions; a sequence leaves the rest of its last empty
+
+std::int64_t step_blocks(const SequenceRows& s) {
+  return ceil_div<std::int64_t>(s.rows(), kStepBlock);
+}
 
 /// A cache for the rows of one step, in its scratch memory: sequences own blocks one after another.
 KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context) {
   const std::vector<SequenceRows>& rows = context.host_rows().sequences;
-  int widest = 0;
+  std::int64_t widest = 0;
   std::int64_t total = 0;
   for (const SequenceRows& s : rows) {
     SIROCCO_CHECK(s.first() == Position(0));
-    const int blocks = ceil_div(s.rows(), kStepBlock);
-    widest = std::max(widest, blocks);
-    total += blocks;
+    widest = std::max(widest, step_blocks(s));
+    total += step_blocks(s);
   }
   const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
   const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, KvType::kF32, kStepBlock));
@@ -39,8 +42,7 @@ KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context)
   std::int32_t next = 0;
   for (std::size_t s = 0; s < rows.size(); ++s) {
     const auto begin = blocks.begin() + static_cast<std::ptrdiff_t>(s) * widest;
-    std::iota(begin, begin + ceil_div(rows[s].rows(), kStepBlock), next);
-    next += ceil_div(rows[s].rows(), kStepBlock);
+    for (std::int64_t b = 0; b < step_blocks(rows[s]); ++b) begin[b] = next++;
   }
   const Tensor table = context.ops().upload(context.scratch(), blocks,
                                             {static_cast<std::int64_t>(rows.size()), widest});

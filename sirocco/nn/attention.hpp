@@ -15,14 +15,14 @@ namespace sirocco {
 // causal one, rows of the same MutualSpan see each other besides, as far as a window goes back: it
 // says where a row's view begins and the span where it ends, as in Gemma 3.
 
-/// A query sees itself and what came before.
+/// A CausalMask lets a query see itself and what came before.
 struct CausalMask {
   static constexpr bool kCausal = true;
   MaskSpec spec() const { return {.causal = true}; }
   CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kFull, g}; }
 };
 
-/// A query sees itself and the `window - 1` positions before.
+/// A WindowMask lets a query see itself and the `window - 1` positions before.
 struct WindowMask {
   static constexpr bool kCausal = true;
   std::int32_t window = MaskSpec::kNoWindow;
@@ -30,8 +30,8 @@ struct WindowMask {
   CacheNeed cache_need(const CacheGeometry& g) const { return {CacheKind::kWindow, g, window}; }
 };
 
-/// A query sees all of its sequence, which is one step's: nothing is kept. With a window, only what
-/// is less than so far away, before and after.
+/// A BidirectionalMask lets a query see all of its sequence, which is one step's: nothing is kept.
+/// With a window, only what is less than so far away, before and after.
 struct BidirectionalMask {
   static constexpr bool kCausal = false;
   std::int32_t window = MaskSpec::kNoWindow;
@@ -39,7 +39,7 @@ struct BidirectionalMask {
   CacheNeed cache_need(const CacheGeometry& /*geometry*/) const { return {}; }
 };
 
-/// What of an attention is not weights.
+/// An AttentionConfig is what an attention has besides weights.
 struct AttentionConfig {
   std::int32_t heads = 0;
   std::int32_t kv_heads = 0;
@@ -54,11 +54,13 @@ struct AttentionConfig {
 AttentionConfig completed(AttentionConfig config, const Linear& q, const Linear& k, const Linear& v,
                           const Linear& o);
 
-/// The mark that an attention keeps its keys and values in the paged cache of the pipeline. One
-/// without it sees the rows of the step only, which are then whole sequences from position 0.
+/// PagedAttention marks an attention that keeps its keys and values in the paged cache of the
+/// pipeline. One without it sees the rows of the step only, which are then whole sequences from
+/// position 0.
 struct PagedAttention {};
 
-/// Softmax attention with grouped queries over a masked sequence. Built in one expression:
+/// A MaskedAttention is softmax attention with grouped queries over a masked sequence. Built in one
+/// expression:
 ///   CausalAttention(config, q, k, v, o).with_qk_norm(qn,
 ///   kn).with_rotary(rotary).with_paged_attn({})
 /// Throws InvalidArgument when the dimensions of projections, norms or rotary don't fit the
@@ -74,15 +76,16 @@ class MaskedAttention {
   /// Normalizes queries and keys head by head (or across all heads, when the norms are that wide).
   MaskedAttention with_qk_norm(RmsNorm q, RmsNorm k) &&;
   MaskedAttention with_rotary(std::shared_ptr<const Rotary> rotary) &&;
-  /// Only where no row sees a later one: a paged sequence grows.
+  /// Keeps keys and values in the paged cache: only where no row sees a later one, since a paged
+  /// sequence grows.
   MaskedAttention with_paged_attn(PagedAttention) &&
         requires M::kCausal
   {
     paged_ = true;
     return std::move(*this);
   }
-  /// A learned score a head that takes part in the softmax and has no value. [heads] (Xiao et al.
-  /// 2024)
+  /// A sink is a learned score of a head that takes part in the softmax and has no value. [heads]
+  /// (Xiao et al. 2024)
   MaskedAttention with_sinks(WeightVector sinks) &&;
   /// Scores lose slope · |distance|. With n the largest power of two up to the number of heads, the
   /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others

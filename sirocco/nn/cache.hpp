@@ -12,7 +12,7 @@
 
 namespace sirocco {
 
-/// What a mixer remembers of a sequence from step to step.
+/// A CacheKind is what a mixer remembers of a sequence from step to step.
 enum class CacheKind : std::uint8_t {
   kFull,       ///< keys and values of every position
   kWindow,     ///< keys and values of the last positions
@@ -23,7 +23,7 @@ enum class CacheKind : std::uint8_t {
   kNone,       ///< nothing
 };
 
-/// What keeps the elements of a cache, by the name that a user gives.
+/// KvTypeTraits are a type of a cache's elements and the name that a user gives it.
 struct KvTypeTraits {
   KvType type;
   std::string_view name;
@@ -31,8 +31,8 @@ struct KvTypeTraits {
 
 std::span<const KvTypeTraits> kv_types();
 
-/// What can be done with a cache of a kind; prefix caching, preemption and speculation accept or
-/// refuse by it.
+/// CacheTraits say what can be done with a cache of a kind; prefix caching, preemption and
+/// speculation accept or refuse by them.
 struct CacheTraits {
   CacheKind kind;
   std::string_view name;
@@ -44,7 +44,7 @@ struct CacheTraits {
 
 const CacheTraits& cache_traits(CacheKind kind);
 
-/// What one layer keeps for one position.
+/// A CacheGeometry is what one layer keeps for one position.
 struct CacheGeometry {
   std::int32_t kv_heads = 0;
   std::int32_t key_dim = 0;
@@ -54,7 +54,7 @@ struct CacheGeometry {
   friend auto operator<=>(const CacheGeometry&, const CacheGeometry&) = default;
 };
 
-/// What a mixer asks for: layers that ask for the same share a group.
+/// A CacheNeed is what a mixer asks for: layers that ask for the same share a group.
 struct CacheNeed {
   CacheKind kind = CacheKind::kNone;
   CacheGeometry geometry;
@@ -63,21 +63,21 @@ struct CacheNeed {
   friend auto operator<=>(const CacheNeed&, const CacheNeed&) = default;
 };
 
-/// Layers of one kind and geometry. Each group has its own block table and its own lifetime of
-/// blocks.
+/// A CacheGroup is the layers of one kind and geometry. Each has its own block table and its own
+/// lifetime of blocks.
 struct CacheGroup {
   CacheNeed need;
   int slots = 0;  ///< layers' worth of keys and values in a block
 };
 
-/// Where a layer's cache is.
+/// A LayerCache is where a layer's cache is.
 struct LayerCache {
   int group = -1;  ///< -1: the layer keeps nothing
   int slot = 0;
 };
 
-/// How the cache of a model, or of one stage of it, is laid out. Published by the model; the
-/// pipeline allocates.
+/// A CacheLayout says how the cache of a model, or of one stage of it, is laid out. Published by
+/// the model; the pipeline allocates.
 class CacheLayout {
  public:
   CacheLayout() = default;

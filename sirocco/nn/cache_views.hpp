@@ -9,7 +9,7 @@
 
 namespace sirocco {
 
-/// The pool of one cache group in a step.
+/// A CacheGroupView is the pool of one cache group in a step.
 struct CacheGroupView {
   std::byte* pool = nullptr;
   /// [S, blocks_a_sequence] row by row; -1 where none is held.
@@ -17,7 +17,7 @@ struct CacheGroupView {
   std::int32_t blocks_a_sequence = 0;
 };
 
-/// The caches of one step: a view a group of the layout.
+/// CacheViews are the caches of one step: a view a group of the layout.
 struct CacheViews {
   const CacheLayout* layout = nullptr;
   KvType type = KvType::kF16;

@@ -26,7 +26,7 @@ concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
   { m.lm_head(h, c) } -> std::same_as<Logits>;
 };
 
-/// What an embedding pipeline may use; a model may have more.
+/// An EmbeddingModel is what an embedding pipeline may use; a model may have more.
 template <class M>
 concept EmbeddingModel = Embeds<M> && Transforms<M>;
 
@@ -35,22 +35,22 @@ concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.
 
-/// Rows in, normalized rows out, in the forms that its consumers asked for at construction. f32 [T,
-/// D] both.
+/// A Norm makes normalized rows of rows, in the forms that its consumers asked for at construction.
+/// f32 [T, D] both.
 template <class N>
 concept Norm = requires(const N& n, const Tensor& x, TransformContext& c) {
   { n.forward(x, c) } -> std::same_as<Activations>;
 };
 
-/// Mixes the rows of a sequence with one another; what it remembers between steps is in the layer's
-/// cache. [T, D] both.
+/// A Mixer mixes the rows of a sequence with one another; what it remembers between steps is in the
+/// layer's cache. [T, D] both.
 template <class A>
 concept Mixer = requires(const A& a, Activations x, LayerIndex layer, TransformContext& c) {
   { a.mix(x, layer, c) } -> std::same_as<Tensor>;
   { a.cache_need() } -> std::same_as<CacheNeed>;
 };
 
-/// A mixer that scores every row against cached keys.
+/// An Attention is a mixer that scores every row against cached keys.
 template <class A>
 concept Attention = Mixer<A> && requires(const A& a, Activations x, const typename A::Mask& mask,
                                          const KvCacheView& cache, const Tensor& positions,
@@ -59,7 +59,7 @@ concept Attention = Mixer<A> && requires(const A& a, Activations x, const typena
   { a.has_paged_attn() } -> std::same_as<bool>;
 };
 
-/// Works on each row by itself. [T, D] both.
+/// A FeedForward works on each row by itself. [T, D] both.
 template <class F>
 concept FeedForward = requires(const F& f, Activations x, TransformContext& c) {
   { f.forward(x, c) } -> std::same_as<Tensor>;

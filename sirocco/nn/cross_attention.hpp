@@ -7,10 +7,10 @@
 
 namespace sirocco {
 
-/// Softmax attention of rows to what an encoder made of another input, all of it, wherever they
-/// stand themselves. (Vaswani et al. 2017) Its keys and values are written once, by `remember`, and
-/// read in every step from then on. Throws InvalidArgument when the dimensions of projections don't
-/// fit the configuration.
+/// A CrossAttention is softmax attention of rows to what an encoder made of another input, all of
+/// it, wherever they stand themselves. (Vaswani et al. 2017) Its keys and values are written once,
+/// by `remember`, and read in every step from then on. Throws InvalidArgument when the dimensions
+/// of projections don't fit the configuration.
 class CrossAttention {
  public:
   CrossAttention(const AttentionConfig& config, Linear q, Linear k, Linear v, Linear o);

@@ -7,7 +7,7 @@
 
 namespace sirocco {
 
-/// The feed-forward of a dense model, [T, D] to [T, D], F wide inside. Gated:
+/// An Mlp is the feed-forward of a dense model, [T, D] to [T, D], F wide inside. Gated:
 /// down(activation(gate(x)) · up(x)). (Shazeer 2020) Ungated: down(activation(up(x))).
 class Mlp {
  public:

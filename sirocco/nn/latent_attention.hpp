@@ -10,7 +10,7 @@
 
 namespace sirocco {
 
-/// What of a latent attention is not weights.
+/// A LatentConfig is what a latent attention has besides weights.
 struct LatentConfig {
   std::int32_t heads = 0;
   /// Of queries and keys, the elements that rotate; all heads share the key's.
@@ -21,11 +21,11 @@ struct LatentConfig {
   float scale = 0.0f;           ///< of the dot products; 0: 1 / sqrt(rotary_dim + plain_dim)
 };
 
-/// Attention whose keys and values are made from one latent row a position, which is all that is
-/// cached, once, with the rotated part that all keys share. (DeepSeek-AI 2024) The matrices that
-/// would make them are absorbed: a query goes through its head's key matrix instead, and the sum of
-/// latents through its value matrix. One form for any number of rows, so that prompts and single
-/// tokens give the same bits.
+/// A LatentAttention is attention whose keys and values are made from one latent row a position,
+/// which is all that is cached, once, with the rotated part that all keys share. (DeepSeek-AI 2024)
+/// The matrices that would make them are absorbed: a query goes through its head's key matrix
+/// instead, and the sum of latents through its value matrix. One form for any number of rows, so
+/// that prompts and single tokens give the same bits.
 ///   LatentAttention(config, q, latent, latent_norm, keys, values, o).with_query_latent(down, norm)
 ///       .with_rotary(rotary)
 /// Throws InvalidArgument when the dimensions don't fit the configuration. [T, D] to [T, D].

@@ -9,8 +9,8 @@
 
 namespace sirocco {
 
-/// The layers of a model, or of one stage of it, in order: runs of one block type each, so that the
-/// type is looked up once a run and the layers inside are monomorphized.
+/// A LayerSchedule is the layers of a model, or of one stage of it, in order: runs of one block
+/// type each, so that the type is looked up once a run and the layers inside are monomorphized.
 template <class... Blocks>
 class LayerSchedule {
  public:

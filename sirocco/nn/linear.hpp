@@ -12,8 +12,8 @@ namespace sirocco {
 
 // The door to matrix products: nothing else hands a weight to one.
 
-/// Which forms of its input a consumer reads. Of a group that shares its input, all read the
-/// finest.
+/// ActivationForms are the forms of its input that a consumer reads. Of a group that shares its
+/// input, all read the finest.
 struct ActivationForms {
   bool f32 = false;
   bool q8 = false;
@@ -23,14 +23,15 @@ struct ActivationForms {
   }
 };
 
-/// y = x · Wᵀ (+ b). Its weight's format chose its kernel when it was loaded. [T, K] to [T, N].
-/// Every product makes the form of x that it reads where that isn't there.
+/// A Linear is the product y = x · Wᵀ (+ b). Its weight's format chose its kernel when it was
+/// loaded. [T, K] to [T, N]. Every product makes the form of x that it reads where that isn't
+/// there.
 class Linear {
  public:
   explicit Linear(std::shared_ptr<const WeightMatrix> weight, WeightVector bias = {})
       : weight_(std::move(weight)), bias_(std::move(bias)) {}
-  /// This one with second digits in its quantized input: what it is in a model says what they are
-  /// worth.
+  /// This product with second digits in its quantized input: what it is in a model says what they
+  /// are worth.
   Linear with_fine(FineBlocks fine) && {
     fine_ = fine;
     return std::move(*this);
@@ -65,8 +66,9 @@ class Linear {
   FineBlocks fine_ = FineBlocks::kNone;
 };
 
-/// y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of X matrices [N, K] each: to an expert, or
-/// to a head. Every product makes the form of x that it reads where that isn't there.
+/// A StackLinear is y = x · W[i]ᵀ (+ b[i]) for rows that belong to one of X matrices [N, K] each:
+/// to an expert, or to a head. Every product makes the form of x that it reads where that isn't
+/// there.
 class StackLinear {
  public:
   /// `bias` is [X · N], or empty. Throws InvalidArgument when it is of another size.

@@ -5,7 +5,7 @@
 
 namespace sirocco {
 
-/// x / sqrt(mean(x²) + epsilon) · weight, as floats. (Zhang & Sennrich 2019)
+/// An RmsNorm makes x / sqrt(mean(x²) + epsilon) · weight, as floats. (Zhang & Sennrich 2019)
 class RmsNorm {
  public:
   RmsNorm(WeightVector weight, float epsilon) : weight_(std::move(weight)), epsilon_(epsilon) {}
@@ -26,7 +26,8 @@ class RmsNorm {
   float epsilon_;
 };
 
-/// (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, as floats. (Ba et al. 2016)
+/// A LayerNorm makes (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias, as floats. (Ba et
+/// al. 2016)
 class LayerNorm {
  public:
   /// Without a bias it is zero.
@@ -45,8 +46,8 @@ class LayerNorm {
   float epsilon_;
 };
 
-/// RmsNorm that quantizes in the same pass: writes the forms that its consumers asked for. The bits
-/// are those of RmsNorm followed by a conversion.
+/// A QRmsNorm is an RmsNorm that quantizes in the same pass: it writes the forms that its consumers
+/// asked for. The bits are those of RmsNorm followed by a conversion.
 class QRmsNorm {
  public:
   QRmsNorm(RmsNorm norm, ActivationForms forms) : norm_(std::move(norm)), forms_(forms) {}

@@ -9,15 +9,15 @@
 
 namespace sirocco {
 
-/// How the pairs of a head are dealt out to the axes of positions.
+/// A SectionOrder is how the pairs of a head are dealt out to the axes of positions.
 enum class SectionOrder : std::uint8_t {
   kInARow,       ///< the pairs of an axis stand together, as in Qwen2-VL
   kInterleaved,  ///< in turn, and what is left over by the first axis, as in Qwen3-VL
 };
 
-/// Rotary position encoding over the first `dims` = 2P elements of each head, pairs (i, i + P). (Su
-/// et al. 2021) Immutable; copies share the frequencies, and layers that share one share its table
-/// of a step.
+/// A Rotary is the rotary position encoding over the first `dims` = 2P elements of each head, pairs
+/// (i, i + P). (Su et al. 2021) Immutable; copies share the frequencies, and layers that share one
+/// share its table of a step.
 class Rotary {
  public:
   /// `frequencies` [P], radians a position; `magnitude` multiplies cosines and sines (YaRN's
@@ -49,7 +49,7 @@ class Rotary {
 std::vector<float> rotary_frequencies(int dims, double theta);
 /// Each frequency divided by `factor`: positions interpolated linearly. (Chen et al. 2023)
 std::vector<float> divided(std::vector<float> frequencies, float factor);
-/// How YaRN stretches a rotary encoding. (Peng et al. 2023)
+/// A YarnScaling says how YaRN stretches a rotary encoding. (Peng et al. 2023)
 struct YarnScaling {
   float factor = 1.0f;
   float original_context = 0.0f;  ///< positions that the model was trained for before
@@ -59,11 +59,12 @@ struct YarnScaling {
   /// What cosines and sines are multiplied with, where the model doesn't say otherwise.
   float magnitude() const;
 };
-/// Frequencies of base `theta` between the two, by a ramp over the pairs. `factor` and the others
-/// are positive, `theta` above 1.
+/// Frequencies of base `theta`, kept for fast pairs and divided for slow ones, by a ramp over those
+/// between. `factor` and the others are positive, `theta` above 1.
 std::vector<float> yarn_frequencies(int dims, double theta, const YarnScaling& scaling);
-/// How a base grows with the context, so that the slowest pair turns as far as it did in training
-/// and the fastest keeps its frequency ("dynamic NTK", as transformers computes it).
+/// An NtkScaling says how a base grows with the context, so that the slowest pair turns as far as
+/// it did in training and the fastest keeps its frequency ("dynamic NTK", as transformers computes
+/// it).
 struct NtkScaling {
   float factor = 1.0f;           ///< positive
   float trained_context = 1.0f;  ///< positions; up to so many nothing changes

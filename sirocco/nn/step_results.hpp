@@ -7,8 +7,8 @@
 
 namespace sirocco {
 
-/// A hold on a context that the context's end checks for: what makes Hidden and Logits unable to
-/// outlive their step.
+/// A Lease is a hold on a context that the context's end checks for, so that Hidden and Logits
+/// can't outlive their step.
 class Lease {
  public:
   explicit Lease(TransformContext& context) : context_(&context) { ++context.leases_; }
@@ -25,8 +25,8 @@ class Lease {
   TransformContext* context_;
 };
 
-/// Hidden states between the parts of a model, a row a token (or, behind the last block, a row an
-/// output). Opaque to pipelines but for sending it on as floats.
+/// A Hidden is the hidden states between the parts of a model, a row a token (or, behind the last
+/// block, a row an output). Opaque to pipelines but for sending it on as floats.
 class Hidden {
  public:
   Hidden(TransformContext& context, Activations activations)
@@ -39,7 +39,7 @@ class Hidden {
   Activations activations_;
 };
 
-/// Scores of the vocabulary, a row an output: f32 [R, V].
+/// Logits are scores of the vocabulary, a row an output: f32 [R, V].
 class Logits {
  public:
   Logits(TransformContext& context, Tensor values) : lease_(context), values_(values) {}

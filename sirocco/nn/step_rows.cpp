@@ -15,11 +15,11 @@ RotaryPositions::RotaryPositions(int axes, std::vector<std::int32_t> numbers)
   }
 }
 
-SequenceRows::SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
+SequenceRows::SequenceRows(SequenceId sequence, Position first, std::int64_t rows,
                            std::vector<MutualSpan> spans)
     : sequence_(sequence), first_(first), rows_(rows), spans_(std::move(spans)) {
-  SIROCCO_CHECK(rows > 0);
-  const std::int64_t end = std::int64_t{first.value()} + rows;
+  SIROCCO_CHECK(rows > 0 && rows <= INT32_MAX - first.value());
+  const std::int64_t end = first.value() + rows;
   std::int32_t before = first.value();
   for (const MutualSpan& span : spans_) {
     if (span.first.value() < before || span.end <= span.first || span.end.value() > end) {

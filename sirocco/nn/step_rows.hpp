@@ -15,15 +15,16 @@ namespace sirocco {
 //       .with_rotary({3, times_heights_and_widths})
 //   TokenBatch(fifteen_tokens, {{10, picture}})
 
-/// Positions of a sequence whose rows see each other, as those of an image do, besides what came
-/// before: [first, end).
+/// A MutualSpan is positions of a sequence whose rows see each other, as those of an image do,
+/// besides what came before: [first, end).
 struct MutualSpan {
   Position first;
   Position end;
 };
 
-/// Where rotary encodings put rows, apart from where their keys and values are kept: one number a
-/// row, or one for each axis (time, height, width) of encodings that have sections.
+/// RotaryPositions are where rotary encodings put rows, apart from where their keys and values are
+/// kept: one number a row, or one for each axis (time, height, width) of encodings that have
+/// sections.
 class RotaryPositions {
  public:
   static constexpr int kMaxAxes = 4;
@@ -41,20 +42,20 @@ class RotaryPositions {
   std::vector<std::int32_t> numbers_;
 };
 
-/// One sequence's part of a step: rows at consecutive positions, at least one. A row's position is
-/// its place in the sequence and in its cache, by which masks go too. Rows that see each other are
-/// never cut, so that their span lies in one step.
+/// SequenceRows are one sequence's part of a step: rows at consecutive positions, at least one. A
+/// row's position is its place in the sequence and in its cache, by which masks go too. Rows that
+/// see each other are never cut, so that their span lies in one step.
 class SequenceRows {
  public:
   /// `first` is the position of the first row. Throws InvalidArgument unless every span has a
   /// position, ends before the next one begins or where it does, and lies within the rows.
-  SequenceRows(SequenceId sequence, Position first, std::int32_t rows,
+  SequenceRows(SequenceId sequence, Position first, std::int64_t rows,
                std::vector<MutualSpan> spans = {});
 
-  /// Without them, rotary encodings turn by the rows' positions, in every axis. Throws
-  /// InvalidArgument unless they are of as many rows.
+  /// Where rotary encodings put the rows; without, it is at their positions, in every axis. Throws
+  /// InvalidArgument unless `positions` are of as many rows.
   SequenceRows with_rotary(RotaryPositions positions) &&;
-  /// The same for rows that stand so far behind their positions, in every axis.
+  /// The same for rows that are put so far behind their positions, in every axis.
   SequenceRows with_rotary_shift(std::int32_t shift) &&;
   /// The rows see so many positions of a cache that an encoder wrote. Throws InvalidArgument unless
   /// there is one at least.
@@ -62,7 +63,7 @@ class SequenceRows {
 
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
-  std::int32_t rows() const { return rows_; }
+  std::int64_t rows() const { return rows_; }
   const std::vector<MutualSpan>& spans() const { return spans_; }
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
   std::int32_t rotary_shift() const { return rotary_shift_; }
@@ -71,29 +72,30 @@ class SequenceRows {
  private:
   SequenceId sequence_;
   Position first_;
-  std::int32_t rows_;
+  std::int64_t rows_;
   std::int32_t key_length_ = 0;
   std::int32_t rotary_shift_ = 0;
   std::vector<MutualSpan> spans_;
   std::optional<RotaryPositions> rotary_;
 };
 
-/// The rows of one step on the host: sequences one after another, and the rows whose results are
-/// wanted.
+/// StepRows are the rows of one step on the host: sequences one after another, and the rows whose
+/// results are wanted.
 struct StepRows {
   std::vector<SequenceRows> sequences;
   std::vector<std::int32_t> outputs;  ///< ascending row numbers
   std::int64_t rows() const;
 };
 
-/// Rows of a step that come as embeddings, of a picture or of sound, instead of as tokens.
+/// GivenRows are rows of a step that come as embeddings, of a picture or of sound, instead of as
+/// tokens.
 struct GivenRows {
   std::int64_t first;  ///< the number of the first one in the step
   Tensor values;       ///< f32 [R, D], the backend's, as long as the step; at least one row
 };
 
-/// What the rows of one step are made of: each is a token, or given. The rest of what is known of a
-/// row (position, sequence, cache) is in the context, which every stage gets.
+/// A TokenBatch is what the rows of one step are made of: each is a token, or given. The rest of
+/// what is known of a row (position, sequence, cache) is in the context, which every stage gets.
 class TokenBatch {
  public:
   /// A row a token. Borrows them.

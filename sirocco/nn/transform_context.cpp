@@ -52,7 +52,7 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
                                   : s.first().value() + s.rotary_shift() + i);
       }
     }
-    SIROCCO_CHECK(std::ssize(numbers) - begin == std::int64_t{s.rows()} * axes);
+    SIROCCO_CHECK(std::ssize(numbers) - begin == s.rows() * axes);
   }
   return axes;
 }
@@ -81,7 +81,7 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
   row_begin.assign(1, 0);
   for (const SequenceRows& s : rows.sequences) {
     for (std::int32_t i = 0; i < s.rows(); ++i) positions.push_back(s.first().value() + i);
-    row_begin.push_back(row_begin.back() + s.rows());
+    row_begin.push_back(static_cast<std::int32_t>(positions.size()));
   }
   const auto sequences = static_cast<std::int64_t>(rows.sequences.size());
   positions_ = backend.upload(memory.held, positions, {rows.rows()});

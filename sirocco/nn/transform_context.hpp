@@ -16,8 +16,8 @@ class Linear;
 class Rotary;
 class StackLinear;
 
-/// Memory of the steps of one stage, kept from step to step so that a step like one before it
-/// allocates nothing.
+/// A StepMemory is the memory of the steps of one stage, kept from step to step so that a step like
+/// one before it allocates nothing.
 struct StepMemory {
   Arena held;     ///< lives for the step: hidden states, rotary tables, row numbers
   Arena scratch;  ///< lives for a scope in a layer
@@ -34,9 +34,9 @@ struct StepMemory {
   std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
 };
 
-/// Everything mutable that a stateless model needs for one step: the backend (with its threads),
-/// scratch memory, cache views and the rows. Lives for one step; Hidden and Logits are leases on it
-/// and end before it.
+/// A TransformContext is everything mutable that a stateless model needs for one step: the backend
+/// (with its threads), scratch memory, cache views and the rows. Lives for one step; Hidden and
+/// Logits are leases on it and end before it.
 class TransformContext {
  public:
   /// Borrows all of its arguments until it ends; resets `memory` then. Throws InvalidArgument where

@@ -7,9 +7,9 @@
 
 namespace sirocco {
 
-/// One layer of a transformer: a norm, a mixer and a feed-forward in a residual topology, put
-/// together by the compiler. Immutable. Instantiated once, in the .cpp of the family that
-/// introduced the combination.
+/// A TransformerBlock is one layer of a transformer: a norm, a mixer and a feed-forward in a
+/// residual topology, put together by the compiler. Immutable. Instantiated once, in the .cpp of
+/// the family that introduced the combination.
 template <Norm N, Mixer A, FeedForward F, class Wiring = PreNorm>
 class TransformerBlock {
  public:

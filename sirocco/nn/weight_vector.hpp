@@ -7,7 +7,8 @@
 
 namespace sirocco {
 
-/// An immutable f32 vector of a model: norm weights, biases, rotary frequencies. Copies share it.
+/// A WeightVector is an immutable f32 vector of a model: norm weights, biases, rotary frequencies.
+/// Copies share it.
 class WeightVector {
  public:
   WeightVector() = default;

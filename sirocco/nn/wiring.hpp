@@ -11,7 +11,7 @@ namespace sirocco {
 // The residual topology of a block. A wiring owns the block's norms and scalars, and is told the
 // norm's type by the block.
 
-/// x += A(norm(x)); x += F(norm(x))
+/// PreNorm is x += A(norm(x)); x += F(norm(x)).
 struct PreNorm {
   template <Norm N>
   class Of {
@@ -32,7 +32,8 @@ struct PreNorm {
   };
 };
 
-/// n = norm(x); x += A(n) + F(n), as in GPT-J and Phi; or F reads a norm of its own, as in GPT-NeoX
+/// Parallel is n = norm(x); x += A(n) + F(n), as in GPT-J and Phi; or F reads a norm of its own, as
+/// in GPT-NeoX.
 struct Parallel {
   template <Norm N>
   class Of {
@@ -58,7 +59,7 @@ struct Parallel {
   };
 };
 
-/// x = norm(x + A(x)); x = norm(x + F(x)), as in BERT
+/// PostLn is x = norm(x + A(x)); x = norm(x + F(x)), as in BERT.
 struct PostLn {
   template <Norm N>
     requires requires(const N& n, const Tensor& x, TransformContext& c) { n.apply(x, c); }
@@ -82,7 +83,7 @@ struct PostLn {
   };
 };
 
-/// x += norm(A(norm(x))); x += norm(F(norm(x))), as in Gemma 2 and 3
+/// Sandwich is x += norm(A(norm(x))); x += norm(F(norm(x))), as in Gemma 2 and 3.
 struct Sandwich {
   template <Norm N>
   class Of {

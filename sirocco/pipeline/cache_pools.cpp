@@ -15,10 +15,10 @@ std::int64_t blocks_touched(std::int64_t positions, std::int64_t block_positions
   return positions == 0 ? 0 : ceil_div(positions - 1, block_positions) + 1;
 }
 
-// The worst case of one sequence of so many positions. A window keeps what the first row of the
+// The worst case of one sequence of that length. A window keeps what the first row of the
 // largest step still sees, were the largest draft taken back, and the step itself.
-std::int64_t blocks_of(const CacheNeed& need, const CacheOptions& options, std::int64_t positions) {
-  const std::int64_t all = ceil_div<std::int64_t>(positions, options.block_positions);
+std::int64_t blocks_of(const CacheNeed& need, const CacheOptions& options, std::int32_t length) {
+  const std::int64_t all = ceil_div<std::int64_t>(length, options.block_positions);
   if (need.kind != CacheKind::kWindow) return all;
   const std::int64_t kept = std::int64_t{need.window} - 1 + options.max_draft + options.max_step;
   return std::min(all, blocks_touched(kept, options.block_positions));
@@ -53,12 +53,12 @@ void require_pageable(CacheKind kind) {
 }  // namespace
 
 std::uint64_t CachePools::sequence_bytes(std::span<const CacheLayout* const> layouts,
-                                         const CacheOptions& options, std::int64_t positions) {
+                                         const CacheOptions& options, std::int32_t length) {
   std::uint64_t bytes = 0;
   for (const CacheLayout* layout : layouts) {
     for (int g = 0; g < static_cast<int>(layout->groups().size()); ++g) {
       const CacheNeed& need = layout->groups()[static_cast<std::size_t>(g)].need;
-      const auto blocks = static_cast<std::uint64_t>(blocks_of(need, options, positions));
+      const auto blocks = static_cast<std::uint64_t>(blocks_of(need, options, length));
       const std::uint64_t block = layout->block_bytes(g, options.type, options.block_positions);
       bytes += blocks * block;
     }
@@ -84,11 +84,10 @@ CachePools::CachePools(Private, std::vector<const CacheLayout*> layouts,
     for (int g = 0; g < static_cast<int>(layout.groups().size()); ++g) {
       const CacheNeed& need = layout.groups()[static_cast<std::size_t>(g)].need;
       require_pageable(need.kind);
-      const std::int64_t blocks =
-          need.kind == CacheKind::kWindow
-              ? std::min(all, blocks_of(need, options_, options_.positions) *
-                                  std::int64_t{options_.max_sequences})
-              : all;
+      const std::int64_t blocks = need.kind == CacheKind::kWindow
+                                      ? std::min(all, blocks_of(need, options_, max_length()) *
+                                                          std::int64_t{options_.max_sequences})
+                                      : all;
       const auto bytes =
           checked_mul<std::uint64_t>(layout.block_bytes(g, options_.type, options_.block_positions),
                                      static_cast<std::uint64_t>(blocks));
@@ -129,7 +128,7 @@ void CachePools::add_anchor(std::int64_t all) {
   const std::int64_t longest = ceil_div<std::int64_t>(options_.positions, options_.block_positions);
   std::int64_t blocks = longest * options_.max_sequences;
   for (const Group& group : groups_) {
-    const std::int64_t most = blocks_of(group.need, options_, options_.positions);
+    const std::int64_t most = blocks_of(group.need, options_, max_length());
     blocks = std::min(blocks, group.pool->capacity() / most * longest + most);
   }
   blocks = std::max(all, std::min(blocks, kReasonable));
@@ -150,21 +149,21 @@ CacheShape CachePools::shape(int stage) const {
   return shape;
 }
 
-std::int32_t CachePools::blocks_for(const Group& group, std::int64_t positions) const {
-  return static_cast<std::int32_t>(
-      std::min<std::int64_t>(blocks_of(group.need, options_, positions), INT32_MAX));
+std::int32_t CachePools::blocks_for(const Group& group, std::int32_t length) const {
+  return static_cast<std::int32_t>(blocks_of(group.need, options_, length));
 }
 
-std::int64_t CachePools::max_length() const {
+std::int32_t CachePools::max_length() const {
   // Pools hold what one sequence of all positions needs, by their making.
-  return ceil_div<std::int64_t>(options_.positions, options_.block_positions) *
-         options_.block_positions;
+  const std::int64_t blocks = ceil_div<std::int64_t>(options_.positions, options_.block_positions);
+  return static_cast<std::int32_t>(
+      std::min<std::int64_t>(blocks * options_.block_positions, INT32_MAX));
 }
 
-std::int64_t CachePools::available_positions() const {
-  std::int64_t least = max_length();
+std::int32_t CachePools::available_length() const {
+  std::int32_t least = max_length();
   for (const Group& group : groups_) {
-    const std::int64_t available = group.pool->available();
+    const std::int32_t available = group.pool->available();
     if (blocks_for(group, least) <= available) continue;
     // Fewer blocks than the most that it could need: each holds its positions.
     least = available * options_.block_positions;
@@ -172,39 +171,39 @@ std::int64_t CachePools::available_positions() const {
   return least;
 }
 
-void CachePools::require_possible(std::int64_t positions) const {
-  SIROCCO_CHECK(positions > 0);
-  if (positions <= max_length()) return;
-  throw ResourceExhausted("a sequence of {} positions can't fit: the cache holds {}", positions,
+void CachePools::require_possible(std::int32_t length) const {
+  SIROCCO_CHECK(length > 0);
+  if (length <= max_length()) return;
+  throw ResourceExhausted("a sequence of {} positions can't fit: the cache holds {}", length,
                           max_length());
 }
 
 std::optional<SequenceCache> CachePools::lease(PrefixKey key, std::span<const ContentId> prompt,
-                                               std::int64_t positions) {
-  require_possible(positions);
-  if (prefixes_ == nullptr) return lease(positions);
-  prompt = prompt.first(std::min(prompt.size(), static_cast<std::size_t>(positions)));
+                                               std::int32_t max_length) {
+  require_possible(max_length);
+  if (prefixes_ == nullptr) return lease(max_length);
+  prompt = prompt.first(std::min(prompt.size(), static_cast<std::size_t>(max_length)));
   std::vector<PrefixNode> path = prefixes_->longest(key, prompt);
-  std::optional<SequenceCache> cache = lease(path, positions);
+  std::optional<SequenceCache> cache = lease(path, max_length);
   if (!cache) return cache;
-  prefixes_->count(prompt.size(), static_cast<std::size_t>(cache->length()));
+  prefixes_->count(std::ssize(prompt), cache->length());
   cache->share_as(key, std::move(path));
   return cache;
 }
 
-std::optional<SequenceCache> CachePools::lease(std::int64_t positions) {
-  require_possible(positions);
-  return lease(std::span<const PrefixNode>(), positions);
+std::optional<SequenceCache> CachePools::lease(std::int32_t max_length) {
+  require_possible(max_length);
+  return lease(std::span<const PrefixNode>(), max_length);
 }
 
 std::optional<SequenceCache> CachePools::lease(std::span<const PrefixNode> path,
-                                               std::int64_t positions) {
-  SequenceCache cache(shared_from_this(), static_cast<std::int32_t>(positions));
+                                               std::int32_t max_length) {
+  SequenceCache cache(shared_from_this(), max_length);
   cache.groups_.reserve(groups_.size());
   const auto found = static_cast<std::int32_t>(path.size());
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     const Group& group = groups_[g];
-    std::int32_t needed = blocks_for(group, positions);
+    std::int32_t needed = blocks_for(group, max_length);
     std::int32_t first = 0;
     if (group.slides()) {
       first = std::max(0, found - window_blocks(group));
@@ -228,28 +227,26 @@ std::optional<SequenceCache> CachePools::lease(std::span<const PrefixNode> path,
   return cache;
 }
 
-std::optional<ForkReservation> CachePools::reserve_fork(std::int64_t positions,
-                                                        std::int64_t shared) {
-  SIROCCO_CHECK(positions >= shared);
-  require_possible(positions);
-  ForkReservation room(shared_from_this(), static_cast<std::int32_t>(positions),
-                       static_cast<std::int32_t>(shared / options_.block_positions));
+std::optional<ForkReservation> CachePools::reserve_fork(std::int32_t max_length,
+                                                        std::int32_t shared) {
+  SIROCCO_CHECK(max_length >= shared);
+  require_possible(max_length);
+  ForkReservation room(shared_from_this(), max_length, shared / options_.block_positions);
   room.groups_.reserve(groups_.size());
   for (const Group& group : groups_) {
     const std::int32_t saved = group.slides() ? 0 : room.shared_blocks_;
-    auto reservation = group.pool->try_reserve(blocks_for(group, positions) - saved);
+    auto reservation = group.pool->try_reserve(blocks_for(group, max_length) - saved);
     if (!reservation) return std::nullopt;
     room.groups_.push_back(std::move(*reservation));
   }
   return room;
 }
 
-bool CacheCapacity::holds(std::int64_t positions, std::int64_t sequences,
-                          std::int64_t shared) const {
+bool CacheCapacity::holds(std::int32_t length, std::int64_t sequences, std::int32_t shared) const {
   return std::ranges::all_of(groups_, [&](const Group& group) {
     const bool slides = group.need.kind == CacheKind::kWindow;
     const std::int64_t saved = slides ? 0 : shared / options_.block_positions;
-    const std::int64_t each = blocks_of(group.need, options_, positions);
+    const std::int64_t each = blocks_of(group.need, options_, length);
     return each + (sequences - 1) * (each - saved) <= group.blocks;
   });
 }

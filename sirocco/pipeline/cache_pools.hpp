@@ -49,9 +49,9 @@ class CacheCapacity {
   CacheCapacity(const CacheOptions& options, std::vector<Group> groups)
       : options_(options), groups_(std::move(groups)) {}
 
-  /// Whether there is room, when nobody else is there, for `sequences` sequences of so many
-  /// positions, of which all have the first `shared` in common.
-  bool holds(std::int64_t positions, std::int64_t sequences, std::int64_t shared) const;
+  /// Whether there is room, when nobody else is there, for so many sequences of that length, which
+  /// have the first `shared` positions in common.
+  bool holds(std::int32_t length, std::int64_t sequences, std::int32_t shared) const;
 
  private:
   CacheOptions options_;
@@ -81,28 +81,28 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
   /// Bytes of the memory of all stages.
   std::uint64_t bytes() const { return bytes_; }
   /// The positions that a sequence can have at most, alone.
-  std::int64_t max_length() const;
+  std::int32_t max_length() const;
   /// The same for several sequences that share their beginning.
   std::shared_ptr<const CacheCapacity> capacity() const;
   /// Positions that one more sequence could be promised now, if it finds no prefix.
-  std::int64_t available_positions() const;
+  std::int32_t available_length() const;
 
-  /// Bytes that the cache of one sequence of so many positions takes.
+  /// Bytes that the cache of one sequence of that length takes.
   static std::uint64_t sequence_bytes(std::span<const CacheLayout* const> layouts,
-                                      const CacheOptions& options, std::int64_t positions);
+                                      const CacheOptions& options, std::int32_t length);
 
-  /// A lease on room for `positions` positions, which begins with the longest prefix of `prompt`
+  /// A lease on room for `max_length` positions, which begins with the longest prefix of `prompt`
   /// that is known under `key`: its length is what was found, in full blocks, and leaves at least
   /// one row of the prompt to compute. What the sequence computes is known to others in turn.
   /// Nothing when there isn't so much room now. Throws ResourceExhausted when there never will be.
   std::optional<SequenceCache> lease(PrefixKey key, std::span<const ContentId> prompt,
-                                     std::int64_t positions);
+                                     std::int32_t max_length);
   /// The same for a sequence that neither finds nor leaves anything.
-  std::optional<SequenceCache> lease(std::int64_t positions);
+  std::optional<SequenceCache> lease(std::int32_t max_length);
 
-  /// Room for a fork of so many positions of a sequence that will have `shared` of them by then.
+  /// Room for a fork of that length of a sequence that will have the length `shared` by then.
   /// Nothing when there isn't so much room now. Throws ResourceExhausted when there never will be.
-  std::optional<ForkReservation> reserve_fork(std::int64_t positions, std::int64_t shared);
+  std::optional<ForkReservation> reserve_fork(std::int32_t max_length, std::int32_t shared);
 
   /// Takes down what a step of these sequences, each extended for it, means to the stages: the
   /// commands recorded since the last step, and the block tables, in the order given. To be called
@@ -127,13 +127,13 @@ class CachePools : public std::enable_shared_from_this<CachePools> {
     std::unique_ptr<BlockPool> pool;
     bool slides() const { return need.kind == CacheKind::kWindow; }
   };
-  std::int32_t blocks_for(const Group& group, std::int64_t positions) const;
+  std::int32_t blocks_for(const Group& group, std::int32_t length) const;
   /// Full blocks that a row right behind them sees into.
   std::int32_t window_blocks(const Group& group) const;
   void add_group(int stage, int group, const CacheNeed& need, std::int64_t blocks);
   void add_anchor(std::int64_t all);
-  void require_possible(std::int64_t positions) const;
-  std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int64_t positions);
+  void require_possible(std::int32_t length) const;
+  std::optional<SequenceCache> lease(std::span<const PrefixNode> path, std::int32_t max_length);
 
   CacheOptions options_;
   std::vector<const CacheLayout*> layouts_;

@@ -185,10 +185,10 @@ class Model {
     std::vector<ContentId> prompt;
     for (std::size_t i = 0, n = 1 + dice.below(dice.one_in(2) ? 60 : 120); i < n; ++i)
       prompt.push_back(token(text, i));
-    const auto limit = std::min<std::int64_t>(
-        static_cast<std::int64_t>(prompt.size() + dice.below(50)), cache_->max_length());
+    const auto limit =
+        std::min(static_cast<std::int32_t>(prompt.size() + dice.below(50)), cache_->max_length());
     const bool shares = !dice.one_in(8);
-    const std::int64_t room = cache_->available_positions();
+    const std::int32_t room = cache_->available_length();
     auto got = shares ? cache_->lease(key, prompt, limit) : cache_->lease(limit);
     if (!got) {
       RC_ASSERT(limit > room);
@@ -280,9 +280,9 @@ class Model {
   void fork(Dice& dice) {
     Live* const live = choose(dice);
     if (live == nullptr || live->in_step || live->history.empty() || live_.size() >= 6) return;
-    const std::int64_t limit = std::min<std::int64_t>(
-        live->cache.length() + static_cast<std::int64_t>(dice.below(60)), cache_->max_length());
-    auto copy = live->cache.fork(std::max<std::int64_t>(limit, live->cache.length()));
+    const std::int32_t limit = std::min(
+        live->cache.length() + static_cast<std::int32_t>(dice.below(60)), cache_->max_length());
+    auto copy = live->cache.fork(std::max(limit, live->cache.length()));
     if (!copy) return;
     ++seen_.forks;
     Live made{std::move(*copy), live->key, dice.below(9), live->history};

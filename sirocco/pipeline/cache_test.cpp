@@ -175,19 +175,29 @@ TEST(SequenceCache, ReservesTheWorstCaseAndGivesItBack) {
   {
     auto first = pools->lease(80);
     ASSERT_TRUE(first);
-    EXPECT_EQ(pools->available_positions(), 32);
+    EXPECT_EQ(pools->available_length(), 32);
     EXPECT_FALSE(pools->lease(33));
     EXPECT_TRUE(pools->lease(32));
     for (int i = 0; i < 10; ++i) {
       EXPECT_EQ(first->extend(8), Position(8 * i));
       first->end_step();
     }
-    EXPECT_EQ(pools->available_positions(), 32);
+    EXPECT_EQ(pools->available_length(), 32);
     SequenceCache moved = std::move(*first);
     EXPECT_EQ(moved.length(), 80);
   }
-  EXPECT_EQ(pools->available_positions(), 112);
+  EXPECT_EQ(pools->available_length(), 112);
   EXPECT_THROW((void)pools->lease(113), ResourceExhausted);
+}
+
+TEST(SequenceCache, NoLengthIsBeyondTheLastPosition) {
+  const CacheLayout nothing;
+  CacheOptions options;
+  options.positions = INT32_MAX;  // no whole number of blocks
+  const auto pools = CachePools::make({&nothing}, options);
+  EXPECT_EQ(pools->max_length(), INT32_MAX);
+  EXPECT_EQ(pools->available_length(), INT32_MAX);
+  EXPECT_EQ(pools->lease(INT32_MAX)->max_length(), INT32_MAX);
 }
 
 TEST(SequenceCache, AssignmentReturnsWhatWasThere) {
@@ -199,8 +209,8 @@ TEST(SequenceCache, AssignmentReturnsWhatWasThere) {
   *b = std::move(*a);
   a.reset();
   EXPECT_EQ(b->length(), 20);
-  EXPECT_EQ(pools->available_positions(), 32);
-  EXPECT_EQ(others->available_positions(), 64);
+  EXPECT_EQ(pools->available_length(), 32);
+  EXPECT_EQ(others->available_length(), 64);
 }
 
 TEST(SequenceCache, ForkSharesFullBlocksAndCopiesTheLast) {
@@ -225,7 +235,7 @@ TEST(SequenceCache, ForkSharesFullBlocksAndCopiesTheLast) {
   b->extend(20);
   EXPECT_EQ(b->length(), 64);
   b.reset();
-  EXPECT_EQ(pools->available_positions(), 160);
+  EXPECT_EQ(pools->available_length(), 160);
 }
 
 TEST(SequenceCache, CutsOfSharedBlocksAreRefusedWhole) {
@@ -234,7 +244,7 @@ TEST(SequenceCache, CutsOfSharedBlocksAreRefusedWhole) {
   write(*a, contents(48));
   auto b = a->fork(64);
   ASSERT_TRUE(b);
-  EXPECT_EQ(pools->available_positions(), 0);
+  EXPECT_EQ(pools->available_length(), 0);
   const auto before = pools.table(*b);
   EXPECT_THROW(b->truncate(8), ResourceExhausted);
   EXPECT_EQ(b->length(), 48);
@@ -340,7 +350,7 @@ TEST(SequenceCache, TruncateAndExtendKeepThePromise) {
       } else {
         c.truncate(std::max(0, c.length() + n));
       }
-      RC_ASSERT(pools->available_positions() == 320 - 2 * 112);
+      RC_ASSERT(pools->available_length() == 320 - 2 * 112);
     }
   }));
 }

@@ -40,7 +40,7 @@ std::vector<TokenId> by_hand(LanguagePipeline& pipeline, const std::vector<Token
                              const TextJob& job, std::uint32_t choice) {
   const Sampler sampler(job.sampling, pipeline.info().vocabulary,
                         {std::ssize(prompt), *job.max_tokens, {}});
-  auto cache = pipeline.lease(std::ssize(prompt) + *job.max_tokens);
+  auto cache = pipeline.lease(static_cast<std::int32_t>(std::ssize(prompt) + *job.max_tokens));
   std::vector<TokenId> all = prompt;
   std::span<const TokenId> unread = prompt;
   for (std::int64_t i = 0; i < *job.max_tokens; ++i) {

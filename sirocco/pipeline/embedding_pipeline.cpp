@@ -138,7 +138,7 @@ std::vector<EmbeddingEvent> EmbeddingPipeline::run_step(
   std::vector<SequenceCache> caches;
   caches.reserve(sequences.size());
   for (std::size_t i = 0; i < sequences.size(); ++i) {
-    const auto count = static_cast<int>(sequences[i].size());
+    const auto count = static_cast<std::int32_t>(sequences[i].size());
     const auto first = static_cast<std::int32_t>(staged_.tokens.size());
     auto cache = pools_->lease(count);
     SIROCCO_CHECK(cache.has_value());  // the pools hold any step

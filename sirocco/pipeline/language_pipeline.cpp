@@ -34,13 +34,11 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                                                   : options_.cache_positions;
   pools_ = CachePools::make(std::move(layouts), cache);
   stages_.allocate(*pools_, ledger);
-  const auto context =
-      static_cast<std::int32_t>(std::min<std::int64_t>(options_.context, pools_->max_length()));
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
                      .width = info_.width,
                      .rotary_axes = info_.rotary_axes,
-                     .max_context = context,
+                     .max_context = std::min(options_.context, pools_->max_length()),
                      .max_cached_positions = pools_->max_length(),
                      .cache = pools_->capacity(),
                      .max_step = options_.max_step,
@@ -84,20 +82,22 @@ std::int64_t LanguagePipeline::usual_cache_positions(const CacheOptions& cache,
 
 std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
   if (*running_ + job.choices_ > options_.max_sequences) return std::nullopt;
-  const std::int64_t positions = job.sequence_.worst_case_positions();
+  // Checked jobs fit into the cache.
+  const auto max_length = static_cast<std::int32_t>(job.sequence_.worst_case_positions());
   std::optional<SequenceCache> cache;
   if (job.prefixes_) {
     std::vector<ContentId> prompt;
     prompt.reserve(static_cast<std::size_t>(job.sequence_.prompt_rows()));
     job.sequence_.unread().list_contents(Position(0), prompt);
-    cache = pools_->lease(*job.prefixes_, prompt, positions);
+    cache = pools_->lease(*job.prefixes_, prompt, max_length);
   } else {
-    cache = pools_->lease(positions);
+    cache = pools_->lease(max_length);
   }
   if (!cache) return std::nullopt;
   std::vector<TextWork::Place> others;
   for (int choice = 1; choice < job.choices_; ++choice) {
-    auto room = pools_->reserve_fork(positions, job.sequence_.prompt_rows());
+    auto room =
+        pools_->reserve_fork(max_length, static_cast<std::int32_t>(job.sequence_.prompt_rows()));
     if (!room) return std::nullopt;
     others.push_back({std::move(*room), Seat(running_)});
   }
@@ -105,12 +105,16 @@ std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
                   std::move(others));
 }
 
-std::optional<SequenceCache> LanguagePipeline::lease(std::int64_t positions) {
-  if (positions < 1 || positions > limits_->max_context) {
-    throw InvalidArgument("{} positions don't fit into the context of {}", positions,
+std::int32_t LanguagePipeline::length_of(std::int64_t rows) const {
+  if (rows < 1 || rows > limits_->max_context) {
+    throw InvalidArgument("{} positions don't fit into the context of {}", rows,
                           limits_->max_context);
   }
-  return pools_->lease(positions);
+  return static_cast<std::int32_t>(rows);
+}
+
+std::optional<SequenceCache> LanguagePipeline::lease(std::int32_t max_length) {
+  return pools_->lease(length_of(max_length));
 }
 
 void LanguagePipeline::check(std::span<const TextItem> items) const {
@@ -140,10 +144,10 @@ void LanguagePipeline::put_together(Step& step) {
   step.staged.given.clear();
   step.caches.clear();
   step.wanted.clear();
-  std::int32_t begin = 0;
+  std::int64_t begin = 0;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
     const TextItem& item = step.items[i];
-    const int count = static_cast<int>(item.rows.size());
+    const std::int64_t count = item.rows.size();
     item.rows.list_contents(Position(item.cache->length()), step.contents);
     const Position first = item.cache->extend(count, step.contents);
     rows.sequences.push_back(item.rows.in_step(item.sequence, first));
@@ -154,10 +158,10 @@ void LanguagePipeline::put_together(Step& step) {
       step.staged.given.push_back({begin + given.first, given.width, given.values});
     });
     const auto* logits = std::get_if<WantLogits>(&item.wanted);
-    int row = logits != nullptr && logits->all_rows ? 0 : count - 1;
+    std::int64_t row = logits != nullptr && logits->all_rows ? 0 : count - 1;
     if (std::holds_alternative<NoOutput>(item.wanted)) row = count;
     for (; row < count; ++row) {
-      rows.outputs.push_back(begin + row);
+      rows.outputs.push_back(static_cast<std::int32_t>(begin + row));
       step.wanted.emplace_back(i, row);
     }
     begin += count;
@@ -190,10 +194,9 @@ namespace {
 
 /// One token, or why there is none. `position` is that of the token to choose.
 std::variant<ChosenToken, StepFault> chosen(const WantToken& want, std::uint32_t choice,
-                                            std::int32_t position, std::span<const float> logits,
+                                            Position position, std::span<const float> logits,
                                             SamplerScratch& scratch) {
-  const Sampled sampled =
-      want.sampler->sample(logits, want.own, static_cast<std::uint64_t>(position), choice, scratch);
+  const Sampled sampled = want.sampler->sample(logits, want.own, position, choice, scratch);
   if (const auto* fault = std::get_if<StepFault>(&sampled)) return *fault;
   ChosenToken out{std::get<TokenId>(sampled)};
   if (want.alternatives) {
@@ -203,7 +206,7 @@ std::variant<ChosenToken, StepFault> chosen(const WantToken& want, std::uint32_t
   return out;
 }
 
-TextOutcome all_chosen(const WantToken& want, std::int32_t position, std::span<const float> logits,
+TextOutcome all_chosen(const WantToken& want, Position position, std::span<const float> logits,
                        SamplerScratch& scratch) {
   ChosenTokens tokens;
   for (std::uint32_t choice = want.choice; choice < want.choice + want.choices; ++choice) {
@@ -235,7 +238,7 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
   run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
     const TextItem& item = step.items[i];
     if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
-      step.outcomes[i] = all_chosen(*want, item.cache->length(), logits,
+      step.outcomes[i] = all_chosen(*want, Position(item.cache->length()), logits,
                                     sampling_[static_cast<std::size_t>(thread)]);
     } else {
       std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
@@ -295,10 +298,10 @@ void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLo
   // So that the logits of one step stay below 64 MiB, whatever the vocabulary.
   const auto affordable = (std::int64_t{16} << 20) / std::max<std::int64_t>(info_.vocabulary, 1);
   const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, options_.max_step));
-  std::optional<SequenceCache> cache = lease(rows.size());
+  std::optional<SequenceCache> cache = lease(length_of(rows.size()));
   if (!cache) {
     throw ResourceExhausted("no room in the cache for {} positions now: {} are free", rows.size(),
-                            pools_->available_positions());
+                            pools_->available_length());
   }
   std::size_t step = 0;
   for (std::int64_t begin = 0; begin < rows.size(); ++step) {

@@ -71,10 +71,10 @@ class LanguagePipeline final : public Pipeline {
   Ticket submit(std::span<const Share<TextWork>> shares);
   double wait(Ticket ticket);
 
-  /// Room for a sequence of so many positions, which neither finds nor leaves prefixes; nothing
-  /// when there isn't so much now. Throws InvalidArgument for more than the context,
+  /// Room for a sequence of `max_length` positions, which neither finds nor leaves prefixes;
+  /// nothing when there isn't so much now. Throws InvalidArgument for more than the context,
   /// ResourceExhausted for more than the cache holds.
-  std::optional<SequenceCache> lease(std::int64_t positions);
+  std::optional<SequenceCache> lease(std::int32_t max_length);
   /// One step. The outcomes are in the order of the items, valid until the next call. Throws
   /// InvalidArgument for no items, rows that the model can't take or that others see which aren't
   /// there, or more rows than there is room for in a sequence or a step; nothing has happened then.
@@ -119,6 +119,8 @@ class LanguagePipeline final : public Pipeline {
                                      std::span<const CacheLayout* const> layouts,
                                      const ByteLedger& ledger) const;
   void check(std::span<const TextItem> items) const;
+  /// Rows as a length. Throws InvalidArgument for none, and for more than the context.
+  std::int32_t length_of(std::int64_t rows) const;
   /// Extends the caches and lists the rows.
   void put_together(Step& step);
   enum class Order : std::uint8_t { kOneByOne, kAnyAtOnce };

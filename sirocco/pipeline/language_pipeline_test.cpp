@@ -80,7 +80,7 @@ TEST_P(Families, ASequenceDoesNotSeeTheOthersOfItsSteps) {
     std::vector<std::size_t> done(tokens.size(), 0);
     std::vector<SequenceCache> caches;
     for (const auto& sequence : tokens) {
-      auto cache = pipeline->lease(std::ssize(sequence));
+      auto cache = pipeline->lease(static_cast<std::int32_t>(sequence.size()));
       ASSERT_TRUE(cache);
       caches.push_back(std::move(*cache));
     }
@@ -226,7 +226,7 @@ TEST(LanguagePipeline, AConversationComputesItsNewTokensOnly) {
       EXPECT_GE(usage.cached, usage.prompt - 20 - 16 - 1);
     }
   }
-  EXPECT_EQ(pipeline->cache().prefix_stats().hits, 7U);
+  EXPECT_EQ(pipeline->cache().prefix_stats().hits, 7);
 }
 
 TEST(LanguagePipeline, LogProbabilitiesAreTheModelsOwn) {

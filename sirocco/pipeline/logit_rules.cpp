@@ -26,14 +26,14 @@ void require_ids(std::span<const TokenId> ids, std::string_view rule, std::int64
 
 void require_sequence(std::span<const TokenId> tokens, std::string_view rule,
                       std::int64_t vocabulary) {
-  if (tokens.empty() || tokens.size() > kLongestRuleSequence) {
+  if (tokens.empty() || std::ssize(tokens) > kMaxRuleSequenceTokens) {
     throw InvalidArgument("{}: a sequence has {} tokens; it must have 1 to {}", rule, tokens.size(),
-                          kLongestRuleSequence);
+                          kMaxRuleSequenceTokens);
   }
   require_ids(tokens, rule, vocabulary);
 }
 
-void require_count(std::size_t count, std::string_view rule) {
+void require_count(std::int64_t count, std::string_view rule) {
   if (count > kMaxRuleSequences) {
     throw InvalidArgument("{}: {} sequences were given, {} are allowed", rule, count,
                           kMaxRuleSequences);
@@ -52,7 +52,7 @@ void forbid(std::span<const TokenId> ids, std::span<float> logits) {
 }
 
 /// base^exponent, the same bits everywhere; at most far more than floats hold.
-double power(double base, std::size_t exponent) {
+double power(double base, std::int64_t exponent) {
   constexpr double kEnough = 1e150;
   double out = 1.0;
   for (; exponent > 0; exponent /= 2) {
@@ -64,10 +64,10 @@ double power(double base, std::size_t exponent) {
 
 /// Forbids what follows the last `n - 1` tokens of `own` wherever these stand in `text`, by the
 /// search of Knuth, Morris and Pratt (1977): neither repetitive text nor a large n makes it slow.
-void forbid_ngrams(std::size_t n, std::span<const TokenId> text, std::span<const TokenId> own,
+void forbid_ngrams(std::int64_t n, std::span<const TokenId> text, std::span<const TokenId> own,
                    std::span<float> logits, std::vector<std::int32_t>& borders) {
-  const std::size_t size = n - 1;
-  if (own.size() < size || text.size() < n) return;
+  if (std::ssize(own) < n - 1 || std::ssize(text) < n) return;
+  const auto size = static_cast<std::size_t>(n - 1);
   const auto forbid_one = [&](TokenId id) {
     if (at(id) < logits.size()) logits[at(id)] = kForbidden;
   };
@@ -92,15 +92,14 @@ void forbid_ngrams(std::size_t n, std::span<const TokenId> text, std::span<const
 }
 
 /// How many ids may be chosen, of rules that are right.
-std::size_t known_tokens(const LogitRules& rules, std::int64_t vocabulary) {
+std::int64_t known_tokens(const LogitRules& rules, std::int64_t vocabulary) {
   validate(rules, vocabulary);
-  return static_cast<std::size_t>(
-      rules.known_tokens == 0 ? vocabulary : std::min(rules.known_tokens, vocabulary));
+  return rules.known_tokens == 0 ? vocabulary : std::min(rules.known_tokens, vocabulary);
 }
 
 /// Those that can be chosen at all.
-std::vector<TokenId> within(std::vector<TokenId> ids, std::size_t known) {
-  std::erase_if(ids, [&](TokenId id) { return id.value() < 0 || at(id) >= known; });
+std::vector<TokenId> within(std::vector<TokenId> ids, std::int64_t known) {
+  std::erase_if(ids, [&](TokenId id) { return id.value() < 0 || id.value() >= known; });
   std::ranges::sort(ids);
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   return ids;
@@ -114,7 +113,7 @@ TokenId last_but_one(const SequenceBias& sequence) {
 
 void validate(const LogitRules& rules, std::int64_t vocabulary) {
   require_tokens(rules.known_tokens, "known_tokens");
-  require_count(rules.sequence_bias.size(), "sequence_bias");
+  require_count(std::ssize(rules.sequence_bias), "sequence_bias");
   for (const SequenceBias& each : rules.sequence_bias) {
     require_sequence(each.tokens, "sequence_bias", vocabulary);
     // Written so that a NaN is out of range, here and below.
@@ -127,7 +126,7 @@ void validate(const LogitRules& rules, std::int64_t vocabulary) {
   }
   require_tokens(rules.no_repeat_ngram, "no_repeat_ngram");
   require_tokens(rules.no_repeat_prompt_ngram, "no_repeat_prompt_ngram");
-  require_count(rules.bad_words.size(), "bad_words");
+  require_count(std::ssize(rules.bad_words), "bad_words");
   for (const std::vector<TokenId>& each : rules.bad_words)
     require_sequence(each, "bad_words", vocabulary);
   require_tokens(rules.min_length, "min_length");
@@ -146,40 +145,39 @@ void validate(const LogitRules& rules, std::int64_t vocabulary) {
 
 RuleBook::RuleBook(const LogitRules& rules, AnswerBounds bounds, std::int64_t vocabulary)
     : known_(known_tokens(rules, vocabulary)),
-      prompt_(static_cast<std::size_t>(bounds.prompt)),
+      prompt_(bounds.prompt),
       begin_(prompt_ + (prompt_ == 1 && rules.forced_first ? 1 : 0)),
       prompt_penalty_(rules.prompt_penalty),
-      ngram_(static_cast<std::size_t>(rules.no_repeat_ngram)),
-      prompt_ngram_(static_cast<std::size_t>(rules.no_repeat_prompt_ngram)),
+      ngram_(rules.no_repeat_ngram),
+      prompt_ngram_(rules.no_repeat_prompt_ngram),
       ends_(within(std::move(bounds.ends), known_)),
       forced_first_(rules.forced_first),
       forced_last_(within(rules.forced_last, known_)),
       decay_(rules.length_decay),
       suppressed_(within(rules.suppressed, known_)),
       at_begin_(within(rules.suppressed_at_begin, known_)) {
-  first_end_ = rules.min_new_tokens > 0 ? prompt_ + static_cast<std::size_t>(rules.min_new_tokens)
-                                        : static_cast<std::size_t>(rules.min_length);
-  if (!forced_last_.empty() && bounds.limit <= kMaxTokens)
-    last_ = prompt_ + static_cast<std::size_t>(bounds.limit) - 1;
-  if (forced_first_ && at(*forced_first_) >= known_) forced_first_.reset();
+  first_end_ = rules.min_new_tokens > 0 ? prompt_ + rules.min_new_tokens : rules.min_length;
+  if (!forced_last_.empty() && bounds.limit <= kMaxTokens) last_ = prompt_ + bounds.limit - 1;
+  if (forced_first_ && forced_first_->value() >= known_) forced_first_.reset();
 
   for (const std::vector<TokenId>& each : rules.bad_words) {
     if (each.size() > 1 || !std::ranges::binary_search(ends_, each.front()))
       sequences_.push_back({each, kForbidden});
   }
   for (const SequenceBias& each : rules.sequence_bias) sequences_.push_back(each);
-  std::erase_if(sequences_, [&](const SequenceBias& s) { return at(s.tokens.back()) >= known_; });
+  std::erase_if(sequences_,
+                [&](const SequenceBias& s) { return s.tokens.back().value() >= known_; });
   const auto several = std::ranges::stable_partition(
       sequences_, [](const SequenceBias& s) { return s.tokens.size() == 1; });
   lone_ = static_cast<std::size_t>(several.begin() - sequences_.begin());
   std::ranges::stable_sort(several, {}, last_but_one);
 }
 
-bool RuleBook::apply_at(std::size_t length) const {
+bool RuleBook::apply_at(std::int64_t tokens) const {
   return !suppressed_.empty() || !sequences_.empty() || prompt_penalty_ != 1.0f || ngram_ > 0 ||
-         prompt_ngram_ > 0 || decay_ || length == last_ ||
-         (length < first_end_ && !ends_.empty()) || (length == begin_ && !at_begin_.empty()) ||
-         (length == 1 && forced_first_);
+         prompt_ngram_ > 0 || decay_ || tokens == last_ ||
+         (tokens < first_end_ && !ends_.empty()) || (tokens == begin_ && !at_begin_.empty()) ||
+         (tokens == 1 && forced_first_);
 }
 
 void RuleBook::weigh_sequences(std::span<const TokenId> own, std::span<float> logits) const {
@@ -199,10 +197,10 @@ void RuleBook::weigh_sequences(std::span<const TokenId> own, std::span<float> lo
   }
 }
 
-void RuleBook::decay(std::size_t length, std::span<float> logits) const {
-  const std::size_t start = prompt_ + static_cast<std::size_t>(decay_->start);
-  if (length <= start) return;
-  const double grown = power(double{decay_->factor}, length - start) - 1.0;
+void RuleBook::decay(std::int64_t tokens, std::span<float> logits) const {
+  const std::int64_t start = prompt_ + decay_->start;
+  if (tokens <= start) return;
+  const double grown = power(double{decay_->factor}, tokens - start) - 1.0;
   for (const TokenId end : ends_) {
     float& logit = logits[at(end)];
     if (!(logit > kForbidden && logit <= kLargest)) continue;
@@ -215,7 +213,7 @@ void RuleBook::before_penalties(std::span<const TokenId> own, std::span<float> l
                                 RuleScratch& scratch) const {
   weigh_sequences(own, logits);
   if (prompt_penalty_ == 1.0f) return;
-  for_each_seen(own.first(std::min(prompt_, own.size())), logits.size(), scratch,
+  for_each_seen(own.first(std::min(prompt_, std::ssize(own))), std::ssize(logits), scratch,
                 [&](std::size_t id, std::int32_t) {
                   float& logit = logits[id];
                   logit = kept_finite(
@@ -225,21 +223,21 @@ void RuleBook::before_penalties(std::span<const TokenId> own, std::span<float> l
 
 void RuleBook::behind_penalties(std::span<const TokenId> own, std::span<float> logits,
                                 RuleScratch& scratch) const {
-  const std::size_t length = own.size();
+  const std::int64_t tokens = std::ssize(own);
   if (ngram_ > 0) forbid_ngrams(ngram_, own, own, logits, scratch.borders);
   if (prompt_ngram_ > 0)
-    forbid_ngrams(prompt_ngram_, own.first(std::min(prompt_, length)), own, logits,
+    forbid_ngrams(prompt_ngram_, own.first(std::min(prompt_, tokens)), own, logits,
                   scratch.borders);
-  if (length < first_end_) forbid(ends_, logits);
+  if (tokens < first_end_) forbid(ends_, logits);
   const auto force = [&](std::span<const TokenId> ids) {
     std::ranges::fill(logits, kForbidden);
     for (const TokenId id : ids) logits[at(id)] = 0.0f;
   };
-  if (length == 1 && forced_first_) force({&*forced_first_, 1});
-  if (length == last_) force(forced_last_);
-  if (decay_) decay(length, logits);
+  if (tokens == 1 && forced_first_) force({&*forced_first_, 1});
+  if (tokens == last_) force(forced_last_);
+  if (decay_) decay(tokens, logits);
   forbid(suppressed_, logits);
-  if (length == begin_) forbid(at_begin_, logits);
+  if (tokens == begin_) forbid(at_begin_, logits);
 }
 
 }  // namespace sirocco

@@ -37,9 +37,9 @@ struct LogitRules {
   /// > 0: above 1 it favours the prompt's tokens [encoder_repetition_penalty]
   float prompt_penalty = 1.0f;
   /// So many tokens in a row come once at most; 0: off [no_repeat_ngram_size]
-  std::int32_t no_repeat_ngram = 0;
+  std::int64_t no_repeat_ngram = 0;
   /// So many tokens in a row of the prompt don't come again; 0: off [encoder_no_repeat_ngram_size]
-  std::int32_t no_repeat_prompt_ngram = 0;
+  std::int64_t no_repeat_prompt_ngram = 0;
   /// Never said, but for a lone token that ends the answer [bad_words_ids]
   std::vector<std::vector<TokenId>> bad_words;
   /// Tokens, the prompt's too, before the answer may end; counts without `min_new_tokens`
@@ -60,8 +60,8 @@ struct LogitRules {
 };
 
 /// Limits on rules, whoever asks for them.
-constexpr std::size_t kMaxRuleSequences = std::size_t{1} << 16;
-constexpr std::size_t kLongestRuleSequence = 1024;  ///< tokens
+constexpr std::int64_t kMaxRuleSequences = std::int64_t{1} << 16;
+constexpr std::int64_t kMaxRuleSequenceTokens = 1024;
 
 /// Throws InvalidArgument that names the rule whose value is out of its range: an id outside the
 /// vocabulary (but for suppressed ones, which are never chosen anyway), an empty sequence, too long
@@ -90,10 +90,10 @@ struct RuleScratch {
 /// body(id, times) for each different token of `tokens` that is below `known`, in the order in
 /// which they come. Time is proportional to the tokens.
 template <class Body>
-void for_each_seen(std::span<const TokenId> tokens, std::size_t known, RuleScratch& scratch,
+void for_each_seen(std::span<const TokenId> tokens, std::int64_t known, RuleScratch& scratch,
                    Body body) {
-  if (scratch.counts.size() < known) scratch.counts.resize(known, 0);
-  const auto in_reach = [&](TokenId id) { return static_cast<std::size_t>(id.value()) < known; };
+  if (std::ssize(scratch.counts) < known) scratch.counts.resize(static_cast<std::size_t>(known), 0);
+  const auto in_reach = [&](TokenId id) { return id.value() >= 0 && id.value() < known; };
   for (const TokenId id : tokens)
     if (in_reach(id)) ++scratch.counts[static_cast<std::size_t>(id.value())];
   for (const TokenId id : tokens) {
@@ -113,11 +113,11 @@ class RuleBook {
   RuleBook(const LogitRules& rules, AnswerBounds bounds, std::int64_t vocabulary);
 
   /// How many ids may be chosen: those from 0 on.
-  std::size_t known() const { return known_; }
+  std::int64_t known() const { return known_; }
   /// The tokens in front of the answer.
-  std::size_t prompt() const { return prompt_; }
-  /// Whether the next token of a sequence of `length` tokens has rules.
-  bool apply_at(std::size_t length) const;
+  std::int64_t prompt() const { return prompt_; }
+  /// Whether the next token of a sequence of so many tokens has rules.
+  bool apply_at(std::int64_t tokens) const;
 
   // `logits` are those of the `known` tokens, `own` all tokens of the sequence so far.
 
@@ -130,18 +130,18 @@ class RuleBook {
 
  private:
   void weigh_sequences(std::span<const TokenId> own, std::span<float> logits) const;
-  void decay(std::size_t length, std::span<float> logits) const;
+  void decay(std::int64_t tokens, std::span<float> logits) const;
 
-  std::size_t known_;
-  std::size_t prompt_;
-  std::size_t first_end_ = 0;  // the length from which on the answer may end
-  std::size_t last_ = std::numeric_limits<std::size_t>::max();  // length before the last token
-  std::size_t begin_;                                           // length before the first free one
+  std::int64_t known_;
+  std::int64_t prompt_;
+  std::int64_t first_end_ = 0;  // tokens from which on the answer may end
+  std::int64_t last_ = std::numeric_limits<std::int64_t>::max();  // tokens before the last one
+  std::int64_t begin_;                                            // those before the first free one
   std::vector<SequenceBias> sequences_;  // by the last token but one; lone ones first
   std::size_t lone_ = 0;                 // how many have one token only
   float prompt_penalty_;
-  std::size_t ngram_;
-  std::size_t prompt_ngram_;
+  std::int64_t ngram_;
+  std::int64_t prompt_ngram_;
   std::vector<TokenId> ends_;
   std::optional<TokenId> forced_first_;
   std::vector<TokenId> forced_last_;

@@ -133,11 +133,11 @@ TEST(LogitRules, NGramsAreThoseOfTheDefinition) {
       return out;
     };
     LogitRules rules;
-    rules.no_repeat_ngram = static_cast<std::int32_t>(n);
+    rules.no_repeat_ngram = static_cast<std::int64_t>(n);
     const AnswerBounds bounds{static_cast<std::int64_t>(prompt), 100, {}};
     RC_ASSERT(forbidden(rules, bounds, kLetters, own) == expected(size));
     rules.no_repeat_ngram = 0;
-    rules.no_repeat_prompt_ngram = static_cast<std::int32_t>(n);
+    rules.no_repeat_prompt_ngram = static_cast<std::int64_t>(n);
     RC_ASSERT(forbidden(rules, bounds, kLetters, own) == expected(prompt));
   }));
 }
@@ -270,7 +270,7 @@ TEST(LogitRules, NameWhatIsOutOfRange) {
               }),
               HasSubstr("sequence_bias"));
   EXPECT_THAT(message([](LogitRules& r) {
-                r.sequence_bias = {{std::vector<TokenId>(kLongestRuleSequence + 1), 1.0f}};
+                r.sequence_bias = {{std::vector<TokenId>(kMaxRuleSequenceTokens + 1), 1.0f}};
               }),
               HasSubstr("1025 tokens"));
   EXPECT_THAT(message([](LogitRules& r) { r.forced_first = TokenId(11); }), HasSubstr("11"));

@@ -25,7 +25,7 @@ struct PipelineLimits {
   std::int64_t width = 0;                 ///< D
   int rotary_axes = 1;                    ///< as ModelInfo has it
   std::int32_t max_context = 0;           ///< positions that a sequence may have
-  std::int64_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
+  std::int32_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
   /// What the cache holds of several sequences; null where they hold nothing beyond a step.
   std::shared_ptr<const CacheCapacity> cache = nullptr;
   int max_step = 0;                     ///< rows of a step

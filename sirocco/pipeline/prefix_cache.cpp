@@ -136,7 +136,7 @@ void PrefixCache::clear(PrefixKey key) {
   clear_if([&](const PrefixKey& k) { return k == key; });
 }
 
-void PrefixCache::count(std::size_t rows, std::size_t found) {
+void PrefixCache::count(std::int64_t rows, std::int64_t found) {
   ++stats_.lookups;
   stats_.hits += found > 0 ? 1 : 0;
   stats_.rows += rows;

@@ -31,12 +31,12 @@ struct PrefixKey {
 
 /// What sharing has brought since the pools were made.
 struct PrefixStats {
-  std::uint64_t lookups = 0;    ///< leases that looked for a prefix
-  std::uint64_t hits = 0;       ///< that found one
-  std::uint64_t rows = 0;       ///< of the prompts that were looked up
-  std::uint64_t found = 0;      ///< rows among them that needn't be computed
-  std::uint64_t evictions = 0;  ///< blocks given up because someone needed the room
-  std::int64_t nodes = 0;       ///< blocks of content that are known now
+  std::int64_t lookups = 0;    ///< leases that looked for a prefix
+  std::int64_t hits = 0;       ///< that found one
+  std::int64_t rows = 0;       ///< of the prompts that were looked up
+  std::int64_t found = 0;      ///< rows among them that needn't be computed
+  std::int64_t evictions = 0;  ///< blocks given up because someone needed the room
+  std::int64_t nodes = 0;      ///< blocks of content that are known now
 };
 
 /// A full block of content, behind all the blocks before it.
@@ -88,7 +88,7 @@ class PrefixCache {
   void clear(PrefixKey key);
 
   /// Counts a lookup of `rows` rows that found `found`.
-  void count(std::size_t rows, std::size_t found);
+  void count(std::int64_t rows, std::int64_t found);
   const PrefixStats& stats() const { return stats_; }
 
  private:

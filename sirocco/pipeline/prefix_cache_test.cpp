@@ -14,15 +14,15 @@ using namespace cache_testing;
 
 /// A sequence of these rows, computed as far as it wasn't found.
 SequenceCache computed(CachePools& pools, const std::vector<ContentId>& rows, PrefixKey key = {},
-                       std::int64_t more = 16) {
-  auto cache = pools.lease(key, rows, static_cast<std::int64_t>(rows.size()) + more);
+                       std::int32_t more = 16) {
+  auto cache = pools.lease(key, rows, static_cast<std::int32_t>(rows.size()) + more);
   SIROCCO_CHECK(cache.has_value());
   write(*cache, std::span(rows).subspan(static_cast<std::size_t>(cache->length())));
   return std::move(*cache);
 }
 
 std::int32_t found(CachePools& pools, const std::vector<ContentId>& rows, PrefixKey key = {}) {
-  const auto cache = pools.lease(key, rows, static_cast<std::int64_t>(rows.size()));
+  const auto cache = pools.lease(key, rows, static_cast<std::int32_t>(rows.size()));
   SIROCCO_CHECK(cache.has_value());
   return cache->length();
 }
@@ -45,8 +45,8 @@ TEST(PrefixCache, FindsFullBlocksAndLeavesARowToCompute) {
   const auto again = pools->lease({}, rows, 60);
   EXPECT_EQ(pools.table(*again), std::vector(blocks.begin(), blocks.begin() + 3));
   const PrefixStats stats = pools->prefix_stats();
-  EXPECT_EQ(stats.lookups, 8U);
-  EXPECT_EQ(stats.hits, 5U);
+  EXPECT_EQ(stats.lookups, 8);
+  EXPECT_EQ(stats.hits, 5);
   EXPECT_EQ(stats.found, 48U + 32 + 48 + 32 + 48);
   EXPECT_EQ(stats.nodes, 3);
 }
@@ -90,7 +90,7 @@ TEST(PrefixCache, SequencesAtOnceEndUpOnTheSameBlocks) {
   const auto rows = contents(40);
   auto a = pools->lease({}, rows, 60);
   auto b = pools->lease({}, rows, 60);
-  const std::int64_t before = pools->available_positions();
+  const std::int32_t before = pools->available_length();
   write(*a, rows);
   write(*b, rows);
   const auto of_a = pools.table(*a);
@@ -98,7 +98,7 @@ TEST(PrefixCache, SequencesAtOnceEndUpOnTheSameBlocks) {
   EXPECT_EQ(of_a[0], of_b[0]);
   EXPECT_EQ(of_a[1], of_b[1]);
   EXPECT_NE(of_a[2], of_b[2]);
-  EXPECT_EQ(pools->available_positions(), before + 32);  // the room of two blocks is free again
+  EXPECT_EQ(pools->available_length(), before + 32);  // the room of two blocks is free again
   EXPECT_EQ(pools->usage()[0].held, 4);
   EXPECT_EQ(pools->prefix_stats().nodes, 2);
 }
@@ -110,9 +110,9 @@ TEST(PrefixCache, GivesUpWhatWasUsedLeastRecentlyBlockByBlock) {
   computed(*pools, old, {}, 0);
   computed(*pools, young, {}, 0);     // 3 known blocks each, of 8
   EXPECT_EQ(found(*pools, old), 48);  // and is the younger now
-  EXPECT_EQ(pools->available_positions(), 128);
+  EXPECT_EQ(pools->available_length(), 128);
   computed(*pools, contents(48, 1000), {}, 0);  // takes 2 free ones and 1 idle one
-  EXPECT_EQ(pools->prefix_stats().evictions, 1U);
+  EXPECT_EQ(pools->prefix_stats().evictions, 1);
   EXPECT_EQ(found(*pools, young), 32);  // without its end
   EXPECT_EQ(found(*pools, old), 48);
   computed(*pools, contents(33, 2000), {}, 0);
@@ -152,7 +152,7 @@ TEST(PrefixCache, AWindowIsFoundWhileItsEndIsThere) {
   EXPECT_EQ(found(*pools, contents(49)), 48);  // in the middle too: blocks 1 and 2
   // Four more blocks are wanted and two are free: the shallowest that nobody used since go first.
   computed(*pools, contents(64, 900), {}, 0);
-  EXPECT_EQ(pools->prefix_stats().evictions, 2U);
+  EXPECT_EQ(pools->prefix_stats().evictions, 2);
   EXPECT_EQ(found(*pools, joined(rows, contents(5, 700))), 96);
   EXPECT_EQ(found(*pools, contents(17)), 0);
 }
@@ -174,7 +174,7 @@ TEST(PrefixCache, OfAWindowsBlocksTheShallowestGoFirst) {
     }
     // Eight blocks are held, so that four had to go: one of the last three among them.
     EXPECT_EQ(pools->usage()[1].held, 8);
-    EXPECT_EQ(pools->prefix_stats().evictions, 4U);
+    EXPECT_EQ(pools->prefix_stats().evictions, 4);
   }
   EXPECT_EQ(found(*pools, joined(rows, contents(5, 700))), 96);
 }

@@ -291,9 +291,8 @@ void TextRows::require_step(std::int32_t length) const {
 }
 
 SequenceRows TextRows::in_step(SequenceId sequence, Position first) const {
-  const auto rows = static_cast<std::int32_t>(count_);
   if (arrangement_ == nullptr) {
-    SequenceRows plain(sequence, first, rows);
+    SequenceRows plain(sequence, first, count_);
     return rotary_shift_ == 0 ? std::move(plain)
                               : std::move(plain).with_rotary_shift(rotary_shift_);
   }
@@ -301,7 +300,7 @@ SequenceRows TextRows::in_step(SequenceId sequence, Position first) const {
   each_mutual([&](const MutualSpan& span) {
     mutual.push_back({std::max(span.first, first), span.end});
   });
-  SequenceRows out(sequence, first, rows, std::move(mutual));
+  SequenceRows out(sequence, first, count_, std::move(mutual));
   if (!arrangement_->layout.rotary) return out;
   const std::span<const std::int32_t> numbers = arrangement_->numbers(first_, count_);
   return std::move(out).with_rotary(

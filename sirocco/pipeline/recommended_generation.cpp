@@ -243,7 +243,7 @@ class Reader {
     if (metadata_.find(path) != nullptr) wrong(path, "something else", expected);
   }
 
-  void require_few(std::string_view path, std::size_t count) const {
+  void require_few(std::string_view path, std::int64_t count) const {
     if (count > kMaxRuleSequences) {
       wrong(path, fmt::format("a list of {}", count), fmt::format("at most {}", kMaxRuleSequences));
     }
@@ -267,13 +267,13 @@ class Reader {
 
   /// The tokens at a path; none when the vocabulary lacks one of them.
   std::optional<std::vector<TokenId>> known_sequence(std::string_view path) const {
-    const std::size_t size = ids(path).size();
-    if (size > kLongestRuleSequence) {
+    const std::int64_t size = std::ssize(ids(path));
+    if (size > kMaxRuleSequenceTokens) {
       wrong(path, fmt::format("a list of {}", size),
-            fmt::format("at most {} tokens", kLongestRuleSequence));
+            fmt::format("at most {} tokens", kMaxRuleSequenceTokens));
     }
     std::vector<TokenId> out = known_ids(path);
-    if (out.size() != size) return std::nullopt;
+    if (std::ssize(out) != size) return std::nullopt;
     return out;
   }
 

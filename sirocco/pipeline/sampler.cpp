@@ -263,7 +263,7 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
   // Comparisons are written so that NaN fails them.
   require(p.temperature >= 0.0f && p.temperature <= 1000.0f, "temperature", p.temperature,
           "from 0 to 1000");
-  require(p.top_k >= 0, "top_k", p.top_k, "0 (off) or more");
+  require(p.top_k >= 0, "top_k", static_cast<double>(p.top_k), "0 (off) or more");
   require(p.top_p >= 0.0f && p.top_p <= 1.0f, "top_p", p.top_p, "from 0 to 1");
   require(p.min_p >= 0.0f && p.min_p <= 1.0f, "min_p", p.min_p, "from 0 to 1");
   require(p.typical_p > 0.0f && p.typical_p <= 1.0f, "typical_p", p.typical_p,
@@ -274,7 +274,8 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
           p.presence_penalty, "from -2 to 2");
   require(p.frequency_penalty >= -2.0f && p.frequency_penalty <= 2.0f, "frequency_penalty",
           p.frequency_penalty, "from -2 to 2");
-  require(p.penalty_last_n >= -1, "penalty_last_n", p.penalty_last_n, "-1 (all) or more");
+  require(p.penalty_last_n >= -1, "penalty_last_n", static_cast<double>(p.penalty_last_n),
+          "-1 (all) or more");
   for (const LogitBias& bias : p.logit_bias) {
     if (bias.token.value() < 0 || bias.token.value() >= vocabulary) {
       throw InvalidArgument("logit_bias: there is no token {} in a vocabulary of {}",
@@ -311,8 +312,9 @@ bool Sampler::has_penalties() const {
 std::span<const float> Sampler::adjusted(std::span<const float> logits,
                                          std::span<const TokenId> own,
                                          SamplerScratch& scratch) const {
-  logits = logits.first(std::min(logits.size(), rules_.known()));
-  if (params_.logit_bias.empty() && !has_penalties() && !rules_.apply_at(own.size())) return logits;
+  logits = logits.first(std::min(std::ssize(logits), rules_.known()));
+  if (params_.logit_bias.empty() && !has_penalties() && !rules_.apply_at(std::ssize(own)))
+    return logits;
   scratch.logits.assign(logits.begin(), logits.end());
   adjust(own, scratch.logits, scratch.rules);
   return scratch.logits;
@@ -329,10 +331,10 @@ void Sampler::adjust(std::span<const TokenId> own, std::span<float> logits,
   rules_.before_penalties(own, logits, scratch);
   if (has_penalties()) {
     std::span<const TokenId> seen =
-        params_.penalize_prompt ? own : own.subspan(std::min(own.size(), rules_.prompt()));
+        params_.penalize_prompt ? own : own.subspan(std::min(std::ssize(own), rules_.prompt()));
     if (params_.penalty_last_n > 0)
       seen = seen.last(std::min(seen.size(), static_cast<std::size_t>(params_.penalty_last_n)));
-    for_each_seen(seen, logits.size(), scratch, [&](std::size_t id, std::int32_t times) {
+    for_each_seen(seen, std::ssize(logits), scratch, [&](std::size_t id, std::int32_t times) {
       const float penalty = params_.repetition_penalty;
       float& logit = logits[id];
       logit = kept_finite(logit, logit > 0.0f ? logit / penalty : logit * penalty);
@@ -344,8 +346,7 @@ void Sampler::adjust(std::span<const TokenId> own, std::span<float> logits,
 }
 
 Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> own,
-                        std::uint64_t position, std::uint32_t choice,
-                        SamplerScratch& scratch) const {
+                        Position position, std::uint32_t choice, SamplerScratch& scratch) const {
   SIROCCO_CHECK(!logits.empty());
   logits = adjusted(logits, own, scratch);
   const HighestLogit highest = find_highest(logits, scratch.maxima);
@@ -356,7 +357,7 @@ Sampled Sampler::sample(std::span<const float> logits, std::span<const TokenId> 
 
   const LogitView all{logits, scratch.maxima, highest};
   const double inverse = 1.0 / static_cast<double>(params_.temperature);
-  const double u = uniform(params_.seed, position, choice);
+  const double u = uniform(params_.seed, static_cast<std::uint64_t>(position.value()), choice);
   const double mass = params_.top_p;
   const double share = params_.min_p;
   // How many there will be hangs on the logits; room that isn't used takes no memory.

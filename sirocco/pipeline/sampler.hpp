@@ -26,11 +26,11 @@ struct SamplingParams {
                                      ///< negative ones (Keskar et al. 2019)
   float presence_penalty = 0.0f;     ///< -2 to 2: subtracted from a seen token's logit
   float frequency_penalty = 0.0f;    ///< -2 to 2: the same, times how often it was seen
-  std::int32_t penalty_last_n = 64;  ///< -1: all of them; 0: no penalties
+  std::int64_t penalty_last_n = 64;  ///< -1: all of them; 0: no penalties
   bool penalize_prompt = true;       ///< false: of the tokens of the answer only
 
   float temperature = 1.0f;  ///< >= 0: divides the logits; 0: the highest wins
-  std::int32_t top_k = 0;    ///< only the k most probable; 0: off
+  std::int64_t top_k = 0;    ///< only the k most probable; 0: off
   float top_p = 1.0f;        ///< [0, 1]: the fewest most probable that hold so much probability,
                              ///< one at least (Holtzman et al. 2020)
   float min_p = 0.0f;        ///< [0, 1]: those at least so probable, relative to the most probable
@@ -99,8 +99,8 @@ class Sampler {
 
   /// The token at `position` of the sequence. `logits` is [V]; `own` the tokens before it;
   /// `choice` numbers answers to one prompt.
-  Sampled sample(std::span<const float> logits, std::span<const TokenId> own,
-                 std::uint64_t position, std::uint32_t choice, SamplerScratch& scratch) const;
+  Sampled sample(std::span<const float> logits, std::span<const TokenId> own, Position position,
+                 std::uint32_t choice, SamplerScratch& scratch) const;
 
  private:
   bool has_penalties() const;

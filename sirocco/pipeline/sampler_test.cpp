@@ -23,13 +23,13 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 Sampled sampled(const SamplingParams& p, const std::vector<float>& logits,
-                const std::vector<TokenId>& own = {}, std::uint64_t position = 0) {
+                const std::vector<TokenId>& own = {}, std::int32_t position = 0) {
   SamplerScratch scratch;
-  return Sampler(p, std::ssize(logits)).sample(logits, own, position, 0, scratch);
+  return Sampler(p, std::ssize(logits)).sample(logits, own, Position(position), 0, scratch);
 }
 
 std::int32_t pick(const SamplingParams& p, const std::vector<float>& logits,
-                  const std::vector<TokenId>& own = {}, std::uint64_t position = 0) {
+                  const std::vector<TokenId>& own = {}, std::int32_t position = 0) {
   return std::get<TokenId>(sampled(p, logits, own, position)).value();
 }
 
@@ -40,7 +40,7 @@ std::map<std::int32_t, int> counts(const SamplingParams& p, const std::vector<fl
   SamplerScratch scratch;
   const Sampler sampler(p, std::ssize(logits));
   for (int i = 0; i < draws; ++i) {
-    const Sampled token = sampler.sample(logits, {}, static_cast<std::uint64_t>(i), 0, scratch);
+    const Sampled token = sampler.sample(logits, {}, Position(i), 0, scratch);
     ++out[std::get<TokenId>(token).value()];
   }
   return out;
@@ -309,7 +309,8 @@ TEST(Sampler, PenaltiesMayPassOverThePrompt) {
   SamplerScratch scratch;
   const std::vector<float> logits = {4, 3, 2.5f};
   const auto chosen = [&](std::vector<TokenId> own) {
-    return std::get<TokenId>(sampler.sample(logits, own, own.size(), 0, scratch)).value();
+    const Position next(static_cast<std::int32_t>(own.size()));
+    return std::get<TokenId>(sampler.sample(logits, own, next, 0, scratch)).value();
   };
   EXPECT_EQ(chosen({TokenId(0), TokenId(0)}), 0);
   EXPECT_EQ(chosen({TokenId(0), TokenId(1), TokenId(0)}), 1);
@@ -331,7 +332,7 @@ TEST(Sampler, SeedAndPositionDecide) {
   SamplingParams b;
   b.seed = 2;
   int differ = 0;
-  for (std::uint64_t i = 0; i < 50; ++i) {
+  for (std::int32_t i = 0; i < 50; ++i) {
     EXPECT_EQ(pick(a, logits, {}, i), pick(a, logits, {}, i));
     differ += pick(a, logits, {}, i) != pick(b, logits, {}, i);
   }

@@ -46,10 +46,10 @@ std::int32_t SequenceCache::min_length() const {
 }
 
 Position SequenceCache::extend(std::span<const ContentId> rows) {
-  return extend(static_cast<int>(rows.size()), rows);
+  return extend(std::ssize(rows), rows);
 }
 
-Position SequenceCache::extend(int rows, std::span<const ContentId> known) {
+Position SequenceCache::extend(std::int64_t rows, std::span<const ContentId> known) {
   SIROCCO_CHECK(!in_step());
   SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step && std::ssize(known) <= rows);
   SIROCCO_CHECK(rows <= max_length_ - length_);
@@ -59,7 +59,7 @@ Position SequenceCache::extend(int rows, std::span<const ContentId> known) {
   if (content_.shares && known_before == static_cast<std::size_t>(length_))
     content_.rows.insert(content_.rows.end(), known.begin(), known.end());
   step_begin_ = length_;
-  length_ += rows;
+  length_ += static_cast<std::int32_t>(rows);
   const auto blocks = static_cast<std::size_t>(ceil_div(length_, pools_->options_.block_positions));
   for (GroupLease& group : groups_) {
     while (group.blocks.size() < blocks) group.blocks.push_back(group.reservation.take());
@@ -189,18 +189,18 @@ void SequenceCache::shorten(std::int32_t length) {
   length_ = length;
 }
 
-std::optional<SequenceCache> SequenceCache::fork(std::int64_t positions) const {
-  SIROCCO_CHECK(positions >= length_);
-  std::optional<ForkReservation> room = pools_->reserve_fork(positions, length_);
+std::optional<SequenceCache> SequenceCache::fork(std::int32_t max_length) const {
+  SIROCCO_CHECK(max_length >= length_);
+  std::optional<ForkReservation> room = pools_->reserve_fork(max_length, length_);
   if (!room) return std::nullopt;
   return fork(std::move(*room));
 }
 
 SequenceCache SequenceCache::fork(ForkReservation room) const {
   const auto full = static_cast<std::size_t>(length_ / pools_->options_.block_positions);
-  SIROCCO_CHECK(!in_step() && room.pools_ == pools_ && room.positions_ >= length_);
+  SIROCCO_CHECK(!in_step() && room.pools_ == pools_ && room.max_length_ >= length_);
   SIROCCO_CHECK(static_cast<std::size_t>(room.shared_blocks_) <= full);
-  SequenceCache copy(pools_, room.positions_);
+  SequenceCache copy(pools_, room.max_length_);
   copy.groups_.reserve(groups_.size());
   for (std::size_t g = 0; g < groups_.size(); ++g)
     copy.groups_.push_back({std::move(room.groups_[g]), {}, groups_[g].first_block});

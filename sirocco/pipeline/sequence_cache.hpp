@@ -17,12 +17,12 @@ class ForkReservation {
  private:
   friend class CachePools;
   friend class SequenceCache;
-  ForkReservation(std::shared_ptr<CachePools> pools, std::int32_t positions,
+  ForkReservation(std::shared_ptr<CachePools> pools, std::int32_t max_length,
                   std::int32_t shared_blocks)
-      : pools_(std::move(pools)), positions_(positions), shared_blocks_(shared_blocks) {}
+      : pools_(std::move(pools)), max_length_(max_length), shared_blocks_(shared_blocks) {}
 
   std::shared_ptr<CachePools> pools_;  // first: outlives the rights below
-  std::int32_t positions_;
+  std::int32_t max_length_;
   std::int32_t shared_blocks_;
   std::vector<BlockReservation> groups_;
 };
@@ -61,7 +61,7 @@ class SequenceCache {
   Position extend(std::span<const ContentId> rows);
   /// The same for rows that nobody else can share, nor what follows them, but for the first ones,
   /// which are `known`.
-  Position extend(int rows, std::span<const ContentId> known = {});
+  Position extend(std::int64_t rows, std::span<const ContentId> known = {});
   /// The step was done. Full blocks become known to others, or give way to those that are already;
   /// blocks that no later row sees are given back to the sequence's own reservation.
   void end_step() { end_step(length_); }
@@ -72,10 +72,10 @@ class SequenceCache {
   /// `min_length`, and ResourceExhausted, with nothing changed, when that takes blocks of its own
   /// out of ones that other sequences hold and none is available.
   void truncate(std::int32_t length);
-  /// A second sequence with the same past and a limit of its own: full blocks are shared, the last
-  /// one is copied by the next step. Not within a step. Nothing when there isn't room now. Throws
-  /// ResourceExhausted when there never will be room.
-  std::optional<SequenceCache> fork(std::int64_t positions) const;
+  /// A second sequence with the same past and a `max_length` of its own: full blocks are shared,
+  /// the last one is copied by the next step. Not within a step. Nothing when there isn't room now.
+  /// Throws ResourceExhausted when there never will be room.
+  std::optional<SequenceCache> fork(std::int32_t max_length) const;
   /// The same into room that was set aside for it, of these pools; at least as many positions are
   /// there as were to be shared.
   SequenceCache fork(ForkReservation room) const;

@@ -61,7 +61,9 @@ CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits
     throw ResourceExhausted("{} positions are needed and the cache holds {} in all", positions,
                             limits.max_cached_positions);
   }
-  if (limits.cache != nullptr && !limits.cache->holds(positions, job.choices, prompt)) {
+  if (limits.cache != nullptr &&
+      !limits.cache->holds(static_cast<std::int32_t>(positions), job.choices,
+                           static_cast<std::int32_t>(prompt))) {
     throw ResourceExhausted(
         "n: {} answers of up to {} tokens to a prompt of {} are more than the cache holds: {} "
         "positions in all",

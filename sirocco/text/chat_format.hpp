@@ -15,19 +15,19 @@
 
 namespace sirocco {
 
-/// How a model wants to be talked to: its template, or one for conversations with tools and one for
-/// those without, and the texts of its own special tokens, which a template may write as control
-/// tokens. Immutable; any number of threads may use one.
+/// A ChatFormat is how a model wants to be talked to: its template, or one for conversations with
+/// tools and one for those without, and the texts of its own special tokens, which a template may
+/// write as control tokens. Immutable; any number of threads may use one.
 class ChatFormat {
  public:
-  /// By the names that templates know: bos_token, eos_token, …
+  /// TokenTexts are texts of tokens by the names that templates know: bos_token, eos_token, …
   using TokenTexts = std::map<std::string, std::string>;
 
-  /// One template for everything.
+  /// Takes one template for everything.
   ChatFormat(ChatTemplate chat_template, TokenTexts special_tokens)
       : plain_(std::move(chat_template)), special_tokens_(std::move(special_tokens)) {}
-  /// The templates that ChatTemplates::choose names. One that isn't there or can't be read is an
-  /// error when it is wanted.
+  /// Takes the templates that ChatTemplates::choose names. One that isn't there or can't be read is
+  /// an error when it is wanted.
   ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens);
 
   /// The template for a conversation like this one, which counts as one with tools where these are

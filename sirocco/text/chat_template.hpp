@@ -19,10 +19,10 @@ namespace jinja {
 class Template;
 }  // namespace jinja
 
-/// What may be spent on one rendering; beyond it, ResourceExhausted.
+/// ChatTemplateLimits are what may be spent on one rendering; beyond them, ResourceExhausted.
 using ChatTemplateLimits = jinja::Limits;
 
-/// What a template is rendered with, in the calling convention of Hugging Face's
+/// A ChatContext is what a template is rendered with, in the calling convention of Hugging Face's
 /// `apply_chat_template`. Messages, tools, documents and variables are data (`Value::from_json`
 /// makes them of JSON, `messages_of` of a Conversation): none of their bytes is trusted, except for
 /// a message's "role" when it is one of system, developer, user, assistant and tool, which are
@@ -42,8 +42,8 @@ struct ChatContext {
   std::function<std::tm()> clock;
 };
 
-/// A prompt that knows which of its bytes the template wrote. Only those may be read as control
-/// tokens.
+/// A RenderedPrompt is a prompt that knows which of its bytes the template wrote. Only those may be
+/// read as control tokens.
 struct RenderedPrompt {
   struct Range {
     std::size_t begin;
@@ -58,8 +58,8 @@ struct RenderedPrompt {
   std::vector<TextSegment> segments() const;
 };
 
-/// A model's chat template, as jinja::Template runs it. Immutable; any number of threads may render
-/// at a time.
+/// A ChatTemplate is a model's chat template, as jinja::Template runs it. Immutable; any number of
+/// threads may render at a time.
 class ChatTemplate {
  public:
   /// Throws FormatError with the template's line where `source` isn't a template, and

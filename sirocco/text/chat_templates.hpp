@@ -13,8 +13,9 @@
 
 namespace sirocco {
 
-/// The chat templates of a checkpoint, by name. Most checkpoints have one, called "default"; some
-/// have another for conversations with tools, "tool_use", and more for uses of their own.
+/// ChatTemplates are the chat templates of a checkpoint, by name. Most checkpoints have one, called
+/// "default"; some have another for conversations with tools, "tool_use", and more for uses of
+/// their own.
 class ChatTemplates {
  public:
   /// `origin` is where they come from, for messages.

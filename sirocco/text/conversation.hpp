@@ -16,7 +16,7 @@ struct ChatMessage {
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 
-/// What was said so far, and how the model was told to behave.
+/// A Conversation is what was said so far, and how the model was told to behave.
 struct Conversation {
   std::string system;  ///< empty: none
   std::vector<ChatMessage> messages;

@@ -10,9 +10,9 @@
 
 namespace sirocco {
 
-/// Turns tokens into bytes as they come, which need not be whole characters. All of them, in a row,
-/// are what the tokenizer's decoder makes of the whole sequence; control tokens are left out before
-/// it sees them. Belongs to one sequence; the tokenizer must outlive it.
+/// A ByteDetokenizer turns tokens into bytes as they come, which need not be whole characters. All
+/// of them, in a row, are what the tokenizer's decoder makes of the whole sequence; control tokens
+/// are left out before it sees them. Belongs to one sequence; the tokenizer must outlive it.
 class ByteDetokenizer {
  public:
   struct Options {
@@ -38,9 +38,10 @@ class ByteDetokenizer {
   std::optional<DecodeState> state_;  // of a tokenizer that has decoders
 };
 
-/// Turns tokens into text as they come. What it returns is always well-formed UTF-8: bytes wait
-/// until their character is whole, and become U+FFFD only when it never can be. All that it
-/// returned, in a row, is `detokenize` of all tokens with U+FFFD for what isn't UTF-8.
+/// A StreamingDetokenizer turns tokens into text as they come. What it returns is always
+/// well-formed UTF-8: bytes wait until their character is whole, and become U+FFFD only when it
+/// never can be. All that it returned, in a row, is `detokenize` of all tokens with U+FFFD for what
+/// isn't UTF-8.
 ///
 /// Belongs to one sequence; the tokenizer must outlive it.
 class StreamingDetokenizer {
@@ -55,7 +56,7 @@ class StreamingDetokenizer {
   /// InvalidArgument for a negative one.
   std::string push(TokenId id);
 
-  /// The end: what is left of an unfinished character. Ready for another text afterwards.
+  /// What is left of an unfinished character at the end. Ready for another text afterwards.
   std::string finish();
 
  private:

@@ -10,9 +10,9 @@
 
 namespace sirocco {
 
-/// Seeds the hashes of one table. Keys come from files, so the seed differs from run to run: nobody
-/// can prepare a vocabulary whose entries all collide. It decides where an entry lies, never what a
-/// lookup answers.
+/// A seed for the hashes of one table. Keys come from files, so the seed differs from run to run:
+/// nobody can prepare a vocabulary whose entries all collide. It decides where an entry lies, never
+/// what a lookup answers.
 inline std::uint64_t random_hash_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32U) | device();
@@ -41,9 +41,9 @@ inline std::uint64_t hash_bytes(std::string_view key, std::uint64_t seed) noexce
   return mix_product(state ^ tail, 0xA0761D6478BD642FULL);
 }
 
-/// An open-addressing map from keys to 32-bit values that keeps no keys: a slot holds 32 bits of
-/// the hash and the value, and the caller says whether the value's key is the one looked for. Built
-/// once, then only read.
+/// A FlatIndex is an open-addressing map from keys to 32-bit values that keeps no keys: a slot
+/// holds 32 bits of the hash and the value, and the caller says whether the value's key is the one
+/// looked for. Built once, then only read.
 class FlatIndex {
  public:
   FlatIndex() : FlatIndex(0) {}

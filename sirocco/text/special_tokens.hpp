@@ -8,7 +8,7 @@
 
 namespace sirocco {
 
-/// The tokens with a role, as far as a model names them.
+/// SpecialTokens are the tokens with a role, as far as a model names them.
 struct SpecialTokens {
   std::optional<TokenId> bos;  ///< begins a text
   std::optional<TokenId> eos;  ///< ends a text

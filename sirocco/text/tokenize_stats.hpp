@@ -4,8 +4,8 @@
 
 namespace sirocco {
 
-/// What tokenizing cost, for tests and reports: every number grows at most in proportion to the
-/// input (merge_steps: times its logarithm).
+/// TokenizeStats are what tokenizing cost, for tests and reports: every number grows at most in
+/// proportion to the input (merge_steps: times its logarithm).
 struct TokenizeStats {
   std::uint64_t pattern_matches = 0;  ///< calls of the matcher
   std::uint64_t pattern_retries = 0;  ///< of those, repeated with a higher limit of steps

@@ -16,7 +16,7 @@
 
 namespace sirocco {
 
-/// Turns text into tokens and back.
+/// A TokenizerModel turns text into tokens and back.
 template <class T>
 concept TokenizerModel =
     requires(const T& model, std::string_view text, std::span<const TokenId> tokens) {
@@ -37,8 +37,8 @@ struct DetokenizeOptions {
 class ComponentTokenizer;
 struct TokenizerParts;
 
-/// A vocabulary, the algorithm that spells text with it, and its special tokens. Immutable: one may
-/// serve any number of threads and pipelines.
+/// A Tokenizer is a vocabulary, the algorithm that spells text with it, and its special tokens.
+/// Immutable: one may serve any number of threads and pipelines.
 class Tokenizer {
  public:
   explicit Tokenizer(TokenizerParts parts);
@@ -67,10 +67,10 @@ class Tokenizer {
   /// `detokenize`.
   void append_bytes(TokenId id, std::string& out) const;
 
-  /// Texts as the file spells them, kinds, scores.
+  /// The vocabulary: texts as the file spells them, kinds, scores.
   const Vocabulary& vocabulary() const noexcept;
   const SpecialTokens& special() const noexcept;
-  /// What `add_special` puts behind a text.
+  /// The tokens that `add_special` puts behind a text.
   std::span<const TokenId> behind() const noexcept;
 
  private:

@@ -7,8 +7,8 @@
 
 namespace sirocco {
 
-/// Whether text is lowered before it is normalized, as sentence-transformers' do_lower_case has it:
-/// character by character, and special tokens are looked for before.
+/// A LetterCase says whether text is lowered before it is normalized, as sentence-transformers'
+/// do_lower_case has it: character by character, and special tokens are looked for before.
 enum class LetterCase : std::uint8_t { kKept, kLowered };
 
 /// The tokenizer that the files of a Hugging Face folder describe. Its vocabulary and components

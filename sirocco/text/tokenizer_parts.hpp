@@ -16,8 +16,8 @@
 
 namespace sirocco {
 
-/// A way to spell text with a vocabulary. Another one is another alternative of
-/// `TokenizerAlgorithm`; what a file calls itself is the concern of the function that builds the
+/// A SpellingAlgorithm is a way to spell text with a vocabulary. Another one is another alternative
+/// of `TokenizerAlgorithm`; what a file calls itself is the concern of the function that builds the
 /// parts.
 template <class A>
 concept SpellingAlgorithm =
@@ -32,7 +32,7 @@ static_assert(SpellingAlgorithm<ByteLevelBpe> && SpellingAlgorithm<SentencePiece
 
 using TokenizerAlgorithm = std::variant<ByteLevelBpe, SentencePieceBpe, ComponentTokenizer>;
 
-/// What a Tokenizer is made of, whatever file it came from.
+/// TokenizerParts are what a Tokenizer is made of, whatever file it came from.
 struct TokenizerParts {
   std::string origin;  ///< for messages
   Vocabulary vocabulary;

@@ -12,8 +12,8 @@
 
 namespace sirocco {
 
-/// What an entry of a vocabulary is for. The values are those of GGUF's `tokenizer.ggml.token_type`
-/// (and of SentencePiece's ModelProto.SentencePiece.Type).
+/// A TokenKind is what an entry of a vocabulary is for. The values are those of GGUF's
+/// `tokenizer.ggml.token_type` (and of SentencePiece's ModelProto.SentencePiece.Type).
 enum class TokenKind : std::uint8_t {
   kNormal = 1,       ///< text, found by the algorithm
   kUnknown = 2,      ///< stands for what the vocabulary can't spell
@@ -23,15 +23,15 @@ enum class TokenKind : std::uint8_t {
   kByte = 6,         ///< one raw byte, spelled <0xNN>
 };
 
-/// One entry as a file describes it.
+/// A VocabularyEntry is one entry as a file describes it.
 struct VocabularyEntry {
   std::string_view text;
   TokenKind kind = TokenKind::kNormal;
   float score = 0;
 };
 
-/// The entries of a tokenizer, from id to text and back, whatever algorithm uses them. Owns its
-/// texts. Immutable, safe to share between threads.
+/// A Vocabulary is the entries of a tokenizer, from id to text and back, whatever algorithm uses
+/// them. Owns its texts. Immutable, safe to share between threads.
 ///
 /// Texts are unique among the entries that can be looked up. Padding is the exception that real
 /// files need: entries of kind `kUnused`, and empty ones at the very end, may repeat or be empty.

@@ -13,20 +13,20 @@
 // tokenizer.json.
 namespace sirocco {
 
-/// A file of a folder, and its name in messages.
+/// A NamedFile is a file of a folder, and its name in messages.
 struct NamedFile {
   std::string_view bytes;
   std::string origin;
 };
 
-/// What a class is asked to make a tokenizer of, and the name of the class.
+/// A Folder is what a class is asked to make a tokenizer of, and the name of the class.
 struct Folder {
   const CompanionFiles& files;
   const TokenizerDocuments& documents;
   std::string_view class_name;
 
   bool has(std::string_view name) const { return files.find(name).has_value(); }
-  /// Throws NotFound.
+  /// The file of that name. Throws NotFound.
   NamedFile file(std::string_view name) const;
 
   /// A setting of tokenizer_config.json.
@@ -34,7 +34,7 @@ struct Folder {
     return documents.tokenizer_config ? documents.tokenizer_config->flag_or(name, fallback)
                                       : fallback;
   }
-  /// One that null denies.
+  /// A setting that null denies.
   bool flag_unless_null(std::string_view name, bool fallback) const {
     const auto& config = documents.tokenizer_config;
     return config && config->has(name) ? config->flag_or(name, false) : fallback;

@@ -13,8 +13,8 @@
 
 namespace sirocco {
 
-/// A token as a file that adds it to a vocabulary describes it; the flags are those of a
-/// tokenizer.json.
+/// An AddedToken is a token as a file that adds it to a vocabulary describes it; the flags are
+/// those of a tokenizer.json.
 struct AddedToken {
   std::string content;
   bool special = false;
@@ -28,20 +28,20 @@ struct AddedToken {
   bool is_plain() const { return special && !single_word && !lstrip && !rstrip && !normalized; }
 };
 
-/// One that a file names for a role: "bos_token", "image_token"…
+/// A NamedToken is one that a file names for a role: "bos_token", "image_token"…
 struct NamedToken {
   std::string role;
   AddedToken token;
 };
 
-/// The token that a role has where no file names one.
+/// A RoleDefault is the token that a role has where no file names one.
 struct RoleDefault {
   std::string_view role;
   std::string_view text;
 };
 
-/// The tokens that a folder names outside its vocabulary, in the order in which `transformers` 5.24
-/// comes to them.
+/// FolderTokens are the tokens that a folder names outside its vocabulary, in the order in which
+/// `transformers` 5.24 comes to them.
 struct FolderTokens {
   /// By the ids that the file gives: `added_tokens_decoder` of tokenizer_config.json, or else
   /// added_tokens.json.
@@ -62,10 +62,10 @@ struct FolderTokens {
   const std::string* find(std::string_view role) const noexcept;
 };
 
-/// Reads an object with `content` and flags.
+/// The token that an object with `content` and flags describes.
 AddedToken read_added_token(const JsonNode& node);
 
-/// Throws FormatError for what isn't a token where one is due.
+/// The tokens that the documents name. Throws FormatError for what isn't a token where one is due.
 FolderTokens read_folder_tokens(const TokenizerDocuments& documents,
                                 std::span<const RoleDefault> defaults);
 

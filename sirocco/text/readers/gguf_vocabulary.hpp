@@ -13,10 +13,11 @@
 // specification, section "Tokenizer".
 namespace sirocco {
 
-/// The entries: `tokens`, with `token_type` and `scores` as far as they are there. An entry without
-/// a type (none are listed, or its type is 0) is a control token if its text is `<|…|>`, else text;
-/// one of any type is padding if its text says so (`Vocabulary::is_padding`) or is empty.
-/// Throws FormatError for a list that is missing or too short, and for an unknown type.
+/// The vocabulary of a GGUF file: `tokens`, with `token_type` and `scores` as far as they are
+/// there. An entry without a type (none are listed, or its type is 0) is a control token if its
+/// text is `<|…|>`, else text; one of any type is padding if its text says so
+/// (`Vocabulary::is_padding`) or is empty. Throws FormatError for a list that is missing or too
+/// short, and for an unknown type.
 Vocabulary read_gguf_vocabulary(const Metadata& metadata);
 
 /// The tokens that the keys `…_token_id` name. Files are known to label them as text: one in
@@ -29,7 +30,7 @@ SpecialTokens read_gguf_special(const Metadata& metadata, Vocabulary& vocabulary
 void read_gguf_additions(const Metadata& metadata, SpecialTokens& special, bool add_bos,
                          bool add_eos);
 
-/// How the vocabulary writes spaces.
+/// A SpaceStyle is how the vocabulary writes spaces.
 enum class SpaceStyle : std::uint8_t {
   kPlain,   ///< as they are, or spelled by the algorithm
   kMarked,  ///< as U+2581, which stands for a space in user-defined tokens too

@@ -7,6 +7,7 @@
 #include <bit>
 #include <utility>
 
+#include "sirocco/base/byte_order_mark.hpp"
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
@@ -220,7 +221,6 @@ struct JsonDocument::Parsed {
 
 JsonDocument::JsonDocument(std::string_view json, std::string_view origin)
     : parsed_(std::make_unique<Parsed>()), origin_(origin) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (json.starts_with(kByteOrderMark)) json.remove_prefix(kByteOrderMark.size());
   simdjson::error_code error = parsed_->parse(json);
   // How such a number is refused differs between versions of the parser.

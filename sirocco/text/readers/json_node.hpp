@@ -13,12 +13,12 @@
 
 namespace sirocco {
 
-/// A value of a JSON document that knows where it stands, so that what is wrong with it can be
-/// said. Cheap to copy; lives as long as the document.
+/// A JsonNode is a value of a JSON document that knows where it stands, so that what is wrong with
+/// it can be said. Cheap to copy; lives as long as the document.
 class JsonNode {
  public:
   std::string_view origin() const noexcept { return origin_; }
-  /// "tokenizer.json: normalizer.content".
+  /// Where it stands: "tokenizer.json: normalizer.content".
   std::string where() const;
 
   bool is_array() const;
@@ -73,12 +73,12 @@ class JsonNode {
   std::string path_;
 };
 
-/// A JSON text with the memory that its nodes refer to.
+/// A JsonDocument is a JSON text with the memory that its nodes refer to.
 class JsonDocument {
  public:
-  /// A byte order mark in front is skipped; NaN, Infinity and -Infinity, as Python's json writes
-  /// them, are null. Throws FormatError where `json` isn't JSON in UTF-8 otherwise, with the
-  /// reason, or is nested too deeply. `origin` names it and outlives the document.
+  /// Parses `json`. A byte order mark in front is skipped; NaN, Infinity and -Infinity, as Python's
+  /// json writes them, are null. Throws FormatError where `json` isn't JSON in UTF-8 otherwise,
+  /// with the reason, or is nested too deeply. `origin` names it and outlives the document.
   JsonDocument(std::string_view json, std::string_view origin);
   ~JsonDocument();
   JsonDocument(JsonDocument&&) noexcept;

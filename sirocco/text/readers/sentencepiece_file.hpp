@@ -9,8 +9,9 @@
 
 namespace sirocco {
 
-/// A model of SentencePiece: what a tokenizer.model, spiece.model or sentencepiece.bpe.model holds.
-/// Texts are views of the file's bytes. Names and defaults are those of sentencepiece_model.proto.
+/// A SentencePieceFile is a model of SentencePiece: what a tokenizer.model, spiece.model or
+/// sentencepiece.bpe.model holds. Texts are views of the file's bytes. Names and defaults are those
+/// of sentencepiece_model.proto.
 struct SentencePieceFile {
   struct Piece {
     std::string_view text;

@@ -13,21 +13,21 @@
 
 namespace sirocco {
 
-/// The tokens added to a vocabulary, with the ids that `tokenizers` 0.23 gives them: a text that is
-/// there already keeps its id; another gets the one behind the last added token, or behind as many
-/// as the model's own list has. The ids that files give are compared with those, and serve only
-/// where that one is another token's.
+/// TokenAdditions are the tokens added to a vocabulary, with the ids that `tokenizers` 0.23 gives
+/// them: a text that is there already keeps its id; another gets the one behind the last added
+/// token, or behind as many as the model's own list has. The ids that files give are compared with
+/// those, and serve only where that one is another token's.
 class TokenAdditions {
  public:
   /// `vocabulary` is closed, and outlives this.
   explicit TokenAdditions(VocabularyDraft& vocabulary) : vocabulary_(vocabulary) {}
 
-  /// The later of two with one text says how it matches; special is what one of them calls so.
-  /// Empty ones are left out.
+  /// Adds a token. The later of two with one text says how it matches; special is what one of them
+  /// calls so. Empty ones are left out.
   void add(AddedToken token, std::optional<std::int64_t> file_id = std::nullopt);
 
   bool contains(std::string_view text) const { return by_text_.contains(text); }
-  /// Whether it is among the first `count`.
+  /// Whether a token of that text is among the first `count`.
   bool contains(std::string_view text, std::size_t count) const {
     const auto at = by_text_.find(text);
     return at != by_text_.end() && at->second < count;
@@ -38,7 +38,7 @@ class TokenAdditions {
   /// Logs a warning, once, where ids aren't those of the files; `origin` names them.
   void finish(std::string_view origin);
 
-  /// In order; with their ids.
+  /// The tokens in order, with their ids.
   std::span<const NumberedToken> tokens() const noexcept { return tokens_; }
 
  private:

@@ -10,8 +10,9 @@
 
 namespace sirocco {
 
-/// The JSON files of a Hugging Face folder that speak of its tokenizer, besides those that hold a
-/// vocabulary. Each is nothing where the folder has no such file, or an empty one.
+/// TokenizerDocuments are the JSON files of a Hugging Face folder that speak of its tokenizer,
+/// besides those that hold a vocabulary. Each is nothing where the folder has no such file, or an
+/// empty one.
 class TokenizerDocuments {
  public:
   /// Throws FormatError for a file that is no JSON object.

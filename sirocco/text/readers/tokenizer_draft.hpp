@@ -20,7 +20,7 @@
 
 namespace sirocco {
 
-/// An added token and the id that its file gives it.
+/// A NumberedToken is an added token and the id that its file gives it.
 struct NumberedToken {
   AddedToken token;
   std::int32_t id;
@@ -42,7 +42,8 @@ struct UnigramDraft {
 };
 using ModelDraft = std::variant<BpeDraft, WordPieceDraft, UnigramDraft>;
 
-/// A tokenizer of a Hugging Face folder before the folder's other files have added to it.
+/// A TokenizerDraft is the tokenizer of a Hugging Face folder before the folder's other files have
+/// added to it.
 struct TokenizerDraft {
   std::string origin;  ///< for messages
   VocabularyDraft vocabulary;

@@ -10,7 +10,8 @@
 
 namespace sirocco {
 
-/// A JSON document and the name that it refers to, for a draft whose views refer to both.
+/// A JsonSource is a JSON document and the name that it refers to, for a draft whose views refer to
+/// both.
 struct JsonSource {
   JsonSource(std::string_view json, std::string_view origin) : name(origin), document(json, name) {}
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,11 @@
 
 namespace sirocco {
 
+/// Sequences within sequences.
+inline constexpr int kMaxComponentDepth = 16;
+/// What one component holds of anything: bytes of a text, tokens, pieces of a template.
+inline constexpr std::size_t kMaxComponentContent = 1024;
+
 // The components of a tokenizer.json, read from their places in it (nothing: null or missing
 // there). Each throws FormatError for a component that is not what its kind allows, and
 // UnsupportedError, naming it, for a kind that this build doesn't know.
@@ -24,7 +30,7 @@ TextNormalizer read_normalizer(const std::optional<JsonNode>& node,
 WordSplitter read_splitter(const std::optional<JsonNode>& node);
 DecoderChain read_decoder(const std::optional<JsonNode>& node, std::string_view origin);
 
-/// What a post-processor puts around a text.
+/// Surroundings are what a post-processor puts around a text.
 struct Surroundings {
   std::vector<TokenId> before;
   std::vector<TokenId> after;

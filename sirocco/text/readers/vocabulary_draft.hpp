@@ -15,22 +15,23 @@
 
 namespace sirocco {
 
-/// The vocabulary of a model while it is put together: texts by id, places without one between
-/// them. Texts are views of what outlives it.
+/// A VocabularyDraft is the vocabulary of a model while it is put together: texts by id, places
+/// without one between them. Texts are views of what outlives it.
 class VocabularyDraft {
  public:
   /// `where` names it in messages. `tokens` is how many the model's own list has, which decides
   /// where those that are added begin, and bounds the places that may stay empty.
   VocabularyDraft(std::string where, std::size_t tokens);
 
-  /// A text without characters can't be looked for: its place stays empty. Throws FormatError where
-  /// another token has this id, and for an id far beyond the number of tokens.
+  /// Puts a token at its id. A text without characters can't be looked for: its place stays empty.
+  /// Throws FormatError where another token has this id, and for an id far beyond the number of
+  /// tokens.
   void put(std::string_view text, std::size_t id, TokenKind kind = TokenKind::kNormal);
 
   /// `text`, kept for as long as this lives.
   std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
 
-  /// The model's own tokens are complete: what comes later is added to them.
+  /// Ends the list of the model's own tokens: what comes later is added to them.
   void close();
 
   std::size_t model_tokens() const noexcept { return model_tokens_; }

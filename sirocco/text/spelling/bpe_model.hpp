@@ -14,10 +14,10 @@
 
 namespace sirocco {
 
-/// Byte-pair encoding over the characters of a word (Sennrich et al. 2016), with the options of a
-/// tokenizer.json. Whether a character stands for a byte is the concern of what comes before.
-/// User-defined tokens are not part of it: they are cut out of the text before. Immutable, safe to
-/// share between threads.
+/// A BpeModel is byte-pair encoding over the characters of a word (Sennrich et al. 2016), with the
+/// options of a tokenizer.json. Whether a character stands for a byte is the concern of what comes
+/// before. User-defined tokens are not part of it: they are cut out of the text before. Immutable,
+/// safe to share between threads.
 class BpeModel {
  public:
   struct Merge {

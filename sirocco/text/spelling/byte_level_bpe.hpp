@@ -14,8 +14,8 @@
 
 namespace sirocco {
 
-/// Byte-pair encoding over bytes (GPT-2 and after): a pre-tokenizer cuts the text into words, the
-/// bytes of a word are tokens, and merges join them.
+/// A ByteLevelBpe is byte-pair encoding over bytes (GPT-2 and after): a pre-tokenizer cuts the text
+/// into words, the bytes of a word are tokens, and merges join them.
 class ByteLevelBpe {
  public:
   struct Options {

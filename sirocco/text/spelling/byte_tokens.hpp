@@ -16,8 +16,8 @@ namespace sirocco {
 /// Throws FormatError for a byte token that isn't <0xNN> or comes twice.
 void find_byte_tokens(Vocabulary& vocabulary, std::string_view origin);
 
-/// The tokens of a vocabulary that stand for one byte each and spell what no other token does:
-/// those of kind `kByte`, and ordinary ones named "<0x00>" to "<0xFF>".
+/// ByteTokens are the tokens of a vocabulary that stand for one byte each and spell what no other
+/// token does: those of kind `kByte`, and ordinary ones named "<0x00>" to "<0xFF>".
 class ByteTokens {
  public:
   /// None.
@@ -28,7 +28,7 @@ class ByteTokens {
   bool empty() const noexcept { return count_ == 0; }
   bool complete() const noexcept { return count_ == ids_.size(); }
 
-  /// Appends the tokens of these bytes, all or none. Whether it did.
+  /// Appends the tokens of these bytes, all or none; says whether it did.
   bool append(std::string_view bytes, std::vector<TokenId>& out) const;
 
  private:

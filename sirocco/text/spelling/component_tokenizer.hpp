@@ -19,11 +19,12 @@
 
 namespace sirocco {
 
-/// What spells a single word.
+/// A WordModel spells a single word.
 using WordModel = std::variant<BpeModel, UnigramModel, WordPieceModel>;
 
-/// The parts of a tokenizer.json in their order: text is normalized, added tokens are cut out of
-/// what came of it, the rest is split into words, and a model spells each; decoders lead back.
+/// A ComponentTokenizer is the parts of a tokenizer.json in their order: text is normalized, added
+/// tokens are cut out of what came of it, the rest is split into words, and a model spells each;
+/// decoders lead back.
 ///
 /// Bytes that are no UTF-8 are spelled by themselves, bit for bit, where the vocabulary can (byte
 /// level, or byte tokens); elsewhere each maximal part of them is the character U+FFFD.

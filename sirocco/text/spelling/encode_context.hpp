@@ -16,8 +16,8 @@
 
 namespace sirocco {
 
-/// Remembers where in the output of this call the tokens of a short word already stand. Natural
-/// text repeats its words; the memory lives for one call, so nothing is shared or locked.
+/// A WordCache remembers where in the output of this call the tokens of a short word already stand.
+/// Natural text repeats its words; the memory lives for one call, so nothing is shared or locked.
 class WordCache {
  public:
   /// Remembers nothing unless `input_bytes` is large enough to pay for the table.
@@ -67,14 +67,15 @@ class WordCache {
   std::uint64_t seed_;
 };
 
-/// A stretch of the input between tokens that were cut out of it.
+/// A TextSpan is a stretch of the input between tokens that were cut out of it.
 struct TextSpan {
   std::string_view text;
   bool at_origin;                       ///< begins where the input begins
   std::span<const TrustedRun> trusted;  ///< in bytes of `text`; in order, not touching
 };
 
-/// What one tokenize call carries through its algorithm: the output and scratch memory.
+/// An EncodeContext is what one tokenize call carries through its algorithm: the output and scratch
+/// memory.
 struct EncodeContext {
   EncodeContext(std::size_t input_bytes, TokenizeStats& counters)
       : run(input_bytes, counters), stats(counters), cache(input_bytes) {}

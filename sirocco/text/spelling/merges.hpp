@@ -10,8 +10,8 @@
 
 namespace sirocco {
 
-/// The merges of a byte-pair encoding: which two neighbouring tokens become which, and in what
-/// order. Immutable once filled, safe to share between threads.
+/// A MergeTable is the merges of a byte-pair encoding: which two neighbouring tokens become which,
+/// and in what order. Immutable once filled, safe to share between threads.
 class MergeTable {
  public:
   explicit MergeTable(std::size_t expected) : index_(expected) { rules_.reserve(expected); }

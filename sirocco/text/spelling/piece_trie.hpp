@@ -11,8 +11,8 @@
 
 namespace sirocco {
 
-/// Texts by their beginnings: which of them begin another text, each byte looked at once. Immutable
-/// once built, safe to share between threads.
+/// A PieceTrie is texts by their beginnings: which of them begin another text, each byte looked at
+/// once. Immutable once built, safe to share between threads.
 class PieceTrie {
  public:
   struct Piece {

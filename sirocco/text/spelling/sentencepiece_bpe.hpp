@@ -12,10 +12,10 @@
 
 namespace sirocco {
 
-/// SentencePiece's byte-pair encoding (the `llama` model of GGUF: Llama 2, Mistral, Phi-3, Gemma).
-/// Spaces are written as U+2581; the characters of the text are joined while the joined text is a
-/// piece, the highest score first and the leftmost of equals; what stays unknown is spelled by byte
-/// tokens.
+/// A SentencePieceBpe is SentencePiece's byte-pair encoding (the `llama` model of GGUF: Llama 2,
+/// Mistral, Phi-3, Gemma). Spaces are written as U+2581; the characters of the text are joined
+/// while the joined text is a piece, the highest score first and the leftmost of equals; what stays
+/// unknown is spelled by byte tokens.
 class SentencePieceBpe {
  public:
   struct Options {

@@ -13,13 +13,14 @@
 
 namespace sirocco {
 
-/// A unigram language model over pieces (Kudo 2018): a word becomes the pieces whose scores, which
-/// are logarithms of probabilities, have the largest sum. Viterbi over bytes, in as many steps as
-/// the pieces found have bytes together. Immutable, safe to share between threads.
+/// A UnigramModel is a unigram language model over pieces (Kudo 2018): a word becomes the pieces
+/// whose scores, which are logarithms of probabilities, have the largest sum. Viterbi over bytes,
+/// in as many steps as the pieces found have bytes together. Immutable, safe to share between
+/// threads.
 class UnigramModel {
  public:
-  /// In which numbers sums of scores are kept; they decide between segmentations that tie but for
-  /// rounding.
+  /// A Precision is that of the numbers in which sums of scores are kept; they decide between
+  /// segmentations that tie but for rounding.
   enum class Precision : std::uint8_t {
     kDouble,  ///< Hugging Face's
     kSingle,  ///< SentencePiece's own

@@ -11,9 +11,9 @@
 
 namespace sirocco {
 
-/// BERT's WordPiece: the longest piece that begins a word, then the longest that continues it, and
-/// so on; a word that doesn't come out even is one unknown token. Immutable, safe to share between
-/// threads.
+/// A WordPieceModel is BERT's WordPiece: the longest piece that begins a word, then the longest
+/// that continues it, and so on; a word that doesn't come out even is one unknown token. Immutable,
+/// safe to share between threads.
 class WordPieceModel {
  public:
   struct Options {

@@ -13,14 +13,15 @@
 
 namespace sirocco {
 
-/// Where trusted text begins and ends, in bytes of the whole.
+/// A TrustedRun is where trusted text begins and ends, in bytes of the whole.
 struct TrustedRun {
   std::size_t begin;
   std::size_t end;
 };
 
-/// The tokens that are looked for in the text itself before any algorithm sees it: control tokens
-/// and user-defined ones. Finds the leftmost, and there the longest. Immutable, safe to share.
+/// AddedTokens are the tokens that are looked for in the text itself before any algorithm sees it:
+/// control tokens and user-defined ones. Finds the leftmost, and there the longest. Immutable, safe
+/// to share.
 class AddedTokens {
  public:
   struct Token {

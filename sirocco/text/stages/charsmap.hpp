@@ -8,9 +8,9 @@
 
 namespace sirocco {
 
-/// SentencePiece's `precompiled_charsmap`: character sequences and what each is normalized to. The
-/// bytes are a 32-bit length, a double array of that many bytes (Darts, as in SentencePiece), and
-/// NUL-terminated replacements. Immutable, safe to share between threads.
+/// A Charsmap is SentencePiece's `precompiled_charsmap`: character sequences and what each is
+/// normalized to. The bytes are a 32-bit length, a double array of that many bytes (Darts, as in
+/// SentencePiece), and NUL-terminated replacements. Immutable, safe to share between threads.
 class Charsmap {
  public:
   /// Throws FormatError unless `blob` holds what it announces.

@@ -14,24 +14,26 @@ namespace sirocco {
 // The decoders of a tokenizer.json, by their names there. Each makes of a sequence of tokens
 // another one.
 
-/// All tokens become one, made of the bytes that their characters spell.
+/// A ByteLevelDecoder makes one token of all, of the bytes that their characters spell.
 struct ByteLevelDecoder {};
-/// The replacement becomes a space, and nothing in the first token where one was prepended.
+/// A MetaspaceDecoder makes a space of the replacement, and nothing in the first token where one
+/// was prepended.
 struct MetaspaceDecoder {
   std::string replacement;
   bool prepended;
 };
-/// A space ahead of every token but the first, unless the prefix says that it continues a word.
+/// A WordPieceDecoder puts a space ahead of every token but the first, unless the prefix says that
+/// it continues a word.
 struct WordPieceDecoder {
   std::string prefix;
   bool cleanup;
 };
-/// "<0xNN>" becomes that byte. Where what follows looks at tokens, a run of bytes is one token, or
-/// as many U+FFFD where it isn't UTF-8.
+/// A ByteFallbackDecoder makes that byte of "<0xNN>". Where what follows looks at tokens, a run of
+/// bytes is one token, or as many U+FFFD where it isn't UTF-8.
 struct ByteFallbackDecoder {};
-/// All tokens become one.
+/// A FuseDecoder makes one token of all.
 struct FuseDecoder {};
-/// Up to so many of a character go at either end of a token.
+/// A StripDecoder takes up to so many of a character from either end of a token.
 struct StripDecoder {
   std::string content;  // one character
   std::size_t start;
@@ -41,26 +43,26 @@ struct ReplaceDecoder {
   TextPattern pattern;
   std::string content;
 };
-/// The suffix that ends a word becomes a space, and nothing in the last token.
+/// A BpeSuffixDecoder makes a space of the suffix that ends a word, and nothing in the last token.
 struct BpeSuffixDecoder {
   std::string suffix;
 };
-/// Equal neighbours are one; padding goes.
+/// A CtcDecoder makes one of equal neighbours and leaves out padding.
 struct CtcDecoder {
   std::string pad;
   std::string word_delimiter;
   bool cleanup;
 };
-/// What joins tokens where a file names no decoder: a space between.
+/// A SpaceJoinDecoder puts a space between tokens, as where a file names no decoder.
 struct SpaceJoinDecoder {};
-/// SentencePiece's: U+2581 becomes a space, and one that begins the first token goes where it was
-/// put in.
+/// A SpaceMarkDecoder is SentencePiece's: U+2581 becomes a space, and one that begins the first
+/// token goes where it was put in.
 struct SpaceMarkDecoder {
   bool prefixed;
 };
 
-/// How a tokenizer turns tokens into text: its decoders, one after the other. Immutable, safe to
-/// share between threads.
+/// A DecoderChain is the decoders of a tokenizer, which turn tokens into text one after the other.
+/// Immutable, safe to share between threads.
 class DecoderChain {
  public:
   using Step = std::variant<ByteLevelDecoder, MetaspaceDecoder, WordPieceDecoder,
@@ -79,10 +81,10 @@ class DecoderChain {
   std::vector<Step> steps_;
 };
 
-/// One text on its way through a DecoderChain, token by token. What comes out, in a row, are the
-/// bytes of the whole sequence decoded at once; bytes of byte tokens that nothing but Fuse follows
-/// come out as they are, so the result need not be UTF-8 (Hugging Face puts U+FFFD for every byte
-/// of a run of byte tokens that isn't UTF-8 as a whole). `chain` must outlive it.
+/// A DecodeState is one text on its way through a DecoderChain, token by token. What comes out, in
+/// a row, are the bytes of the whole sequence decoded at once; bytes of byte tokens that nothing
+/// but Fuse follows come out as they are, so the result need not be UTF-8 (Hugging Face puts U+FFFD
+/// for every byte of a run of byte tokens that isn't UTF-8 as a whole). `chain` must outlive it.
 class DecodeState {
  public:
   /// `at_start`: the tokens begin a text; else they continue one.

@@ -1,14 +1,15 @@
 #include "sirocco/text/stages/oniguruma.hpp"
 
-#include <algorithm>
 #include <array>
-#include <cstdint>
+#include <optional>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/utf8.hpp"
+#include "sirocco/text/stages/oniguruma_properties.hpp"
 
 namespace sirocco {
 namespace {
@@ -16,163 +17,12 @@ namespace {
 constexpr std::size_t kMaxPatternBytes = std::size_t{1} << 16U;
 constexpr int kMaxClassDepth = 32;
 
-constexpr std::string_view kWordProperty = R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc})";
 // Oniguruma's \w and \b outside classes: below U+0100 another table of its counts all numerals.
 constexpr std::string_view kWordClass =
     R"(\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\x{b2}\x{b3}\x{b9}\x{bc}-\x{be})";
-constexpr std::string_view kHexClass = "0-9A-Fa-f";
 
 std::string in_class(std::string_view body) { return "[" + std::string(body) + "]"; }
 std::string outside_class(std::string_view body) { return "[^" + std::string(body) + "]"; }
-
-std::string lower(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == ' ' || c == '_' || c == '-') continue;
-    out.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c);
-  }
-  return out;
-}
-
-struct Named {
-  std::string_view name;  // lower case, without _ and -
-  std::string_view body;  // the inside of a PCRE2 class
-};
-
-// Long names of general categories, and the POSIX names that are sets of their own.
-constexpr Named kProperties[] = {
-    {"letter", "\\p{L}"},
-    {"uppercaseletter", "\\p{Lu}"},
-    {"lowercaseletter", "\\p{Ll}"},
-    {"titlecaseletter", "\\p{Lt}"},
-    {"modifierletter", "\\p{Lm}"},
-    {"otherletter", "\\p{Lo}"},
-    {"mark", "\\p{M}"},
-    {"nonspacingmark", "\\p{Mn}"},
-    {"spacingmark", "\\p{Mc}"},
-    {"enclosingmark", "\\p{Me}"},
-    {"number", "\\p{N}"},
-    {"decimalnumber", "\\p{Nd}"},
-    {"letternumber", "\\p{Nl}"},
-    {"othernumber", "\\p{No}"},
-    {"punctuation", "\\p{P}"},
-    {"connectorpunctuation", "\\p{Pc}"},
-    {"dashpunctuation", "\\p{Pd}"},
-    {"openpunctuation", "\\p{Ps}"},
-    {"closepunctuation", "\\p{Pe}"},
-    {"initialpunctuation", "\\p{Pi}"},
-    {"finalpunctuation", "\\p{Pf}"},
-    {"otherpunctuation", "\\p{Po}"},
-    {"symbol", "\\p{S}"},
-    {"mathsymbol", "\\p{Sm}"},
-    {"currencysymbol", "\\p{Sc}"},
-    {"modifiersymbol", "\\p{Sk}"},
-    {"othersymbol", "\\p{So}"},
-    {"separator", "\\p{Z}"},
-    {"spaceseparator", "\\p{Zs}"},
-    {"lineseparator", "\\p{Zl}"},
-    {"paragraphseparator", "\\p{Zp}"},
-    {"other", "\\p{C}"},
-    {"control", "\\p{Cc}"},
-    {"format", "\\p{Cf}"},
-    {"surrogate", "\\p{Cs}"},
-    {"privateuse", "\\p{Co}"},
-    {"unassigned", "\\p{Cn}"},
-    {"alpha", "\\p{Alphabetic}"},
-    {"alphabetic", "\\p{Alphabetic}"},
-    {"digit", "\\p{Nd}"},
-    {"alnum", "\\p{Alphabetic}\\p{Nd}"},
-    {"space", kWhiteSpaceClass},
-    {"whitespace", kWhiteSpaceClass},
-    {"upper", "\\p{Uppercase}"},
-    {"lower", "\\p{Lowercase}"},
-    {"cntrl", "\\p{Cc}"},
-    {"xdigit", kHexClass},
-    {"word", kWordProperty},
-    {"blank", "\\p{Zs}\\t"},
-    {"punct", "\\p{P}"},
-    {"ascii", "\\x{0}-\\x{7f}"},
-};
-
-// Names that PCRE2 takes as they are, and not for a script.
-constexpr std::string_view kPlainProperties[] = {
-    "any",
-    "l",
-    "lu",
-    "ll",
-    "lt",
-    "lm",
-    "lo",
-    "m",
-    "mn",
-    "mc",
-    "me",
-    "n",
-    "nd",
-    "nl",
-    "no",
-    "p",
-    "pc",
-    "pd",
-    "ps",
-    "pe",
-    "pi",
-    "pf",
-    "po",
-    "s",
-    "sm",
-    "sc",
-    "sk",
-    "so",
-    "z",
-    "zs",
-    "zl",
-    "zp",
-    "c",
-    "cc",
-    "cf",
-    "cn",
-    "co",
-    "cs",
-    "uppercase",
-    "lowercase",
-    "ideographic",
-    "emoji",
-    "math",
-    "dash",
-    "emojipresentation",
-    "emojimodifier",
-    "emojimodifierbase",
-    "emojicomponent",
-    "extendedpictographic",
-    "hexdigit",
-    "asciihexdigit",
-    "idstart",
-    "idcontinue",
-    "xidstart",
-    "xidcontinue",
-    "cased",
-    "caseignorable",
-    "diacritic",
-    "extender",
-    "variationselector",
-    "joincontrol",
-    "quotationmark",
-    "regionalindicator",
-    "terminalpunctuation",
-    "unifiedideograph",
-    "radical",
-    "softdotted",
-    "graphemebase",
-    "graphemeextend",
-    "patternwhitespace",
-    "sentenceterminal",
-    "noncharactercodepoint",
-    "defaultignorablecodepoint",
-    "bidicontrol",
-    "patternsyntax",
-    "deprecated",
-};
 
 class Translator {
  public:
@@ -311,18 +161,10 @@ class Translator {
       negated = !negated;
       name.remove_prefix(1);
     }
-    const std::string key = lower(name);
-    const bool sound = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '=' || c == ':';
-    });
-    if (!sound) refuse("a property whose name isn't one");
+    std::optional<std::string> body = class_of_property(name);
+    if (!body) refuse("a property whose name isn't one");
     at_ = end + 1;
-    for (const Named& known : kProperties) {
-      if (known.name == key) return {std::string(known.body), negated};
-    }
-    const bool plain = std::find(std::begin(kPlainProperties), std::end(kPlainProperties), key) !=
-                       std::end(kPlainProperties);
-    return {"\\p{" + std::string(plain ? "" : "sc:") + std::string(name) + "}", negated};
+    return {*std::move(body), negated};
   }
 
   // Four hexadecimal digits after \u.
@@ -590,12 +432,10 @@ class Translator {
     std::string_view name = pattern_.substr(at_ + 2, end - at_ - 2);
     const bool negated = name.starts_with('^');
     if (negated) name.remove_prefix(1);
-    const auto* const known = std::find_if(std::begin(kProperties), std::end(kProperties),
-                                           [&](const Named& n) { return n.name == name; });
-    if (known == std::end(kProperties)) refuse("an unknown POSIX class");
+    const std::optional<std::string> known = class_of_posix(name);
+    if (!known) refuse("an unknown POSIX class");
     at_ = end + 2;
-    std::string body(known->body);
-    if (name == "punct") body += "\\p{S}";  // unlike \p{Punct}
+    const std::string& body = *known;
     if (negated) {
       set.others.push_back(outside_class(body));
     } else {

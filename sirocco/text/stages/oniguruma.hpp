@@ -7,15 +7,10 @@ namespace sirocco {
 
 /// The PCRE2 pattern that matches what `pattern` matches in Oniguruma's own syntax over Unicode,
 /// the language of the regular expressions in a tokenizer.json. What differs is rewritten: `\s`,
-/// `\w`,
-/// `\b`, `\h` and the POSIX classes by their properties, classes within classes and intersections
-/// (`[a&&[^b]]`) by lookahead, scripts by their exact extent. Throws UnsupportedError, naming it,
-/// for what has no counterpart. To be compiled with UTF, UCP, multi-line `^` and `$` and LF as the
-/// only line end.
+/// `\w`, `\b`, `\h` and the POSIX classes by their properties, classes within classes and
+/// intersections (`[a&&[^b]]`) by lookahead, scripts by their exact extent. Throws
+/// UnsupportedError, naming it, for what has no counterpart. To be compiled with UTF, UCP,
+/// multi-line `^` and `$` and LF as the only line end.
 std::string pcre2_of_oniguruma(std::string_view pattern);
-
-/// The property White_Space as the inside of a PCRE2 class: `\s` of PCRE2 isn't quite it.
-inline constexpr std::string_view kWhiteSpaceClass =
-    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 
 }  // namespace sirocco

@@ -10,7 +10,7 @@
 
 namespace sirocco {
 
-/// How one stage of a pre-tokenizer cuts each piece that the stage before left.
+/// A StageKind is how one stage of a pre-tokenizer cuts each piece that the stage before left.
 enum class StageKind : std::uint8_t {
   kIsolate,       ///< every match becomes a piece, and so does what lies between
   kDigitGroups,   ///< as kIsolate, each match cut further in threes counted from its end
@@ -26,7 +26,7 @@ struct PretokenizerStage {
 
 enum class Normalization : std::uint8_t { kNone, kNfc };
 
-/// What a name in `tokenizer.ggml.pre` stands for.
+/// A PretokenizerRow is what a name in `tokenizer.ggml.pre` stands for.
 struct PretokenizerRow {
   std::string_view name;
   std::span<const PretokenizerStage> stages;
@@ -41,8 +41,8 @@ std::span<const PretokenizerRow> pretokenizer_rows();
 /// The row of this name, or null.
 const PretokenizerRow* find_pretokenizer(std::string_view name);
 
-/// Cuts text into the pieces that are tokenized by themselves, and normalizes it first where the
-/// model was trained so. Immutable, safe to share between threads.
+/// A Pretokenizer cuts text into the pieces that are tokenized by themselves, and normalizes it
+/// first where the model was trained so. Immutable, safe to share between threads.
 class Pretokenizer {
  public:
   Pretokenizer(std::span<const PretokenizerStage> stages, Normalization normalization);

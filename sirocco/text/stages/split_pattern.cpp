@@ -10,6 +10,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/utf8.hpp"
 #include "sirocco/text/stages/oniguruma.hpp"
+#include "sirocco/text/stages/oniguruma_properties.hpp"
 #include "sirocco/text/unicode/later_characters.hpp"
 
 namespace sirocco {

@@ -9,7 +9,8 @@
 
 namespace sirocco {
 
-/// What the patterns of one tokenize call share: scratch memory of the matcher and the steps left.
+/// A SplitRun is what the patterns of one tokenize call share: scratch memory of the matcher and
+/// the steps left.
 class SplitRun {
  public:
   /// `input_bytes` is the size of the text to come: it bounds the work.
@@ -27,13 +28,14 @@ class SplitRun {
   TokenizeStats& stats_;
 };
 
-/// Whose language a pattern is written in.
+/// A RegexDialect is the language that a pattern is written in.
 enum class RegexDialect : std::uint8_t {
   kPcre2,      ///< PCRE2, except that `\s` and `\S` mean the property White_Space
   kOniguruma,  ///< Oniguruma's own, as in a tokenizer.json; see pcre2_of_oniguruma
 };
 
-/// A regular expression that cuts text into pieces. Immutable, safe to share between threads.
+/// A SplitPattern is a regular expression that cuts text into pieces. Immutable, safe to share
+/// between threads.
 class SplitPattern {
  public:
   /// Throws UnsupportedError where PCRE2 refuses the pattern, with its reason and place.

@@ -8,7 +8,7 @@
 
 namespace sirocco {
 
-/// A stretch of the input on its way through the normalizers.
+/// A TextDraft is a stretch of the input on its way through the normalizers.
 struct TextDraft {
   std::string text;  ///< well-formed UTF-8
   /// For each byte of `text` whether all it stands for was trusted: 1 or 0. Empty when nobody asks.
@@ -18,8 +18,8 @@ struct TextDraft {
       false;  ///< follows bytes of the same text that are no characters: no prefix is due
 };
 
-/// A new draft, made of parts of an old one from left to right. Bounds how far a text can grow: a
-/// file's rules may multiply it, and rules may follow each other.
+/// A TextRewrite is a new draft, made of parts of an old one from left to right. Bounds how far a
+/// text can grow: a file's rules may multiply it, and rules may follow each other.
 class TextRewrite {
  public:
   /// `limit` in bytes of text; beyond it, ResourceExhausted.

@@ -40,24 +40,26 @@ struct PrependNormalizer {
 };
 struct ByteLevelNormalizer {};
 
-/// A charsmap over grapheme clusters of up to five bytes, and over single characters elsewhere:
-/// what Hugging Face's `Precompiled` does.
+/// A PrecompiledNormalizer is a charsmap over grapheme clusters of up to five bytes, and over
+/// single characters elsewhere: what Hugging Face's `Precompiled` does.
 struct PrecompiledNormalizer {
   std::shared_ptr<const Charsmap> map;
 };
-/// A charsmap as SentencePiece applies it: the longest sequence at each place.
+/// A CharsmapNormalizer is a charsmap as SentencePiece applies it: the longest sequence at each
+/// place.
 struct CharsmapNormalizer {
   std::shared_ptr<const Charsmap> map;
 };
-/// SentencePiece's treatment of spaces: perhaps none at the ends and one between words, perhaps one
-/// ahead, each written as U+2581. `prefix` applies where a text begins, or anywhere.
+/// A SpaceMarkNormalizer is SentencePiece's treatment of spaces: perhaps none at the ends and one
+/// between words, perhaps one ahead, each written as U+2581. `prefix` applies where a text begins,
+/// or anywhere.
 struct SpaceMarkNormalizer {
   bool remove_extra;
   bool prefix;
 };
 
-/// The normalizers of one tokenizer, applied one after the other. Immutable, safe to share between
-/// threads.
+/// A TextNormalizer is the normalizers of one tokenizer, applied one after the other. Immutable,
+/// safe to share between threads.
 class TextNormalizer {
  public:
   using Step = std::variant<BertNormalizer, UnicodeNormalizer, LowercaseNormalizer, StripNormalizer,

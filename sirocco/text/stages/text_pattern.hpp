@@ -11,8 +11,8 @@
 
 namespace sirocco {
 
-/// What a rule of a tokenizer looks for: a text as it stands, any of several texts (the longest at
-/// each place), or a regular expression.
+/// A TextPattern is what a rule of a tokenizer looks for: a text as it stands, any of several texts
+/// (the longest at each place), or a regular expression.
 class TextPattern {
  public:
   /// `literal` isn't empty.

@@ -13,7 +13,8 @@
 
 namespace sirocco {
 
-/// What becomes of the places that a pattern matched, by the names of a tokenizer.json.
+/// A SplitBehavior is what becomes of the places that a pattern matched, by the names of a
+/// tokenizer.json.
 enum class SplitBehavior : std::uint8_t {
   kRemoved,
   kIsolated,
@@ -29,7 +30,7 @@ struct SplitStage {
   SplitBehavior behavior;
   bool invert;
 };
-/// Cuts at single characters of a kind: Digits, Punctuation, WhitespaceSplit.
+/// A CharacterStage cuts at single characters of a kind: Digits, Punctuation, WhitespaceSplit.
 struct CharacterStage {
   bool (*matches)(char32_t);
   SplitBehavior behavior;
@@ -37,9 +38,9 @@ struct CharacterStage {
 struct DelimiterStage {
   char32_t delimiter;
 };
-/// Runs of word characters and runs of others; blanks vanish.
+/// A WhitespaceStage cuts between runs of word characters and runs of others; blanks vanish.
 struct WhitespaceStage {};
-/// BERT's: blanks vanish, and punctuation stands alone.
+/// A BertStage cuts as BERT does: blanks vanish, and punctuation stands alone.
 struct BertStage {};
 struct MetaspaceStage {
   enum class Prepend : std::uint8_t { kAlways, kNever, kFirst };
@@ -52,8 +53,8 @@ struct ByteLevelStage {
   bool use_regex;
 };
 
-/// The pre-tokenizers of one tokenizer, one after the other. Immutable, safe to share between
-/// threads.
+/// A WordSplitter is the pre-tokenizers of one tokenizer, one after the other. Immutable, safe to
+/// share between threads.
 class WordSplitter {
  public:
   using Stage = std::variant<SplitStage, CharacterStage, DelimiterStage, WhitespaceStage, BertStage,
@@ -63,7 +64,7 @@ class WordSplitter {
 
   bool spells_bytes() const noexcept { return spells_bytes_; }
 
-  /// Where a piece comes from.
+  /// A Place is where a piece comes from.
   struct Place {
     bool at_origin;  ///< it begins with what the whole input begins with
     bool continues;  ///< bytes that are no characters stand right before: no prefix is due
