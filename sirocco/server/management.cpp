@@ -27,20 +27,19 @@ Task<Answered> answer_health(const Service& service, Exchange& exchange) {
   out.open_object().member("status", well ? "ok" : "stalled");
   if (stats.in_step) out.member("in_step_s", *stats.in_step);
   out.close_object();
-  co_return co_await exchange.respond(
-      {.status = well ? 200 : 503, .body = out.take(), .headers = {}});
+  co_return co_await exchange.respond(http::json_response(out.take(), well ? 200 : 503));
 }
 
 Task<Answered> answer_version(const Service&, Exchange& exchange) {
   json::Writer out;
   out.open_object().member("name", "sirocco").member("version", SIROCCO_VERSION).close_object();
-  co_return co_await exchange.respond({.body = out.take(), .headers = {}});
+  co_return co_await exchange.respond(http::json_response(out.take()));
 }
 
 Task<Answered> answer_metrics(const Service& service, Exchange& exchange) {
-  co_return co_await exchange.respond({.content_type = "text/plain; version=0.0.4; charset=utf-8",
-                                       .body = metrics_text(service.engine(), service.models()),
-                                       .headers = {}});
+  http::Response response = http::json_response(metrics_text(service.engine(), service.models()));
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  co_return co_await exchange.respond(std::move(response));
 }
 
 struct TokenizeRequest {
@@ -154,7 +153,7 @@ Task<Answered> answer_from_body(const Service& service, Exchange& exchange, From
   try {
     std::string body =
         co_await exchange.off_thread([&] { return answer(service, exchange.take_body()); });
-    co_return co_await exchange.respond({.body = std::move(body), .headers = {}});
+    co_return co_await exchange.respond(http::json_response(std::move(body)));
   } catch (const http::ClientGone&) {
     throw;
   } catch (const Error& e) {

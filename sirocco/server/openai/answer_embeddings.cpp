@@ -65,15 +65,14 @@ http::Task<http::Answered> answer_embeddings(const Service& service, http::Excha
     }
     auto vector = waiting.front().try_next();
     if (!vector) {
-      co_return co_await exchange.respond(
-          error_response(api_error(Ending{finished->reason, finished->error, finished->message})));
+      const Ending ending{finished->reason, finished->error, finished->message};
+      co_return co_await exchange.respond(error_response(api_error(ending)));
     }
     vectors.push_back(shortened(*vector, work.request.dimensions));
     waiting.pop_front();
   }
   co_return co_await exchange.respond(
-      {.body = embeddings_body(work.model->name, vectors, work.request.format, tokens),
-       .headers = {}});
+      http::json_response(embeddings_body(work.model->name, vectors, work.request.format, tokens)));
 }
 
 }  // namespace sirocco::openai

@@ -12,13 +12,13 @@ ModelCard card_of(const ServedModel& model) { return {model.name, model.since, m
 http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange) {
   std::vector<ModelCard> cards;
   for (const ModelLease& model : service.models().list()) cards.push_back(card_of(*model));
-  co_return co_await exchange.respond({.body = models_body(cards), .headers = {}});
+  co_return co_await exchange.respond(http::json_response(models_body(cards)));
 }
 
 http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange) {
   const std::string name(exchange.request().parameter("model"));
   co_return co_await exchange.respond(
-      {.body = model_body(card_of(*named_model(service, name))), .headers = {}});
+      http::json_response(model_body(card_of(*named_model(service, name)))));
 }
 
 }  // namespace sirocco::openai

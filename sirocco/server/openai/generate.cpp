@@ -143,7 +143,9 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers) {
 }
 
 http::Response error_response(const ApiError& error) {
-  return {.status = error.status, .body = error_body(error), .headers = {}};
+  http::Response response = http::json_response(error_body(error), error.status);
+  if (error.status == 429 || error.status == 503) response.headers.push_back({"retry-after", "1"});
+  return response;
 }
 
 }  // namespace sirocco::openai

@@ -69,7 +69,7 @@ http::Task<http::Answered> respond_whole(http::Exchange& exchange, const Prepare
     choices[static_cast<std::size_t>(i)].finish = std::get<Finish>(end);
   }
   co_return co_await exchange.respond(
-      {.body = body(choices, totals(prepared, answers)), .headers = {}});
+      http::json_response(body(choices, totals(prepared, answers))));
 }
 
 /// The events of answers as they are written. Nothing is sent before there is something to say, or

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "sirocco/server/openai/api_error.hpp"
+#include "sirocco/server/openai/generate.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -22,10 +22,7 @@ http::Task<http::Answered> told_in_shape(const Service& service, http::Exchange&
   } catch (const Error& e) {
     error = api_error(e);
   }
-  http::Response response{.status = error->status, .body = error_body(*error), .headers = {}};
-  if (error->status == 429 || error->status == 503)
-    response.headers.push_back({"retry-after", "1"});
-  co_return co_await exchange.respond(std::move(response));
+  co_return co_await exchange.respond(error_response(*error));
 }
 
 struct Row {
