@@ -25,7 +25,7 @@ struct Limits {
   std::size_t max_pipelined_bytes = 64 << 10;     ///< read ahead while a request is answered
   std::size_t max_connections = 1024;             ///< open at once; more get 503
   std::size_t max_connections_per_address = 256;  ///< an IPv4 address or an IPv6 /64
-  Seconds head_s = 10;         ///< for a whole head or TLS handshake, from its first byte; else 408
+  Seconds head_s = 10;  ///< for a whole head, from its first byte, or a TLS handshake; else 408
   Seconds body_stall_s = 30;   ///< without a byte of a body that is awaited; else 408
   Seconds idle_s = 75;         ///< between two requests; the connection is closed
   Seconds write_stall_s = 30;  ///< without the client taking a byte; it is dropped

@@ -126,8 +126,8 @@ TEST(Tls, AnswersAndStreams) {
   client.send("GET /events?n=2 HTTP/1.1\r\nHost: a\r\n\r\n");
   EXPECT_TRUE(client.read_until("0\r\n\r\n").ends_with("number 1\n\n\r\n0\r\n\r\n"));
   client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n");
-  client.send(std::string(199'999, 'a') + "b");
-  EXPECT_TRUE(client.read_until("ab").ends_with("ab"));
+  client.send(std::string(199'998, 'a') + "zq");
+  EXPECT_TRUE(client.read_until("zq").ends_with("aazq"));
   client.send("GET /large HTTP/1.0\r\n\r\n");
   EXPECT_GT(client.read_until("never").size(), 1u << 20);
   EXPECT_TRUE(client.ended_well());
