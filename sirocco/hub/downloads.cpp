@@ -20,6 +20,8 @@
 namespace sirocco {
 namespace {
 
+constexpr int kMaxTries = 6;
+
 /// "bytes 0-99/1000"; without a total where the server doesn't know it.
 struct ContentRange {
   std::uint64_t first = 0;
@@ -195,7 +197,7 @@ class Downloads {
       HubClient client(connection_.hub, *transport, connection_.clock, tell);
       while (std::optional<Job> job = next_job()) {
         if (job->segment) {
-          Patience patience(connection_.clock, tell);
+          Patience patience(connection_.clock, kMaxTries, tell);
           fetch(client, patience, *job);
         } else {
           check(*job->item);

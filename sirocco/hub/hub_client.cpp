@@ -13,6 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr int kMaxTries = 4;
 constexpr int kMaxRedirects = 8;
 constexpr std::size_t kMaxAnswerBytes = std::size_t{16} << 20;
 constexpr std::size_t kMaxFiles = 20'000;
@@ -229,7 +230,7 @@ std::optional<Setback> HubClient::exchange(const Url& url, const Question& quest
 
 HubClient::Answer HubClient::ask(const Url& url, const Question& question,
                                  const std::stop_token& stop) {
-  Patience patience(clock_, say_);
+  Patience patience(clock_, kMaxTries, say_);
   while (true) {
     Answer answer;
     answer.what = question.what;

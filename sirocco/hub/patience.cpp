@@ -78,7 +78,7 @@ std::optional<Setback> setback_of(const HttpHead& head, sys_seconds now) {
 void Patience::wait_after(const Setback& setback, const std::string& what,
                           const std::stop_token& stop) {
   constexpr milliseconds kFirstWait{500};
-  if (++tries_ >= kMaxTries)
+  if (++tries_ >= max_tries_)
     throw IoError("{}: {}; given up after {} tries: try again later", what, setback.reason, tries_);
   if (setback.wait_asked && *setback.wait_asked > kMaxWait)
     throw IoError("{}: {}, and asks to be left alone for {} s: try again then", what,

@@ -38,12 +38,11 @@ std::optional<Setback> setback_of(const HttpHead& head, std::chrono::sys_seconds
 /// server asks. For one thread.
 class Patience {
  public:
-  static constexpr int kMaxTries = 5;  ///< without anything gained between them
   static constexpr std::chrono::seconds kMaxWait{120};
 
-  /// `say` is told of each wait in a line.
-  Patience(HubClock& clock, std::function<void(const std::string&)> say)
-      : clock_(clock), say_(std::move(say)) {}
+  /// For `max_tries` without anything gained between them. `say` is told of each wait in a line.
+  Patience(HubClock& clock, int max_tries, std::function<void(const std::string&)> say)
+      : clock_(clock), max_tries_(max_tries), say_(std::move(say)) {}
 
   /// Something was gained: the count begins anew.
   void gained() { tries_ = 0; }
@@ -53,6 +52,7 @@ class Patience {
 
  private:
   HubClock& clock_;
+  int max_tries_;
   std::function<void(const std::string&)> say_;
   int tries_ = 0;
 };

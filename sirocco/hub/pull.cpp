@@ -78,7 +78,7 @@ Pulled pull(const HubName& name, ModelStore& store, const HubConnection& connect
   out.model = chosen(models_among(files), files, name, observer);
   out.name = fmt::format("{}:{}", name.repository(), out.model.selector);
 
-  const ModelStore::Description description{
+  ModelStore::Description description{
       revision, out.commit,
       fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
                   fmt::gmtime(connection.clock.date().time_since_epoch().count())),
@@ -88,8 +88,10 @@ Pulled pull(const HubName& name, ModelStore& store, const HubConnection& connect
   if (out.was_there && !options.force) {
     out.path = there->path();
     if (!options.dry_run &&
-        (there->description.commit != out.commit || there->description.revision != revision))
+        (there->description.commit != out.commit || there->description.revision != revision)) {
+      description.pulled = there->description.pulled;
       store.describe_anew(name, *there, description);
+    }
     return out;
   }
   out.was_there = false;

@@ -28,6 +28,7 @@ def _serve(handle):
     """A server on a free port of loopback; `handle` gets each request."""
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def do_GET(self):
             try:
