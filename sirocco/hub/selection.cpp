@@ -155,7 +155,7 @@ struct ByPath {
 using Parts = std::map<unsigned, RepositoryFile>;
 
 std::vector<ModelFiles> ggufs_among(std::span<const RepositoryFile> files) {
-  // By the name without the number and the count, which is 0 for whole files.
+  // By the name without the number, and the count, which is 0 for whole files.
   std::map<std::pair<std::string, unsigned>, Parts> groups;
   for (const RepositoryFile& file : files) {
     const std::optional<std::string_view> stem = gguf_stem(file.path.text());
@@ -164,7 +164,8 @@ std::vector<ModelFiles> ggufs_among(std::span<const RepositoryFile> files) {
     if (std::ranges::any_of(kNoModels, [&](auto no) { return name.find(no) != name.npos; }))
       continue;
     const Place place = place_of(*stem).value_or(Place{*stem, 1, 0});
-    groups[{std::string(place.prefix), place.count}].emplace(place.number, file);
+    const std::string_view ending = std::string_view(file.path.text()).substr(stem->size());
+    groups[{fmt::format("{}{}", place.prefix, ending), place.count}].emplace(place.number, file);
   }
   std::vector<ModelFiles> out;
   for (const auto& [key, parts] : groups) {
@@ -172,7 +173,7 @@ std::vector<ModelFiles> ggufs_among(std::span<const RepositoryFile> files) {
     if (parts.size() != count || parts.begin()->first != 1 || parts.rbegin()->first != count)
       continue;
     ModelFiles model;
-    model.format = format_of(key.first);
+    model.format = format_of(*gguf_stem(key.first));
     for (const auto& [number, file] : parts) model.files.push_back(file);
     out.push_back(std::move(model));
   }
