@@ -1,6 +1,7 @@
 #include "sirocco/hub/pull.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cstdio>
 #include <memory>
@@ -58,8 +59,10 @@ void declare_pull(CommandLine& app) {
                  "is no name of a hub's model: give ORG/NAME, and behind a colon a file "
                  "or a format such as Q4_K_M");
          },
-         "ORG/NAME of a hub's model; ORG/NAME:Q4_K_M or ORG/NAME:FILE chooses among its models, "
-         "ORG/NAME@REVISION an earlier state")
+         fmt::format(
+             "ORG/NAME of a hub's model; ORG/NAME:FORMAT or ORG/NAME:FILE chooses among its "
+             "models, ORG/NAME@REVISION an earlier state. The first format without: {}",
+             fmt::join(preferred_formats(), ", ")))
       .required();
   app.add_option("--revision", options->revision, "branch, tag or commit; main without");
   app.add_flag("--dry-run", options->pull.dry_run, "say what would be fetched, and fetch nothing");

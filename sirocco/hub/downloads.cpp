@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -15,54 +14,12 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/platform/byte_text.hpp"
+#include "sirocco/hub/content_range.hpp"
 
 namespace sirocco {
 namespace {
 
 constexpr int kMaxTries = 6;
-
-/// "bytes 0-99/1000"; without a total where the server doesn't know it.
-struct ContentRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-  std::optional<std::uint64_t> total;
-};
-
-std::optional<std::uint64_t> take_number(std::string_view& text) {
-  std::uint64_t value = 0;
-  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc()) return std::nullopt;
-  text.remove_prefix(static_cast<std::size_t>(rest - text.data()));
-  return value;
-}
-
-bool take_text(std::string_view& text, std::string_view expected) {
-  if (!text.starts_with(expected)) return false;
-  text.remove_prefix(expected.size());
-  return true;
-}
-
-std::optional<ContentRange> parse_content_range(std::string_view text) {
-  if (!take_text(text, "bytes ")) return std::nullopt;
-  const auto first = take_number(text);
-  if (!first || !take_text(text, "-")) return std::nullopt;
-  const auto last = take_number(text);
-  if (!last || *last < *first || !take_text(text, "/")) return std::nullopt;
-  ContentRange out{*first, *last, std::nullopt};
-  if (text != "*") {
-    out.total = take_number(text);
-    if (!out.total || !text.empty()) return std::nullopt;
-  }
-  return out;
-}
-
-std::optional<std::uint64_t> content_length(const HttpHead& head) {
-  const std::string* const text = head.find("Content-Length");
-  if (text == nullptr) return std::nullopt;
-  std::string_view rest = *text;
-  return take_number(rest);
-}
 
 /// One file of the downloads. Guarded by their mutex, but for the partial file itself.
 struct Item {
@@ -125,7 +82,12 @@ class Downloads {
     {
       std::vector<std::jthread> threads;
       for (int i = 0; i < connection_.connections; ++i) threads.emplace_back([this] { work(); });
-      watch(observer, connection_.connections);
+      try {
+        watch(observer, connection_.connections);
+      } catch (...) {
+        stop();
+        throw;
+      }
     }
     deliver(observer);
     if (failure_) std::rethrow_exception(failure_);
@@ -362,9 +324,7 @@ bool SegmentBody::begin(const HttpHead& head) {
 
 bool SegmentBody::begin_part(const HttpHead& head) {
   PartialFile& file = *job_.item->file;
-  const std::string* const text = head.find("Content-Range");
-  const std::optional<ContentRange> range =
-      text == nullptr ? std::nullopt : parse_content_range(*text);
+  const std::optional<ContentRange> range = content_range(head);
   if (range && range->total && is_wrong(*range->total)) return false;
   const auto segment = file.segment(job_.beginning, *job_.segment);
   if (!segment) return false;

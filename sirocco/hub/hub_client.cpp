@@ -163,9 +163,10 @@ void HubClient::refuse(const HttpHead& head, const Question& question) const {
   const std::string& repository = question.name.repository();
   if (code == "GatedRepo" || head.status == 403) {
     throw IoError(
-        "{} is gated: its page {} says whom it is given to; accept what it asks for, and give a "
+        "{} is gated{}: its page {} says whom it is given to; accept what it asks for, and give a "
         "token of that account in HF_TOKEN{}",
-        repository, hub_.endpoint.below("/" + repository).text(),
+        repository, code == "GatedRepo" ? "" : " or private",
+        hub_.endpoint.below("/" + repository).text(),
         hub_.token.empty() ? "" : " (that of " + hub_.token_origin + " isn't let in)");
   }
   if (code == "RevisionNotFound")

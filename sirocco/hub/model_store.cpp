@@ -1,7 +1,6 @@
 #include "sirocco/hub/model_store.hpp"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/file.h>
@@ -9,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <iterator>
 #include <set>
@@ -17,6 +15,8 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/hub/model_description.hpp"
+#include "sirocco/hub/own_models.hpp"
+#include "sirocco/hub/store_files.hpp"
 #include "sirocco/platform/atomic_file.hpp"
 #include "sirocco/platform/mapped_file.hpp"
 
@@ -56,20 +56,6 @@ void sync_folder(const fs::path& folder) {
   if (descriptor < 0) return;
   fsync(descriptor);
   close(descriptor);
-}
-
-std::vector<fs::path> entries(const fs::path& folder) {
-  std::vector<fs::path> out;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    out.push_back(at->path());
-  std::ranges::sort(out);
-  return out;
-}
-
-bool is_folder(const fs::path& path) {
-  std::error_code error;
-  return fs::is_directory(path, error);
 }
 
 /// The name under which a model is kept beside others of its repository.
@@ -120,66 +106,6 @@ bool is_of_revision(const ModelStore::Description& description,
          (revision->size() >= kShortestCommit && description.commit.starts_with(*revision));
 }
 
-std::string date_text(std::chrono::sys_seconds date) {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(date.time_since_epoch().count()));
-}
-
-std::string date_of_file(const fs::path& path) {
-  std::error_code error;
-  const auto written = fs::last_write_time(path, error);
-  if (error) return "";
-  return date_text(
-      std::chrono::floor<std::chrono::seconds>(std::chrono::file_clock::to_sys(written)));
-}
-
-/// A file as one of a repository, so that the same rules find models among them.
-std::optional<RepositoryFile> local_file(const fs::path& path, const std::string& name) {
-  std::error_code error;
-  if (!fs::is_regular_file(path, error)) return std::nullopt;
-  const auto checked = RepositoryPath::parse(name);
-  const std::uint64_t size = fs::file_size(path, error);
-  if (!checked || error) return std::nullopt;
-  static const ContentHash kNone = *ContentHash::parse(std::string("git:") + std::string(40, '0'));
-  return RepositoryFile{*checked, size, kNone};
-}
-
-/// Files and folders that a person has put into the store, and what each consists of.
-struct OwnModel {
-  StoredModel model;
-  std::vector<fs::path> parts;
-};
-
-std::vector<OwnModel> own_models(const fs::path& root) {
-  std::vector<OwnModel> out;
-  std::vector<RepositoryFile> files;
-  for (const fs::path& path : entries(root)) {
-    const std::string name = path.filename().string();
-    if (name.starts_with('.')) continue;
-    if (is_folder(path)) {
-      std::vector<RepositoryFile> inside;
-      for (const fs::path& file : entries(path)) {
-        if (auto found = local_file(file, file.filename().string())) inside.push_back(*found);
-      }
-      for (const ModelFiles& model : models_among(inside)) {
-        if (model.kind == ModelFiles::Kind::kFolder)
-          out.push_back(
-              {{name, path, model.format, model.bytes(), date_of_file(path), "", ""}, {path}});
-      }
-    } else if (auto file = local_file(path, name)) {
-      files.push_back(*file);
-    }
-  }
-  for (const ModelFiles& model : models_among(files)) {
-    if (model.kind != ModelFiles::Kind::kGguf) continue;
-    const std::string& name = model.files.front().path.text();
-    OwnModel own{
-        {name, root / name, model.format, model.bytes(), date_of_file(root / name), "", ""}, {}};
-    for (const RepositoryFile& file : model.files) own.parts.push_back(root / file.path.text());
-    out.push_back(std::move(own));
-  }
-  return out;
-}
-
 std::string names_of(const std::vector<StoredModel>& models) {
   std::vector<std::string> names;
   for (const StoredModel& model : models) names.push_back(model.name);
@@ -207,7 +133,7 @@ fs::path ModelStore::pull_folder(const HubName& name) const {
 
 std::vector<ModelStore::Published> ModelStore::published_of(const HubName& name) const {
   std::vector<Published> out;
-  for (const fs::path& folder : entries(repository_folder(name))) {
+  for (const fs::path& folder : folder_entries(repository_folder(name))) {
     if (std::optional<Published> one = read_description(folder / kDescription))
       out.push_back(std::move(*one));
   }
@@ -218,9 +144,9 @@ std::vector<ModelStore::Published> ModelStore::published_of(const HubName& name)
 std::vector<StoredModel> ModelStore::list() const {
   std::vector<StoredModel> out;
   for (OwnModel& own : own_models(root_)) out.push_back(std::move(own.model));
-  for (const fs::path& organization : entries(root_)) {
+  for (const fs::path& organization : folder_entries(root_)) {
     if (organization.filename().string().starts_with('.')) continue;
-    for (const fs::path& repository : entries(organization)) {
+    for (const fs::path& repository : folder_entries(organization)) {
       const auto name =
           HubName::parse(organization.filename().string() + "/" + repository.filename().string());
       if (!name) continue;
@@ -295,6 +221,9 @@ StoredModel ModelStore::remove_pulled(const HubName& name) {
   });
   std::vector<StoredModel> found;
   for (const Published& one : all) found.push_back(stored(name, one, only));
+  if (found.empty() && name.what().empty() && !name.revision()) {
+    if (std::optional<StoredModel> unfinished = remove_unfinished(name)) return *unfinished;
+  }
   if (found.empty())
     throw NotFound("no model {} in the store {}; sirocco list shows those there are", name.text(),
                    printable(root_));
@@ -308,6 +237,23 @@ StoredModel ModelStore::remove_pulled(const HubName& name) {
   erase(pull_folder(name) / key);
   remove_empty(repository_folder(name), root_);
   return found.front();
+}
+
+std::optional<StoredModel> ModelStore::remove_unfinished(const HubName& name) {
+  StoredModel out;
+  out.name = fmt::format("what was unfinished of {}", name.repository());
+  bool any = false;
+  for (const fs::path& folder : folder_entries(pull_folder(name))) {
+    if (!is_folder(folder)) continue;
+    any = true;
+    std::error_code error;
+    for (const auto& entry : fs::recursive_directory_iterator(folder / "files", error)) {
+      const std::uint64_t size = fs::file_size(entry, error);
+      if (!error) out.bytes += size;
+    }
+    erase(folder);
+  }
+  return any ? std::optional(std::move(out)) : std::nullopt;
 }
 
 std::optional<ModelStore::Lock> ModelStore::try_lock(const HubName& name) {
@@ -329,7 +275,7 @@ ModelStore::Workshop ModelStore::workshop(const HubName& name, const ModelFiles&
   // What was moved by a process that ended before it could say so.
   const fs::path kept = repository_folder(name) / key;
   const std::optional<Published> published = read_description(kept / kDescription);
-  for (const fs::path& path : entries(kept)) {
+  for (const fs::path& path : folder_entries(kept)) {
     if (!is_folder(path) || (published && published->folder == path)) continue;
     std::error_code error;
     if (!is_folder(out.files)) fs::rename(path, out.files, error);
@@ -362,13 +308,18 @@ fs::path ModelStore::publish(const HubName& name, const Description& description
   for (int i = 2; is_folder(kept / folder); ++i)
     folder = fmt::format("{}-{}", description.commit, i);
   std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(from.files, error)) {
+    if (entry.is_directory()) sync_folder(entry.path());
+  }
+  sync_folder(from.files);
   fs::rename(from.files, kept / folder, error);
   if (error) fail("move", from.files, error.message());
-  sync_folder(kept);
+  for (fs::path outer = kept; outer != root_; outer = outer.parent_path()) sync_folder(outer);
+  sync_folder(root_);
   AtomicFile file(kept / kDescription);
   file.write(description_text(name, description, folder));
   file.commit();
-  for (const fs::path& path : entries(kept)) {
+  for (const fs::path& path : folder_entries(kept)) {
     if (is_folder(path) && path != kept / folder) erase(path);
   }
   erase(from.records.parent_path());

@@ -49,8 +49,9 @@ class ModelStore {
   std::optional<StoredModel> find(const HubName& name) const;
 
   /// Removes a model that `list` names, with or without ".gguf"; the description goes first, so
-  /// that it is gone whole. Returns what was removed. Throws NotFound, or InvalidArgument where the
-  /// name means several.
+  /// that it is gone whole. Of a repository without models, removes what unfinished pulls have
+  /// left. Returns what was removed. Throws NotFound, or InvalidArgument where the name means
+  /// several.
   StoredModel remove(std::string_view name);
 
   /// A Lock is held by whoever changes the models of a repository; other processes wait.
@@ -106,6 +107,8 @@ class ModelStore {
   std::filesystem::path pull_folder(const HubName& name) const;
   std::vector<Published> published_of(const HubName& name) const;
   StoredModel remove_pulled(const HubName& name);
+  /// Nothing where there is nothing unfinished.
+  std::optional<StoredModel> remove_unfinished(const HubName& name);
 
   std::filesystem::path root_;
 };

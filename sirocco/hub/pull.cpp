@@ -1,6 +1,5 @@
 #include "sirocco/hub/pull.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/hub/store_files.hpp"
 #include "sirocco/platform/byte_text.hpp"
 #include "sirocco/platform/mapped_file.hpp"
 
@@ -78,11 +78,8 @@ Pulled pull(const HubName& name, ModelStore& store, const HubConnection& connect
   out.model = chosen(models_among(files), files, name, observer);
   out.name = fmt::format("{}:{}", name.repository(), out.model.selector);
 
-  ModelStore::Description description{
-      revision, out.commit,
-      fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
-                  fmt::gmtime(connection.clock.date().time_since_epoch().count())),
-      out.model};
+  ModelStore::Description description{revision, out.commit, date_text(connection.clock.date()),
+                                      out.model};
   const auto there = store.published(name, out.model);
   out.was_there = there && there->is_whole && same_files(there->description.model, out.model);
   if (out.was_there && !options.force) {

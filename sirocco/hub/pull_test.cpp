@@ -290,6 +290,16 @@ TEST_F(PullTest, RemovesAllOfIt) {
   EXPECT_THROW(store_.remove("ann/tiny"), NotFound);
 }
 
+TEST_F(PullTest, WhatIsUnfinishedCanBeRemoved) {
+  fault_ = [](const FakeRequest& request, const std::string& content) -> std::optional<FakeAnswer> {
+    if (!request.header("Range").starts_with("bytes=0-")) return FakeAnswer{404, {}, "", ""};
+    return whole_or_part(request, content);
+  };
+  EXPECT_THROW(pull_it(), NotFound);
+  EXPECT_GE(store_.remove("ann/tiny").bytes, 1U << 20);
+  EXPECT_THROW(store_.remove("ann/tiny"), NotFound);
+}
+
 TEST_F(PullTest, AnyDescriptionIsReadOrIgnored) {
   const fs::path path = pull_it().path;
   const fs::path description = path.parent_path().parent_path() / "model.json";

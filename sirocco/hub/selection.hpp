@@ -53,7 +53,7 @@ std::variant<ModelFiles, Undecided> choose_model(std::span<const ModelFiles> mod
                                                  std::string_view what,
                                                  std::string_view repository);
 
-/// The order of preference, for help and docs.
+/// The order of preference.
 std::span<const std::string_view> preferred_formats();
 
 }  // namespace sirocco
