@@ -172,7 +172,7 @@ void bench(const Options& o) {
   if (load.pipeline.context == 0) load.pipeline.context = positions;
   load.pipeline.max_sequences = batch;
   load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
-  const std::filesystem::path path = resolve_model(o.common->model);
+  const std::filesystem::path path = resolve_model(o.common->model, o.common->quiet);
   const LoadedModel model = load_model(machine, *o.common, load);
   const std::string format =
       o.common->quantize.empty() ? std::string(main_format(model.weights())) : o.common->quantize;

@@ -28,6 +28,9 @@ void declare_template(CommandLine& app);
 void declare_logits(CommandLine& app);
 void declare_perplexity(CommandLine& app);
 void declare_embed(CommandLine& app);
+void declare_pull(CommandLine& app);
+void declare_list(CommandLine& app);
+void declare_rm(CommandLine& app);
 
 /// Runs the program: 0, 1 after a failure, 2 for a command line that can't be understood. What
 /// failed is one line on standard error.

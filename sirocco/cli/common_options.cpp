@@ -137,7 +137,8 @@ LoadedModel load_model(Machine& machine, const CommonOptions& options) {
 
 LoadedModel load_model(Machine& machine, const CommonOptions& options, LoadOptions load) {
   bind_this_thread(load);
-  LoadedModel model = load_language_model(machine, resolve_model(options.model), std::move(load));
+  LoadedModel model =
+      load_language_model(machine, resolve_model(options.model, options.quiet), std::move(load));
   warn_of_context(options, model.info());
   return model;
 }
@@ -148,8 +149,8 @@ LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
   bind_this_thread(load);
   pipeline.context = load.pipeline.context;
   pipeline.kv_type = load.pipeline.kv_type;
-  LoadedEmbedder model = load_text_embedder(machine, resolve_model(options.model), std::move(load),
-                                            std::move(pipeline));
+  LoadedEmbedder model = load_text_embedder(machine, resolve_model(options.model, options.quiet),
+                                            std::move(load), std::move(pipeline));
   warn_of_context(options, model.info());
   return model;
 }

@@ -30,6 +30,9 @@ constexpr std::array kCommands = {
     Command{"logits", "Write the scores of a prompt's positions", declare_logits},
     Command{"perplexity", "Measure how well a model predicts a text", declare_perplexity},
     Command{"embed", "Turn texts into vectors", declare_embed},
+    Command{"pull", "Fetch a model from a hub", declare_pull},
+    Command{"list", "List the models that are here", declare_list},
+    Command{"rm", "Remove models", declare_rm},
 };
 
 /// CLI11 takes a value in brackets for a list, which it cuts at its commas, and "{}" for an empty
