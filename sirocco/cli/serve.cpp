@@ -21,6 +21,7 @@
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/engine/served_models.hpp"
+#include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
 #include "sirocco/server/http/server.hpp"
 #include "sirocco/server/service.hpp"
@@ -61,8 +62,11 @@ std::vector<std::string> keys_of(const Options& options) {
   return keys;
 }
 
-/// What requests call a model: what it was given as, without its folder and ".gguf".
-std::string name_of(const std::filesystem::path& path) {
+/// What requests call a model: the name that it was given by, or of a path the last part, without
+/// ".gguf".
+std::string name_of(const std::string& given, const std::filesystem::path& path) {
+  std::error_code none;
+  if (!given.empty() && !std::filesystem::exists(given, none)) return given;
   const std::filesystem::path name =
       path.filename().empty() ? path.parent_path().filename() : path.filename();
   return name.extension() == ".gguf" ? name.stem().string() : name.string();
@@ -73,9 +77,24 @@ class ModelLoader {
  public:
   ModelLoader(Engine& engine, const Options& options) : engine_(engine), options_(options) {}
 
-  std::unique_ptr<ServedModel> load(const std::string& model, std::vector<std::string> aliases,
-                                    std::optional<std::string> name = {}) const {
-    const std::filesystem::path path = resolve_model(model);
+  /// A model as -m names it.
+  std::unique_ptr<ServedModel> load(const std::string& given,
+                                    std::vector<std::string> aliases) const {
+    const std::filesystem::path path = resolve_model(given, options_.common->quiet);
+    return load_path(name_of(given, path), std::move(aliases), path);
+  }
+
+  /// For a request: a model as `sirocco list` names it, and nothing else.
+  std::unique_ptr<ServedModel> load_from_store(const std::string& name) const {
+    for (const StoredModel& model : ModelStore(model_store()).list())
+      if (model.name == name || model.name == name + ".gguf")
+        return load_path(name, {}, model.path);
+    throw NotFound("there is no model {} in the store", sirocco::quoted(name));
+  }
+
+ private:
+  std::unique_ptr<ServedModel> load_path(std::string name, std::vector<std::string> aliases,
+                                         const std::filesystem::path& path) const {
     ServeOptions serve;
     serve.load = load_options(engine_.machine(), *options_.common);
     serve.load.pipeline.max_sequences = options_.parallel;
@@ -84,26 +103,9 @@ class ModelLoader {
     serve.load.pipeline.default_max_tokens = options_.default_max_tokens;
     serve.embedding.context = serve.load.pipeline.context;
     serve.embedding.kv_type = serve.load.pipeline.kv_type;
-    return load_served_model(engine_, name.value_or(name_of(path)), std::move(aliases), path,
-                             std::move(serve));
+    return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
   }
 
-  /// For a request: a name in the store, never a path.
-  std::unique_ptr<ServedModel> load_from_store(const std::string& name) const {
-    if (name.empty() || name.starts_with('.') || name.starts_with('/') ||
-        name.find("..") != std::string::npos) {
-      throw InvalidArgument("{}: a model is named as it is in the store", sirocco::quoted(name));
-    }
-    const std::filesystem::path in_store = model_store() / name;
-    const std::filesystem::path as_file = model_store() / (name + ".gguf");
-    std::error_code none;
-    if (!std::filesystem::exists(in_store, none) && !std::filesystem::exists(as_file, none))
-      throw NotFound("there is no model {} in the store", sirocco::quoted(name));
-    const bool is_there = std::filesystem::exists(in_store, none);
-    return load((is_there ? in_store : as_file).string(), {}, name);
-  }
-
- private:
   Engine& engine_;
   const Options& options_;
 };
