@@ -101,6 +101,7 @@ class CountingPipeline : public Pipeline {
     double cost = 0.01;    ///< seconds a step
     double row_cost = 0;   ///< of each of its rows
     double seen_cost = 0;  ///< of each position that they look at
+    double kink_cost = 0;  ///< of each row behind the eighth, besides
     int max_context = 80;
   };
   CountingPipeline() : CountingPipeline(Options{}) {}
@@ -149,6 +150,9 @@ class CountingPipeline : public Pipeline {
     flights_.pop_front();
     ++steps;
     double cost = options_.cost;
+    std::int64_t rows = 0;
+    for (const Share<CountingWork>& share : shares) rows += share.rows;
+    cost += options_.kink_cost * static_cast<double>(std::max<std::int64_t>(rows - 8, 0));
     for (const Share<CountingWork>& share : shares) {
       const auto depth = static_cast<double>(share.work->demand().depth);
       cost += static_cast<double>(share.rows) * (options_.row_cost + options_.seen_cost * depth);

@@ -129,7 +129,8 @@ class LaneOf final : public Lane {
       else
         needs.patient = true;
     }
-    if (urgent.rows > 0) needs.urgent = costs_.expected(urgent);
+    if (urgent.rows > 0)
+      needs.urgent = (alone_costs_.knows() ? alone_costs_ : costs_).expected(urgent);
     return needs;
   }
 
@@ -338,8 +339,11 @@ class LaneOf final : public Lane {
     if (runnable_.empty()) return false;
     // Those who wait for their next event are spread over the steps that may be in flight.
     const std::int64_t free = limits_->max_steps_in_flight - std::ssize(flights_);
-    const auto& plan = scheduler_.plan(
-        runnable_, costs_, {.patience = patience, .max_urgent = (urgent + free - 1) / free});
+    if (urgent > 0 && plans_ % kStepsToAnAloneOne == 0) leave_to_urgent();
+    const auto& plan = scheduler_.plan(runnable_, costs_,
+                                       {.patience = patience,
+                                        .max_patient = 2 * last_patient_rows_,
+                                        .max_urgent = (urgent + free - 1) / free});
 
     ++plans_;
     Flight flight = std::move(spare_);
@@ -359,6 +363,8 @@ class LaneOf final : public Lane {
       flight.records.push_back(std::move(record));
     }
     std::erase(idle_, nullptr);
+    if (const std::int64_t patient = flight.load.rows - flight.urgent.rows; patient > 0)
+      last_patient_rows_ = patient;
     try {
       flight.ticket = pipeline_->submit(shares_);
       flights_.push_back(std::move(flight));
@@ -366,6 +372,20 @@ class LaneOf final : public Lane {
       for (auto& record : flight.records) finish(*record, failure(e));
     }
     return true;
+  }
+
+  /// Now and then a step is for urgent work alone, however much waits besides: what it takes
+  /// undisturbed is what the others are measured by.
+  static constexpr std::uint64_t kStepsToAnAloneOne = 16;
+  void leave_to_urgent() {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < runnable_.size(); ++i) {
+      if (!runnable_[i].demand.urgent) continue;
+      runnable_[kept] = runnable_[i];
+      places_[kept++] = places_[i];
+    }
+    runnable_.resize(kept);
+    places_.resize(kept);
   }
 
   void wait_for_oldest() {
@@ -379,6 +399,7 @@ class LaneOf final : public Lane {
       return;
     }
     costs_.observe(flight.load, seconds);
+    if (flight.load.rows == flight.urgent.rows) alone_costs_.observe(flight.load, seconds);
     statistics_->step_seconds.observe(seconds);
     statistics_->step_works.observe(static_cast<double>(flight.records.size()));
     statistics_->step_rows.observe(static_cast<double>(flight.load.rows));
@@ -412,6 +433,7 @@ class LaneOf final : public Lane {
   const std::shared_ptr<const PipelineLimits> limits_;
   Scheduler scheduler_;
   StepCostModel costs_;
+  StepCostModel alone_costs_;  // of steps of urgent work alone
   const LaneSurroundings around_;
   const std::shared_ptr<LaneStatistics> statistics_ = std::make_shared<LaneStatistics>();
 
@@ -423,6 +445,9 @@ class LaneOf final : public Lane {
   Records idle_;                 // active ones in no step
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
+  // Rows of those who can wait in the last step that had some. A step has no more than twice as
+  // many, since costs are known where they were seen, and not far beyond.
+  std::int64_t last_patient_rows_ = 1;
   // Of the step that is put together, kept for their memory.
   std::vector<Runnable> runnable_;
   std::vector<std::size_t> places_;

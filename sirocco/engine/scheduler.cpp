@@ -136,18 +136,19 @@ void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t b
 }
 
 std::int64_t Scheduler::patient_budget(std::span<const Runnable> runnable,
-                                       const StepCostModel& costs, std::optional<Seconds> patience,
+                                       const StepCostModel& costs, const StepBounds& bounds,
                                        std::int64_t urgent_rows) const {
   const std::int64_t room = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
-  if (!patience || patient_.empty()) return room;
+  if (!bounds.patience || patient_.empty()) return room;
   std::int64_t bounded = 0;
   if (costs.knows()) {
     double depth = 0;  // their mean, for they share evenly
     for (const std::size_t i : patient_) depth += static_cast<double>(runnable[i].demand.depth);
     // A step for them alone costs what any step does.
-    const Seconds left = urgent_rows > 0 ? *patience : *patience - costs.expected({});
+    const Seconds left = urgent_rows > 0 ? *bounds.patience : *bounds.patience - costs.expected({});
     bounded = costs.rows_within(left, depth / static_cast<double>(patient_.size()));
   }
+  bounded = std::min(bounded, bounds.max_patient);
   return std::min(room, std::max(bounded, patient_rows(runnable)));
 }
 
@@ -157,7 +158,7 @@ const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runna
   plan_.clear();
   const std::int64_t urgent_rows =
       share_among_urgent(runnable, limits_.usual_step - patient_rows(runnable), bounds.max_urgent);
-  const std::int64_t budget = patient_budget(runnable, costs, bounds.patience, urgent_rows);
+  const std::int64_t budget = patient_budget(runnable, costs, bounds, urgent_rows);
   const bool divisible = std::all_of(patient_.begin(), patient_.end(), [&](std::size_t i) {
     return runnable[i].demand.indivisible.empty();
   });

@@ -36,7 +36,8 @@ struct PlannedShare {
 struct StepBounds {
   /// How long those who can wait may make the step; nothing: nobody waits for its end.
   std::optional<Seconds> patience = std::nullopt;
-  std::int64_t max_urgent = INT64_MAX;  ///< urgent ones that take part
+  std::int64_t max_patient = INT64_MAX;  ///< rows of theirs, where somebody waits
+  std::int64_t max_urgent = INT64_MAX;   ///< urgent ones that take part
 };
 
 /// Decides who takes part in a step, and by how much: the urgent with all that they want, then
@@ -70,7 +71,7 @@ class Scheduler {
   std::int64_t patient_rows(std::span<const Runnable> runnable) const;
   /// Rows that those who can wait may have besides so many urgent ones.
   std::int64_t patient_budget(std::span<const Runnable> runnable, const StepCostModel& costs,
-                              std::optional<Seconds> patience, std::int64_t urgent_rows) const;
+                              const StepBounds& bounds, std::int64_t urgent_rows) const;
   /// Gives urgent ones their parts; returns their rows.
   std::int64_t share_among_urgent(std::span<const Runnable> runnable, std::int64_t room,
                                   std::int64_t max_urgent);
