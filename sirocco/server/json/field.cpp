@@ -51,8 +51,8 @@ std::string words_of(const Integer& range) {
 }
 
 std::string words_of(const Number& range) {
-  return range_words("a number", true, fmt::format("{}", range.min), range.above_min, true,
-                     fmt::format("{}", range.max));
+  return range_words("a number", range.min != Number().min, fmt::format("{}", range.min),
+                     range.above_min, range.max != Number().max, fmt::format("{}", range.max));
 }
 
 std::string words_of(const Text& limit) {

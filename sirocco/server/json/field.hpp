@@ -22,8 +22,8 @@ struct Integer {
   std::int64_t max = std::numeric_limits<std::int64_t>::max();
 };
 struct Number {
-  double min;
-  double max;
+  double min = -std::numeric_limits<double>::max();
+  double max = std::numeric_limits<double>::max();
   bool above_min = false;  ///< `min` itself isn't allowed
 };
 struct Text {
@@ -66,7 +66,7 @@ class Field {
   bool boolean() const;
   /// A number without a fraction counts, however it is written.
   std::int64_t integer(Integer range = {}) const;
-  double number(Number range) const;
+  double number(Number range = {}) const;
   const std::string& text(Text limit = {}) const;
   const Array& list(const ListOf& expected) const;
   const Object& object(const ObjectOf& expected) const;

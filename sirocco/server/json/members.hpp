@@ -37,11 +37,6 @@ struct UnheededMember {
 
 // What `put` does of fields of the usual kinds.
 
-template <class T>
-constexpr Number all_of() {
-  return {-double{std::numeric_limits<T>::max()}, double{std::numeric_limits<T>::max()}};
-}
-
 inline void store(bool& out, const Field& field) { out = field.boolean(); }
 inline void store(std::int32_t& out, const Field& field) {
   using Limits = std::numeric_limits<std::int32_t>;
@@ -49,9 +44,10 @@ inline void store(std::int32_t& out, const Field& field) {
 }
 inline void store(std::int64_t& out, const Field& field) { out = field.integer(); }
 inline void store(float& out, const Field& field) {
-  out = static_cast<float>(field.number(all_of<float>()));
+  constexpr double kMax = std::numeric_limits<float>::max();
+  out = static_cast<float>(field.number({-kMax, kMax}));
 }
-inline void store(double& out, const Field& field) { out = field.number(all_of<double>()); }
+inline void store(double& out, const Field& field) { out = field.number(); }
 inline void store(std::string& out, const Field& field) { out = field.text(); }
 template <class V>
 void store(std::optional<V>& out, const Field& field) {

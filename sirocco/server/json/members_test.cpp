@@ -138,6 +138,7 @@ TEST(Members, ExpectationsInWords) {
   EXPECT_EQ(words(Integer()), "a whole number");
   EXPECT_EQ(words(Integer{.min = 1}), "a whole number of at least 1");
   EXPECT_EQ(words(Integer{.max = 7}), "a whole number of at most 7");
+  EXPECT_EQ(words(Number()), "a number");
   EXPECT_EQ(words(Number{-2, 2}), "a number from -2 to 2");
   EXPECT_EQ(words(ListOf{"cats"}), "an array of cats");
   EXPECT_EQ(words(ListOf{"cats", 1}), "an array of at least 1 cats");
