@@ -234,18 +234,21 @@ class Interruptions(Pulls):
 
     def in_the_middle(self, *arguments):
         process = self.start("pull", "ann/tiny-GGUF", *arguments)
-        for _ in range(4):  # halves of all four segments are sent
-            self.assertTrue(self.arrived.acquire(timeout=60))
-        deadline = time.monotonic() + 60
-        while self.there() < len(self.data) // 2:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.01)
+        self.wait_for_halves(self.store)
         return process
 
-    def there(self):
+    def wait_for_halves(self, store):
+        """Until halves of all four segments are written."""
+        deadline = time.monotonic() + 60
+        while self.there(store) < len(self.data) // 2:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.01)
+
+    @staticmethod
+    def there(store):
         """Bytes that records count."""
         total = 0
-        for record in (self.store / ".pull").rglob("records/*"):
+        for record in (store / ".pull").rglob("records/*"):
             counted = record.read_bytes()[512:]
             total += sum(int.from_bytes(counted[i:i + 8], "little") for i in range(0, len(counted), 8))
         return total
@@ -332,10 +335,10 @@ class Interruptions(Pulls):
         # The room is taken while the pull is at work.
         shutil.rmtree(self.home / "kept")
         process = on_small_disk(6 * MEBIBYTE, "pull", "ann/tiny-GGUF")
-        for _ in range(4):
-            self.assertTrue(self.arrived.acquire(timeout=60))
+        self.assertTrue(self.arrived.acquire(timeout=60))
         children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         inside = pathlib.Path(f"/proc/{(children or [process.pid])[0]}/root{self.store}")
+        self.wait_for_halves(inside)
         with self.assertRaises(OSError), open(inside / "more", "wb", buffering=0) as more:
             while True:
                 more.write(bytes(65536))
