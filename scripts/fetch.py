@@ -153,7 +153,7 @@ def fetch_clients(work):
     run_to_end([sys.executable, "-m", "venv", "--without-pip", str(result)], work)
     python = result / "bin" / "python"
     run_to_end([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                "--no-cache-dir", "--no-compile", "--only-binary", ":all:", *CLIENT_PACKAGES], work)
+                "--no-cache-dir", "--only-binary", ":all:", *CLIENT_PACKAGES], work)
     run_to_end([str(python), "-c", "import openai, prometheus_client"], work)
     return result
 
