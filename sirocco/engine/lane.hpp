@@ -113,7 +113,9 @@ class LaneOf final : public Lane {
     bool any = take_in();
     any |= drop_unwanted(queued_);
     any |= drop_unwanted(idle_);
-    return admit() || any;
+    any |= admit();
+    if (any) statistics_->set_cache(pipeline_->cache_status());
+    return any;
   }
 
   LaneNeeds needs() override {

@@ -10,6 +10,7 @@
 #include "sirocco/server/metrics.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/openai/prompt_input.hpp"
 
 namespace sirocco {
 namespace {
@@ -104,9 +105,12 @@ constexpr std::array kDetokenizeMembers = {
 std::string detokenized(const Service& service, const std::string& body) {
   const auto request = read_body<DetokenizeRequest>(body, kDetokenizeMembers);
   const ModelLease model = openai::named_model(service, request.model);
+  const Tokenizer& tokenizer = tokenizer_of(*model);
+  openai::require_known_tokens(request.tokens,
+                               static_cast<std::int64_t>(tokenizer.vocabulary().size()), "tokens");
   json::Writer out;
   out.open_object()
-      .member("content", tokenizer_of(*model).detokenize(request.tokens, {.show_control = true}))
+      .member("content", tokenizer.detokenize(request.tokens, {.show_control = true}))
       .close_object();
   return out.take();
 }

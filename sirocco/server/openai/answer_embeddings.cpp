@@ -5,6 +5,7 @@
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/openai/prompt_input.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco::openai {
@@ -33,8 +34,10 @@ Work prepared_embeddings(const Service& service, const std::string& body) {
   const std::int64_t context = out.pipeline->limits().max_context;
   for (std::size_t i = 0; i < out.request.inputs.size(); ++i) {
     out.inputs.push_back(tokens_of(model, out.request.inputs[i]));
+    const std::string param = fmt::format("input[{}]", i);
+    require_known_tokens(out.inputs.back(), out.pipeline->limits().vocabulary, param);
     if (std::ssize(out.inputs.back()) <= context) continue;
-    throw InvalidRequest(fmt::format("input[{}]", i), "context_length_exceeded",
+    throw InvalidRequest(param, "context_length_exceeded",
                          fmt::format("the text has {} tokens; the model takes {}",
                                      out.inputs.back().size(), context));
   }

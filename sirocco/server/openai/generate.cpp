@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/openai/prompt_input.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -66,6 +67,7 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   const RecommendedGeneration& recommended = model.recommended();
   const std::int64_t context = model.pipeline().limits().max_context;
   const std::int64_t rows = std::ssize(prompt);
+  require_known_tokens(prompt, model.pipeline().limits().vocabulary, param);
   if (rows >= context) {
     throw InvalidRequest(
         std::string(param), "context_length_exceeded",

@@ -31,7 +31,7 @@ struct Prepared {
 
 /// What all requests for answers have in common: sampling and limits over what the model
 /// recommends. `param` is the member that holds the prompt. Throws InvalidRequest for a prompt that
-/// fills the context.
+/// fills the context or has tokens that the model hasn't.
 TextRequest text_request(const ServedText& model, const Generation& generation,
                          std::vector<TokenId> prompt, std::string_view param,
                          std::vector<std::string>& warnings);
