@@ -14,6 +14,7 @@
 
 namespace sirocco {
 
+/// EngineOptions are what an engine's users share, and how evenly.
 struct EngineOptions {
   SchedulerLimits scheduler;
   /// How long, compared with the steps of those who are being answered, it may take until each of
@@ -25,15 +26,17 @@ struct EngineOptions {
   std::function<Seconds()> clock;  ///< a steady clock; the system's without
 };
 
+/// EngineStats are what may be read of an engine while it runs.
 struct EngineStats {
-  std::size_t queued = 0;  ///< requests that wait for room, in all lanes
-  std::uint64_t steps = 0;
+  std::size_t queued = 0;   ///< requests that wait for room, in all lanes
+  std::uint64_t steps = 0;  ///< that were begun since the engine was made
   /// For how long the step that runs has been running; nothing between steps. An engine that hangs
   /// is known by it.
   std::optional<Seconds> in_step = std::nullopt;
 };
 
-/// A pipeline's place in an engine: what jobs for it are submitted to. Copies are the same place.
+/// A Handle is a pipeline's place in an engine: what jobs for it are submitted to. Copies are the
+/// same place. Thread-safe.
 template <RunsWork P>
 class Handle {
  public:
@@ -47,17 +50,17 @@ class Handle {
   std::shared_ptr<LaneOf<P>> lane_;
 };
 
-/// The runtime: several pipelines of any kinds on one machine, and the work on them. A caller
-/// drives it step by step, or starts its thread. Pipelines share the time evenly while they have
-/// work, and so do the owners of jobs; of one owner's jobs with one priority the first is begun
-/// first. Nothing of a caller's runs on the driving thread but the ringing of its bell: what comes
-/// of a job waits in a queue of its own, and the job with it when that is full.
+/// An Engine is the runtime: several pipelines of any kinds on one machine, and the work on them. A
+/// caller drives it step by step, or starts its thread. Pipelines share the time evenly while they
+/// have work, and so do the owners of jobs; of one owner's jobs with one priority the first is
+/// begun first. Nothing of a caller's runs on the driving thread but the ringing of its bell: what
+/// comes of a job waits in a queue of its own, and the job with it when that is full.
 ///
 /// submit and stats are thread-safe and don't wait for a step. step, run, start and stop belong to
 /// one thread at a time.
 class Engine {
  public:
-  /// `machine` outlives the engine.
+  /// `machine` outlives the engine. Throws InvalidArgument for options out of range.
   explicit Engine(Machine& machine, EngineOptions options = {});
   /// Cancels what is left.
   ~Engine();

@@ -12,6 +12,7 @@
 
 namespace sirocco {
 
+/// LoadOptions are how a text model is brought onto a machine.
 struct LoadOptions : OpenOptions {
   std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
   /// Context, cache and hooks. A context of 0 becomes the model's own, or what fits into half of
@@ -19,7 +20,8 @@ struct LoadOptions : OpenOptions {
   LanguagePipelineOptions pipeline;
 };
 
-/// A text model that is ready to run, with everything that it stands on. Move-only.
+/// A LoadedModel is a text model that is ready to run, with everything that it stands on.
+/// Move-only; its const members are thread-safe.
 class LoadedModel {
  public:
   LoadedModel(LoadedModel&&) noexcept;

@@ -10,7 +10,7 @@
 
 namespace sirocco {
 
-/// What an engine is told of a job besides what it is.
+/// SubmitOptions are what an engine is told of a job besides what it is.
 struct SubmitOptions {
   std::uint64_t owner = 0;  ///< whose it is: those who share an engine get even parts of it
   int priority = 0;         ///< the higher goes first, into the engine and into its steps
@@ -19,8 +19,8 @@ struct SubmitOptions {
   std::shared_ptr<Bell> bell = nullptr;  ///< rung when an event or the end came
 };
 
-/// The caller's end of a job that an engine has accepted. Copies are the same request; when the
-/// last of them goes before the end, the request is cancelled. Thread-safe.
+/// A Request is the caller's end of a job that an engine has accepted. Copies are the same request;
+/// when the last of them goes before the end, the request is cancelled. Thread-safe.
 template <RunsWork P>
 class Request {
  public:

@@ -12,12 +12,13 @@
 
 namespace sirocco {
 
-/// A lease on a model: it stays as long as somebody has one, also when it was taken off the list.
+/// A ModelLease is a lease on a model: that stays as long as somebody has one, also when it was
+/// taken off the list.
 using ModelLease = std::shared_ptr<ServedModel>;
 
-/// The models that a server offers, by name. They come and go while it runs: whoever asks for a
-/// name gets the model that has it now, and one that was taken off or replaced goes when the last
-/// lease on it is gone. Thread-safe.
+/// ServedModels are the models that a server offers, by name. They come and go while it runs:
+/// whoever asks for a name gets the model that has it now, and one that was taken off or replaced
+/// goes when the last lease on it is gone. Thread-safe.
 class ServedModels {
  public:
   /// Waits until the last lease on a model that was taken off is gone.

@@ -16,11 +16,12 @@
 
 namespace sirocco {
 
+/// A TextRequest is what a program asks of a text model: what follows a prompt, as text.
 struct TextRequest {
   std::vector<TokenId> prompt;  ///< of text: tokenize_prompt
   SamplingParams sampling;
-  std::optional<std::int64_t> max_tokens;
-  std::int32_t choices = 1;  ///< answers, made beside one another
+  std::optional<std::int64_t> max_tokens;  ///< of an answer; without, as TextJob has it
+  std::int32_t choices = 1;                ///< answers, made beside one another
   /// Wanted with each token's log-probability: those of so many of the likeliest.
   std::optional<std::int32_t> alternatives;
   std::vector<std::string> stop;  ///< stop strings
@@ -31,7 +32,7 @@ struct TextRequest {
   std::optional<PrefixKey> prefixes = PrefixKey{};  ///< as TextJob has it
 };
 
-/// What came of one answer at a time.
+/// A TextPiece is what came of one answer at a time.
 struct TextPiece {
   std::uint32_t choice = 0;
   std::string text = {};  ///< well-formed UTF-8, never part of a stop string; may be empty
@@ -39,7 +40,7 @@ struct TextPiece {
   bool ended = false;                    ///< nothing more comes of this answer
 };
 
-/// An answer.
+/// A Completion is an answer, as far as it was taken.
 struct Completion {
   std::string text;
   std::vector<TokenId> tokens;  ///< without the one that ended the generation
@@ -52,8 +53,9 @@ struct Completion {
   RequestTimings timings;
 };
 
-/// The caller's end of answers that are being written: their tokens become text as they are taken,
-/// on the caller's own thread. Move-only; one thread at a time.
+/// A TextStream is the caller's end of answers that are being written: their tokens become text as
+/// they are taken, on the caller's own thread. When it goes, its answers are cancelled. Move-only;
+/// one thread at a time.
 class TextStream {
  public:
   TextStream(TextStream&&) noexcept;
@@ -66,7 +68,8 @@ class TextStream {
   std::string try_next();
   /// The next text, not empty; nothing at the end. Blocks: some other thread must drive the engine.
   std::optional<std::string> next();
-  /// Asks for the end.
+  /// Asks for the end, which comes before the next step. Never blocks; what came before can still
+  /// be taken.
   void cancel();
   /// Whether nothing more will come.
   bool ended() const;
@@ -76,7 +79,7 @@ class TextStream {
   const Completion& completion(std::uint32_t choice = 0) const;
   /// Of all answers together: whole once the stream has ended.
   Usage usage() const;
-  /// Takes what is left; see next. Returns the first answer.
+  /// Takes what is left; blocks as next does. Returns the first answer.
   Completion wait();
 
  private:
@@ -86,10 +89,23 @@ class TextStream {
   std::unique_ptr<State> state_;
 };
 
-/// Told of text as it comes, on the thread that asked for it. False stops the answer.
+/// OnText is told of text as it comes, on the thread that asked for it. False stops the answer.
 using OnText = std::function<bool(std::string_view text)>;
 
-/// Text in, text out: one pipeline of an engine with its tokenizer. Both outlive it. Answers are
+/// A LanguageSession takes text in and gives text out: one pipeline of an engine with its
+/// tokenizer. Both outlive it. Answers are made of tokens that the tokenizer has: never of ids
+/// beyond it, which a model's head may have too, nor of its unused ones. Thread-safe.
+class LanguageSession;
+  struct State;
+  explicit TextStream(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// OnText is told of text as it comes, on the thread that asked for it. False stops the answer.
+using OnText = std::function<bool(std::string_view text)>;
+
+/// A LanguageSession takes text in and gives text out: one pipeline of an engine with its
+/// tokenizer. Both outlive it. Answers are
 /// made of tokens that the tokenizer has: never of ids beyond it, which a model's head may have
 /// too, nor of its unused ones. Thread-safe.
 class LanguageSession {
