@@ -4,81 +4,20 @@
 usage: serve_test.py PROGRAM SOURCE_FOLDER
 """
 
+from known_models import DICE, OfKnownModels, behind, ids, user  # first: it begins again in the clients' environment
+
 import base64
 import concurrent.futures
-import json
-import math
 import struct
 import unittest
 
-from server import Server  # begins again in the clients' environment
-from program import HOME
-from chain_model import write_chain
-from small_model import write_folder
-
 import openai
 
-CHARACTERS = ["\n", *map(chr, range(32, 127))]
-FIRST = 3  # the id of the first of them
-TEMPLATE = ("{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
-            "{% if add_generation_prompt %}assistant: {% endif %}")
+from program import HOME
+from small_model import write_folder
 
 
-def write_counting(folder):
-    """A model that says, behind each character, the next one of ASCII, on and on."""
-    write_chain(folder, CHARACTERS, loops=True)
-    config = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": TEMPLATE}))
-    return folder
-
-
-def behind(text, count):
-    """What the counting model says behind a text."""
-    at = CHARACTERS.index(text[-1]) + 1
-    return "".join(CHARACTERS[(at + i) % len(CHARACTERS)] for i in range(count))
-
-
-def ids(text):
-    return [FIRST + CHARACTERS.index(character) for character in text]
-
-
-def write_dice(folder):
-    """A model for which eight letters are as likely as each other, whatever was said."""
-    return write_folder(folder, {letter: 5.0 for letter in "abcdefgh"})
-
-
-DICE = math.log(math.exp(5) / (8 * math.exp(5) + 2))  # the log-probability of each of the letters
-
-
-def user(text):
-    return [{"role": "user", "content": text}]
-
-
-class Case(unittest.TestCase):
-    ARGUMENTS = ()
-
-    @classmethod
-    def setUpClass(cls):
-        cls.server = Server(*cls.ARGUMENTS)
-        cls.addClassCleanup(cls.server.close)
-        cls.client = cls.server.client()
-
-    def refused(self, kind, call, *arguments, **members):
-        with self.assertRaises(kind) as caught:
-            call(*arguments, **members)
-        return caught.exception
-
-
-class OfKnownModels(Case):
-    @classmethod
-    def setUpClass(cls):
-        counting, dice = HOME / "counting", HOME / "dice"
-        if not counting.exists():
-            write_counting(counting)
-            write_dice(dice)
-        cls.ARGUMENTS = ("-m", counting, "-m", dice, "--alias", "first", "--alias", "second")
-        super().setUpClass()
-
+class Asked(OfKnownModels):
     def chat(self, messages, model="counting", **members):
         return self.client.chat.completions.create(model=model, messages=messages, **{"max_tokens": 8, **members})
 
@@ -107,7 +46,7 @@ class OfKnownModels(Case):
         return chunks, texts, ends
 
 
-class Chat(OfKnownModels):
+class Chat(Asked):
     def test_an_answer(self):
         answer = self.chat(user("Hello"))
         self.assertTrue(answer.id.startswith("chatcmpl-"))
@@ -243,7 +182,7 @@ class Chat(OfKnownModels):
         self.server.wait_for_metric(0, "cache_blocks_held", model="counting")
 
 
-class Completions(OfKnownModels):
+class Completions(Asked):
     def complete(self, prompt, model="counting", **members):
         return self.client.completions.create(model=model, prompt=prompt, **{"max_tokens": 5, **members})
 
@@ -305,7 +244,7 @@ class Completions(OfKnownModels):
         self.assertEqual((answer.text, answer.finish_reason), ("def", "stop"))
 
 
-class Embeddings(OfKnownModels):
+class Embeddings(Asked):
     def test_numbers_base64_and_dimensions(self):
         for inputs in ("ab", ["ab", "c"], ids("ab"), [ids("ab"), ids("c")]):
             made = self.client.embeddings.create(model="counting", input=inputs, encoding_format="float")
@@ -335,7 +274,7 @@ class Embeddings(OfKnownModels):
         self.assertNotEqual(made[0].embedding, made[1].embedding)
 
 
-class Models(OfKnownModels):
+class Models(Asked):
     def test_they_are_listed_and_found(self):
         self.assertEqual([model.id for model in self.client.models.list()], ["counting", "dice"])
         self.assertEqual(self.client.models.retrieve("counting").id, "counting")
@@ -350,7 +289,7 @@ class Models(OfKnownModels):
         self.assertEqual(self.server.post("/v1/completions", prompt="abc", max_tokens=2)[1]["model"], "counting")
 
 
-class Errors(OfKnownModels):
+class Errors(Asked):
     def test_the_member_is_named(self):
         for members, param in (({"temperature": -1}, "temperature"), ({"n": 0}, "n"), ({"top_p": 2}, "top_p"),
                                ({"extra_body": {"temprature": 1}}, "temprature"),
