@@ -1,5 +1,4 @@
-// How much alike texts are to a model: the cosine of their vectors. Any model of embeddings will
-// do, and any that generates text.
+// How much alike texts are to a model of embeddings: the cosine of their vectors.
 //
 //   example_similar_texts MODEL TEXT TEXT…
 

@@ -95,19 +95,6 @@ using OnText = std::function<bool(std::string_view text)>;
 /// A LanguageSession takes text in and gives text out: one pipeline of an engine with its
 /// tokenizer. Both outlive it. Answers are made of tokens that the tokenizer has: never of ids
 /// beyond it, which a model's head may have too, nor of its unused ones. Thread-safe.
-class LanguageSession;
-  struct State;
-  explicit TextStream(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
-};
-
-/// OnText is told of text as it comes, on the thread that asked for it. False stops the answer.
-using OnText = std::function<bool(std::string_view text)>;
-
-/// A LanguageSession takes text in and gives text out: one pipeline of an engine with its
-/// tokenizer. Both outlive it. Answers are
-/// made of tokens that the tokenizer has: never of ids beyond it, which a model's head may have
-/// too, nor of its unused ones. Thread-safe.
 class LanguageSession {
  public:
   LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline, const Tokenizer& tokenizer);
