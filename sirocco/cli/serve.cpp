@@ -122,7 +122,16 @@ void load_models(const Options& options, const ModelLoader& loader, ServedModels
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::vector<std::string> aliases;
     if (i < options.aliases.size()) aliases.push_back(options.aliases[i]);
-    models.offer(loader.load(wanted[i], std::move(aliases)));
+    std::unique_ptr<ServedModel> model = loader.load(wanted[i], std::move(aliases));
+    // Offered, it would take the other's place.
+    const std::vector<std::string> names = models.names();
+    if (std::ranges::find(names, model->name) != names.end()) {
+      throw InvalidArgument(
+          "{}: another model is called {} already; requests couldn't tell them "
+          "apart",
+          model->path.string(), sirocco::quoted(model->name));
+    }
+    models.offer(std::move(model));
   }
 }
 
@@ -230,11 +239,13 @@ void declare_serve(CommandLine& app) {
       .in_range(1, 1024)
       .capture_default_str();
   app.add_option(
-      "--cache-tokens", options->cache_tokens,
-      "tokens that the cache of a model holds, of all answers together; without: as many "
-      "as they could need, or as half of the memory has room for");
+         "--cache-tokens", options->cache_tokens,
+         "tokens that the cache of a model holds, of all answers together; without: as many "
+         "as they could need, or as half of the memory has room for")
+      .in_range(1, 1 << 30);
   app.add_option("--default-max-tokens", options->default_max_tokens,
                  "limit of an answer for which nobody gives one")
+      .in_range(1, 1 << 24)
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");

@@ -132,9 +132,20 @@ constexpr std::array kModelMembers = {
     Member<ModelRequest>{"model", json::Text{}, put<&ModelRequest::model>, "its name"},
 };
 
+/// What it fails with is told of the name that it was asked for by.
+ModelLease load_and_offer(const Service& service, const std::string& name) {
+  try {
+    return service.models().offer(service.options().load(name));
+  } catch (const Error& e) {
+    openai::ApiError error = openai::api_error(e);
+    error.param = "model";
+    throw openai::ApiFailure(std::move(error));
+  }
+}
+
 std::string loaded(const Service& service, const std::string& body) {
   const auto request = read_body<ModelRequest>(body, kModelMembers);
-  const ModelLease model = service.models().offer(service.options().load(request.model));
+  const ModelLease model = load_and_offer(service, request.model);
   json::Writer out;
   out.open_object().member("model", model->name).member("status", "loaded").close_object();
   return out.take();

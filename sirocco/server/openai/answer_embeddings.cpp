@@ -18,11 +18,21 @@ struct Work {
   std::vector<std::vector<TokenId>> inputs;
 };
 
-std::vector<TokenId> tokens_of(const ServedModel& model, const PromptInput& input) {
+void require_room(std::size_t tokens, std::size_t room, const std::string& param) {
+  if (tokens <= room) return;
+  throw InvalidRequest(param, "context_length_exceeded",
+                       fmt::format("the text has {} tokens; the model takes {}", tokens, room));
+}
+
+std::vector<TokenId> tokens_of(const ServedModel& model, const PromptInput& input,
+                               const std::string& param) {
   if (const auto* tokens = std::get_if<std::vector<TokenId>>(&input)) return *tokens;
   const std::string& text = std::get<std::string>(input);
   if (model.text != nullptr) return model.text->tokenizer().tokenize(text, {.add_special = true});
-  return model.embedder->model().tokenize(text).tokens;
+  LoadedEmbedder::Tokenized tokenized = model.embedder->model().tokenize(text);
+  const std::size_t room = tokenized.tokens.size();
+  require_room(room + tokenized.left_out, room, param);
+  return std::move(tokenized.tokens);
 }
 
 Work prepared_embeddings(const Service& service, const std::string& body) {
@@ -31,15 +41,13 @@ Work prepared_embeddings(const Service& service, const std::string& body) {
   out.model = named_model(service, out.request.model);
   const ServedModel& model = *out.model;
   out.pipeline = model.text != nullptr ? &model.text->embeddings() : &model.embedder->pipeline();
-  const std::int64_t context = out.pipeline->limits().max_context;
+  const PipelineLimits& limits = out.pipeline->limits();
   for (std::size_t i = 0; i < out.request.inputs.size(); ++i) {
-    out.inputs.push_back(tokens_of(model, out.request.inputs[i]));
     const std::string param = fmt::format("input[{}]", i);
-    require_known_tokens(out.inputs.back(), out.pipeline->limits().vocabulary, param);
-    if (std::ssize(out.inputs.back()) <= context) continue;
-    throw InvalidRequest(param, "context_length_exceeded",
-                         fmt::format("the text has {} tokens; the model takes {}",
-                                     out.inputs.back().size(), context));
+    const std::vector<TokenId>& tokens =
+        out.inputs.emplace_back(tokens_of(model, out.request.inputs[i], param));
+    require_known_tokens(tokens, limits.vocabulary, param);
+    require_room(tokens.size(), static_cast<std::size_t>(limits.max_context), param);
   }
   return out;
 }
