@@ -133,7 +133,7 @@ class Bench {
         engine.step();
         while (const auto event = request.try_next()) {
           if (std::exchange(first, false)) out.push_back(now() - begin);
-          said.push_back(event->token);
+          if (event->token() != nullptr) said.push_back(event->token()->token);
         }
       }
     }
