@@ -69,12 +69,11 @@ class Downloads {
  public:
   Downloads(const HubConnection& connection, const HubName& name, const std::string& commit,
             std::span<const std::unique_ptr<PartialFile>> files)
-      : connection_(connection), name_(name), commit_(commit) {
+      : connection_(connection), name_(name), commit_(commit), files_(files) {
     for (const auto& file : files) {
       total_ += file->file().size;
       if (!file->is_checked()) items_.push_back({file.get(), false, {}, false, 0});
     }
-    for (const auto& file : files) there_ += file->bytes_there();
   }
 
   void run(PullObserver& observer, const std::stop_token& outer) {
@@ -111,10 +110,6 @@ class Downloads {
     job.item->answered = true;
     changed_.notify_all();
   }
-  void gained(std::uint64_t bytes) {
-    const std::lock_guard lock(mutex_);
-    there_ += bytes;
-  }
 
  private:
   void stop() {
@@ -128,12 +123,19 @@ class Downloads {
     std::unique_lock lock(mutex_);
     while (ended_threads_ < threads) {
       ended_.wait_for(lock, kBetween);
-      const std::uint64_t there = there_;
       lock.unlock();
       deliver(observer);
-      observer.progress(there, total_);
+      observer.progress(bytes_there(), total_);
       lock.lock();
     }
+  }
+
+  /// Of all files. Asked of them, since a file that begins anew while bytes come in would confuse a
+  /// count.
+  std::uint64_t bytes_there() const {
+    std::uint64_t sum = 0;
+    for (const std::unique_ptr<PartialFile>& file : files_) sum += file->bytes_there();
+    return sum;
   }
 
   void deliver(PullObserver& observer) {
@@ -225,7 +227,6 @@ class Downloads {
 
   /// With the mutex held.
   void restart(Item& item, bool in_one_segment) {
-    there_ -= std::min(there_, item.file->bytes_there());
     item.busy.clear();
     item.file->start_anew(in_one_segment);
   }
@@ -294,6 +295,7 @@ class Downloads {
   const HubConnection& connection_;
   const HubName& name_;
   const std::string& commit_;
+  const std::span<const std::unique_ptr<PartialFile>> files_;
   std::stop_source stop_;
   std::uint64_t total_ = 0;
 
@@ -302,7 +304,6 @@ class Downloads {
   std::condition_variable ended_;
   std::vector<Item> items_;
   std::vector<std::string> notes_;
-  std::uint64_t there_ = 0;
   int ended_threads_ = 0;
   std::exception_ptr failure_;
 };
@@ -362,7 +363,6 @@ bool SegmentBody::take(std::span<const std::byte> bytes) {
   }
   if (!file.append(job_.beginning, *job_.segment, bytes)) return false;
   patience_.gained();
-  downloads_.gained(bytes.size());
   return true;
 }
 

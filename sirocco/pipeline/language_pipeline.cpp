@@ -212,9 +212,10 @@ TextOutcome all_chosen(const WantToken& want, Position position, std::span<const
   for (std::uint32_t choice = want.choice; choice < want.choice + want.choices; ++choice) {
     auto one = chosen(want, choice, position, logits, scratch);
     if (const auto* fault = std::get_if<StepFault>(&one)) return *fault;
+    // What is usual allocates nothing.
+    if (want.choices == 1) return std::move(std::get<ChosenToken>(one));
     tokens.push_back(std::move(std::get<ChosenToken>(one)));
   }
-  if (want.choices == 1) return std::move(tokens.front());
   return tokens;
 }
 

@@ -62,7 +62,8 @@ std::optional<Refusal> refusal_of(const std::exception_ptr& failure, const Reque
       return internal_error();
     }
     Refusal refusal{traits.http_status, std::string(traits.name), error.what(), {}};
-    if (traits.http_status == 503) refusal.headers.push_back({"Retry-After", "1"});
+    if (traits.http_status == 429 || traits.http_status == 503)
+      refusal.headers.push_back({"Retry-After", "1"});
     return refusal;
   } catch (const std::exception& error) {
     log_line(LogLevel::kError, fmt::format("request {}: an exception of the type {}", request.id,

@@ -132,8 +132,9 @@ TEST(Server, TurnsWhatHandlersThrowIntoAnswers) {
   TestServer test;
   Client client = test.client();
   EXPECT_EQ(client.get("/fail?kind=missing").status, 404);
-  const Reply full = client.get("/fail?kind=full");
-  EXPECT_EQ(full.status, 503);
+  EXPECT_EQ(client.get("/fail?kind=full").status, 400);
+  const Reply full = client.get("/fail?kind=busy");
+  EXPECT_EQ(full.status, 429);
   EXPECT_EQ(full.header("retry-after"), "1");
   for (const char* kind : {"io", "other", "number"}) {
     const Reply reply = client.get("/fail?kind=" + std::string(kind));

@@ -117,7 +117,8 @@ inline Task<Answered> silent(Seen& seen, Exchange& exchange) {
 inline Task<Answered> fail(Exchange& exchange) {
   const std::string kind(exchange.request().query_value("kind").value_or(""));
   if (kind == "missing") throw NotFound("there is no model of that name");
-  if (kind == "full") throw ResourceExhausted("too many wait");
+  if (kind == "full") throw ResourceExhausted("that never fits");
+  if (kind == "busy") throw Busy("too many wait");
   if (kind == "io") throw IoError("the file secret can't be read");
   if (kind == "other") throw std::runtime_error("secret");
   if (kind == "number") throw 7;

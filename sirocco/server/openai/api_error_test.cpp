@@ -33,7 +33,8 @@ TEST(ApiError, OfTheEngine) {
   };
   const Case cases[] = {
       {api_error(InvalidArgument("x")), 400, "invalid_request_error", "invalid_argument"},
-      {api_error(ResourceExhausted("x")), 503, "unavailable_error", "resource_exhausted"},
+      {api_error(ResourceExhausted("x")), 400, "invalid_request_error", "resource_exhausted"},
+      {api_error(Busy("x")), 429, "rate_limit_error", "busy"},
       {api_error(NotANumber("x")), 500, "server_error", "not_a_number"},
       {api_error(UnsupportedError("x")), 422, "invalid_request_error", "unsupported"},
       {api_error(Ending{FinishReason::kFailed, ErrorKind::kNotANumber, "x"}), 500, "server_error",
