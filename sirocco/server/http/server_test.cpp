@@ -146,7 +146,7 @@ TEST(Server, TurnsWhatHandlersThrowIntoAnswers) {
   const Reply cut = client.get("/fail?kind=middle");
   EXPECT_EQ(cut.status, 200);
   EXPECT_FALSE(cut.whole);
-  EXPECT_TRUE(eventually([&] { return test.seen.ended().size() == 7; }));
+  EXPECT_TRUE(eventually([&] { return test.seen.ended().size() == 8; }));
   EXPECT_TRUE(test.seen.ended().back().cut_off);
 }
 
