@@ -150,8 +150,8 @@ TEST(Choices, AreCancelledOneByOne) {
       std::array<ChosenTokens, 3> tokens;
       for (int step = 0; !work->ending(); ++step) {
         if (step == at) work->cancel_choices(early | 2U);
-        const Share<TextWork> share{&*work, std::min<std::int64_t>(work->demand().rows, 16)};
         if (work->ending()) break;
+        const Share<TextWork> share{&*work, std::min<std::int64_t>(work->demand().rows, 16)};
         pipeline->wait(pipeline->submit(std::span(&share, 1)));
         while (auto event = work->next_event())
           if (event->token() != nullptr) tokens.at(event->choice).push_back(*event->token());

@@ -24,7 +24,6 @@ using json::MemberReader;
 using json::ObjectOf;
 using json::OneOf;
 using json::put;
-using json::Text;
 using json::UnheededMember;
 
 constexpr int kMaxAlternatives = 20;
