@@ -55,12 +55,7 @@ class Choices : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Tiny, Choices,
                          testing::Values("llama-gqa.gguf", "gemma3.gguf", "gpt-oss.gguf",
                                          "deepseek2.gguf"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           name.resize(name.find('.'));
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         test_name_of);
 
 TEST_P(Choices, AreWhatEachWouldBeAlone) {
   TinyModel model(GetParam(), 1);

@@ -23,12 +23,7 @@ INSTANTIATE_TEST_SUITE_P(Tiny, Families,
                          testing::Values("llama-odd.gguf", "llama-gqa.gguf", "gemma3.gguf",
                                          "gemma3-deep.gguf", "qwen3moe.gguf", "gpt-oss.gguf",
                                          "deepseek2.gguf"),
-                         [](const auto& param) {
-                           std::string name = param.param;
-                           name.resize(name.find('.'));
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+                         test_name_of);
 
 TEST_P(Families, ChunksCutsThreadsAndBlocksDoNotChangeABit) {
   TinyModel one(GetParam(), 1);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,14 @@
 namespace sirocco::pipeline_testing {
 
 inline const std::filesystem::path kModels = made_golden_path("models");
+
+/// A file's name as the name of a test.
+inline std::string test_name_of(const ::testing::TestParamInfo<const char*>& param) {
+  std::string name = param.param;
+  name.resize(name.find('.'));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
 
 /// A tiny random model, loaded as often as asked for.
 class TinyModel {

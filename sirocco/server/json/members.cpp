@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sirocco/base/edit_distance.hpp"
 #include "sirocco/base/error.hpp"
 
 namespace sirocco::json {
@@ -12,22 +13,6 @@ namespace {
 // More than any request has, and few enough to be looked for one by one.
 constexpr std::size_t kMaxMembers = 512;
 
-/// Changes of one letter that make one name of the other (Levenshtein 1966).
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 /// The name that was probably meant; empty where none is near.
 std::string_view nearest(std::string_view name, std::span<const std::string_view> names) {
   constexpr std::size_t kLongest = 64;
@@ -35,7 +20,7 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
   std::string_view best;
   std::size_t least = 1 + name.size() / 4;
   for (const std::string_view known : names) {
-    const std::size_t changes = distance(name, known);
+    const std::size_t changes = edit_distance(name, known);
     if (changes > least || (changes == least && !best.empty())) continue;
     best = known;
     least = changes;
