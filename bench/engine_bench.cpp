@@ -141,6 +141,50 @@ class Bench {
     return out;
   }
 
+  struct Gaps {
+    std::vector<double> undisturbed;
+    std::vector<double> beside;
+    double prompt_s = 0;
+  };
+  /// What streams see between two tokens, alone and while a long prompt comes in.
+  Gaps beside_a_prompt(int streams, int prompt) {
+    model_->pipeline().cache().clear();
+    Engine engine(machine_);
+    const auto handle = engine.add(model_->shared_pipeline());
+    std::vector<Request<LanguagePipeline>> requests;
+    const auto submit = [&](int rows, int answer) {
+      TextJob job;
+      job.prompt = tokens(rows);
+      job.sampling = usual_sampling(requests.size());
+      job.max_tokens = answer;
+      requests.push_back(engine.submit(handle, std::move(job)));
+    };
+    for (int i = 0; i < streams; ++i) submit(kPrompt, 4000);
+    Gaps out;
+    std::vector<double> last(requests.size());
+    const auto take = [&](std::vector<double>* gaps) {
+      const double at = now();
+      for (std::size_t i = 0; i < last.size(); ++i) {
+        while (const auto event = requests[i].try_next()) {
+          if (gaps != nullptr && last[i] > 0) gaps->push_back(at - last[i]);
+          last[i] = at;
+        }
+      }
+    };
+    for (int i = 0; i < 400; ++i) {
+      engine.step();
+      take(i < 50 ? nullptr : &out.undisturbed);
+    }
+    submit(prompt, 1);
+    const double begin = now();
+    while (!requests.back().finished()) {
+      engine.step();
+      take(&out.beside);
+    }
+    out.prompt_s = now() - begin;
+    return out;
+  }
+
  private:
   Machine& machine_;
   LoadOptions options_;
@@ -173,6 +217,17 @@ int main(int argc, char** argv) {
         sequences, bare, answers.tokens_per_s, answers.tokens_per_s / bare,
         100 * answers.host_share);
   }
+  const auto quantile = [](std::vector<double>& sorted, double q) {
+    std::sort(sorted.begin(), sorted.end());
+    return 1e3 * sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
+  };
+  auto gaps = bench.beside_a_prompt(4, 4000);
+  for (auto* some : {&gaps.undisturbed, &gaps.beside}) {
+    fmt::print("gap of 4 streams{}: median {:.1f}, p99 {:.1f}, worst {:.1f} ms\n",
+               some == &gaps.beside ? " beside a prompt of 4000" : "", quantile(*some, 0.5),
+               quantile(*some, 0.99), quantile(*some, 1));
+  }
+  fmt::print("that prompt took {:.2f} s\n", gaps.prompt_s);
   for (const bool finds : {false, true}) {
     const std::vector<double> turns = bench.conversation(20, 200, finds);
     fmt::print("first token of turn 1, 5, 10, 20{}: {:.3f}, {:.3f}, {:.3f}, {:.3f} s\n",

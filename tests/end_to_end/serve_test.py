@@ -226,6 +226,33 @@ class Completions(Asked):
                     streamed[choice.index] += choice.text
             self.assertEqual(streamed, said)
 
+    def test_scores_an_echoed_prompt(self):
+        for more in (0, 2):
+            for n, stream in ((1, False), (2, False), (2, True)):
+                answer = self.complete(["abc", "bd"], model="dice", echo=True, logprobs=2, max_tokens=more, n=n, temperature=0, stream=stream)
+                told = [([], [], [], []) for _ in range(2 * n)]
+                for chunk in answer if stream else [answer]:
+                    for choice in chunk.choices:
+                        if choice.logprobs is None:
+                            continue
+                        for into, what in zip(told[choice.index], ("tokens", "token_logprobs", "top_logprobs", "text_offset")):
+                            into += getattr(choice.logprobs, what)
+                for index, (tokens, probabilities, others, offsets) in enumerate(told):
+                    prompt = ("abc", "bd")[index // n]
+                    self.assertEqual("".join(tokens[: len(prompt)]), prompt)
+                    self.assertEqual(len(tokens), len(prompt) + more)
+                    self.assertEqual(offsets, list(range(len(tokens))))
+                    self.assertIsNone(probabilities[0])
+                    self.assertIsNone(others[0])
+                    for token, probability, likeliest in zip(tokens[1:], probabilities[1:], others[1:]):
+                        self.assertEqual(probability, likeliest[token])
+                        self.assertAlmostEqual(probability, DICE, places=4)
+        whole = self.complete("abc", model="dice", echo=True, logprobs=0, max_tokens=0)
+        self.assertEqual(whole.choices[0].text, "abc")
+        self.assertEqual(whole.choices[0].finish_reason, "length")
+        self.assertEqual(whole.usage.completion_tokens, 0)
+        self.assertEqual(self.complete("abc", echo=True, max_tokens=0).choices[0].text, "abc")
+
     def test_log_probabilities(self):
         told = self.complete("ab", model="dice", logprobs=3, temperature=1, seed=2).choices[0]
         self.assertEqual("".join(told.logprobs.tokens), told.text)

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/openai/prompt_input.hpp"
@@ -31,13 +32,14 @@ std::string fingerprint_of(const ServedModel& model) {
   return fmt::format("fp_{:016x}", hash);
 }
 
-TokenChance chance_of(const Tokenizer& tokenizer, TokenId id, std::optional<float> probability) {
-  TokenChance out{id, {}, probability};
+}  // namespace
+
+TokenChance chance_of(const Tokenizer& tokenizer, TokenId id,
+                      std::optional<float> log_probability) {
+  TokenChance out{id, {}, log_probability};
   tokenizer.append_bytes(id, out.bytes);
   return out;
 }
-
-}  // namespace
 
 ModelLease named_model(const Service& service, const std::optional<std::string>& name) {
   try {
@@ -107,17 +109,37 @@ TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared
   return {exchange, std::move(streams), prepared.generation.choices};
 }
 
+namespace {
+
+AnswerToken told_token(const Tokenizer& tokenizer, const ChosenToken& token) {
+  AnswerToken told{chance_of(tokenizer, token.token, token.log_probability), {}};
+  for (const TokenProbability& other : token.likeliest)
+    told.alternatives.push_back(chance_of(tokenizer, other.token, other.log_probability));
+  return told;
+}
+
+}  // namespace
+
 AnswerPiece told_piece(const Prepared& prepared, TextPiece piece) {
   AnswerPiece out{std::move(piece.text), {}};
   if (!prepared.generation.alternatives) return out;
-  const Tokenizer& tokenizer = prepared.model->text->tokenizer();
-  for (const ChosenToken& token : piece.tokens) {
-    AnswerToken& told = out.tokens.emplace_back();
-    told.chosen = chance_of(tokenizer, token.token, token.log_probability);
-    for (const TokenProbability& other : token.likeliest)
-      told.alternatives.push_back(chance_of(tokenizer, other.token, other.log_probability));
-  }
+  for (const ChosenToken& token : piece.tokens)
+    out.tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
   return out;
+}
+
+AnswerPiece* echo_of(Prepared& prepared, int index, int answers) {
+  if (prepared.echoes.empty()) return nullptr;
+  return &prepared.echoes[static_cast<std::size_t>(index) * prepared.requests.size() /
+                          static_cast<std::size_t>(answers)];
+}
+
+void add_scores(Prepared& prepared, int answers, TextAnswers::Piece& got) {
+  if (!prepared.generation.alternatives) return;
+  for (const ChosenToken& token : std::exchange(got.piece.prompt, {})) {
+    echo_of(prepared, got.index, answers)
+        ->tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
+  }
 }
 
 std::variant<Finish, ApiError> told_end(const Completion& completion) {
