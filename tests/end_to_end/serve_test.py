@@ -4,15 +4,17 @@
 usage: serve_test.py PROGRAM SOURCE_FOLDER
 """
 
-from known_models import DICE, OfKnownModels, behind, ids, user  # first: it begins again in the clients' environment
+from known_models import DICE, Case, OfKnownModels, behind, ids, user  # first: it begins again in the clients' environment
 
 import base64
 import concurrent.futures
+import string
 import struct
 import unittest
 
 import openai
 
+from chain_model import write_chain
 from program import HOME
 from small_model import write_folder
 
@@ -269,6 +271,30 @@ class Completions(Asked):
     def test_stop_strings(self):
         answer = self.complete("abc", stop=["gh"], max_tokens=50).choices[0]
         self.assertEqual((answer.text, answer.finish_reason), ("def", "stop"))
+
+
+class Infilling(Case):
+    """Of a model that says, behind a character, the next one, and behind the mark of the hole, "a"."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = HOME / "filling"
+        if not folder.exists():
+            write_chain(folder, ["<fim_prefix>", "<fim_suffix>", "<fim_middle>", *string.ascii_lowercase], loops=True)
+        cls.ARGUMENTS = ("-m", folder)
+        super().setUpClass()
+
+    def test_fills_between_prompt_and_suffix(self):
+        def fill(prompt, suffix, **members):
+            return self.client.completions.create(model="filling", prompt=prompt, suffix=suffix, max_tokens=3, **members)
+
+        answer = fill("xy", "pqr")
+        self.assertEqual(answer.choices[0].text, "abc")
+        self.assertEqual(answer.usage.prompt_tokens, 2 + 3 + 3)
+        self.assertEqual("".join(chunk.choices[0].text for chunk in fill("xy", "p", stream=True)), "abc")
+        self.assertEqual(fill("", "p").usage.prompt_tokens, 4)
+        self.assertEqual(fill("xy", "").choices[0].text, "zab"[:1] + "<fim_prefix><fim_suffix>", "without a suffix it goes on")
+        self.assertEqual(self.refused(openai.BadRequestError, fill, "x", "y", echo=True).param, "echo")
 
 
 class Embeddings(Asked):

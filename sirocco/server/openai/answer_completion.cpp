@@ -31,23 +31,27 @@ AnswerPiece echo_of(const Tokenizer& tokenizer, const PromptInput& input,
   return out;
 }
 
-void require_built(const CompletionRequest& request) {
-  if (request.suffix) {
-    throw InvalidRequest("suffix", "unsupported_value",
-                         "suffix: the model has no tokens to fill in with");
-  }
+/// A prompt's tokens: those of a text with a hole where a suffix is given, else as it stands.
+std::vector<TokenId> tokens_of(const Tokenizer& tokenizer, const PromptInput& input,
+                               const CompletionRequest& request) {
+  if (!request.suffix) return tokens_of(tokenizer, input);
+  auto tokens = tokenize_infill(tokenizer, text_of(tokenizer, input), *request.suffix);
+  if (tokens) return std::move(*tokens);
+  throw InvalidRequest("suffix", "unsupported_value",
+                       "suffix: the model has no tokens to fill in with");
 }
 
 Prepared prepared_completion(const Service& service, const std::string& body) {
   CompletionRequest request = read_completion_request(json::parse(body));
-  require_built(request);
+  if (request.suffix && request.echo)
+    throw InvalidRequest("echo", "unsupported_value", "echo: a text with a hole isn't echoed");
   Prepared out;
   out.model = named_text_model(service, request.generation.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("cmpl", *out.model);
   const ServedText& model = *out.model->text;
   for (const PromptInput& prompt : request.prompts) {
-    std::vector<TokenId> tokens = tokens_of(model.tokenizer(), prompt);
+    std::vector<TokenId> tokens = tokens_of(model.tokenizer(), prompt, request);
     if (request.echo) out.echoes.push_back(echo_of(model.tokenizer(), prompt, tokens));
     TextRequest& asked = out.requests.emplace_back(
         text_request(model, out.generation, std::move(tokens), "prompt", out.warnings));
