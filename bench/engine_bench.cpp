@@ -1,6 +1,7 @@
 // What the engine adds to the steps of a model, and what its prefix cache saves:
 // tokens per second of many answers at once, sampled and delivered, beside those of bare steps; the
-// host's part of a step; the time to the first token of each turn of a conversation.
+// host's part of a step; the gaps between the tokens of running answers while a long prompt comes
+// in; the time to the first token of each turn of a conversation.
 //
 //   engine_bench MODEL [SEQUENCES…]
 
@@ -41,9 +42,9 @@ SamplingParams usual_sampling(std::uint64_t seed) {
 class Bench {
  public:
   Bench(Machine& machine, const char* path, int sequences) : machine_(machine) {
-    options_.pipeline.max_sequences = sequences;
+    options_.pipeline.max_sequences = std::max(sequences, 5);
     options_.pipeline.context = 4608;
-    options_.pipeline.cache_positions = std::max<std::int64_t>(4608, sequences * 256);
+    options_.pipeline.cache_positions = std::max<std::int64_t>(5 * 4608, sequences * 256);
     options_.pipeline.hooks.stage = [this](const StageTiming& t) { in_model_ += t.seconds; };
     model_.emplace(load_language_model(machine, path, options_));
   }
@@ -142,8 +143,9 @@ class Bench {
   }
 
   struct Gaps {
-    std::vector<double> undisturbed;
+    std::vector<double> before;
     std::vector<double> beside;
+    std::vector<double> after;  // longer than before, since the answers have grown
     double prompt_s = 0;
   };
   /// What streams see between two tokens, alone and while a long prompt comes in.
@@ -173,15 +175,19 @@ class Bench {
     };
     for (int i = 0; i < 400; ++i) {
       engine.step();
-      take(i < 50 ? nullptr : &out.undisturbed);
+      take(i < 50 ? nullptr : &out.before);
     }
     submit(prompt, 1);
     const double begin = now();
-    while (!requests.back().finished()) {
+    while (!requests.back().try_next()) {
       engine.step();
       take(&out.beside);
     }
     out.prompt_s = now() - begin;
+    for (int i = 0; i < 400; ++i) {
+      engine.step();
+      take(&out.after);
+    }
     return out;
   }
 
@@ -222,11 +228,13 @@ int main(int argc, char** argv) {
     return 1e3 * sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
   };
   auto gaps = bench.beside_a_prompt(4, 4000);
-  for (auto* some : {&gaps.undisturbed, &gaps.beside}) {
-    fmt::print("gap of 4 streams{}: median {:.1f}, p99 {:.1f}, worst {:.1f} ms\n",
-               some == &gaps.beside ? " beside a prompt of 4000" : "", quantile(*some, 0.5),
-               quantile(*some, 0.99), quantile(*some, 1));
-  }
+  const auto print_gaps = [&](const char* when, std::vector<double>& of) {
+    fmt::print("gap of 4 streams {} a prompt of 4000: median {:.1f}, p99 {:.1f}, worst {:.1f} ms\n",
+               when, quantile(of, 0.5), quantile(of, 0.99), quantile(of, 1));
+  };
+  print_gaps("before", gaps.before);
+  print_gaps("beside", gaps.beside);
+  print_gaps("after", gaps.after);
   fmt::print("that prompt took {:.2f} s\n", gaps.prompt_s);
   for (const bool finds : {false, true}) {
     const std::vector<double> turns = bench.conversation(20, 200, finds);
