@@ -24,6 +24,7 @@
 #include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
 #include "sirocco/server/http/server.hpp"
+#include "sirocco/server/request_log.hpp"
 #include "sirocco/server/service.hpp"
 
 namespace sirocco {
@@ -46,6 +47,7 @@ struct Options {
   std::int64_t cache_tokens = 0;
   std::int64_t default_max_tokens = 2048;
   bool share_prefixes = false;
+  std::string request_log;
   int drain_s = 30;
 };
 
@@ -191,7 +193,15 @@ void serve(const Options& options) {
       engine, models,
       {.share_prefixes = options.share_prefixes,
        .load = [&](const std::string& name) { return loader.load_from_store(name); }});
-  http::Server server(http::Routes(service_routes(service)), server_options(options, guard));
+  http::ServerOptions http = server_options(options, guard);
+  std::optional<RequestLog> log;
+  if (!options.request_log.empty()) log.emplace(options.request_log);
+  http.on_exchange_end = [&](const http::ExchangeRecord& record) {
+    service.exchanges().count(record);
+    if (log) log->write(record);
+    log_line(LogLevel::kInfo, http::access_line(record));
+  };
+  http::Server server(http::Routes(service_routes(service)), std::move(http));
   server.start();
   if (!options.common->quiet) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
@@ -249,6 +259,9 @@ void declare_serve(CommandLine& app) {
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");
+  app.add_option("--request-log", options->request_log,
+                 "file to which a line of JSON goes for each request, without a word of what was "
+                 "said; -: standard output");
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sirocco/engine/served_models.hpp"
+#include "sirocco/server/exchange_counts.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/http/routes.hpp"
 #include "sirocco/server/http/server.hpp"
@@ -35,6 +36,8 @@ class Service {
   Engine& engine() const { return engine_; }
   ServedModels& models() const { return models_; }
   const ServiceOptions& options() const { return options_; }
+  /// Whoever makes the HTTP server has it count here.
+  ExchangeCounts& exchanges() const { return *exchanges_; }
 
   /// How an engine is told of a job that came with this request.
   SubmitOptions terms_of(const http::Exchange& exchange) const;
@@ -45,6 +48,7 @@ class Service {
   Engine& engine_;
   ServedModels& models_;
   ServiceOptions options_;
+  std::unique_ptr<ExchangeCounts> exchanges_ = std::make_unique<ExchangeCounts>();
 };
 
 /// Every route of a service: a table for each API, put together.

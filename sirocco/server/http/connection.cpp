@@ -144,6 +144,7 @@ void Connection::end_exchange() {
   record.sent_bytes = exchange.sent_bytes;
   record.seconds = now() - exchange.began;
   record.cut_off = exchange.begun && !exchange.ended;
+  if (exchange.route != nullptr) record.route = exchange.route->pattern;
   exchange_.reset();
   surroundings_.options.on_exchange_end(record);
 }
@@ -189,6 +190,7 @@ std::variant<const Route*, Refusal, Response> Connection::admit() {
   }
   try {
     Routes::Match match = surroundings_.routes.find(request.method, request.segments);
+    exchange_->route = match.route;
     GateResult result =
         surroundings_.options.gate(request, match.route != nullptr && match.route->open);
     exchange_->headers = std::move(result.headers);

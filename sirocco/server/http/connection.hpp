@@ -40,6 +40,7 @@ struct ExchangeState {
   std::string method;
   Headers headers = {};  // the gate's, for whatever is answered
   std::shared_ptr<SignalState> signal = {};
+  const Route* route = nullptr;  // of its path, if there is one
   Seconds began = 0;
   Framing framing = Framing::kLength;
   int status = 0;

@@ -61,6 +61,7 @@ struct ExchangeRecord {
   std::uint64_t sent_bytes = 0;  ///< of the body
   Seconds seconds = 0;           ///< from the end of the head to the end of the answer
   bool cut_off = false;          ///< the answer was begun and not ended
+  std::string route = {};        ///< the pattern of the path's route; empty: there is none
 };
 /// Told of each exchange at its end, on the network thread.
 using OnExchangeEnd = std::function<void(const ExchangeRecord&)>;
