@@ -38,11 +38,11 @@ struct WantScores {
 
 /// One sequence's part of a step: its next rows. Cache and rows live until the step is over.
 struct TextItem {
-  SequenceId sequence;   ///< for hooks
-  SequenceCache* cache;  ///< its past; in no other step
-  TextRows rows;         ///< at least one
-  TextWanted wanted;         ///< of its last row, or of all
-  WantScores scores = {};    ///< of rows before the wanted one
+  SequenceId sequence;     ///< for hooks
+  SequenceCache* cache;    ///< its past; in no other step
+  TextRows rows;           ///< at least one
+  TextWanted wanted;       ///< of its last row, or of all
+  WantScores scores = {};  ///< of rows before the wanted one
 };
 
 struct NothingWanted {};
