@@ -158,13 +158,19 @@ std::string TextStream::try_next() {
   return text;
 }
 
-std::optional<std::string> TextStream::next() {
+std::optional<TextPiece> TextStream::next_piece() {
   State& s = *state_;
   while (!s.ended) {
     auto event = s.request.next();
     auto piece = event ? s.piece_of(std::move(*event)) : s.rest(*s.request.finished());
-    if (piece && !piece->text.empty()) return std::move(piece->text);
+    if (piece) return piece;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> TextStream::next() {
+  while (auto piece = next_piece())
+    if (!piece->text.empty()) return std::move(piece->text);
   return std::nullopt;
 }
 

@@ -67,6 +67,8 @@ class TextStream {
 
   /// The next piece that is there now.
   std::optional<TextPiece> try_next_piece();
+  /// The next piece; nothing at the end. Blocks, as next.
+  std::optional<TextPiece> next_piece();
   /// Text that is there now, of all answers. May be empty.
   std::string try_next();
   /// The next text, not empty; nothing at the end. Blocks: some other thread must drive the engine.
