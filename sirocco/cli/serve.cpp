@@ -46,6 +46,9 @@ struct Options {
   std::int64_t cache_tokens = 0;
   std::int64_t default_max_tokens = 2048;
   bool share_prefixes = false;
+  int stored_responses = 1024;
+  int stored_mib = 256;
+  int stored_hours = 24;
   int drain_s = 30;
 };
 
@@ -190,6 +193,9 @@ void serve(const Options& options) {
   const Service service(
       engine, models,
       {.share_prefixes = options.share_prefixes,
+       .responses = {.max_responses = static_cast<std::size_t>(options.stored_responses),
+                     .max_bytes = static_cast<std::size_t>(options.stored_mib) << 20,
+                     .max_unused_s = 3600.0 * options.stored_hours},
        .load = [&](const std::string& name) { return loader.load_from_store(name); }});
   http::Server server(http::Routes(service_routes(service)), server_options(options, guard));
   server.start();
@@ -249,6 +255,17 @@ void declare_serve(CommandLine& app) {
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");
+  app.add_option("--response-store", options->stored_responses,
+                 "answers of /v1/responses that are kept in memory, to be gone on from; 0: none")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-mib", options->stored_mib, "MiB that they take at most")
+      .in_range(1, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-hours", options->stored_hours,
+                 "hours without use after which one is forgotten")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)

@@ -125,8 +125,9 @@ static_assert(kReasons.size() == kFinishReasons);
 
 }  // namespace
 
-std::string metrics_text(const Engine& engine, const ServedModels& models) {
-  const std::vector<Offered> lanes = lanes_of(models);
+std::string metrics_text(const Service& service) {
+  const Engine& engine = service.engine();
+  const std::vector<Offered> lanes = lanes_of(service.models());
   Page page;
   page.head("build_info", "gauge", "The program's version.");
   page.value("build_info", "version=\"" SIROCCO_VERSION "\"", 1);
@@ -141,6 +142,11 @@ std::string metrics_text(const Engine& engine, const ServedModels& models) {
   page.value("steps_total", "", engine.stats().steps);
   page.head("memory_bytes", "gauge", "Memory of weights, caches and steps.");
   page.value("memory_bytes", "", engine.machine().ledger().in_use());
+  const openai::ResponseStore::Held kept = service.responses().held();
+  page.head("responses_kept", "gauge", "Responses that are kept, to be gone on from.");
+  page.value("responses_kept", "", kept.responses);
+  page.head("responses_kept_bytes", "gauge", "What they take.");
+  page.value("responses_kept_bytes", "", kept.bytes);
   for (const Number& number : kNumbers) {
     page.head(number.name, number.type, number.help);
     for (const Offered& lane : lanes)
