@@ -48,6 +48,9 @@ struct Options {
   std::int64_t default_max_tokens = 2048;
   bool share_prefixes = false;
   std::string request_log;
+  int stored_responses = 1024;
+  int stored_mib = 256;
+  int stored_hours = 24;
   int drain_s = 30;
 };
 
@@ -192,6 +195,9 @@ void serve(const Options& options) {
   const Service service(
       engine, models,
       {.share_prefixes = options.share_prefixes,
+       .responses = {.max_responses = static_cast<std::size_t>(options.stored_responses),
+                     .max_bytes = static_cast<std::size_t>(options.stored_mib) << 20,
+                     .max_unused_s = 3600.0 * options.stored_hours},
        .load = [&](const std::string& name) { return loader.load_from_store(name); }});
   http::ServerOptions http = server_options(options, guard);
   std::optional<RequestLog> log;
@@ -262,6 +268,17 @@ void declare_serve(CommandLine& app) {
   app.add_option("--request-log", options->request_log,
                  "file to which a line of JSON goes for each request, without a word of what was "
                  "said; -: standard output");
+  app.add_option("--response-store", options->stored_responses,
+                 "answers of /v1/responses that are kept in memory, to be gone on from; 0: none")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-mib", options->stored_mib, "MiB that they take at most")
+      .in_range(1, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-hours", options->stored_hours,
+                 "hours without use after which one is forgotten")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)

@@ -38,8 +38,7 @@ Task<Answered> answer_version(const Service&, Exchange& exchange) {
 }
 
 Task<Answered> answer_metrics(const Service& service, Exchange& exchange) {
-  http::Response response =
-      http::json_response(metrics_text(service.engine(), service.models(), service.exchanges()));
+  http::Response response = http::json_response(metrics_text(service));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return co_await exchange.respond(std::move(response));
 }

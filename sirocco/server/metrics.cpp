@@ -143,9 +143,9 @@ void write_exchanges(Page& page, const ExchangeCounts& exchanges) {
 
 }  // namespace
 
-std::string metrics_text(const Engine& engine, const ServedModels& models,
-                         const ExchangeCounts& exchanges) {
-  const std::vector<Offered> lanes = lanes_of(models);
+std::string metrics_text(const Service& service) {
+  const Engine& engine = service.engine();
+  const std::vector<Offered> lanes = lanes_of(service.models());
   Page page;
   page.head("build_info", "gauge", "The program's version.");
   page.value("build_info", "version=\"" SIROCCO_VERSION "\"", 1);
@@ -160,6 +160,11 @@ std::string metrics_text(const Engine& engine, const ServedModels& models,
   page.value("steps_total", "", engine.stats().steps);
   page.head("memory_bytes", "gauge", "Memory of weights, caches and steps.");
   page.value("memory_bytes", "", engine.machine().ledger().in_use());
+  const openai::ResponseStore::Held kept = service.responses().held();
+  page.head("responses_kept", "gauge", "Responses that are kept, to be gone on from.");
+  page.value("responses_kept", "", kept.responses);
+  page.head("responses_kept_bytes", "gauge", "What they take.");
+  page.value("responses_kept_bytes", "", kept.bytes);
   for (const Number& number : kNumbers) {
     page.head(number.name, number.type, number.help);
     for (const Offered& lane : lanes)
@@ -173,7 +178,7 @@ std::string metrics_text(const Engine& engine, const ServedModels& models,
                  lane.statistics->finished[static_cast<std::size_t>(reason)].load());
     }
   }
-  write_exchanges(page, exchanges);
+  write_exchanges(page, service.exchanges());
   for (const Distribution& distribution : kDistributions) {
     page.head(distribution.name, "histogram", distribution.help);
     for (const Offered& lane : lanes)

@@ -21,6 +21,7 @@ import httpx2
 import openai
 from prometheus_client.parser import text_string_to_metric_families
 
+import schemas
 from program import ENVIRONMENT, PROGRAM
 
 SECONDS = 120  # for what ends much sooner, on a machine that does other work too
@@ -33,6 +34,7 @@ class Server:
         self.process = subprocess.Popen([PROGRAM, "serve", "--port", "0", *map(str, arguments)], env=ENVIRONMENT,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._said = b""
+        self.violations = []  # of the schemas of what it answers
         self._changed = threading.Condition()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -42,7 +44,7 @@ class Server:
             self.kill()
             raise
         self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx2.Client(base_url=self.url, timeout=SECONDS)
+        self.http = httpx2.Client(base_url=self.url, timeout=SECONDS, transport=schemas.Checked(self.violations))
 
     def _listen(self):
         while data := self.process.stderr.read1(1 << 16):
@@ -66,8 +68,12 @@ class Server:
             raise AssertionError(f"the server didn't say {pattern}, but {self._said.decode(errors='replace')}")
         return found
 
-    def client(self, **options):
-        return openai.OpenAI(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS, **options})
+    def client(self, kind=openai.OpenAI, **options):
+        """A client of OpenAI's, of that kind, all of whose answers are checked."""
+        http = (openai.DefaultHttpxClient(transport=schemas.Checked(self.violations)) if kind is openai.OpenAI
+                else openai.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations)))
+        return kind(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS,
+                       "http_client": http, **options})
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
@@ -125,3 +131,5 @@ class Server:
             self.process.stderr.close()
         if self.process.returncode != 0:
             raise AssertionError(f"the server ended with {self.process.returncode}: {self._said.decode(errors='replace')}")
+        if self.violations:
+            raise AssertionError("answers aren't as their schemas say:\n" + "\n".join(self.violations[:20]))

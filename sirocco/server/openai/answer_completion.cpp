@@ -48,7 +48,7 @@ Prepared prepared_completion(const Service& service, const std::string& body) {
   Prepared out;
   out.model = named_text_model(service, request.generation.model);
   out.generation = std::move(request.generation);
-  out.head = answer_head("cmpl", *out.model);
+  out.head = answer_head("cmpl-", *out.model);
   const ServedText& model = *out.model->text;
   for (const PromptInput& prompt : request.prompts) {
     std::vector<TokenId> tokens = tokens_of(model.tokenizer(), prompt, request);

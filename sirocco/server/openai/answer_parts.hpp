@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ std::string token_text(std::string_view bytes);
 /// A log-probability as JSON can tell it: of what can't be, or isn't known to be a number, -9999,
 /// as OpenAI has it.
 float told_log_probability(float value);
+
+/// An array with an entry for each token, half a character too: `token` is as token_text has it,
+/// `bytes` are the token's own.
+void write_tokens(json::Writer& out, std::span<const AnswerToken> tokens);
 
 // Members of an object that is open.
 

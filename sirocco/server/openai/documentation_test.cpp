@@ -10,6 +10,7 @@
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/responses/response_request.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::openai {
@@ -39,6 +40,7 @@ std::vector<Row> all_rows() {
   };
   add(describe_chat_members(), "chat");
   add(describe_completion_members(), "completions");
+  add(describe_response_members(), "responses");
   add(describe_embedding_members(), "embeddings");
   return rows;
 }

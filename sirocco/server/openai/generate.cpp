@@ -58,9 +58,12 @@ ModelLease named_text_model(const Service& service, const std::optional<std::str
   return model;
 }
 
+std::string new_id(std::string_view prefix) {
+  return fmt::format("{}{:016x}{:08x}", prefix, random_number(), random_number() >> 32);
+}
+
 AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model) {
-  return {fmt::format("{}-{:016x}{:08x}", id_prefix, random_number(), random_number() >> 32),
-          std::time(nullptr), model.name, fingerprint_of(model)};
+  return {new_id(id_prefix), std::time(nullptr), model.name, fingerprint_of(model)};
 }
 
 TextRequest text_request(const ServedText& model, const Generation& generation,
@@ -84,8 +87,8 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   if (const std::int64_t room = context - rows; out.max_tokens && *out.max_tokens > room) {
     if (generation.max_tokens) {
       warnings.push_back(
-          fmt::format("max_tokens is {}; the context of {} has room for {} behind the prompt's {}",
-                      *out.max_tokens, context, room, rows));
+          fmt::format("{} is {}; the context of {} has room for {} behind the prompt's {}",
+                      generation.limit_member, *out.max_tokens, context, room, rows));
     }
     out.max_tokens = room;
   }
@@ -158,7 +161,8 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers) {
     const auto end = told_end(completion);
     const auto* finish = std::get_if<Finish>(&end);
     if (finish == nullptr) continue;
-    std::string warning = limit_warning(*finish, prepared.generation.max_tokens, completion.limit);
+    std::string warning = limit_warning(*finish, prepared.generation.max_tokens, completion.limit,
+                                        prepared.generation.limit_member);
     if (warning.empty() || completion.reason == FinishReason::kTimeLimit) continue;
     if (std::ranges::find(out.warnings, warning) == out.warnings.end())
       out.warnings.push_back(std::move(warning));

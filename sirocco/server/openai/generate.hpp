@@ -4,6 +4,8 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -37,6 +39,8 @@ struct Prepared {
 TextRequest text_request(const ServedText& model, const Generation& generation,
                          std::vector<TokenId> prompt, std::string_view param,
                          std::vector<std::string>& warnings);
+/// Unique: the prefix, "chatcmpl-" for example, and random digits.
+std::string new_id(std::string_view prefix);
 AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model);
 
 /// Hands a request to the engine. Any thread. Throws as LanguageSession::submit.
@@ -88,6 +92,27 @@ http::Task<http::Answered> respond_whole(http::Exchange& exchange, Prepared& pre
       http::json_response(body(choices, totals(prepared, answers))));
 }
 
+/// An event of a stream that has a name.
+struct NamedEvent {
+  std::string_view name;
+  std::string data;
+};
+
+/// Sends what a shape makes: events, or the data of one without a name.
+inline http::Task<void> send_all(http::EventStream& to, const std::string& data) {
+  co_await to.send(data);
+}
+template <class Event>
+http::Task<void> send_all(http::EventStream& to, const std::vector<Event>& events) {
+  for (const Event& event : events) {
+    if constexpr (std::is_same_v<Event, NamedEvent>) {
+      co_await to.send(event.data, event.name);
+    } else {
+      co_await to.send(event);
+    }
+  }
+}
+
 /// The events of answers as they are written. Nothing is sent before there is something to say, or
 /// a silence, so that what fails at once has a status of its own.
 template <class Shape>
@@ -99,9 +124,14 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
   const auto begin = [&](int index) -> http::Task<void> {
     if (begun[static_cast<std::size_t>(index)]) co_return;
     begun[static_cast<std::size_t>(index)] = true;
-    if constexpr (requires { shape.begin(index); }) co_await events->send(shape.begin(index));
-    if (const auto* echo = echo_of(prepared, index, answers.count()))
-      co_await events->send(shape.piece(index, *echo));
+    if constexpr (requires { shape.begin(index); }) {
+      const auto first = shape.begin(index);
+      co_await send_all(*events, first);
+    }
+    const AnswerPiece* const echo = echo_of(prepared, index, answers.count());
+    if (echo == nullptr) co_return;
+    const auto event = shape.piece(index, *echo);
+    co_await send_all(*events, event);
   };
   for (;;) {
     auto got = co_await answers.next_within(service.options().max_silence_s);
@@ -112,7 +142,12 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
     if (end && std::holds_alternative<ApiError>(*end)) {
       const ApiError& error = std::get<ApiError>(*end);
       if (!events) co_return co_await exchange.respond(error_response(error));
-      co_await events->send(error_body(error));
+      if constexpr (requires { shape.failed(error); }) {
+        const auto last = shape.failed(error);
+        co_await send_all(*events, last);
+      } else {
+        co_await events->send(error_body(error));
+      }
       co_return co_await events->finish();
     }
     if (!events) events.emplace(co_await exchange.start_events());
@@ -124,19 +159,22 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
     co_await begin(next->index);
     const int index = next->index;
     AnswerPiece piece = told_piece(prepared, std::move(next->piece));
-    if (!piece.text.empty() || !piece.tokens.empty())
-      co_await events->send(shape.piece(index, piece));
+    if (!piece.text.empty() || !piece.tokens.empty()) {
+      const auto said = shape.piece(index, piece);
+      co_await send_all(*events, said);
+    }
     if (!end) continue;
     const Finish finish = std::get<Finish>(*end);
     if (--open > 0) {
-      co_await events->send(shape.end(index, finish));
+      if constexpr (requires { shape.end(index, finish); })
+        co_await events->send(shape.end(index, finish));
       continue;
     }
     // The totals are known once the streams have ended, which is when nothing comes any more.
     while (co_await answers.next()) {
     }
-    for (const std::string& event : shape.end_last(index, finish, totals(prepared, answers)))
-      co_await events->send(event);
+    const auto last = shape.end_last(index, finish, totals(prepared, answers));
+    co_await send_all(*events, last);
   }
   co_return co_await events->finish();
 }

@@ -153,12 +153,8 @@ constexpr std::array kGeneration = {
     Member<Generation>{"stop",
                        Described{"a text, or an array of at most 64, each of 1 to 1024 bytes"},
                        put_stop, "the answer ends before this text"},
-    Member<Generation>{"n", Integer{1, kMaxChoices}, put<&Generation::choices>,
-                       "how many answers to the prompt"},
     Member<Generation>{"stream", Boolean(), put<&Generation::stream>,
                        "the answer comes piece by piece, as server-sent events"},
-    Member<Generation>{"stream_options", ObjectOf{"members"}, put_stream_options,
-                       "include_usage: one more chunk, without choices, tells the usage"},
     Member<Generation>{"ignore_eos", Boolean(), put<&Generation::ignore_end>,
                        "go on behind the model's own end of the answer"},
     Member<Generation>{"cache_prompt", Boolean(), put<&Generation::use_prefixes>,
@@ -170,13 +166,23 @@ constexpr std::array kGeneration = {
                        "where it is"},
 };
 
+constexpr std::array kChoices = {
+    Member<Generation>{"n", Integer{1, kMaxChoices}, put<&Generation::choices>,
+                       "how many answers to the prompt"},
+    Member<Generation>{"stream_options", ObjectOf{"members"}, put_stream_options,
+                       "include_usage: one more chunk, without choices, tells the usage"},
+};
+
+constexpr std::array kUnkept = {
+    UnheededMember{"metadata", ObjectOf{"texts"}, "nothing of a request is kept"},
+    UnheededMember{"store", OneOf{"[false]"}, "nothing of a request is kept"},
+};
+
 // Members of OpenAI's own, of llama.cpp's and of vLLM's that clients send without meaning more by
 // it than what happens anyway.
 constexpr std::array kUnheeded = {
     UnheededMember{"user", Text(), "it is for statistics that nobody keeps"},
     UnheededMember{"safety_identifier", Text(), "it is for statistics that nobody keeps"},
-    UnheededMember{"metadata", ObjectOf{"texts"}, "nothing of a request is kept"},
-    UnheededMember{"store", OneOf{"[false]"}, "nothing of a request is kept"},
     UnheededMember{"service_tier", OneOf{R"(["auto", "default"])"}, "there is one tier"},
     UnheededMember{"prompt_cache_key", Text(), "cached prompts are found by their content"},
     UnheededMember{"prompt_cache_retention", OneOf{R"(["in_memory", "in-memory"])"},
@@ -235,6 +241,8 @@ SamplingParams AskedSampling::over(SamplingParams usual, std::uint64_t fresh_see
 std::span<const Member<AskedSampling>> sampling_members() { return kSampling; }
 std::span<const Member<Generation>> generation_members() { return kGeneration; }
 std::span<const UnheededMember> unheeded_members() { return kUnheeded; }
+std::span<const Member<Generation>> choice_members() { return kChoices; }
+std::span<const UnheededMember> unkept_members() { return kUnkept; }
 
 void put_max_tokens(Generation& out, const Field& field) {
   constexpr Integer kRange{-1, kMaxTokens};
@@ -253,6 +261,11 @@ void read_generation(json::MemberReader& reader, Generation& out) {
   const auto min_tokens = reader.find("min_tokens");
   if (min_tokens && out.max_tokens && *out.sampling.min_new_tokens > *out.max_tokens)
     min_tokens->fail("invalid_value", "found more tokens than the answer may have at most");
+}
+
+void read_choices(json::MemberReader& reader, Generation& out) {
+  reader.read(out, choice_members());
+  reader.pass(unkept_members());
 }
 
 }  // namespace sirocco::openai

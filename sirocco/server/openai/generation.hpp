@@ -43,6 +43,7 @@ struct Generation {
   AskedSampling sampling;
   /// Tokens of an answer at most. Without: what the model recommends, then the engine's default.
   std::optional<std::int64_t> max_tokens;
+  std::string_view limit_member = "max_tokens";  ///< what the request calls that
   std::vector<std::string> stop;  ///< stop strings; empty: those that the model recommends
   int choices = 1;                ///< answers to each prompt
   /// Log-probabilities of the tokens are wanted, with those of so many likeliest alternatives.
@@ -60,6 +61,9 @@ struct Generation {
 std::span<const json::Member<AskedSampling>> sampling_members();
 std::span<const json::Member<Generation>> generation_members();
 std::span<const json::UnheededMember> unheeded_members();
+// The same for requests that may have several answers, which nobody keeps.
+std::span<const json::Member<Generation>> choice_members();
+std::span<const json::UnheededMember> unkept_members();
 
 /// Of members that limit an answer, whatever they are called; -1 is llama.cpp's word for none.
 void put_max_tokens(Generation& out, const json::Field& field);
@@ -67,7 +71,10 @@ inline constexpr std::string_view kMaxTokensWords =
     "a whole number of at least 1, or -1 for the default limit";
 
 /// Reads the members that all requests for answers have; those that limit an answer were read
-/// before. Throws InvalidRequest, also for members that contradict each other.
+/// before, and choice_members where the request has them. Throws InvalidRequest, also for members
+/// that contradict each other.
 void read_generation(json::MemberReader& reader, Generation& out);
+/// Reads choice_members and unkept_members.
+void read_choices(json::MemberReader& reader, Generation& out);
 
 }  // namespace sirocco::openai
