@@ -389,7 +389,7 @@ class Errors(Asked):
     def test_paths_and_methods(self):
         for method, path, status in (("GET", "/v1/responses", 405), ("PUT", "/v1/responses/resp_1", 405),
                                      ("POST", "/v1/responses/resp_1/cancel", 404), ("GET", "/v1/responses/resp_1/other", 404),
-                                     ("GET", "/v1/responses/%22%0A", 404), ("GET", "/v1/responses/a%20b", 404)):
+                                     ("GET", "/v1/responses/%22%0A", 400), ("GET", "/v1/responses/a%20b", 404)):
             response = self.server.http.request(method, path)
             self.assertEqual(response.status_code, status, path)
             self.assertIn("message", response.json()["error"])

@@ -35,6 +35,7 @@ class Server:
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self._said = b""
         self.violations = []  # of the schemas of what it answers
+        self._clients = []
         self._changed = threading.Condition()
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
@@ -70,8 +71,11 @@ class Server:
 
     def client(self, kind=openai.OpenAI, **options):
         """A client of OpenAI's, of that kind, all of whose answers are checked."""
-        http = (openai.DefaultHttpxClient(transport=schemas.Checked(self.violations)) if kind is openai.OpenAI
-                else openai.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations)))
+        if kind is openai.OpenAI:
+            http = openai.DefaultHttpxClient(transport=schemas.Checked(self.violations))
+            self._clients.append(http)
+        else:  # whoever has it closes it
+            http = openai.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations))
         return kind(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS,
                        "http_client": http, **options})
 
@@ -119,7 +123,8 @@ class Server:
 
     def close(self):
         """Ends the server as whoever started it would; it must end well."""
-        self.http.close()
+        for client in (self.http, *self._clients):
+            client.close()
         try:
             if self.process.poll() is None:
                 self.terminate()
