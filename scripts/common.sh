@@ -14,6 +14,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/sirocco
 templates=$cache/templates-0.3.36
 encoder=$cache/all-MiniLM-L6-v2
 clients=$cache/clients-openai-3.57.0
+browser_clients=$cache/clients-playwright-1.65.2
 
 release=$root/build/release
 jobs=$(nproc)

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
 #include "sirocco/server/http/server.hpp"
+#include "sirocco/server/page/page.hpp"
 #include "sirocco/server/service.hpp"
 
 namespace sirocco {
@@ -47,6 +49,8 @@ struct Options {
   std::int64_t default_max_tokens = 2048;
   bool share_prefixes = false;
   int drain_s = 30;
+  bool page = false;
+  bool no_page = false;
 };
 
 std::vector<std::string> keys_of(const Options& options) {
@@ -171,6 +175,13 @@ http::ServerOptions server_options(const Options& options, std::shared_ptr<const
   return out;
 }
 
+std::vector<http::Route> routes_of(const Options& options, const Service& service) {
+  std::vector<http::Route> routes = service_routes(service);
+  const bool page = options.page || (!options.no_page && is_loopback_host(options.host));
+  if (page) std::ranges::move(page_routes(), std::back_inserter(routes));
+  return routes;
+}
+
 void serve(const Options& options) {
   const Signals signals;
   const bool tls = !options.tls_cert.empty();
@@ -191,7 +202,7 @@ void serve(const Options& options) {
       engine, models,
       {.share_prefixes = options.share_prefixes,
        .load = [&](const std::string& name) { return loader.load_from_store(name); }});
-  http::Server server(http::Routes(service_routes(service)), server_options(options, guard));
+  http::Server server(http::Routes(routes_of(options, service)), server_options(options, guard));
   server.start();
   if (!options.common->quiet) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
@@ -249,6 +260,10 @@ void declare_serve(CommandLine& app) {
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");
+  const Option page = app.add_flag("--ui", options->page,
+                                   "serve the web page, on another address than loopback too");
+  const Option no_page = app.add_flag("--no-ui", options->no_page, "serve no web page");
+  page.excludes(no_page);
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)
