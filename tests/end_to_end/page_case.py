@@ -1,12 +1,11 @@
 """What the tests of the web page share: a server with models whose answers are known beforehand, and what people do on the page."""
 
 import json
-import re
 import unittest
 
 from browser import PATIENCE_MS, Tab, expect
 from chain_model import write_chain
-from program import HOME, MODEL
+from program import HOME
 from server_process import ServerProcess
 
 ANSWER = ["# Winds", "\n\nA **warm", " wind** from `the", " south`:\n\n", "- dry\n", "  - dusty\n\n", "```python\n", "def blow(", "speed):\n    return 2 * speed  # km/h\n",
@@ -20,6 +19,22 @@ def start_server(*arguments):
         write_chain(script, ANSWER)
         write_chain(endless, ["a ", "windy ", "day \n\n"], loops=True)
     return ServerProcess("-m", script, "-m", endless, *arguments, "--default-max-tokens", "50000")
+
+
+def record(number, messages, **members):
+    """A conversation as an exported file has it; each message follows the one before."""
+    listed, parent = [], None
+    for i, (role, content) in enumerate(messages):
+        listed.append({"id": f"m{number}-{i}", "parent": parent, "role": role, "content": content, "created": 1000 + i,
+                       **({"finish": "stop"} if role == "assistant" else {})})
+        parent = listed[-1]["id"]
+    return {"id": f"c{number}", "title": f"Number {number}", "named": True, "created": 1000, "updated": 2000 + number, "model": None, "system": "",
+            "sampling": {}, "messages": listed, "chosen": {}, **members}
+
+
+def file_of(*records, **members):
+    whole = {"format": "sirocco conversations", "version": 1, "conversations": records, **members}
+    return {"name": "c.json", "mimeType": "application/json", "buffer": json.dumps(whole).encode()}
 
 
 class OfThePage(unittest.TestCase):

@@ -1,12 +1,9 @@
 """The web page: keys, colours, narrow and wide windows, screen readers, and servers that want a key or are gone."""
 
-import re
-
 from axe_playwright_python.sync_playwright import Axe
 
 from browser import expect
-from page_case import ANSWER, OfThePage, start_server
-from page_files import record
+from page_case import ANSWER, OfThePage, record, start_server
 
 KEY = "a-key-of-the-test"
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
@@ -40,6 +37,11 @@ CONTRASTS = """() => {
   }
   return [texts, low];
 }"""
+
+
+def answer_with(page, **answer):
+    """In place of the server's."""
+    page.route("**/v1/chat/completions", lambda route: route.fulfill(**answer))
 
 
 class Use(OfThePage):
@@ -92,12 +94,13 @@ class Use(OfThePage):
         expect(page.locator("#sidebar")).to_be_visible()
 
     def test_the_skip_link_and_the_order_of_tabs(self):
-        self.page.evaluate("document.activeElement.blur()")
+        from_the_top = "document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex')"
+        self.page.evaluate(from_the_top)
         self.page.keyboard.press("Tab")
         expect(self.page.get_by_role("link", name="Skip to the message field")).to_be_focused()
         self.page.keyboard.press("Enter")
         expect(self.field()).to_be_focused()
-        self.page.evaluate("document.activeElement.blur()")
+        self.page.evaluate(from_the_top)
         names = []
         for _ in range(12):
             self.page.keyboard.press("Tab")
@@ -204,11 +207,11 @@ class Use(OfThePage):
 
     def test_a_refusal_is_told_in_plain_words(self):
         for status, body, told in (
-                (400, {"error": {"message": "the prompt has 9 tokens too many"}}, "The prompt has 9 tokens too many."),
-                (429, {"error": {"message": "1,024 wait"}}, "Too many requests are waiting. Try again in a moment. (1,024 wait.)"),
-                (503, {"error": {"message": "the server ends"}}, "The server isn't ready. The server ends."), (502, "<html>", "The server failed. The server answered 502.")):
+                (400, '{"error": {"message": "the prompt has 9 tokens too many"}}', "The prompt has 9 tokens too many."),
+                (429, '{"error": {"message": "1,024 wait"}}', "Too many requests are waiting. Try again in a moment. (1,024 wait.)"),
+                (503, '{"error": {"message": "the server ends"}}', "The server isn't ready. The server ends."), (502, "<html>", "The server failed. The server answered 502.")):
             page = self.tab(told=("Failed to load resource",)).page
-            page.route("**/v1/chat/completions", lambda route, s=status, b=body: route.fulfill(status=s, **({"json": b} if isinstance(b, dict) else {"body": b})))
+            answer_with(page, status=status, body=body)
             self.send("a", page)
             expect(self.answers(page).locator(".problem")).to_have_text(told)
 
@@ -221,7 +224,7 @@ class Use(OfThePage):
                              (chunk(content="Begun") + "data: nonsense\n\n", "The server sent something that is no answer."),
                              (": comment\r\n\r\n" + chunk(reasoning_content="So...") + chunk(content="Begun") + "data: [DONE]\r\n\r\n", None)):
             page = self.tab().page
-            page.route("**/v1/chat/completions", lambda route, s=stream: route.fulfill(content_type="text/event-stream", body=s))
+            answer_with(page, content_type="text/event-stream", body=stream)
             self.send("a", page)
             answer = self.answers(page)
             expect(answer.locator("article > .prose")).to_have_text("Begun")

@@ -144,13 +144,18 @@ function openSettings() {
   });
 }
 
+// By its address alone it would lead away from the conversation, whose address is the same part.
+document.querySelector('.skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  part('message').focus();
+});
 part('tools').append(
   iconButton('load', 'Import conversations', () => chooser.click()),
   iconButton('save', 'Export all conversations', async () => saveConversations(await store.all())),
   themeButton(),
   iconButton('keyboard', 'Keyboard shortcuts (?)', showShortcuts),
   chooser);
-part('welcome').append(element('h2', {}, 'What is it about?'),
+part('welcome').append(element('h2', {}, 'Ask anything'),
   element('p', { class: 'quiet' }, 'Answers come from this server. Conversations stay in this browser.'));
 part('new').addEventListener('click', begin);
 part('settings').addEventListener('click', openSettings);
