@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,7 @@
 #include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
 #include "sirocco/server/http/server.hpp"
+#include "sirocco/server/page/page.hpp"
 #include "sirocco/server/request_log.hpp"
 #include "sirocco/server/service.hpp"
 
@@ -52,6 +54,8 @@ struct Options {
   int stored_mib = 256;
   int stored_hours = 24;
   int drain_s = 30;
+  bool page = false;
+  bool no_page = false;
 };
 
 std::vector<std::string> keys_of(const Options& options) {
@@ -176,6 +180,13 @@ http::ServerOptions server_options(const Options& options, std::shared_ptr<const
   return out;
 }
 
+std::vector<http::Route> routes_of(const Options& options, const Service& service) {
+  std::vector<http::Route> routes = service_routes(service);
+  const bool page = options.page || (!options.no_page && is_loopback_host(options.host));
+  if (page) std::ranges::move(page_routes(), std::back_inserter(routes));
+  return routes;
+}
+
 void serve(const Options& options) {
   const Signals signals;
   const bool tls = !options.tls_cert.empty();
@@ -207,7 +218,7 @@ void serve(const Options& options) {
     if (log) log->write(record);
     log_line(LogLevel::kInfo, http::access_line(record));
   };
-  http::Server server(http::Routes(service_routes(service)), std::move(http));
+  http::Server server(http::Routes(routes_of(options, service)), std::move(http));
   server.start();
   if (!options.common->quiet) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
@@ -279,6 +290,10 @@ void declare_serve(CommandLine& app) {
                  "hours without use after which one is forgotten")
       .in_range(0, 1 << 20)
       .capture_default_str();
+  const Option page = app.add_flag("--ui", options->page,
+                                   "serve the web page, on another address than loopback too");
+  const Option no_page = app.add_flag("--no-ui", options->no_page, "serve no web page");
+  page.excludes(no_page);
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)
