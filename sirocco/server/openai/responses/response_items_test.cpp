@@ -65,7 +65,7 @@ TEST(ResponseItems, QueriesAreRefusedByName) {
 }
 
 TEST(ResponseItems, APage) {
-  const Json page = page_of(some_items(3), {.limit = 2});
+  const Json page = page_of(some_items(3), {.limit = 2, .after = {}});
   EXPECT_EQ(page, Json::parse(R"({"object":"list","data":[
       {"id":"msg_2","type":"message","status":"completed","role":"user",
        "content":[{"type":"input_text","text":"text 2"}]},
