@@ -397,7 +397,7 @@ class Errors(Asked):
 
     def test_paths_and_methods(self):
         for method, path, status in (("GET", "/v1/none", 404), ("GET", "/v1/chat/completions", 405), ("POST", "/v1/models", 405),
-                                     ("GET", "/", 404)):
+                                     ("GET", "/none", 404)):
             response = self.server.http.request(method, path)
             self.assertEqual(response.status_code, status, path)
             self.assertIn("message", response.json()["error"])
