@@ -87,7 +87,8 @@ ResponseHead random_head(const Random& answer) {
   for (auto* text : {&terms.instructions, &terms.previous_response_id, &terms.reasoning_effort,
                      &terms.user, &terms.safety_identifier, &terms.prompt_cache_key})
     *text = random_text();
-  if (*rc::gen::arbitrary<bool>()) terms.metadata.emplace_back("a", *random_text());
+  if (*rc::gen::arbitrary<bool>())
+    terms.metadata.emplace_back("a", *rc::gen::arbitrary<std::string>());
   if (*rc::gen::arbitrary<bool>()) terms.metadata.emplace_back("b", "c");
   if (*rc::gen::arbitrary<bool>()) terms.max_output_tokens = *rc::gen::inRange(1, 99);
   if (*rc::gen::arbitrary<bool>()) terms.alternatives = *rc::gen::inRange(0, 20);
