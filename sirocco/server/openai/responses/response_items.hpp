@@ -14,7 +14,7 @@ namespace sirocco::openai {
 struct ItemPage {
   std::size_t limit = 20;
   bool newest_first = true;
-  std::optional<std::string> after;  ///< the item before the first one, in that order
+  std::optional<std::string> after = {};  ///< the item before the first one, in that order
 };
 
 /// Reads a page's query. Throws InvalidRequest that names what is wrong.

@@ -200,10 +200,10 @@ ResponseRequest read_response_request(const json::Value& body_value) {
   ResponseRequest out;
   out.generation.limit_member = kLimits[0].name;
   reader.read(out.generation, kLimits);
-  read_generation(reader, out.generation);
   Body body;
   reader.read(body, kBody);
   reader.read(out.terms, kTerms);
+  read_generation(reader, out.generation);
   reader.pass(kUnheeded);
   reader.finish();
 
