@@ -173,9 +173,9 @@ TEST(AnswerShapes, Embeddings) {
 TEST(AnswerShapes, ModelsAndErrors) {
   EXPECT_TRUE(rc::check([](const std::string& text, std::int64_t number) {
     const Json card = Json::parse(R"({"id": "string", "object": "=model", "created": "integer",
-        "owned_by": "string", "max_model_len": "integer"})");
-    expect_shape(model_body({text, number, number}), card);
-    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2})),
+        "owned_by": "string", "max_model_len": "integer", "capabilities": ["string"]})");
+    expect_shape(model_body({text, number, number, {"chat", "embedding"}}), card);
+    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2, {"completion"}})),
                  {{"object", "=list"}, {"data", {card}}});
     expect_shape(error_body({400, text, text, text}), {{"error",
                                                         {{"message", "string"},
