@@ -269,7 +269,14 @@ class Management(OfKnownModels):
             found, answer = self.server.post("/models/load", model=name)
             self.assertEqual(found, status, (name, answer))
             self.assertEqual(answer["error"]["param"], "model", answer)
-        self.assertEqual(self.server.post("/models/load")[1]["error"]["param"], "model")
+
+    def test_what_has_to_be_said(self):
+        for path, param in (("/models/load", "model"), ("/models/unload", "model"), ("/tokenize", "content"), ("/detokenize", "tokens")):
+            for members in ({}, {param: None}):
+                status, answer = self.server.post(path, **members)
+                self.assertEqual((status, answer["error"]["param"], answer["error"]["code"]), (400, param, "missing_required_parameter"))
+        self.assertEqual(self.server.post("/models/unload", model="")[0], 404)
+        self.assertEqual([model.id for model in self.client.models.list()], ["counting", "dice"])
 
 
 class Real(Case):

@@ -27,6 +27,7 @@ struct Limits {
   std::size_t max_connections_per_address = 256;  ///< an IPv4 address or an IPv6 /64
   Seconds head_s = 10;  ///< for a whole head, from its first byte, or a TLS handshake; else 408
   Seconds body_stall_s = 30;   ///< without a byte of a body that is awaited; else 408
+  Seconds body_s = 300;        ///< for a whole body, from the end of its head; else 408
   Seconds idle_s = 75;         ///< between two requests; the connection is closed
   Seconds write_stall_s = 30;  ///< without the client taking a byte; it is dropped
   Seconds linger_s = 2;        ///< for a client to take the last answer before it is cut off
