@@ -22,7 +22,8 @@ from soak_requests import check, text
 
 PATIENCE = 180  # seconds, for what ends much sooner; reached only by a failure
 ROUTES = {"chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "abc"}]}),
-          "completions": ("/v1/completions", {"prompt": "abc"}), "embeddings": ("/v1/embeddings", {"input": "abc"})}
+          "completions": ("/v1/completions", {"prompt": "abc"}), "embeddings": ("/v1/embeddings", {"input": "abc"}),
+          "responses": ("/v1/responses", {"input": "abc"})}
 OTHERS = {"/tokenize": {"content": "abc", "add_special": True, "parse_special": False}, "/detokenize": {"tokens": [3, 4]},
           "/apply-template": {"messages": [{"role": "user", "content": "abc"}]}, "/models/load": {"model": "none"},
           "/models/unload": {"model": "none"}}
