@@ -8,8 +8,9 @@ from chain_model import write_chain
 from program import HOME
 from server_process import ServerProcess
 
-ANSWER = ["# Winds", "\n\nA **warm", " wind** from `the", " south`:\n\n", "- dry\n", "  - dusty\n\n", "```python\n", "def blow(", "speed):\n    return 2 * speed  # km/h\n",
-          "```\n\n", "| wind | from |\n", "|---|--:|\n", "| sirocco | south |\n\n", "<img src=x onerror=alert(1)> ", "[more](https://winds.example/sirocco)", " [not](javascript:alert(2))\n"]
+ANSWER = ["# Winds", "\n\nA **warm", " wind** from `the", " south`:\n\n", "- dry\n", "  - dusty\n\n", "```python\n", "def blow(",
+          "speed):\n    return 2 * speed  # km/h\n", "```\n\n", "| wind | from |\n", "|---|--:|\n", "| sirocco | south |\n\n",
+          "<img src=x onerror=alert(1)> ", "[more](https://winds.example/sirocco)", " [not](javascript:alert(2))\n"]
 
 
 def start_server(*arguments):
@@ -28,7 +29,8 @@ def record(number, messages, **members):
         listed.append({"id": f"m{number}-{i}", "parent": parent, "role": role, "content": content, "created": 1000 + i,
                        **({"finish": "stop"} if role == "assistant" else {})})
         parent = listed[-1]["id"]
-    return {"id": f"c{number}", "title": f"Number {number}", "named": True, "created": 1000, "updated": 2000 + number, "model": None, "system": "",
+    return {"id": f"c{number}", "title": f"Number {number}", "named": True, "created": 1000, "updated": 2000 + number,
+            "model": None, "system": "",
             "sampling": {}, "messages": listed, "chosen": {}, **members}
 
 
@@ -73,10 +75,14 @@ class OfThePage(unittest.TestCase):
         self.ended(page, answers)
 
     def until(self, condition, value=None, page=None):
-        """Waits until an expression of `value` holds. (Playwright's own way evaluates texts on the page, which the page forbids.)"""
+        """Waits until an expression of `value` holds. (Playwright's own way needs `eval` on the page, which the page forbids.)"""
         (page or self.page).evaluate(f"""(value) => new Promise((resolve, reject) => {{
           let tries = {PATIENCE_MS} / 20;
-          const look = () => {condition} ? resolve() : (tries -= 1) < 0 ? reject(new Error("it never came to pass")) : setTimeout(look, 20);
+          const look = () => {{
+            if ({condition}) resolve();
+            else if ((tries -= 1) < 0) reject(new Error("it never came to pass"));
+            else setTimeout(look, 20);
+          }};
           look();
         }})""", value)
 

@@ -57,7 +57,8 @@ class Files(OfThePage):
                 ([{**good, "sampling": {"top_p": 7}}], {}, "In the file, conversations[0].sampling.top_p: Top p is a number from 0 to 1."),
                 ([{**good, "messages": {}}], {}, "In the file, conversations[0].messages should be a list of at most 20000."),
                 ([{**good, "messages": [{**first, "role": "system"}]}], {}, 'messages[0].role should be "user" or "assistant".'),
-                ([{**good, "messages": [second, first]}], {}, "messages[0].parent should be a message that stands before it, or null."),
+                ([{**good, "messages": [second, first]}], {},
+                 "messages[0].parent should be a message that stands before it, or null."),
                 ([{**good, "messages": [first, first]}], {}, "messages[1].id should be another one than those before."),
                 ([{**good, "messages": [{**first, "created": "x"}]}], {}, "messages[0].created should be a number from 0 on."),
                 ([good, None], {}, "In the file, conversations[1] should be an object.")):
@@ -74,7 +75,8 @@ class Files(OfThePage):
                       model="<script>alert(1)</script>", system="<script>alert(1)</script>")
         for message in made["messages"]:
             if message["role"] == "assistant":
-                message.update(reasoning=message["content"], problem="<img src=x onerror=alert(1)>", warnings=["<b>w</b>"], model="<i>m</i>")
+                message.update(reasoning=message["content"], problem="<img src=x onerror=alert(1)>", warnings=["<b>w</b>"],
+                               model="<i>m</i>")
         self.bring_in(made)
         expect(self.answers()).to_have_count(len(HOSTILE) + 1)
         expect(self.page.locator(".row-words")).to_have_text("<img src=x onerror=alert(1)>")
@@ -83,4 +85,5 @@ class Files(OfThePage):
         self.page.locator(".thoughts").evaluate_all("(all) => all.forEach((it) => { it.open = true; })")
         # Nothing but plain addresses became links; where they lead, nobody goes by himself.
         hrefs = set(self.page.locator("#messages a").evaluate_all("(all) => all.map((it) => it.href)"))
-        self.assertEqual(hrefs, {"https://evil.example/track.png", "https://evil.example/x.png%22onerror=%22alert(1)", "https://ok.example/", "http://x/"})
+        self.assertEqual(hrefs, {"https://evil.example/track.png", "https://evil.example/x.png%22onerror=%22alert(1)",
+                                 "https://ok.example/", "http://x/"})

@@ -1,5 +1,8 @@
 """The web page: keys, colours, narrow and wide windows, screen readers, and servers that want a key or are gone."""
 
+import urllib.error
+import urllib.request
+
 from axe_playwright_python.sync_playwright import Axe
 
 from browser import expect
@@ -29,7 +32,8 @@ CONTRASTS = """() => {
   let texts = 0;
   while (walker.nextNode()) {
     const it = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !it.checkVisibility({checkVisibilityCSS: true}) || it.closest(':disabled, noscript')) continue;
+    if (!walker.currentNode.data.trim() || it.closest(':disabled, noscript')) continue;
+    if (!it.checkVisibility({checkVisibilityCSS: true})) continue;
     texts += 1;
     const [a, b] = [light(channels(getComputedStyle(it).color)), light(behind(it))].sort((x, y) => y - x);
     const contrast = (a + 0.05) / (b + 0.05);
@@ -47,10 +51,12 @@ def answer_with(page, **answer):
 class Use(OfThePage):
     def everything(self, page):
         """A conversation with a bit of all that there is."""
-        made = record(1, [("user", "A question"), ("assistant", "".join(ANSWER) + "\n> quote\n\n1. one\n\n~~gone~~\n\n---\n\n- [x] done\n\n```js\n@a /* c */ f(1, true, 'x');\n```\n"
-                                                            "```diff\n+a\n-b\n@@ 1 @@\n```\n```html\n<a href='x'>&amp;</a>\n```")])
+        rest = ("\n> quote\n\n1. one\n\n~~gone~~\n\n---\n\n- [x] done\n\n```js\n@a /* c */ f(1, true, 'x');\n```\n"
+                "```diff\n+a\n-b\n@@ 1 @@\n```\n```html\n<a href='x'>&amp;</a>\n```")
+        made = record(1, [("user", "A question"), ("assistant", "".join(ANSWER) + rest)])
         made["messages"][1].update(reasoning="Hm, *thoughts*", problem="It failed.", warnings=["A warning."],
-                                   figures={"promptTokens": 60000, "answerTokens": 5000, "tokensPerSecond": 20.5, "firstTokenSeconds": 0.2})
+                                   figures={"promptTokens": 60000, "answerTokens": 5000, "tokensPerSecond": 20.5,
+                                            "firstTokenSeconds": 0.2})
         self.bring_in(made, page=page)
         expect(self.answers(page)).to_have_count(1)
         page.locator(".thoughts summary").click()
@@ -104,13 +110,15 @@ class Use(OfThePage):
         names = []
         for _ in range(12):
             self.page.keyboard.press("Tab")
-            names.append(self.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.ariaLabel"))
+            names.append(self.page.evaluate(
+                "(({id, textContent, ariaLabel}) => id || textContent.trim() || ariaLabel)(document.activeElement)"))
         self.assertEqual(names[:4], ["Skip to the message field", "close-sidebar", "new", "search"])
         self.assertEqual(names[-4:], ["model", "settings", "thread", "message"])
 
     def test_enter_while_a_word_is_composed_sends_nothing(self):
         self.field().fill("にほん")
-        self.field().evaluate("(it) => it.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true}))")
+        self.field().evaluate(
+            "(it) => it.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', isComposing: true, bubbles: true}))")
         expect(self.field()).to_have_value("にほん")
         expect(self.page.locator(".message")).to_have_count(0)
 
@@ -156,7 +164,8 @@ class Use(OfThePage):
                 self.assert_accessible(page)
 
     def assert_accessible(self, page):
-        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}).response
+        found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
+                                                     "best-practice"]}).response
         self.assertGreater(len(found["passes"]), 20)
         self.assertEqual([(item["id"], [node["html"] for node in item["nodes"]][:3]) for item in found["violations"]], [])
 
@@ -164,7 +173,9 @@ class Use(OfThePage):
         page = self.tab(**PHONE).page
         self.everything(page)
         self.choose("script", page)
-        wide = "[...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 360.5 && it.checkVisibility({checkVisibilityCSS: true}) && !it.closest('pre, .table, .visually-hidden')).map((it) => it.outerHTML.slice(0, 80))"
+        wide = """[...document.querySelectorAll('body *')].filter((it) => it.getBoundingClientRect().right > 360.5 &&
+                  it.checkVisibility({checkVisibilityCSS: true}) && !it.closest('pre, .table, .visually-hidden'))
+                  .map((it) => it.outerHTML.slice(0, 80))"""
         self.assertEqual(page.evaluate("document.documentElement.scrollWidth"), 360)
         self.assertEqual(page.evaluate(wide), [])
         expect(page.locator("#sidebar")).to_be_hidden()
@@ -180,11 +191,14 @@ class Use(OfThePage):
         self.assertEqual(self.field(page).input_value(), "a\n")
         self.button("Send", page).click()
         self.ended(page, answers=2)
-        small = page.evaluate("[...document.querySelectorAll('button, select, summary')].filter((it) => it.checkVisibility({checkVisibilityCSS: true}) && it.getBoundingClientRect().height < 24).map((it) => it.outerHTML)")
+        small = page.evaluate("""[...document.querySelectorAll('button, select, summary')].filter((it) =>
+                              it.checkVisibility({checkVisibilityCSS: true}) && it.getBoundingClientRect().height < 24)
+                              .map((it) => it.outerHTML)""")
         self.assertEqual(small, [])  # WCAG 2.2, 2.5.8
 
     def test_what_is_said_to_screen_readers(self):
-        heard = "new MutationObserver(() => { const text = document.getElementById('live').textContent; if (text) heard.push(text); }).observe(document.getElementById('live'), {childList: true});"
+        heard = """const live = document.getElementById('live');
+                   new MutationObserver(() => { if (live.textContent) heard.push(live.textContent); }).observe(live, {childList: true});"""
         self.page.evaluate("window.heard = []; " + heard)
         self.send("Say it")
         self.until("heard.length >= 2")
@@ -209,7 +223,8 @@ class Use(OfThePage):
         for status, body, told in (
                 (400, '{"error": {"message": "the prompt has 9 tokens too many"}}', "The prompt has 9 tokens too many."),
                 (429, '{"error": {"message": "1,024 wait"}}', "Too many requests are waiting. Try again in a moment. (1,024 wait.)"),
-                (503, '{"error": {"message": "the server ends"}}', "The server isn't ready. The server ends."), (502, "<html>", "The server failed. The server answered 502.")):
+                (503, '{"error": {"message": "the server ends"}}', "The server isn't ready. The server ends."),
+                (502, "<html>", "The server failed. The server answered 502.")):
             page = self.tab(told=("Failed to load resource",)).page
             answer_with(page, status=status, body=body)
             self.send("a", page)
@@ -220,7 +235,8 @@ class Use(OfThePage):
             return 'data: {"choices":[{"index":0,"delta":' + str(delta).replace("'", '"') + "}]}\n\n"
 
         for stream, told in ((chunk(content="Begun"), "The connection ended before the answer did."),
-                             (chunk(content="Begun") + 'data: {"error":{"message":"a step failed"}}\n\n', "The server failed. A step failed."),
+                             (chunk(content="Begun") + 'data: {"error":{"message":"a step failed"}}\n\n',
+                              "The server failed. A step failed."),
                              (chunk(content="Begun") + "data: nonsense\n\n", "The server sent something that is no answer."),
                              (": comment\r\n\r\n" + chunk(reasoning_content="So...") + chunk(content="Begun") + "data: [DONE]\r\n\r\n", None)):
             page = self.tab().page
@@ -293,6 +309,16 @@ class ApiKey(OfThePage):
         self.button("Forget the API key", other).click()
         expect(other.get_by_role("dialog", name="API key")).to_be_visible()
         self.assertIsNone(other.evaluate("localStorage.getItem('sirocco.key')"))
+
+    def test_a_server_without_the_page(self):
+        server = start_server("--no-ui")
+        self.addCleanup(server.close)
+        for path, status in (("/", 404), ("/page/main.js", 404), ("/v1/models", 200)):
+            try:
+                found = urllib.request.urlopen(server.url + path).status
+            except urllib.error.HTTPError as error:
+                found = error.code
+            self.assertEqual(found, status, path)
 
     def test_a_server_that_goes(self):
         server = start_server()

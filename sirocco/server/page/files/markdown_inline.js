@@ -11,6 +11,7 @@
 const SCHEMES = new Set(['http:', 'https:', 'mailto:']);
 const LONGEST_ADDRESS = 2048;
 const MOST_OPEN = 48;
+const LONGEST_RUN = 8;
 const DEEPEST_PARENTHESES = 32;
 
 const SPECIAL = /[\\`*_~[\]!<&\n]|https?:\/\//g;
@@ -153,8 +154,8 @@ function delimiter(text, start, tokens) {
   const after = end < text.length ? String.fromCodePoint(text.codePointAt(end)) : '';
   const left = !isSpace(after) && (!isPunctuation(after) || isSpace(before) || isPunctuation(before));
   const right = !isSpace(before) && (!isPunctuation(before) || isSpace(after) || isPunctuation(after));
-  // One tilde is mostly "about".
-  if ((!left && !right) || (mark === '~' && count !== 2)) tokens.push({ kind: 'text', text: text.slice(start, end) });
+  // One tilde is mostly "about"; a long row of stars is a line, not emphasis in emphasis.
+  if ((!left && !right) || (mark === '~' && count !== 2) || count > LONGEST_RUN) tokens.push({ kind: 'text', text: text.slice(start, end) });
   else {
     const word = mark === '_';
     const opens = left && (!word || !right || isPunctuation(before));
@@ -238,11 +239,11 @@ const KINDS = { '*1': 'em', '*2': 'strong', '_1': 'em', '_2': 'strong', '~2': 'd
  */
 function build(tokens, from, to, unfinished) {
   const frames = [{ mark: '', children: [] }];
-  const put = (child) => frames.at(-1).children.push(child);
+  const put = (child) => add(frames.at(-1).children, child);
   const fold = (down) => {
     for (const frame of frames.splice(down + 1)) {
-      frames[down].children.push({ kind: 'text', text: frame.mark.repeat(frame.count) });
-      for (const child of frame.children) frames[down].children.push(child);
+      add(frames[down].children, { kind: 'text', text: frame.mark.repeat(frame.count) });
+      for (const child of frame.children) add(frames[down].children, child);
     }
   };
   const wrap = (index, use) => {
@@ -291,6 +292,13 @@ function build(tokens, from, to, unfinished) {
   }
   fold(0);
   return frames[0].children;
+}
+
+/** Texts side by side are one. */
+function add(children, child) {
+  const last = children.at(-1);
+  if (child.kind === 'text' && last?.kind === 'text') children[children.length - 1] = { kind: 'text', text: last.text + child.text };
+  else children.push(child);
 }
 
 function matches(frame, token) {

@@ -9,20 +9,23 @@ const SMALL = 2048;
 const GROWN = 1 / 16;
 const grown = (length, before) => length <= SMALL || length - before >= length * GROWN;
 
-/** Nodes of what stands within a block. */
+/** What stands within a block. One by one, since no function takes a hundred thousand arguments. */
 function inlineNodes(parts, inLink = false) {
-  return parts.map((part) => {
-    if (part.kind === 'text') return document.createTextNode(part.text);
-    if (part.kind === 'code') return element('code', {}, part.text);
-    if (part.kind === 'break') return element('br');
-    const children = inlineNodes(part.children, inLink || part.kind === 'link');
-    if (part.kind !== 'link') return element(part.kind, {}, ...children);
-    if (inLink) return element('span', {}, ...children);
-    const words = part.image ? ['Picture: ', ...(children.length > 0 ? children : [part.href])] : children;
-    return element('a', {
-      href: part.href, title: part.href, target: '_blank', rel: 'noopener noreferrer nofollow', class: part.image && 'picture',
-    }, ...(words.length > 0 ? words : [part.href]));
-  });
+  const nodes = document.createDocumentFragment();
+  for (const part of parts) nodes.append(inlineNode(part, inLink));
+  return nodes;
+}
+
+function inlineNode(part, inLink) {
+  if (part.kind === 'text') return document.createTextNode(part.text);
+  if (part.kind === 'code') return element('code', {}, part.text);
+  if (part.kind === 'break') return element('br');
+  const children = inlineNodes(part.children, inLink || part.kind === 'link');
+  if (part.kind !== 'link') return element(part.kind, {}, children);
+  if (inLink) return element('span', {}, children);
+  return element('a', {
+    href: part.href, title: part.href, target: '_blank', rel: 'noopener noreferrer nofollow', class: part.image && 'picture',
+  }, part.image && 'Picture: ', part.children.length > 0 ? children : part.href);
 }
 
 /** A paragraph, heading or cell: its words may still grow. */
@@ -41,7 +44,7 @@ class WordsView {
     if (open && this.shown >= 0 && !grown(text.length, this.shown)) return;
     // What may become a table's head isn't shown as a paragraph before.
     const unclear = open && /^\|[^\n]*$/.test(text);
-    this.element.replaceChildren(...(unclear ? [] : inlineNodes(parseInline(text.trimEnd(), open))));
+    this.element.replaceChildren(unclear ? '' : inlineNodes(parseInline(text.trimEnd(), open)));
     this.shown = text.length;
     this.open = open;
   }
@@ -51,7 +54,7 @@ class RowView {
   constructor(cells, alignments, tag) {
     this.element = element('tr', {}, ...alignments.map((alignment, i) =>
       element(tag, { class: alignment && `align-${alignment}`, scope: tag === 'th' && 'col' },
-        ...inlineNodes(parseInline(cells[i] ?? '')))));
+        inlineNodes(parseInline(cells[i] ?? '')))));
   }
   update() {}
 }
