@@ -89,6 +89,7 @@ TEST(ResponseItemsProperty, PagesAreAll) {
     for (bool more = true; more;) {
       const Json read = page_of(items, page);
       RC_ASSERT(read["data"].size() <= page.limit);
+      RC_ASSERT(seen.size() <= items.size());  // else it never ends
       for (const Json& item : read["data"]) seen.push_back(item["id"]);
       more = read["has_more"];
       RC_ASSERT(!more || read["data"].size() == page.limit);
