@@ -25,6 +25,8 @@ class AnswerReader {
   void finish();
 
   bool ended() const { return state_ == State::kEnd; }
+  /// Not a byte of it came.
+  bool is_untouched() const { return status_ == 0 && line_.empty(); }
   /// Another request may follow on the connection.
   bool keeps_alive() const { return ended() && keeps_alive_; }
   /// When pieces of text came.

@@ -69,9 +69,11 @@ RC_GTEST_PROP(AnswerReader, ItDoesNotMatterHowTheBytesCome, ()) {
 
 TEST(AnswerReader, WhenPiecesCame) {
   AnswerReader reader;
+  EXPECT_TRUE(reader.is_untouched());
   reader.feed("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", 1);
   reader.feed("data: {\"choices\":[{\"text\":\"a\"}]}\r\n\r\ndata: {\"choices\":[{\"te", 2);
   EXPECT_EQ(reader.times(), std::vector<double>{2});
+  EXPECT_FALSE(reader.is_untouched());
   reader.feed("xt\":\"b\"}]}\n\ndata: [DONE]\n\n", 3);
   EXPECT_EQ(reader.times(), (std::vector<double>{2, 3}));
   EXPECT_FALSE(reader.ended());

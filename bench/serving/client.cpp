@@ -56,8 +56,9 @@ std::string request_for_text(const Target& target, const std::string& text, int 
 }
 
 asio::awaitable<void> Client::ask(const std::string& request, Answer& answer) {
+  const bool reused = socket_.is_open();
   try {
-    if (!socket_.is_open()) {
+    if (!reused) {
       asio::ip::tcp::resolver resolver(socket_.get_executor());
       const auto addresses = co_await resolver.async_resolve(
           target_.host, std::to_string(target_.port), asio::use_awaitable);
@@ -80,6 +81,12 @@ asio::awaitable<void> Client::ask(const std::string& request, Answer& answer) {
   if (!answer.reader.keeps_alive()) {
     boost::system::error_code ignored;
     socket_.close(ignored);
+  }
+  // A server may close a connection that waits for a request, just when one comes (RFC
+  // 9112, 9.3.1).
+  if (reused && answer.reader.is_untouched()) {
+    answer.reader = {};
+    co_await ask(request, answer);
   }
 }
 

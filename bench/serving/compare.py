@@ -132,6 +132,8 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="file for all of it as JSON")
     parser.add_argument("models", nargs="+", type=pathlib.Path)
     options = parser.parse_args()
+    # So that a server doesn't outlive who is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     sides = [Side("sirocco", options), Side("llama-server", options)]
     found = {"threads": options.threads, "prompt": options.prompt, "answer": options.answer, "rounds": options.rounds, "models": {}}
 

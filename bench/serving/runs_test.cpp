@@ -2,7 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,8 +30,9 @@ std::string piece(std::string_view text) {
 /// A server whose answers are known: "a", "b" and a usage of five tokens.
 class TestServer {
  public:
-  TestServer() {
+  explicit TestServer(http::Seconds idle_s = 60) {
     http::ServerOptions options;
+    options.limits.idle_s = idle_s;
     options.port = 0;
     options.tick_s = 0.005;
     options.on_exchange_end = [](const http::ExchangeRecord&) {};
@@ -117,6 +124,26 @@ TEST(Runs, ConversationsGrow) {
   EXPECT_NE(told.find(R"("turns":[{"prompt_tokens":7,"cached_tokens":1,"ttft_ms":{"count":2,)"),
             told.npos)
       << told;
+}
+
+TEST(Runs, AConnectionThatTheServerClosesBetweenRequestsIsMadeAnew) {
+  TestServer server(/*idle_s=*/0.02);
+  RunOptions options = server.options();
+  boost::asio::io_context network{1};
+  Client client(network, options.target);
+  Answer first;
+  Answer second;
+  const std::string request = request_for_text(options.target, "a", 2, 1);
+  const auto ask_both = [&]() -> boost::asio::awaitable<void> {
+    co_await client.ask(request, first);
+    boost::asio::steady_timer pause(network, std::chrono::milliseconds(300));
+    co_await pause.async_wait(boost::asio::use_awaitable);
+    co_await client.ask(request, second);
+  };
+  boost::asio::co_spawn(network, ask_both, boost::asio::detached);
+  network.run_for(std::chrono::seconds(60));
+  EXPECT_EQ(first.problem, "");
+  EXPECT_EQ(second.problem, "");
 }
 
 TEST(Runs, AServerThatIsNotThere) {
