@@ -27,11 +27,12 @@ def _write_safetensors(path, tensors):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"".join(blobs))
 
 
-def write_chain(folder, pieces, loops=False):
-    """A Llama folder that answers everything with the pieces of text, once or until it is stopped."""
+def write_chain(folder, pieces, loops=False, broken=None):
+    """A Llama folder that answers everything with the pieces of text (or of bytes), once or until it is stopped. What follows the
+    piece with the index `broken` can't be computed."""
     letters = byte_letters()
     specials = ["<s>", "</s>", "<go>"]
-    words = ["".join(letters[byte] for byte in piece.encode()) for piece in pieces]
+    words = ["".join(letters[byte] for byte in (piece if isinstance(piece, bytes) else piece.encode())) for piece in pieces]
     assert len(set(words)) == len(words), "a token has one successor"
     tokens = specials + words
     width = (len(tokens) + 31) // 32 * 32
@@ -44,9 +45,11 @@ def write_chain(folder, pieces, loops=False):
             values[row * columns + column] = value
         return [rows, columns], values
 
+    embedded = {} if broken is None else {len(specials) + broken: float("nan")}
     head = [(successor.get(i, 1), i, 30 / width ** 0.5) for i in range(len(tokens))]
     layer = "model.layers.0."
-    tensors = {"model.embed_tokens.weight": matrix(len(tokens), width, [(i, i, 1.0) for i in range(len(tokens))]),
+    ones = [(i, i, embedded.get(i, 1.0)) for i in range(len(tokens))]
+    tensors = {"model.embed_tokens.weight": matrix(len(tokens), width, ones),
                "lm_head.weight": matrix(len(tokens), width, head), "model.norm.weight": ([width], [1.0] * width)}
     for name, rows, columns in (("self_attn.q_proj", 32, width), ("self_attn.k_proj", 32, width),
                                 ("self_attn.v_proj", 32, width), ("self_attn.o_proj", width, 32),

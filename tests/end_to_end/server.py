@@ -17,6 +17,7 @@ if pathlib.Path(sys.prefix).resolve() != _environment.resolve():
     os.execv(PYTHON, [PYTHON, *sys.argv])
 
 # pylint: disable=wrong-import-position
+import anthropic
 import httpx2
 import openai
 from prometheus_client.parser import text_string_to_metric_families
@@ -69,8 +70,17 @@ class Server:
     def client(self, **options):
         return openai.OpenAI(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS, **options})
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+    def messages_client(self, kind=anthropic.Anthropic, **options):
+        return kind(**{"base_url": self.url, "api_key": "none", "max_retries": 0, "timeout": SECONDS, **options})
+
+    def connect(self, receive_bytes=None):
+        """A connection; with `receive_bytes`, the system keeps little more than these until they are read."""
+        connection = socket.socket()
+        connection.settimeout(SECONDS)
+        if receive_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        connection.connect(("127.0.0.1", self.port))
+        return connection
 
     def post(self, path, **members):
         """The status and the members of what is answered."""

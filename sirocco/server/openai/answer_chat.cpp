@@ -1,9 +1,9 @@
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco::openai {
@@ -17,7 +17,7 @@ Prepared prepared_chat(const Service& service, const std::string& body) {
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
-  out.head = answer_head("chatcmpl", *out.model);
+  out.head = answer_head("chatcmpl-", *out.model);
   TextRequest& answer = out.requests.emplace_back(text_request(
       model, out.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
       "messages", out.warnings));

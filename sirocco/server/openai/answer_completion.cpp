@@ -1,11 +1,11 @@
 #include <array>
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/completion_answer.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco::openai {
@@ -40,7 +40,7 @@ Prepared prepared_completion(const Service& service, const std::string& body) {
   Prepared out;
   out.model = named_text_model(service, request.generation.model);
   out.generation = std::move(request.generation);
-  out.head = answer_head("cmpl", *out.model);
+  out.head = answer_head("cmpl-", *out.model);
   const ServedText& model = *out.model->text;
   for (const PromptInput& prompt : request.prompts) {
     out.requests.push_back(text_request(model, out.generation, tokens_of(model.tokenizer(), prompt),

@@ -1,4 +1,4 @@
-#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/openai/models.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
