@@ -1,6 +1,7 @@
 // What the engine adds to the steps of a model, and what its prefix cache saves:
 // tokens per second of many answers at once, sampled and delivered, beside those of bare steps; the
-// host's part of a step; the time to the first token of each turn of a conversation.
+// host's part of a step; the gaps between the tokens of running answers while a long prompt comes
+// in; the time to the first token of each turn of a conversation.
 //
 //   engine_bench MODEL [SEQUENCES…]
 
@@ -41,9 +42,9 @@ SamplingParams usual_sampling(std::uint64_t seed) {
 class Bench {
  public:
   Bench(Machine& machine, const char* path, int sequences) : machine_(machine) {
-    options_.pipeline.max_sequences = sequences;
+    options_.pipeline.max_sequences = std::max(sequences, 5);
     options_.pipeline.context = 4608;
-    options_.pipeline.cache_positions = std::max<std::int64_t>(4608, sequences * 256);
+    options_.pipeline.cache_positions = std::max<std::int64_t>(5 * 4608, sequences * 256);
     options_.pipeline.hooks.stage = [this](const StageTiming& t) { in_model_ += t.seconds; };
     model_.emplace(load_language_model(machine, path, options_));
   }
@@ -141,6 +142,55 @@ class Bench {
     return out;
   }
 
+  struct Gaps {
+    std::vector<double> before;
+    std::vector<double> beside;
+    std::vector<double> after;  // longer than before, since the answers have grown
+    double prompt_s = 0;
+  };
+  /// What streams see between two tokens, alone and while a long prompt comes in.
+  Gaps beside_a_prompt(int streams, int prompt) {
+    model_->pipeline().cache().clear();
+    Engine engine(machine_);
+    const auto handle = engine.add(model_->shared_pipeline());
+    std::vector<Request<LanguagePipeline>> requests;
+    const auto submit = [&](int rows, int answer) {
+      TextJob job;
+      job.prompt = tokens(rows);
+      job.sampling = usual_sampling(requests.size());
+      job.max_tokens = answer;
+      requests.push_back(engine.submit(handle, std::move(job)));
+    };
+    for (int i = 0; i < streams; ++i) submit(kPrompt, 4000);
+    Gaps out;
+    std::vector<double> last(requests.size());
+    const auto take = [&](std::vector<double>* gaps) {
+      const double at = now();
+      for (std::size_t i = 0; i < last.size(); ++i) {
+        while (const auto event = requests[i].try_next()) {
+          if (gaps != nullptr && last[i] > 0) gaps->push_back(at - last[i]);
+          last[i] = at;
+        }
+      }
+    };
+    for (int i = 0; i < 400; ++i) {
+      engine.step();
+      take(i < 50 ? nullptr : &out.before);
+    }
+    submit(prompt, 1);
+    const double begin = now();
+    while (!requests.back().try_next()) {
+      engine.step();
+      take(&out.beside);
+    }
+    out.prompt_s = now() - begin;
+    for (int i = 0; i < 400; ++i) {
+      engine.step();
+      take(&out.after);
+    }
+    return out;
+  }
+
  private:
   Machine& machine_;
   LoadOptions options_;
@@ -173,6 +223,19 @@ int main(int argc, char** argv) {
         sequences, bare, answers.tokens_per_s, answers.tokens_per_s / bare,
         100 * answers.host_share);
   }
+  const auto quantile = [](std::vector<double>& sorted, double q) {
+    std::sort(sorted.begin(), sorted.end());
+    return 1e3 * sorted[static_cast<std::size_t>(q * static_cast<double>(sorted.size() - 1))];
+  };
+  auto gaps = bench.beside_a_prompt(4, 4000);
+  const auto print_gaps = [&](const char* when, std::vector<double>& of) {
+    fmt::print("gap of 4 streams {} a prompt of 4000: median {:.1f}, p99 {:.1f}, worst {:.1f} ms\n",
+               when, quantile(of, 0.5), quantile(of, 0.99), quantile(of, 1));
+  };
+  print_gaps("before", gaps.before);
+  print_gaps("beside", gaps.beside);
+  print_gaps("after", gaps.after);
+  fmt::print("that prompt took {:.2f} s\n", gaps.prompt_s);
   for (const bool finds : {false, true}) {
     const std::vector<double> turns = bench.conversation(20, 200, finds);
     fmt::print("first token of turn 1, 5, 10, 20{}: {:.3f}, {:.3f}, {:.3f}, {:.3f} s\n",

@@ -13,8 +13,7 @@
 namespace {
 
 sirocco::TextRequest ask(const sirocco::LoadedModel& model, const std::string& question) {
-  const sirocco::ChatFormat format =
-      sirocco::make_chat_format(model.chat_templates(), model.tokenizer());
+  const sirocco::ChatFormat format = model.chat_format();
   sirocco::ChatContext context;
   context.messages = sirocco::messages_of({.system = "", .messages = {{"user", question}}});
   const sirocco::RenderedPrompt prompt = format.render(std::move(context));

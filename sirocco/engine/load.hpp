@@ -2,12 +2,16 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/pipeline/recommended_generation.hpp"
+#include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/chat_templates.hpp"
 
 namespace sirocco {
@@ -52,6 +56,11 @@ class LoadedModel {
   const Tokenizer& tokenizer() const;
   /// The model's chat templates, read anew. Throws as read_chat_templates.
   ChatTemplates chat_templates() const;
+  /// How it wants to be talked to, by its template `name` or without one by those that ChatFormat
+  /// chooses; made anew. Throws as chat_templates and make_chat_format.
+  ChatFormat chat_format(std::optional<std::string_view> name = {}) const;
+  /// How the model's makers recommend to generate, over what is usual for chats.
+  RecommendedGeneration recommended_generation() const;
 
  private:
   friend LoadedModel load_language_model(Machine&, const std::filesystem::path&, LoadOptions);

@@ -13,15 +13,14 @@ namespace {
 
 std::variant<ChatFormat, std::exception_ptr> format_of(const LoadedModel& model) {
   try {
-    return make_chat_format(model.chat_templates(), model.tokenizer());
+    return model.chat_format();
   } catch (const Error&) {
     return std::current_exception();
   }
 }
 
 RecommendedGeneration recommended_of(const LoadedModel& model) {
-  RecommendedGeneration recommended =
-      recommended_generation(model.metadata(), chat_sampling(), model.info().vocabulary);
+  RecommendedGeneration recommended = model.recommended_generation();
   if (!recommended.not_followed.empty()) {
     log_warning("{}: recommended for answers, but not followed: {}", model.metadata().origin(),
                 fmt::join(recommended.not_followed, ", "));

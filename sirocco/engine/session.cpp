@@ -65,9 +65,13 @@ struct TextStream::State {
 
   /// Nothing where the event is behind the end of its answer.
   std::optional<TextPiece> piece_of(TextEvent event) {
+    TextPiece piece{event.choice};
+    if (auto* scores = std::get_if<PromptScores>(&event.what)) {
+      piece.prompt = std::move(scores->tokens);
+      return piece;
+    }
     Answer& answer = answers[event.choice];
     if (answer.ended()) return std::nullopt;
-    TextPiece piece{event.choice};
     if (auto* token = std::get_if<ChosenToken>(&event.what)) {
       piece.text = answer.push(token->token);
       piece.tokens.push_back(std::move(*token));
@@ -91,7 +95,7 @@ struct TextStream::State {
     for (std::uint32_t choice = 0; choice < answers.size(); ++choice) {
       Answer& answer = answers[choice];
       if (answer.ended()) continue;
-      TextPiece piece{choice, answer.finish(finished.reason), {}, true};
+      TextPiece piece{.choice = choice, .text = answer.finish(finished.reason), .ended = true};
       if (answer.completion.stop_string.empty()) {
         answer.completion.error = finished.error;
         answer.completion.message = finished.message;
@@ -154,13 +158,19 @@ std::string TextStream::try_next() {
   return text;
 }
 
-std::optional<std::string> TextStream::next() {
+std::optional<TextPiece> TextStream::next_piece() {
   State& s = *state_;
   while (!s.ended) {
     auto event = s.request.next();
     auto piece = event ? s.piece_of(std::move(*event)) : s.rest(*s.request.finished());
-    if (piece && !piece->text.empty()) return std::move(piece->text);
+    if (piece) return piece;
   }
+  return std::nullopt;
+}
+
+std::optional<std::string> TextStream::next() {
+  while (auto piece = next_piece())
+    if (!piece->text.empty()) return std::move(piece->text);
   return std::nullopt;
 }
 
@@ -199,6 +209,7 @@ TextStream LanguageSession::submit(TextRequest request, const SubmitOptions& wit
   job.prefixes = request.prefixes;
   job.choices = request.choices;
   job.alternatives = request.alternatives;
+  job.prompt_alternatives = request.prompt_alternatives;
   return TextStream(std::make_unique<TextStream::State>(
       engine_.submit(pipeline_, std::move(job), with), tokenizer_, request, matcher));
 }

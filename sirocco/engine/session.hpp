@@ -24,8 +24,9 @@ struct TextRequest {
   std::int32_t choices = 1;                ///< answers, made beside one another
   /// Wanted with each token's log-probability: those of so many of the likeliest.
   std::optional<std::int32_t> alternatives;
-  std::vector<std::string> stop;  ///< stop strings
-  bool ignore_end = false;        ///< go on behind the model's end of generation
+  std::optional<std::int32_t> prompt_alternatives;  ///< the same of the prompt, as TextJob has it
+  std::vector<std::string> stop;                    ///< stop strings
+  bool ignore_end = false;                          ///< go on behind the model's end of generation
   /// The answer is a text of its own, as a turn of a conversation is, and not the continuation of
   /// the prompt's: a space that the vocabulary puts before a text's first word is no part of it.
   bool own_text = false;
@@ -37,7 +38,9 @@ struct TextPiece {
   std::uint32_t choice = 0;
   std::string text = {};  ///< well-formed UTF-8, never part of a stop string; may be empty
   std::vector<ChosenToken> tokens = {};  ///< whose text this is, or a part, or is held back yet
-  bool ended = false;                    ///< nothing more comes of this answer
+  /// Of the prompt from the second on, where they are wanted: in the first piece of all.
+  std::vector<ChosenToken> prompt = {};
+  bool ended = false;  ///< nothing more comes of this answer
 };
 
 /// A Completion is an answer, as far as it was taken.
@@ -64,6 +67,8 @@ class TextStream {
 
   /// The next piece that is there now.
   std::optional<TextPiece> try_next_piece();
+  /// The next piece; nothing at the end. Blocks, as next.
+  std::optional<TextPiece> next_piece();
   /// Text that is there now, of all answers. May be empty.
   std::string try_next();
   /// The next text, not empty; nothing at the end. Blocks: some other thread must drive the engine.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/logit_scan.hpp"
 
 namespace sirocco {
 
@@ -160,10 +161,14 @@ void LanguagePipeline::put_together(Step& step) {
     const auto* logits = std::get_if<WantLogits>(&item.wanted);
     std::int64_t row = logits != nullptr && logits->all_rows ? 0 : count - 1;
     if (std::holds_alternative<NoOutput>(item.wanted)) row = count;
-    for (; row < count; ++row) {
-      rows.outputs.push_back(static_cast<std::int32_t>(begin + row));
-      step.wanted.emplace_back(i, row);
-    }
+    const auto scored = std::ssize(item.scores.following);
+    SIROCCO_CHECK(scored <= row);
+    const auto want = [&](std::int64_t of_part) {
+      rows.outputs.push_back(static_cast<std::int32_t>(begin + of_part));
+      step.wanted.emplace_back(i, of_part);
+    };
+    for (std::int64_t before = 0; before < scored; ++before) want(before);
+    for (; row < count; ++row) want(row);
     begin += count;
   }
   pools_->begin_step(step.caches, step.staged.caches);
@@ -221,8 +226,26 @@ TextOutcome all_chosen(const WantToken& want, Position position, std::span<const
 
 }  // namespace
 
+namespace {
+
+/// Nothing is told of a token where the logits say nothing.
+void add_score(ChosenToken& token, std::int32_t alternatives, std::span<const float> logits,
+               SamplerScratch& scratch) {
+  if (!make_distribution(logits)) return;
+  token.log_probability = log_probability(logits, token.token, scratch);
+  token.likeliest = likeliest(logits, alternatives, scratch);
+}
+
+}  // namespace
+
 void LanguagePipeline::run_with_outcomes(Step& step) {
   step.outcomes.resize(step.items.size());
+  step.scores.resize(step.items.size());
+  for (std::size_t i = 0; i < step.items.size(); ++i) {
+    step.scores[i].clear();
+    for (const TokenId token : step.items[i].scores.following)
+      step.scores[i].push_back({.token = token});
+  }
   // Logits lend their memory to those of the next step. All rows of one item come in order.
   Order order = Order::kAnyAtOnce;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
@@ -236,8 +259,12 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
       step.outcomes[i] = StepLogits{};
     if (want != nullptr && want->all_rows) order = Order::kOneByOne;
   }
-  run(step, order, [&](std::size_t i, std::int64_t, std::span<const float> logits, int thread) {
+  run(step, order, [&](std::size_t i, std::int64_t row, std::span<const float> logits, int thread) {
     const TextItem& item = step.items[i];
+    if (row < std::ssize(item.scores.following)) {
+      return add_score(step.scores[i][static_cast<std::size_t>(row)], item.scores.alternatives,
+                       logits, sampling_[static_cast<std::size_t>(thread)]);
+    }
     if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
       step.outcomes[i] = all_chosen(*want, Position(item.cache->length()), logits,
                                     sampling_[static_cast<std::size_t>(thread)]);
@@ -271,10 +298,12 @@ Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
 double LanguagePipeline::wait(Ticket ticket) {
   SIROCCO_CHECK(ticket.number() == submitted_.number && !submitted_.shares.empty());
   std::span<TextOutcome> outcomes = submitted_.outcomes;
+  std::span<ChosenTokens> scores = submitted_.scores;
   for (const Share<TextWork>& share : submitted_.shares) {
     const std::size_t items = share.work->items();
-    share.work->take(share.rows, outcomes.first(items));
+    share.work->take(share.rows, outcomes.first(items), scores.first(items));
     outcomes = outcomes.subspan(items);
+    scores = scores.subspan(items);
   }
   submitted_.shares.clear();
   return submitted_.seconds;

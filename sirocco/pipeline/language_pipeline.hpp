@@ -106,6 +106,7 @@ class LanguagePipeline final : public Pipeline {
     std::vector<std::pair<std::size_t, std::int64_t>> wanted;  // an output row: its item and row
     StagedStep staged;
     std::vector<TextOutcome> outcomes;
+    std::vector<ChosenTokens> scores;  // of each item
     std::uint64_t number = 0;
     double seconds = 0;
   };

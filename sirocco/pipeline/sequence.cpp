@@ -14,7 +14,7 @@ Sequence::Sequence(Prompt prompt, std::shared_ptr<const Sampler> sampler, std::i
       arrangement_(std::move(prompt.arrangement_)),
       sampler_(std::move(sampler)),
       limit_(limit) {
-  SIROCCO_CHECK(prompt_rows_ > 0 && limit_ > 0);
+  SIROCCO_CHECK(prompt_rows_ > 0 && limit_ >= 0);
   tokens_.reserve(prompt_tokens_ + static_cast<std::size_t>(limit_));
 }
 
@@ -24,8 +24,6 @@ Sequence Sequence::another() const {
   copy.tokens_.reserve(tokens_.size() + static_cast<std::size_t>(limit_));
   return copy;
 }
-
-std::int64_t Sequence::worst_case_positions() const { return prompt_rows_ + limit_ - 1; }
 
 TextRows Sequence::unread() const {
   if (const auto* prefilling = std::get_if<Prefilling>(&phase_)) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -26,7 +27,7 @@ struct Decoding {};
 /// where it stands.
 class Sequence {
  public:
-  /// `limit` is the number of tokens to generate at most, at least 1; the prompt isn't empty.
+  /// `limit` is the number of tokens to generate at most; the prompt isn't empty.
   Sequence(Prompt prompt, std::shared_ptr<const Sampler> sampler, std::int64_t limit);
   /// Another answer to the same prompt, which was read; nothing was written yet.
   Sequence another() const;
@@ -40,8 +41,12 @@ class Sequence {
   std::int64_t prompt_rows() const { return prompt_rows_; }
   bool decoding() const { return std::holds_alternative<Decoding>(phase_); }
 
-  /// Positions that the cache must hold in the worst case: all rows but that of the last token.
-  std::int64_t worst_case_positions() const;
+  /// Positions that the cache must hold in the worst case: all rows but that of the last generated
+  /// token.
+  static std::int64_t worst_case_positions(std::int64_t prompt_rows, std::int64_t limit) {
+    return prompt_rows + std::max<std::int64_t>(limit, 1) - 1;
+  }
+  std::int64_t worst_case_positions() const { return worst_case_positions(prompt_rows_, limit_); }
 
   /// What the model hasn't read yet: the rest of the prompt, or the last token. Valid until the
   /// next transition.

@@ -29,12 +29,20 @@ struct WantLogits {       ///< the logits themselves
 };
 using TextWanted = std::variant<NoOutput, WantToken, WantLogits>;
 
+/// What is wanted besides of a part whose rows are followed by tokens that are known: how likely
+/// these are.
+struct WantScores {
+  std::span<const TokenId> following;  ///< what follows the part's first rows, a token each
+  std::int32_t alternatives = 0;       ///< with each, so many of the likeliest
+};
+
 /// One sequence's part of a step: its next rows. Cache and rows live until the step is over.
 struct TextItem {
-  SequenceId sequence;   ///< for hooks
-  SequenceCache* cache;  ///< its past; in no other step
-  TextRows rows;         ///< at least one
-  TextWanted wanted;
+  SequenceId sequence;     ///< for hooks
+  SequenceCache* cache;    ///< its past; in no other step
+  TextRows rows;           ///< at least one
+  TextWanted wanted;       ///< of its last row, or of all
+  WantScores scores = {};  ///< of rows before the wanted one
 };
 
 struct NothingWanted {};

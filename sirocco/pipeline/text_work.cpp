@@ -1,6 +1,7 @@
 #include "sirocco/pipeline/text_work.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -17,10 +18,20 @@ void require_choices(const PipelineLimits& limits, const TextJob& job) {
   const std::int32_t max = std::min(kMaxTextChoices, limits.max_sequences);
   if (job.choices < 1 || job.choices > max)
     throw InvalidArgument("n is {}; it must be 1 to {}", job.choices, max);
-  if (job.alternatives && (*job.alternatives < 0 || *job.alternatives > kMaxAlternatives)) {
+  for (const auto& alternatives : {job.alternatives, job.prompt_alternatives}) {
+    if (!alternatives || (*alternatives >= 0 && *alternatives <= kMaxAlternatives)) continue;
     throw InvalidArgument("log-probabilities of {} alternatives were asked for; 0 to {} can be",
-                          *job.alternatives, kMaxAlternatives);
+                          *alternatives, kMaxAlternatives);
   }
+  if (job.prompt_alternatives && std::ssize(job.prompt.tokens()) < job.prompt.rows())
+    throw InvalidArgument("log-probabilities of a prompt with embeddings were asked for");
+}
+
+/// The logits of a prompt's part stay below 16 MiB, whatever the vocabulary.
+std::int64_t affordable_rows(const PipelineLimits& limits) {
+  constexpr std::int64_t kMaxLogits = std::int64_t{4} << 20;
+  return std::clamp<std::int64_t>(kMaxLogits / std::max<std::int64_t>(limits.vocabulary, 1), 1,
+                                  limits.max_step);
 }
 
 }  // namespace
@@ -45,8 +56,9 @@ CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits
   Limit limit{limits.default_max_tokens, FinishReason::kLength};
   if (job.max_tokens) {
     limit.tokens = *job.max_tokens;
-    if (limit.tokens < 1)
-      throw InvalidArgument("max_tokens is {}; it must be at least 1", limit.tokens);
+    const int least = job.prompt_alternatives ? 0 : 1;
+    if (limit.tokens < least)
+      throw InvalidArgument("max_tokens is {}; it must be at least {}", limit.tokens, least);
     if (limit.tokens > room) {
       throw InvalidArgument(
           "max_tokens: {} tokens behind a prompt of {} don't fit into the context of {}; {} would",
@@ -56,7 +68,7 @@ CheckedTextJob::Limit CheckedTextJob::checked_limit(const PipelineLimits& limits
     limit = {room, FinishReason::kContextFull};
   }
   require_choices(limits, job);
-  const std::int64_t positions = prompt + limit.tokens - 1;
+  const std::int64_t positions = Sequence::worst_case_positions(prompt, limit.tokens);
   if (positions > limits.max_cached_positions) {
     throw ResourceExhausted("{} positions are needed and the cache holds {} in all", positions,
                             limits.max_cached_positions);
@@ -83,8 +95,12 @@ CheckedTextJob::CheckedTextJob(const PipelineLimits& limits, TextJob job)
       }()),
       end_tokens_(std::move(job.end_tokens)),
       alternatives_(job.alternatives),
-      choices_(job.choices),
-      prefixes_(job.prefixes) {}
+      prompt_alternatives_(job.prompt_alternatives),
+      max_scored_rows_(affordable_rows(limits)),
+      choices_(job.choices) {
+  // What a prefix's rows said isn't kept.
+  if (!prompt_alternatives_) prefixes_ = job.prefixes;
+}
 
 TextTerms CheckedTextJob::terms() const { return {sequence_.prompt_rows(), sequence_.limit()}; }
 
@@ -96,12 +112,14 @@ TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat 
       limit_(job.limit_),
       end_tokens_(std::move(job.end_tokens_)),
       alternatives_(job.alternatives_),
+      prompt_alternatives_(job.prompt_alternatives_),
+      max_scored_rows_(job.max_scored_rows_),
       prompt_rows_(job.sequence_.prompt_rows()),
       cached_(cache.length()),
       others_(std::move(others)) {
   choices_.reserve(others_.size() + 1);
   choices_.push_back({0, std::move(job.sequence_), std::move(cache), std::move(seat)});
-  events_.reserve(2 * choices_.capacity());
+  events_.reserve(2 * choices_.capacity() + 1);
   if (cached_ > 0) choices_.front().sequence.read(cached_);
   list_indivisible();
 }
@@ -113,7 +131,8 @@ void TextWork::list_indivisible() {
 Demand TextWork::demand() const {
   if (reads_prompt()) {
     const Choice& only = choices_.front();
-    return {.rows = only.sequence.unread().size(),
+    const std::int64_t unread = only.sequence.unread().size();
+    return {.rows = prompt_alternatives_ ? std::min(unread, max_scored_rows_) : unread,
             .urgent = false,
             .depth = only.cache.length(),
             .indivisible = indivisible_};
@@ -155,13 +174,22 @@ void TextWork::list_items(std::int64_t rows, std::vector<TextItem>& items) {
     const std::int64_t part = reads_prompt() ? rows : 1;
     TextItem& item =
         items.emplace_back(TextItem{id_, &choice.cache, unread.part(0, part), NoOutput{}});
-    if (part < unread.size()) continue;
+    if (prompt_alternatives_ && reads_prompt()) item.scores = wanted_scores(rows);
+    if (part < unread.size() || limit_.tokens == 0) continue;
     item.wanted = WantToken{&choice.sequence.sampler(), choice.sequence.tokens(), choice.number,
                             static_cast<std::uint32_t>(others_.size()) + 1, alternatives_};
   }
 }
 
-void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes) {
+WantScores TextWork::wanted_scores(std::int64_t rows) const {
+  const Choice& only = choices_.front();
+  const auto next = static_cast<std::size_t>(only.cache.length()) + 1;
+  const std::span<const TokenId> rest = only.sequence.tokens().subspan(next);
+  return {rest.first(std::min(rest.size(), static_cast<std::size_t>(rows))), *prompt_alternatives_};
+}
+
+void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes,
+                    std::span<ChosenTokens> scores) {
   for (std::size_t i = 0; i < choices_.size(); ++i)
     if (!std::holds_alternative<StepFault>(outcomes[i])) choices_[i].cache.end_step();
   const bool was_prompt = reads_prompt();
@@ -169,12 +197,18 @@ void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes) {
     choices_.front().sequence.read(rows);
     list_indivisible();
   }
-  for (const TextOutcome& outcome : outcomes) {
-    const auto* fault = std::get_if<StepFault>(&outcome);
-    if (fault == nullptr) continue;
-    ending_ = Ending{FinishReason::kFailed, step_fault_kind(*fault),
-                     std::string(step_fault_text(*fault))};
-    return;
+  for (const TextOutcome& outcome : outcomes)
+    if (const auto* fault = std::get_if<StepFault>(&outcome)) return fail(*fault);
+  if (was_prompt && prompt_alternatives_) {
+    if (!std::ranges::all_of(scores.front(), [](const ChosenToken& token) {
+          return token.log_probability.has_value();
+        }))
+      return fail(StepFault::kScoresNotFinite);
+    std::ranges::move(scores.front(), std::back_inserter(scores_.tokens));
+    if (choices_.front().sequence.unread().size() == 0) {
+      events_.push_back({0, std::move(scores_)});
+      if (limit_.tokens == 0) return end_all();
+    }
   }
   if (auto* several = std::get_if<ChosenTokens>(&outcomes.front())) {
     begin_choices(*several);
@@ -183,6 +217,19 @@ void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes) {
       if (auto* token = std::get_if<ChosenToken>(&outcomes[i])) append(choices_[i], *token);
   }
   drop_ended();
+}
+
+void TextWork::fail(StepFault fault) {
+  ending_ =
+      Ending{FinishReason::kFailed, step_fault_kind(fault), std::string(step_fault_text(fault))};
+}
+
+void TextWork::end_all() {
+  for (std::uint32_t number = 0; number <= others_.size(); ++number)
+    if (wanted(number)) events_.push_back({number, limit_.reason});
+  others_.clear();
+  choices_.clear();
+  ending_ = Ending{.reason = limit_.reason};
 }
 
 void TextWork::begin_choices(std::span<ChosenToken> tokens) {

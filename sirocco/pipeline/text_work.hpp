@@ -22,6 +22,10 @@ struct TextJob {
   SamplingParams sampling;
   /// Tokens to generate at most. Without, the pipeline's default, as far as the context allows.
   std::optional<std::int64_t> max_tokens;
+  /// Wanted with each token of the prompt but the first: its log-probability, and those of so many
+  /// of the likeliest at its place. The prompt is then tokens only, found prefixes aren't used, and
+  /// `max_tokens` may be 0: nothing is generated.
+  std::optional<std::int32_t> prompt_alternatives;
   /// The answer ends when one of these is chosen; it isn't passed on.
   std::vector<TokenId> end_tokens;
   /// Wanted with each token's log-probability: those of so many of the likeliest.
@@ -37,13 +41,19 @@ struct TextTerms {
   std::int64_t max_tokens = 0;  ///< given or default
 };
 
+/// What was wanted of a prompt's tokens, from the second on.
+struct PromptScores {
+  std::vector<ChosenToken> tokens;
+};
+
 /// What came of one of a job's choices: its next token, or its end. One that is cancelled, or whose
-/// whole work ends otherwise, has no event for it.
+/// whole work ends otherwise, has no event for it. What was wanted of the prompt comes before all,
+/// once, as the first choice's.
 struct TextEvent {
   std::uint32_t choice = 0;
-  std::variant<ChosenToken, FinishReason> what;
+  std::variant<ChosenToken, FinishReason, PromptScores> what;
 
-  /// The token; null at the end.
+  /// The token; null for anything else.
   const ChosenToken* token() const { return std::get_if<ChosenToken>(&what); }
 };
 
@@ -73,6 +83,8 @@ class CheckedTextJob {
   Sequence sequence_;
   std::vector<TokenId> end_tokens_;  // sorted
   std::optional<std::int32_t> alternatives_;
+  std::optional<std::int32_t> prompt_alternatives_;
+  std::int64_t max_scored_rows_;  // of a step
   std::int32_t choices_;
   std::optional<PrefixKey> prefixes_;
 };
@@ -117,8 +129,13 @@ class TextWork {
   /// How many these are.
   std::size_t items() const { return choices_.size(); }
   void list_indivisible();
-  /// The step is over.
-  void take(std::int64_t rows, std::span<TextOutcome> outcomes);
+  /// The step is over. `scores` are those of each item.
+  void take(std::int64_t rows, std::span<TextOutcome> outcomes, std::span<ChosenTokens> scores);
+  /// What is to be told of a part of the prompt.
+  WantScores wanted_scores(std::int64_t rows) const;
+  void fail(StepFault fault);
+  /// The prompt was read, and nothing more is wanted.
+  void end_all();
   /// The prompt was read, and this is what each choice begins with.
   void begin_choices(std::span<ChosenToken> tokens);
   void append(Choice& choice, ChosenToken& token);
@@ -129,6 +146,9 @@ class TextWork {
   CheckedTextJob::Limit limit_;
   std::vector<TokenId> end_tokens_;
   std::optional<std::int32_t> alternatives_;
+  std::optional<std::int32_t> prompt_alternatives_;
+  std::int64_t max_scored_rows_;
+  PromptScores scores_;  // so far
   std::int64_t prompt_rows_;
   std::int64_t cached_;          // positions that the cache held at first
   std::vector<Choice> choices_;  // those that go on

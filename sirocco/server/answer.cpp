@@ -19,12 +19,13 @@ std::variant<Finish, ApiError> told(const Ending& ending) {
   return api_error(ending);
 }
 
-std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit) {
+std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit,
+                          std::string_view member) {
   if (finish != Finish::kLength || asked) return "";
   return fmt::format(
-      "the answer was cut at {} tokens, a limit that the request didn't ask for; max_tokens asks "
-      "for another",
-      limit);
+      "the answer was cut at {} tokens, a limit that the request didn't ask for; {} asks for "
+      "another",
+      limit, member);
 }
 
 }  // namespace sirocco

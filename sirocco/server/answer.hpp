@@ -71,7 +71,8 @@ struct AnswerTotals {
 };
 
 /// The warning for an answer that was cut where nobody asked for a limit; empty for others.
-/// `limit` is the one that was in force.
-std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit);
+/// `limit` is the one that was in force, `member` what asks for another.
+std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit,
+                          std::string_view member = "max_tokens");
 
 }  // namespace sirocco

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <random>
 #include <string_view>
+#include <utility>
 
 #include "sirocco/pipeline/choice_limit.hpp"
 #include "sirocco/server/invalid_request.hpp"
@@ -61,13 +62,14 @@ void require_possible_choices(const TextRequest& request, const PipelineLimits& 
                   request.choices, tokens, rows, limits.max_cached_positions));
 }
 
-TokenChance chance_of(const Tokenizer& tokenizer, TokenId id, std::optional<float> probability) {
-  TokenChance out{id, {}, probability};
+}  // namespace
+
+TokenChance chance_of(const Tokenizer& tokenizer, TokenId id,
+                      std::optional<float> log_probability) {
+  TokenChance out{id, {}, log_probability};
   tokenizer.append_bytes(id, out.bytes);
   return out;
 }
-
-}  // namespace
 
 void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
                           std::string_view param) {
@@ -96,9 +98,12 @@ ModelLease named_text_model(const Service& service, const std::optional<std::str
   return model;
 }
 
+std::string new_id(std::string_view prefix) {
+  return fmt::format("{}{:016x}{:08x}", prefix, random_number(), random_number() >> 32);
+}
+
 AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model) {
-  return {fmt::format("{}{:016x}{:08x}", id_prefix, random_number(), random_number() >> 32),
-          std::time(nullptr), model.name, fingerprint_of(model)};
+  return {new_id(id_prefix), std::time(nullptr), model.name, fingerprint_of(model)};
 }
 
 TextRequest text_request(const ServedText& model, const Generation& generation,
@@ -123,8 +128,8 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   if (const std::int64_t room = context - rows; out.max_tokens && *out.max_tokens > room) {
     if (generation.max_tokens) {
       warnings.push_back(
-          fmt::format("max_tokens is {}; the context of {} has room for {} behind the prompt's {}",
-                      *out.max_tokens, context, room, rows));
+          fmt::format("{} is {}; the context of {} has room for {} behind the prompt's {}",
+                      generation.limit_member, *out.max_tokens, context, room, rows));
     }
     out.max_tokens = room;
   }
@@ -149,17 +154,37 @@ TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared
   return {exchange, std::move(streams), prepared.generation.choices};
 }
 
+namespace {
+
+AnswerToken told_token(const Tokenizer& tokenizer, const ChosenToken& token) {
+  AnswerToken told{chance_of(tokenizer, token.token, token.log_probability), {}};
+  for (const TokenProbability& other : token.likeliest)
+    told.alternatives.push_back(chance_of(tokenizer, other.token, other.log_probability));
+  return told;
+}
+
+}  // namespace
+
 AnswerPiece told_piece(const Prepared& prepared, TextPiece piece) {
   AnswerPiece out{std::move(piece.text), {}};
   if (!prepared.generation.alternatives) return out;
-  const Tokenizer& tokenizer = prepared.model->text->tokenizer();
-  for (const ChosenToken& token : piece.tokens) {
-    AnswerToken& told = out.tokens.emplace_back();
-    told.chosen = chance_of(tokenizer, token.token, token.log_probability);
-    for (const TokenProbability& other : token.likeliest)
-      told.alternatives.push_back(chance_of(tokenizer, other.token, other.log_probability));
-  }
+  for (const ChosenToken& token : piece.tokens)
+    out.tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
   return out;
+}
+
+AnswerPiece* echo_of(Prepared& prepared, int index, int answers) {
+  if (prepared.echoes.empty()) return nullptr;
+  return &prepared.echoes[static_cast<std::size_t>(index) * prepared.requests.size() /
+                          static_cast<std::size_t>(answers)];
+}
+
+void add_scores(Prepared& prepared, int answers, TextAnswers::Piece& got) {
+  if (!prepared.generation.alternatives) return;
+  for (const ChosenToken& token : std::exchange(got.piece.prompt, {})) {
+    echo_of(prepared, got.index, answers)
+        ->tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
+  }
 }
 
 std::variant<Finish, ApiError> told_end(const Completion& completion) {
@@ -180,7 +205,8 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers) {
     const auto end = told_end(completion);
     const auto* finish = std::get_if<Finish>(&end);
     if (finish == nullptr) continue;
-    std::string warning = limit_warning(*finish, prepared.generation.max_tokens, completion.limit);
+    std::string warning = limit_warning(*finish, prepared.generation.max_tokens, completion.limit,
+                                        prepared.generation.limit_member);
     if (warning.empty() || completion.reason == FinishReason::kTimeLimit) continue;
     if (std::ranges::find(out.warnings, warning) == out.warnings.end())
       out.warnings.push_back(std::move(warning));

@@ -45,14 +45,22 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
 /// Throws InvalidRequest, which names `param`, for tokens beyond a vocabulary of so many.
 void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
                           std::string_view param);
-/// `id_prefix` is what an API's ids begin with: "chatcmpl-".
+/// Unique: the prefix, "chatcmpl-" for example, and random digits.
+std::string new_id(std::string_view prefix);
 AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model);
 
 /// Hands a request to the engine. Any thread. Throws as LanguageSession::submit.
 TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared& prepared);
 
+/// A token and what is known of its probability.
+TokenChance chance_of(const Tokenizer& tokenizer, TokenId id,
+                      std::optional<float> log_probability = std::nullopt);
 /// A piece as it is told: with its tokens where log-probabilities are wanted.
 AnswerPiece told_piece(const Prepared& prepared, TextPiece piece);
+/// The echo in front of answer `index` of `answers`; null where none is wanted.
+AnswerPiece* echo_of(Prepared& prepared, int index, int answers);
+/// What a piece tells of its prompt's tokens joins the echo.
+void add_scores(Prepared& prepared, int answers, TextAnswers::Piece& got);
 /// How an answer that was taken to its end ended.
 std::variant<Finish, ApiError> told_end(const Completion& completion);
 /// What is told at the end of all.
@@ -61,12 +69,19 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers);
 /// All answers, then one body: `body(choices, totals)`. Throws ApiFailure for an answer that
 /// failed.
 template <class Body>
-http::Task<http::Answered> respond_whole(http::Exchange& exchange, const Prepared& prepared,
+http::Task<http::Answered> respond_whole(http::Exchange& exchange, Prepared& prepared,
                                          TextAnswers answers, Body body) {
   std::vector<Choice> choices(static_cast<std::size_t>(answers.count()));
-  for (std::size_t i = 0; i < choices.size() && !prepared.echoes.empty(); ++i)
-    choices[i].whole = prepared.echoes[i * prepared.requests.size() / choices.size()];
+  std::vector<bool> begun(choices.size());
+  const auto begin = [&](int index) {
+    const auto at = static_cast<std::size_t>(index);
+    if (begun[at]) return;
+    begun[at] = true;
+    if (const auto* echo = echo_of(prepared, index, answers.count())) choices[at].whole = *echo;
+  };
   while (auto got = co_await answers.next()) {
+    add_scores(prepared, answers.count(), *got);
+    begin(got->index);
     AnswerPiece piece = told_piece(prepared, std::move(got->piece));
     AnswerPiece& whole = choices[static_cast<std::size_t>(got->index)].whole;
     whole.text += piece.text;
@@ -109,8 +124,7 @@ http::Task<void> send_all(http::EventStream& to, const std::vector<Event>& event
 /// a comment.
 template <class Shape>
 http::Task<http::Answered> respond_in_events(const Service& service, http::Exchange& exchange,
-                                             const Prepared& prepared, TextAnswers answers,
-                                             Shape shape) {
+                                             Prepared& prepared, TextAnswers answers, Shape shape) {
   std::optional<http::EventStream> events;
   std::vector<bool> begun(static_cast<std::size_t>(answers.count()));
   int open = answers.count();
@@ -121,11 +135,10 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
       const auto first = shape.begin(index);
       co_await send_all(*events, first);
     }
-    if (prepared.echoes.empty()) co_return;
-    const std::size_t prompt =
-        static_cast<std::size_t>(index) * prepared.requests.size() / begun.size();
-    const auto echo = shape.piece(index, prepared.echoes[prompt]);
-    co_await send_all(*events, echo);
+    const AnswerPiece* const echo = echo_of(prepared, index, answers.count());
+    if (echo == nullptr) co_return;
+    const auto event = shape.piece(index, *echo);
+    co_await send_all(*events, event);
   };
   for (;;) {
     auto got = co_await answers.next_within(service.options().max_silence_s);
@@ -150,6 +163,7 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
       }
       continue;
     }
+    add_scores(prepared, answers.count(), *next);
     co_await begin(next->index);
     const int index = next->index;
     AnswerPiece piece = told_piece(prepared, std::move(next->piece));

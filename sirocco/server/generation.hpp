@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sirocco/pipeline/sampler.hpp"
@@ -42,6 +43,7 @@ struct Generation {
   AskedSampling sampling;
   /// Tokens of an answer at most. Without: what the model recommends, then the engine's default.
   std::optional<std::int64_t> max_tokens;
+  std::string_view limit_member = "max_tokens";  ///< what the request calls that
   std::vector<std::string> stop;  ///< stop strings; empty: those that the model recommends
   int choices = 1;                ///< answers to each prompt
   /// Log-probabilities of the tokens are wanted, with those of so many likeliest alternatives.

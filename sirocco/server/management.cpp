@@ -1,5 +1,7 @@
 #include "sirocco/server/management.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <optional>
 #include <utility>
@@ -40,7 +42,7 @@ Task<Answered> answer_version(const Service&, Exchange& exchange) {
 }
 
 Task<Answered> answer_metrics(const Service& service, Exchange& exchange) {
-  http::Response response = http::json_response(metrics_text(service.engine(), service.models()));
+  http::Response response = http::json_response(metrics_text(service));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   co_return co_await exchange.respond(std::move(response));
 }
@@ -64,10 +66,15 @@ const Tokenizer& tokenizer_of(const ServedModel& model) {
   return model.text != nullptr ? model.text->tokenizer() : model.embedder->model().tokenizer();
 }
 
+/// `required`: the member without which there is nothing to do.
 template <class Request, class Table>
-Request read_body(std::string_view body, const Table& table) {
+Request read_body(std::string_view body, const Table& table, std::string_view required) {
   const json::Value value = json::parse(body);
   json::MemberReader reader{json::Field(value)};
+  if (!reader.find(required)) {
+    throw InvalidRequest(std::string(required), "missing_required_parameter",
+                         fmt::format("there is no {}", required));
+  }
   Request out;
   reader.read(out, table);
   reader.finish();
@@ -75,7 +82,7 @@ Request read_body(std::string_view body, const Table& table) {
 }
 
 std::string tokenized(const Service& service, const std::string& body) {
-  const auto request = read_body<TokenizeRequest>(body, kTokenizeMembers);
+  const auto request = read_body<TokenizeRequest>(body, kTokenizeMembers, "content");
   const ModelLease model = named_model(service, request.model);
   json::Writer out;
   out.open_object().name("tokens").open_array();
@@ -105,7 +112,7 @@ constexpr std::array kDetokenizeMembers = {
 };
 
 std::string detokenized(const Service& service, const std::string& body) {
-  const auto request = read_body<DetokenizeRequest>(body, kDetokenizeMembers);
+  const auto request = read_body<DetokenizeRequest>(body, kDetokenizeMembers, "tokens");
   const ModelLease model = named_model(service, request.model);
   const Tokenizer& tokenizer = tokenizer_of(*model);
   require_known_tokens(request.tokens, static_cast<std::int64_t>(tokenizer.vocabulary().size()),
@@ -146,7 +153,7 @@ ModelLease load_and_offer(const Service& service, const std::string& name) {
 }
 
 std::string loaded(const Service& service, const std::string& body) {
-  const auto request = read_body<ModelRequest>(body, kModelMembers);
+  const auto request = read_body<ModelRequest>(body, kModelMembers, "model");
   const ModelLease model = load_and_offer(service, request.model);
   json::Writer out;
   out.open_object().member("model", model->name).member("status", "loaded").close_object();
@@ -154,7 +161,9 @@ std::string loaded(const Service& service, const std::string& body) {
 }
 
 std::string unloaded(const Service& service, const std::string& body) {
-  const auto request = read_body<ModelRequest>(body, kModelMembers);
+  const auto request = read_body<ModelRequest>(body, kModelMembers, "model");
+  // No name would mean the first model.
+  if (request.model.empty()) throw ApiFailure(model_not_found("", service.models().names()));
   const ModelLease model = named_model(service, request.model);
   service.models().take_off(model->name);
   json::Writer out;

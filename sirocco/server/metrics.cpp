@@ -5,6 +5,8 @@
 #include <array>
 #include <functional>
 #include <iterator>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -123,10 +125,27 @@ constexpr std::array kReasons = {FinishReason::kStop,        FinishReason::kLeng
                                  FinishReason::kCancelled,   FinishReason::kFailed};
 static_assert(kReasons.size() == kFinishReasons);
 
+void write_exchanges(Page& page, const ExchangeCounts& exchanges) {
+  const auto counts = exchanges.counts();
+  page.head("http_requests_total", "counter", "Requests of HTTP that have ended, by route.");
+  std::map<std::string_view, std::uint64_t> refusals;
+  for (const auto& [key, count] : counts) {
+    const auto& [route, status] = key;
+    page.value("http_requests_total",
+               fmt::format("route=\"{}\",status=\"{}\"", label_value(route), status), count);
+    if (const std::string_view reason = refusal_reason(status); !reason.empty())
+      refusals[reason] += count;
+  }
+  page.head("refusals_total", "counter", "Requests of HTTP that weren't answered, by why.");
+  for (const auto& [reason, count] : refusals)
+    page.value("refusals_total", fmt::format("reason=\"{}\"", reason), count);
+}
+
 }  // namespace
 
-std::string metrics_text(const Engine& engine, const ServedModels& models) {
-  const std::vector<Offered> lanes = lanes_of(models);
+std::string metrics_text(const Service& service) {
+  const Engine& engine = service.engine();
+  const std::vector<Offered> lanes = lanes_of(service.models());
   Page page;
   page.head("build_info", "gauge", "The program's version.");
   page.value("build_info", "version=\"" SIROCCO_VERSION "\"", 1);
@@ -141,6 +160,11 @@ std::string metrics_text(const Engine& engine, const ServedModels& models) {
   page.value("steps_total", "", engine.stats().steps);
   page.head("memory_bytes", "gauge", "Memory of weights, caches and steps.");
   page.value("memory_bytes", "", engine.machine().ledger().in_use());
+  const openai::ResponseStore::Held kept = service.responses().held();
+  page.head("responses_kept", "gauge", "Responses that are kept, to be gone on from.");
+  page.value("responses_kept", "", kept.responses);
+  page.head("responses_kept_bytes", "gauge", "What they take.");
+  page.value("responses_kept_bytes", "", kept.bytes);
   for (const Number& number : kNumbers) {
     page.head(number.name, number.type, number.help);
     for (const Offered& lane : lanes)
@@ -154,6 +178,7 @@ std::string metrics_text(const Engine& engine, const ServedModels& models) {
                  lane.statistics->finished[static_cast<std::size_t>(reason)].load());
     }
   }
+  write_exchanges(page, service.exchanges());
   for (const Distribution& distribution : kDistributions) {
     page.head(distribution.name, "histogram", distribution.help);
     for (const Offered& lane : lanes)

@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "sirocco/engine/served_models.hpp"
+#include "sirocco/server/exchange_counts.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/http/routes.hpp"
 #include "sirocco/server/http/server.hpp"
+#include "sirocco/server/openai/responses/response_store.hpp"
 
 namespace sirocco {
 
@@ -20,6 +22,8 @@ struct ServiceOptions {
   Seconds max_healthy_step_s = 120;
   /// How long a stream may be silent before a comment keeps the way to its client open.
   Seconds max_silence_s = 10;
+  /// What is kept of the Responses API's answers.
+  openai::ResponseStoreLimits responses = {};
   /// Brings up the model that `name` means, to be offered under that name; without it, models stay
   /// as they are. Called on a worker. Throws what loading throws.
   std::function<std::unique_ptr<ServedModel>(const std::string& name)> load = {};
@@ -30,11 +34,17 @@ class Service {
  public:
   /// The engine, which has its own thread, and the models outlive it.
   Service(Engine& engine, ServedModels& models, ServiceOptions options = {})
-      : engine_(engine), models_(models), options_(std::move(options)) {}
+      : engine_(engine),
+        models_(models),
+        options_(std::move(options)),
+        responses_(std::make_unique<openai::ResponseStore>(options_.responses)) {}
 
   Engine& engine() const { return engine_; }
   ServedModels& models() const { return models_; }
   const ServiceOptions& options() const { return options_; }
+  /// Whoever makes the HTTP server has it count here.
+  ExchangeCounts& exchanges() const { return *exchanges_; }
+  openai::ResponseStore& responses() const { return *responses_; }
 
   /// How an engine is told of a job that came with this request.
   SubmitOptions terms_of(const http::Exchange& exchange) const;
@@ -45,6 +55,8 @@ class Service {
   Engine& engine_;
   ServedModels& models_;
   ServiceOptions options_;
+  std::unique_ptr<ExchangeCounts> exchanges_ = std::make_unique<ExchangeCounts>();
+  std::unique_ptr<openai::ResponseStore> responses_;
 };
 
 /// Every route of a service: a table for each API, put together.

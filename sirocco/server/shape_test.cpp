@@ -1,13 +1,11 @@
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "sirocco/server/shape_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-using Json = nlohmann::json;
+using shape_testing::Json;
 using shape_testing::mismatch;
 
 // The check itself refuses what it should.

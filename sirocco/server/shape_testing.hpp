@@ -1,9 +1,9 @@
 #pragma once
 
-#include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <cstddef>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -14,26 +14,26 @@
 
 namespace sirocco::shape_testing {
 
-// `Json` is nlohmann's. A shape is JSON: types ("string|null") or a constant ("=stop"), of objects
-// the shapes of all members, with a question mark behind the name of one that may be missing, of
-// arrays that of each item.
+using Json = nlohmann::json;
 
-template <class Json>
-bool is_of_type(const Json& value, const std::string& type) {
+// A shape is JSON: types ("string|null") or a constant ("=stop"), of objects the shapes of all
+// members, with a question mark behind the name of one that may be missing, of arrays that of each
+// item.
+
+inline bool is_of_type(const Json& value, const std::string& type) {
   if (type.starts_with("=")) return value == type.substr(1);
   if (type == "string") return value.is_string();
   if (type == "integer") return value.is_number_integer();
   if (type == "number") return value.is_number();
+  if (type == "boolean") return value.is_boolean();
   if (type == "null") return value.is_null();
   return false;
 }
 
 /// Where the value isn't as its shape says; empty if it is.
-template <class Json>
-std::string mismatch(const Json& value, const Json& shape, const std::string& path = "$") {
+inline std::string mismatch(const Json& value, const Json& shape, const std::string& path = "$") {
   if (shape.is_string()) {
-    const std::string all = shape;
-    std::istringstream types(all);
+    std::istringstream types(shape.get<std::string>());
     for (std::string type; std::getline(types, type, '|');) {
       if (is_of_type(value, type)) return "";
     }
@@ -65,11 +65,11 @@ std::string mismatch(const Json& value, const Json& shape, const std::string& pa
 }
 
 /// Of what write_details writes, besides warnings.
-inline constexpr std::string_view kTimings = R"({
+inline const Json kTimings = Json::parse(R"({
     "queued_ms": "number", "cache_n": "integer",
     "prompt_n": "integer", "prompt_ms": "number", "prompt_per_token_ms": "number",
     "prompt_per_second": "number", "predicted_n": "integer", "predicted_ms": "number",
-    "predicted_per_token_ms": "number", "predicted_per_second": "number"})";
+    "predicted_per_token_ms": "number", "predicted_per_second": "number"})");
 /// What an answer may tell at its end, of one answer.
 inline AnswerTotals random_totals() {
   AnswerTotals out;
@@ -82,7 +82,7 @@ inline AnswerTotals random_totals() {
   return out;
 }
 
-/// What can be said of them in JSON.
+/// What can be said of bytes in JSON.
 inline std::string as_utf8(std::string_view bytes) {
   std::string out;
   Utf8Assembler assembler;
@@ -91,8 +91,7 @@ inline std::string as_utf8(std::string_view bytes) {
   return out;
 }
 
-template <class Json>
-void expect_shape(const std::string& text, const Json& shape) {
+inline void expect_shape(const std::string& text, const Json& shape) {
   RC_ASSERT(is_utf8(text));
   const Json value = Json::parse(text);
   const std::string found = mismatch(value, shape);

@@ -36,6 +36,7 @@ constexpr EndName kEndNames[] = {
     {"<end_of_utterance>", Role::kEndOfTurn},     // SmolVLM
     {"<EOT>", Role::kEndOfTurn, true},
     {"_<EOT>", Role::kEndOfTurn, true},
+    {"▁<EOT>", Role::kEndOfTurn, true},           // Code Llama, behind what it filled in
     {"[EOT]", Role::kEndOfTurn, true},            // Kimi K2
     {"<｜end▁of▁sentence｜>", Role::kEndOfTurn},  // DeepSeek
     {"<|return|>", Role::kEnd},                   // o200k_harmony
@@ -51,7 +52,41 @@ constexpr EndName kEndNames[] = {
     {"<|file_sep|>", Role::kEnd},
 };
 
+struct InfillNames {
+  std::string_view prefix;
+  std::string_view suffix;
+  std::string_view middle;
+};
+
+constexpr InfillNames kInfillNames[] = {
+    {"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"},     // Qwen, CodeGemma
+    {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},           // StarCoder, Granite
+    {"<fim-prefix>", "<fim-suffix>", "<fim-middle>"},           // SantaCoder
+    {"▁<PRE>", "▁<SUF>", "▁<MID>"},                             // Code Llama
+    {"<PRE>", "<SUF>", "<MID>"},                                // Refact
+    {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},     // DeepSeek
+    {"<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"},  // GLM
+};
+
 }  // namespace
+
+std::optional<InfillTokens> SpecialTokens::infill() const {
+  if (!infill_prefix || !infill_suffix || !infill_middle) return std::nullopt;
+  return InfillTokens{*infill_prefix, *infill_suffix, *infill_middle};
+}
+
+void find_infill(SpecialTokens& special, const Vocabulary& vocabulary) {
+  for (const InfillNames& names : kInfillNames) {
+    const auto prefix = vocabulary.find(names.prefix);
+    const auto suffix = vocabulary.find(names.suffix);
+    const auto middle = vocabulary.find(names.middle);
+    if (!prefix || !suffix || !middle) continue;
+    if (!special.infill_prefix) special.infill_prefix = prefix;
+    if (!special.infill_suffix) special.infill_suffix = suffix;
+    if (!special.infill_middle) special.infill_middle = middle;
+    return;
+  }
+}
 
 bool SpecialTokens::ends_generation(TokenId id) const noexcept {
   return std::binary_search(end_of_generation.begin(), end_of_generation.end(), id);

@@ -140,4 +140,23 @@ std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer,
   return tokens;
 }
 
+std::optional<std::vector<TokenId>> tokenize_infill(const Tokenizer& tokenizer,
+                                                    std::string_view prefix,
+                                                    std::string_view suffix) {
+  const SpecialTokens& special = tokenizer.special();
+  const std::optional<InfillTokens> marks = special.infill();
+  if (!marks) return std::nullopt;
+  std::vector<TokenId> out;
+  if (special.add_bos && special.bos) out.push_back(*special.bos);
+  const auto add = [&](TokenId mark, std::string_view text) {
+    out.push_back(mark);
+    const std::vector<TokenId> tokens = tokenizer.tokenize(text);
+    out.insert(out.end(), tokens.begin(), tokens.end());
+  };
+  add(marks->prefix, prefix);
+  add(marks->suffix, suffix);
+  out.push_back(marks->middle);
+  return out;
+}
+
 }  // namespace sirocco

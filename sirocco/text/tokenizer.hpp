@@ -94,6 +94,13 @@ static_assert(TokenizerModel<Tokenizer>);
 std::vector<TokenId> tokenize_prompt(const Tokenizer& tokenizer,
                                      std::span<const TextSegment> segments);
 
+/// The tokens of a prompt with a hole between `prefix` and `suffix`, behind which the model fills
+/// it: <prefix> … <suffix> … <middle>, and before them the BOS that the model adds to texts.
+/// Nothing where the model has no such marks. Throws as Tokenizer::tokenize.
+std::optional<std::vector<TokenId>> tokenize_infill(const Tokenizer& tokenizer,
+                                                    std::string_view prefix,
+                                                    std::string_view suffix);
+
 /// The tokenizer that a GGUF's `tokenizer.ggml.*` keys describe. Throws FormatError for a key that
 /// is missing, has the wrong type or contradicts another, and UnsupportedError for a model or
 /// pre-tokenizer that this build doesn't know, naming those it does.

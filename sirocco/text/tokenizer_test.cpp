@@ -170,6 +170,39 @@ TEST(Special, HarmonyEndsMessagesWithoutEndingTheAnswer) {
   EXPECT_FALSE(draft.byte_level().special().ends_generation(TokenId(end)));
 }
 
+TEST(Infill, IsFoundByNamesOfOneFamily) {
+  Draft draft = all_bytes();
+  draft.add("<|fim_prefix|>", kUserDefined);
+  draft.add("<|fim_suffix|>", kUserDefined);
+  EXPECT_FALSE(tokenize_infill(draft.byte_level(), "a", "b"));
+  draft.add("<fim_middle>", kUserDefined);
+  EXPECT_FALSE(draft.byte_level().special().infill()) << "of another family";
+  const int prefix = draft.add("<fim_prefix>", kUserDefined);
+  const int suffix = draft.add("<fim_suffix>", kControl);
+  const Tokenizer tokenizer = draft.byte_level();
+  EXPECT_EQ(tokenize_infill(tokenizer, "ab", "c"),
+            ids({prefix, 'a', 'b', suffix, 'c', prefix - 1}));
+  EXPECT_EQ(tokenize_infill(tokenizer, "", ""), ids({prefix, suffix, prefix - 1}));
+  // Who writes the marks by hand has them as before.
+  EXPECT_EQ(tokenizer.tokenize("<fim_prefix>a"), ids({prefix, 'a'}));
+  EXPECT_EQ(tokenizer.tokenize("<fim_suffix>").size(), 12U);
+}
+
+TEST(Infill, IsWhatTheFileSays) {
+  Draft draft = all_bytes();
+  for (const char* name : {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"}) draft.add(name);
+  const int before = draft.add("<before>");
+  const int bos = draft.add("<s>", kControl);
+  draft.metadata.set("tokenizer.ggml.fim_pre_token_id", std::int64_t{before});
+  draft.metadata.set("tokenizer.ggml.suffix_token_id", std::int64_t{'S'});
+  draft.metadata.set("tokenizer.ggml.bos_token_id", std::int64_t{bos});
+  draft.metadata.set("tokenizer.ggml.add_bos_token", true);
+  EXPECT_EQ(tokenize_infill(draft.byte_level(), "a", "b"),
+            ids({bos, before, 'a', 'S', 'b', before - 1}));
+  draft.metadata.set("tokenizer.ggml.fim_suf_token_id", std::int64_t{'F'});
+  EXPECT_EQ(tokenize_infill(draft.byte_level(), "", ""), ids({bos, before, 'F', before - 1}));
+}
+
 TEST(Provenance, ControlTokensNeedTrustedTextThroughout) {
   Draft draft = all_bytes();
   const int start = draft.add("<|s|>", kControl);

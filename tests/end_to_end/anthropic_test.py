@@ -329,7 +329,7 @@ class Errors(Asked):
 
     def test_a_model_that_fails(self):
         (HOME / "models").mkdir(exist_ok=True)
-        write_chain(HOME / "models" / "failing", ["a", "b", "c", "d"], broken=2)
+        write_chain(HOME / "models" / "failing", ["a", "b", "c", "d"], broken="c")
         self.assertEqual(self.server.post("/models/load", model="failing")[0], 200)
         error = self.refused(anthropic.InternalServerError, self.say, user("a"), model="failing")
         self.assertEqual((error.status_code, error.body["error"]["type"]), (500, "api_error"))

@@ -7,6 +7,7 @@ usage: serve_process_test.py PROGRAM SOURCE_FOLDER
 from known_models import Case, OfKnownModels, behind, user, write_counting  # first: it begins again in the clients' environment
 from server import Server
 
+import json
 import math
 import os
 import signal
@@ -55,6 +56,21 @@ class End(unittest.TestCase):
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks), behind(" ", 3000))
         self.assertEqual(chunks[-1].choices[0].finish_reason, "length")
         self.assertEqual(server.wait(), 0)
+
+    def test_requests_are_logged_a_line_each(self):
+        log = HOME / "requests.jsonl"
+        log.unlink(missing_ok=True)
+        server = self.start("--request-log", log)
+        server.http.get("/v1/models?key=secret", headers={"x-request-id": "mine"})
+        server.post("/v1/completions", model="alone", prompt="secret", max_tokens=2)
+        server.post("/nothing", word="secret")
+        server.close()
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        self.assertEqual([(line["method"], line["path"], line.get("route"), line["status"]) for line in lines],
+                         [("GET", "/v1/models", "/v1/models", 200), ("POST", "/v1/completions", "/v1/completions", 200),
+                          ("POST", "/nothing", None, 404)])
+        self.assertEqual(lines[0]["id"], "mine")
+        self.assertNotIn("secret", log.read_text())
 
     def test_a_second_signal_ends_at_once(self):
         for first, second in ((signal.SIGTERM, signal.SIGTERM), (signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)):
@@ -184,13 +200,26 @@ class Management(OfKnownModels):
         self.client.embeddings.create(model="counting", input="abc")
         self.server.wait_for_metric(0, "requests_running", model="counting")
         after = self.server.metrics()
-        self.assertEqual(before.keys(), after.keys())
+        self.assertLessEqual(before.keys(), after.keys())
         counting_label = ("model", "counting")
 
         def grown(name, *labels):
             key = ("sirocco_" + name, tuple(sorted((counting_label, *labels))))
             return after[key] - before[key]
 
+        for path in ("/nothing", "/v1/nothing"):
+            self.server.http.get(path)
+        self.server.post("/v1/completions", model="nothing", prompt="a")
+        refused = self.server.metrics()
+
+        def counted(samples, name, **labels):
+            return samples.get(("sirocco_" + name, tuple(sorted(labels.items()))), 0)
+
+        for route, status, count in (("/v1/completions", "200", 2), ("/v1/embeddings", "200", 1), ("", "404", 2),
+                                     ("/v1/completions", "404", 1)):
+            labels = {"route": route, "status": status}
+            self.assertEqual(counted(refused, "http_requests_total", **labels) - counted(before, "http_requests_total", **labels), count)
+        self.assertEqual(counted(refused, "refusals_total", reason="not_found") - counted(before, "refusals_total", reason="not_found"), 3)
         self.assertEqual(grown("prompt_tokens_total"), 6)
         self.assertEqual(grown("requests_total", ("reason", "length")), 1)
         self.assertEqual(grown("requests_total", ("reason", "stop")) + grown("requests_total", ("reason", "cancelled")), 1)
@@ -201,7 +230,7 @@ class Management(OfKnownModels):
                 rest = tuple(label for label in labels if label[0] != "le")
                 self.assertEqual(value, after[(name.removesuffix("_bucket") + "_count", rest)])
             if name.endswith(("_total", "_bucket", "_count", "_sum")):
-                self.assertGreaterEqual(value, before[(name, labels)])
+                self.assertGreaterEqual(value, before.get((name, labels), 0))
             self.assertTrue(math.isfinite(value), name)
 
     def test_texts_and_tokens(self):
@@ -240,7 +269,14 @@ class Management(OfKnownModels):
             found, answer = self.server.post("/models/load", model=name)
             self.assertEqual(found, status, (name, answer))
             self.assertEqual(answer["error"]["param"], "model", answer)
-        self.assertEqual(self.server.post("/models/load")[1]["error"]["param"], "model")
+
+    def test_what_has_to_be_said(self):
+        for path, param in (("/models/load", "model"), ("/models/unload", "model"), ("/tokenize", "content"), ("/detokenize", "tokens")):
+            for members in ({}, {param: None}):
+                status, answer = self.server.post(path, **members)
+                self.assertEqual((status, answer["error"]["param"], answer["error"]["code"]), (400, param, "missing_required_parameter"))
+        self.assertEqual(self.server.post("/models/unload", model="")[0], 404)
+        self.assertEqual([model.id for model in self.client.models.list()], ["counting", "dice"])
 
 
 class LittleRoom(Case):

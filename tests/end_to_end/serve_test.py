@@ -4,15 +4,17 @@
 usage: serve_test.py PROGRAM SOURCE_FOLDER
 """
 
-from known_models import DICE, OfKnownModels, behind, ids, user  # first: it begins again in the clients' environment
+from known_models import DICE, Case, OfKnownModels, behind, ids, user  # first: it begins again in the clients' environment
 
 import base64
 import concurrent.futures
+import string
 import struct
 import unittest
 
 import openai
 
+from chain_model import write_chain
 from program import HOME
 from small_model import write_folder
 
@@ -226,6 +228,33 @@ class Completions(Asked):
                     streamed[choice.index] += choice.text
             self.assertEqual(streamed, said)
 
+    def test_scores_an_echoed_prompt(self):
+        for more in (0, 2):
+            for n, stream in ((1, False), (2, False), (2, True)):
+                answer = self.complete(["abc", "bd"], model="dice", echo=True, logprobs=2, max_tokens=more, n=n, temperature=0, stream=stream)
+                told = [([], [], [], []) for _ in range(2 * n)]
+                for chunk in answer if stream else [answer]:
+                    for choice in chunk.choices:
+                        if choice.logprobs is None:
+                            continue
+                        for into, what in zip(told[choice.index], ("tokens", "token_logprobs", "top_logprobs", "text_offset")):
+                            into += getattr(choice.logprobs, what)
+                for index, (tokens, probabilities, others, offsets) in enumerate(told):
+                    prompt = ("abc", "bd")[index // n]
+                    self.assertEqual("".join(tokens[: len(prompt)]), prompt)
+                    self.assertEqual(len(tokens), len(prompt) + more)
+                    self.assertEqual(offsets, list(range(len(tokens))))
+                    self.assertIsNone(probabilities[0])
+                    self.assertIsNone(others[0])
+                    for token, probability, likeliest in zip(tokens[1:], probabilities[1:], others[1:]):
+                        self.assertEqual(probability, likeliest[token])
+                        self.assertAlmostEqual(probability, DICE, places=4)
+        whole = self.complete("abc", model="dice", echo=True, logprobs=0, max_tokens=0)
+        self.assertEqual(whole.choices[0].text, "abc")
+        self.assertEqual(whole.choices[0].finish_reason, "length")
+        self.assertEqual(whole.usage.completion_tokens, 0)
+        self.assertEqual(self.complete("abc", echo=True, max_tokens=0).choices[0].text, "abc")
+
     def test_log_probabilities(self):
         told = self.complete("ab", model="dice", logprobs=3, temperature=1, seed=2).choices[0]
         self.assertEqual("".join(told.logprobs.tokens), told.text)
@@ -242,6 +271,30 @@ class Completions(Asked):
     def test_stop_strings(self):
         answer = self.complete("abc", stop=["gh"], max_tokens=50).choices[0]
         self.assertEqual((answer.text, answer.finish_reason), ("def", "stop"))
+
+
+class Infilling(Case):
+    """Of a model that says, behind a character, the next one, and behind the mark of the hole, "a"."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = HOME / "filling"
+        if not folder.exists():
+            write_chain(folder, ["<fim_prefix>", "<fim_suffix>", "<fim_middle>", *string.ascii_lowercase], loops=True)
+        cls.ARGUMENTS = ("-m", folder)
+        super().setUpClass()
+
+    def test_fills_between_prompt_and_suffix(self):
+        def fill(prompt, suffix, **members):
+            return self.client.completions.create(model="filling", prompt=prompt, suffix=suffix, max_tokens=3, **members)
+
+        answer = fill("xy", "pqr")
+        self.assertEqual(answer.choices[0].text, "abc")
+        self.assertEqual(answer.usage.prompt_tokens, 2 + 3 + 3)
+        self.assertEqual("".join(chunk.choices[0].text for chunk in fill("xy", "p", stream=True)), "abc")
+        self.assertEqual(fill("", "p").usage.prompt_tokens, 4)
+        self.assertEqual(fill("xy", "").choices[0].text, "zab"[:1] + "<fim_prefix><fim_suffix>", "without a suffix it goes on")
+        self.assertEqual(self.refused(openai.BadRequestError, fill, "x", "y", echo=True).param, "echo")
 
 
 class Embeddings(Asked):
@@ -351,7 +404,7 @@ class Errors(Asked):
 
     def test_paths_and_methods(self):
         for method, path, status in (("GET", "/v1/none", 404), ("GET", "/v1/chat/completions", 405), ("POST", "/v1/models", 405),
-                                     ("GET", "/", 404)):
+                                     ("GET", "/none", 404)):
             response = self.server.http.request(method, path)
             self.assertEqual(response.status_code, status, path)
             self.assertIn("message", response.json()["error"])

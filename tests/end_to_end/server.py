@@ -2,10 +2,6 @@
 
 import os
 import pathlib
-import re
-import signal
-import socket
-import subprocess
 import sys
 import threading
 
@@ -22,65 +18,35 @@ import httpx2
 import openai
 from prometheus_client.parser import text_string_to_metric_families
 
-from program import ENVIRONMENT, PROGRAM
+import schemas
+from server_process import SECONDS, ServerProcess
 
-SECONDS = 120  # for what ends much sooner, on a machine that does other work too
 
-
-class Server:
-    """`sirocco serve` on a free port of loopback, from the first line that it says to its end."""
+class Server(ServerProcess):
+    """The same with what asks it."""
 
     def __init__(self, *arguments):
-        self.process = subprocess.Popen([PROGRAM, "serve", "--port", "0", *map(str, arguments)], env=ENVIRONMENT,
-                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        self._said = b""
-        self._changed = threading.Condition()
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-        try:
-            self.port = int(self.wait_until_said(rb"serving .* on https?://127\.0\.0\.1:(\d+)")[1])
-        except BaseException:
-            self.kill()
-            raise
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.http = httpx2.Client(base_url=self.url, timeout=SECONDS)
+        super().__init__(*arguments)
+        self.violations = []  # of the schemas of what it answers
+        self._clients = []
+        self.http = httpx2.Client(base_url=self.url, timeout=SECONDS, transport=schemas.Checked(self.violations))
 
-    def _listen(self):
-        while data := self.process.stderr.read1(1 << 16):
-            with self._changed:
-                self._said += data
-                self._changed.notify_all()
-        with self._changed:
-            self._said += b"\n[end]"
-            self._changed.notify_all()
+    def _made(self, library, kind, url, options):
+        """A client of that kind, all of whose answers are checked."""
+        if kind.__name__.startswith("Async"):  # whoever has it closes it
+            http = library.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations))
+        else:
+            http = library.DefaultHttpxClient(transport=schemas.Checked(self.violations))
+            self._clients.append(http)
+        return kind(**{"base_url": url, "api_key": "none", "max_retries": 0, "timeout": SECONDS, "http_client": http, **options})
 
-    def said(self):
-        with self._changed:
-            return self._said
-
-    def wait_until_said(self, pattern):
-        """The match of a pattern in standard error."""
-        with self._changed:
-            self._changed.wait_for(lambda: re.search(pattern, self._said) or self._said.endswith(b"\n[end]"), SECONDS)
-            found = re.search(pattern, self._said)
-        if not found:
-            raise AssertionError(f"the server didn't say {pattern}, but {self._said.decode(errors='replace')}")
-        return found
-
-    def client(self, **options):
-        return openai.OpenAI(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS, **options})
+    def client(self, kind=openai.OpenAI, **options):
+        """A client of OpenAI's."""
+        return self._made(openai, kind, self.url + "/v1", options)
 
     def messages_client(self, kind=anthropic.Anthropic, **options):
-        return kind(**{"base_url": self.url, "api_key": "none", "max_retries": 0, "timeout": SECONDS, **options})
-
-    def connect(self, receive_bytes=None):
-        """A connection; with `receive_bytes`, the system keeps little more than these until they are read."""
-        connection = socket.socket()
-        connection.settimeout(SECONDS)
-        if receive_bytes:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-        connection.connect(("127.0.0.1", self.port))
-        return connection
+        """A client of Anthropic's."""
+        return self._made(anthropic, kind, self.url, options)
 
     def post(self, path, **members):
         """The status and the members of what is answered."""
@@ -111,27 +77,9 @@ class Server:
             threading.Event().wait(0.01)
         raise AssertionError(f"{name} of {labels} is {found}; expected {value}")
 
-    def terminate(self):
-        self.process.send_signal(signal.SIGTERM)
-
-    def wait(self):
-        return self.process.wait(SECONDS)
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
     def close(self):
-        """Ends the server as whoever started it would; it must end well."""
-        self.http.close()
-        try:
-            if self.process.poll() is None:
-                self.terminate()
-                self.process.wait(SECONDS)
-        finally:
-            if self.process.poll() is None:
-                self.kill()
-            self._listener.join()
-            self.process.stderr.close()
-        if self.process.returncode != 0:
-            raise AssertionError(f"the server ended with {self.process.returncode}: {self._said.decode(errors='replace')}")
+        for client in (self.http, *self._clients):
+            client.close()
+        super().close()
+        if self.violations:
+            raise AssertionError("answers aren't as their schemas say:\n" + "\n".join(self.violations[:20]))

@@ -2,18 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "sirocco/server/shape_testing.hpp"
 
 namespace sirocco::anthropic {
 namespace {
 
-using Json = nlohmann::json;
 using shape_testing::as_utf8;
 using shape_testing::expect_shape;
+using shape_testing::Json;
+using shape_testing::kTimings;
 
-const Json kTimings = Json::parse(shape_testing::kTimings);
 const AnswerHead kHead{"msg_1", 1700000000, "m", "fp_1"};
 
 AnswerTotals totals(std::string stop = "") {

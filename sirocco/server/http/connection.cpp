@@ -25,6 +25,8 @@ constexpr std::size_t kMaxRead = 64 << 10;
 // What a client may still send after its last answer before it is cut off.
 constexpr std::size_t kMaxDiscarded = 4 << 20;
 
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
 }  // namespace
 
 Connection::Connection(Surroundings& surroundings, std::unique_ptr<Transport> transport,
@@ -62,7 +64,7 @@ Task<void> Connection::read() {
     if (outcome.end != ReadOutcome::End::kOpen) sender_closed_ = true;
     if (outcome.end == ReadOutcome::End::kBroken) broken_ = true;
     event_.notify();
-    if (sender_closed_) co_return;
+    if (sender_closed_) break;
     const bool filled = outcome.bytes == buffer.size();
     if (filled && buffer.size() < kMaxRead) buffer.resize(buffer.size() * 4);
     if (outcome.bytes < kMinRead && buffer.size() > kMinRead) {
@@ -70,6 +72,10 @@ Task<void> Connection::read() {
       buffer.shrink_to_fit();
     }
   }
+  if (broken_) co_return;
+  co_await transport_->wait_until_lost();
+  broken_ = true;
+  event_.notify();
 }
 
 /// One request and its answer. Whether another may follow.
@@ -110,7 +116,7 @@ Task<bool> Connection::read_head(RequestParser& parser) {
       late_ = false;
       deadline_ = now() + limits().head_s;
     }
-    if (gone() || (!begun && surroundings_.draining)) co_return false;
+    if (input_ended() || (!begun && surroundings_.draining)) co_return false;
     if (late_) co_return begun;
     co_await event_.wait();
   }
@@ -144,6 +150,7 @@ void Connection::end_exchange() {
   record.sent_bytes = exchange.sent_bytes;
   record.seconds = now() - exchange.began;
   record.cut_off = exchange.begun && !exchange.ended;
+  if (exchange.route != nullptr) record.route = exchange.route->pattern;
   exchange_.reset();
   surroundings_.options.on_exchange_end(record);
 }
@@ -189,6 +196,7 @@ std::variant<const Route*, Refusal, Response> Connection::admit() {
   }
   try {
     Routes::Match match = surroundings_.routes.find(request.method, request.segments);
+    exchange_->route = match.route;
     GateResult result =
         surroundings_.options.gate(request, match.route != nullptr && match.route->open);
     exchange_->headers = std::move(result.headers);
@@ -217,16 +225,17 @@ std::optional<Refusal> Connection::hold_body(std::size_t bytes) {
 Task<std::optional<Refusal>> Connection::read_body(RequestParser& parser) {
   constexpr auto kBody = RequestParser::State::kBody;
   if (parser.state() == kBody && parser.expects_continue() && unread().empty()) {
-    co_await send_all("HTTP/1.1 100 Continue\r\n\r\n");
+    co_await send_all(kContinue);
   }
+  const Seconds end = now() + limits().body_s;
   late_ = false;
-  deadline_ = now() + limits().body_stall_s;
+  deadline_ = std::min(end, now() + limits().body_stall_s);
   std::optional<Refusal> refusal;
   while (parser.state() == kBody) {
     const std::size_t used = parser.feed(unread());
     take(used);
     if (parser.state() == kBody && used == 0) {
-      if (gone()) throw ClientGone();
+      if (input_ended()) throw ClientGone();
       if (late_) {
         refusal = late_request();
         break;
@@ -235,7 +244,7 @@ Task<std::optional<Refusal>> Connection::read_body(RequestParser& parser) {
       continue;
     }
     late_ = false;
-    deadline_ = now() + limits().body_stall_s;
+    deadline_ = std::min(end, now() + limits().body_stall_s);
     refusal = hold_body(parser.request().body.size());
     if (refusal) break;
   }
@@ -262,6 +271,7 @@ Task<void> Connection::handle(const Route& route) {
 Task<bool> Connection::wait(std::optional<Seconds> longest) {
   const Seconds end = longest ? now() + *longest : kNever;
   for (;;) {
+    if (sender_closed_) co_await probe();
     if (gone()) throw ClientGone();
     if (exchange_->signal->take()) co_return true;
     if (now() >= end) co_return false;
@@ -289,6 +299,7 @@ Task<void> Connection::run_on_worker(const std::function<void()>& work) {
   });
   // All of the above is the worker's until it says that it is done.
   while (!done) {
+    if (sender_closed_) co_await probe();
     if (gone()) unwanted.store(true, std::memory_order_release);
     co_await event_.wait();
   }
@@ -296,12 +307,30 @@ Task<void> Connection::run_on_worker(const std::function<void()>& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
+/// Finds out whether a client that sends no more still reads: one that has closed the connection
+/// looks the same until bytes reach its system, which answers them with a reset. Clients skip an
+/// interim answer that they didn't ask for (RFC 9110, 15.2), and what is idle in a stream.
+Task<void> Connection::probe() {
+  if (broken_ || std::exchange(exchange_->probed, true)) co_return;
+  try {
+    if (exchange_->begun) {
+      if (!exchange_->idle_piece.empty()) co_await send_piece(exchange_->idle_piece);
+    } else if (exchange_->request.chunks) {
+      co_await send_all(kContinue);
+    } else {
+      broken_ = true;  // HTTP/1.0 has nothing that can be sent ahead
+    }
+  } catch (const ClientGone&) {
+    broken_ = true;
+  }
+}
+
 /// Waits until the client has closed its side too: if the connection were closed while bytes of it
 /// are still coming, the system could take the answer back.
 Task<void> Connection::linger() {
   close_deadline_ = now() + limits().linger_s;
   co_await transport_->finish_sending();
-  for (std::size_t discarded = 0; !gone() && discarded < kMaxDiscarded;) {
+  for (std::size_t discarded = 0; !input_ended() && discarded < kMaxDiscarded;) {
     discarded += unread().size();
     take(unread().size());
     co_await event_.wait();

@@ -40,6 +40,7 @@ struct ExchangeState {
   std::string method;
   Headers headers = {};  // the gate's, for whatever is answered
   std::shared_ptr<SignalState> signal = {};
+  const Route* route = nullptr;  // of its path, if there is one
   Seconds began = 0;
   Framing framing = Framing::kLength;
   int status = 0;
@@ -47,6 +48,8 @@ struct ExchangeState {
   std::size_t held_body_bytes = 0;
   bool closes = false;  // nothing can be read after it
   bool begun = false;   // bytes of the answer may have left
+  bool probed = false;  // a client that sends no more was sent something to see whether it is there
+  std::string_view idle_piece = {};  // what may be sent between pieces and says nothing
   bool ended = false;
 };
 
@@ -68,12 +71,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // For the exchange that is under way.
   Request& request() { return exchange_->request; }
-  bool gone() const { return sender_closed_ || broken_; }
+  bool gone() const { return broken_; }
   Signal signal() const { return Signal(exchange_->signal); }
   Task<bool> wait(std::optional<Seconds> longest);
   Task<void> run_on_worker(const std::function<void()>& work);
   Task<void> send_response(Response response);
-  Task<void> begin_stream(int status, std::string content_type, Headers headers);
+  /// `idle_piece`, which lives as long as the program, may be sent between pieces.
+  Task<void> begin_stream(int status, std::string content_type, Headers headers,
+                          std::string_view idle_piece);
   Task<void> send_piece(std::string_view piece);
   Task<void> end_stream();
 
@@ -90,6 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<void> refuse(Refusal refusal);
   Task<void> send_head(ResponseHead head, std::string_view body);
   Task<void> send_all(std::string_view bytes);
+  Task<void> probe();
   Task<void> linger();
 
   /// Asks the gate and the routes; the row that answers, or else the answer.
@@ -99,6 +105,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void end_exchange();
   Response response_of(const Refusal& refusal) const;
 
+  /// Nothing more comes from the client.
+  bool input_ended() const { return sender_closed_ || broken_; }
   const Limits& limits() const { return surroundings_.options.limits; }
   Seconds now() const { return surroundings_.options.clock(); }
   std::string_view unread() const { return std::string_view(inbox_).substr(taken_); }

@@ -35,13 +35,15 @@ Task<void> Connection::send_response(Response response) {
   exchange_->ended = true;
 }
 
-Task<void> Connection::begin_stream(int status, std::string content_type, Headers headers) {
+Task<void> Connection::begin_stream(int status, std::string content_type, Headers headers,
+                                    std::string_view idle_piece) {
   ResponseHead head;
   head.status = status;
   head.content_type = std::move(content_type);
   head.headers = std::move(headers);
   head.framing = exchange_->request.chunks ? Framing::kChunks : Framing::kClose;
   exchange_->closes |= head.framing == Framing::kClose;
+  exchange_->idle_piece = idle_piece;
   co_await send_head(std::move(head), {});
 }
 

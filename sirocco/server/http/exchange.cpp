@@ -17,7 +17,7 @@ Task<Answered> Exchange::respond(Response response) {
 }
 
 Task<Stream> Exchange::start_stream(int status, std::string content_type, Headers headers) {
-  co_await connection_.begin_stream(status, std::move(content_type), std::move(headers));
+  co_await connection_.begin_stream(status, std::move(content_type), std::move(headers), {});
   co_return Stream(connection_);
 }
 
@@ -25,7 +25,7 @@ Task<EventStream> Exchange::start_events(Headers headers) {
   headers.push_back({"Cache-Control", "no-cache"});
   // Understood by nginx, which would collect the events otherwise.
   headers.push_back({"X-Accel-Buffering", "no"});
-  co_await connection_.begin_stream(200, "text/event-stream", std::move(headers));
+  co_await connection_.begin_stream(200, "text/event-stream", std::move(headers), ":\n\n");
   co_return EventStream(Stream(connection_));
 }
 

@@ -79,8 +79,10 @@ std::string event_text(std::string_view data, std::string_view name = {});
 ///
 /// Whatever a handler awaits here throws ClientGone as soon as the client is gone, also while
 /// nothing is sent: a handler that holds its work (an engine's Request) in a local variable
-/// cancels it that way. A client that closes only its sending side counts as gone, since one that
-/// closes both looks the same; `respond` reaches it all the same. Network thread.
+/// cancels it that way. A client that closes only its sending side is answered: it is sent an
+/// interim "100 Continue", or between events an empty comment, which a client that closed both
+/// sides answers with a reset. One of HTTP/1.0, to which neither can be sent, counts as gone; what
+/// is answered without waiting reaches it all the same. Network thread.
 class Exchange {
  public:
   const Request& request() const;

@@ -27,6 +27,7 @@ struct Limits {
   std::size_t max_connections_per_address = 256;  ///< an IPv4 address or an IPv6 /64
   Seconds head_s = 10;  ///< for a whole head, from its first byte, or a TLS handshake; else 408
   Seconds body_stall_s = 30;   ///< without a byte of a body that is awaited; else 408
+  Seconds body_s = 300;        ///< for a whole body, from the end of its head; else 408
   Seconds idle_s = 75;         ///< between two requests; the connection is closed
   Seconds write_stall_s = 30;  ///< without the client taking a byte; it is dropped
   Seconds linger_s = 2;        ///< for a client to take the last answer before it is cut off
@@ -61,6 +62,7 @@ struct ExchangeRecord {
   std::uint64_t sent_bytes = 0;  ///< of the body
   Seconds seconds = 0;           ///< from the end of the head to the end of the answer
   bool cut_off = false;          ///< the answer was begun and not ended
+  std::string route = {};        ///< the pattern of the path's route; empty: there is none
 };
 /// Told of each exchange at its end, on the network thread.
 using OnExchangeEnd = std::function<void(const ExchangeRecord&)>;

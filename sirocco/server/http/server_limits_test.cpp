@@ -112,6 +112,22 @@ TEST(ServerLimits, TimeForABodyThatDoesNotCome) {
   EXPECT_EQ(slow.read_reply().status, 408);
 }
 
+TEST(ServerLimits, TimeForABodyThatTrickles) {
+  TestServer test(with({.body_stall_s = 30, .body_s = 100}));
+  Client slow = test.client();
+  slow.send(std::string(kPostHead) + "Content-Length: 100\r\n\r\n");
+  for (int i = 1; i <= 4; ++i) {
+    slow.send("a");
+    ASSERT_EQ(test.client().get("/hello").status, 200);
+    test.clock = 1000 + 20 * i;
+    ASSERT_EQ(test.client().get("/hello").status, 200);
+  }
+  slow.send("a");
+  ASSERT_EQ(test.client().get("/hello").status, 200);
+  test.clock = 1100.5;
+  EXPECT_EQ(slow.read_reply().status, 408);
+}
+
 TEST(ServerLimits, TimeBetweenRequests) {
   TestServer test(with({.head_s = 10, .idle_s = 75}));
   Client client = test.client();

@@ -52,18 +52,26 @@ TEST(Stream, AClientThatGoesIsNoticedWhileNothingIsSent) {
   TestServer test;
   Client closed = test.client();
   Client lost = test.client();
-  Client half = test.client();
-  for (const Client* client : {&closed, &lost, &half}) client->send(kSilent);
-  ASSERT_TRUE(eventually([&] { return test.seen.waiting == 3; }));
+  Client twice = test.client();
+  Client half_of_1_0 = test.client();
+  for (const Client* client : {&closed, &lost, &twice}) client->send(kSilent);
+  half_of_1_0.send("GET /silent HTTP/1.0\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return test.seen.waiting == 4; }));
   EXPECT_EQ(test.seen.gone, 0);
   closed.close();
   EXPECT_TRUE(eventually([&] { return test.seen.gone == 1; }));
   lost.reset();
   EXPECT_TRUE(eventually([&] { return test.seen.gone == 2; }));
-  half.finish_sending();
+  half_of_1_0.finish_sending();
   EXPECT_TRUE(eventually([&] { return test.seen.gone == 3; }));
-  EXPECT_TRUE(half.is_closed());
-  EXPECT_TRUE(eventually([&] { return test.seen.ended().size() == 3; }));
+  EXPECT_TRUE(half_of_1_0.is_closed());
+  // One that was there when it was asked.
+  twice.finish_sending();
+  EXPECT_EQ(twice.read_reply().status, 100);
+  EXPECT_EQ(test.seen.gone, 3);
+  twice.close();
+  test.seen.ring();
+  EXPECT_TRUE(eventually([&] { return test.seen.ended().size() == 4; }));
   EXPECT_EQ(test.seen.ended()[0].status, 499);
 }
 
@@ -75,6 +83,52 @@ TEST(Stream, AClientThatGoesIsNoticedBehindPipelinedRequests) {
   client.close();
   EXPECT_TRUE(eventually([&] { return test.server->connections() == 0; }));
   EXPECT_GE(test.seen.gone, 1);
+}
+
+/// Events with a wait for the signal between them.
+Route slow_events(Seen& seen) {
+  return {Method::kGet, "/slow_events", [&seen](Exchange& exchange) -> Task<Answered> {
+            GoneCounter gone(seen);
+            EventStream events = co_await exchange.start_events();
+            co_await events.send("one");
+            {
+              const std::lock_guard lock(seen.mutex);
+              seen.signals.push_back(exchange.signal());
+            }
+            ++seen.waiting;
+            co_await exchange.wait();
+            co_await events.send("two");
+            gone.ended = true;
+            co_return co_await events.finish();
+          }};
+}
+
+TEST(Stream, AClientThatSaysThatItHasNoMoreGetsItsAnswer) {
+  Seen seen;
+  TestServer test({}, {slow_events(seen)});
+  Client whole = test.client();
+  Client streamed = test.client();
+  Client gone = test.client();
+  constexpr std::string_view kSlowEvents = "GET /slow_events HTTP/1.1\r\nHost: a\r\n\r\n";
+  whole.send(std::string(kSilent) + "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+  streamed.send(kSlowEvents);
+  gone.send(kSlowEvents);
+  ASSERT_TRUE(eventually([&] { return test.seen.waiting == 1 && seen.waiting == 2; }));
+  whole.finish_sending();
+  EXPECT_EQ(whole.read_reply().status, 100);
+  streamed.finish_sending();
+  EXPECT_TRUE(streamed.read_until("\r\n:\n\n").ends_with("data: one\n\n\r\n3\r\n:\n\n"));
+  // What asks the one finds that the other isn't there.
+  gone.close();
+  EXPECT_TRUE(eventually([&] { return seen.gone == 1; }));
+  EXPECT_EQ(test.seen.gone, 0);
+  test.seen.ring();
+  seen.ring();
+  EXPECT_EQ(whole.read_reply().body, "rung");
+  EXPECT_EQ(whole.read_reply().body, "hello");
+  EXPECT_TRUE(whole.is_closed());
+  EXPECT_TRUE(streamed.read_to_end().ends_with("data: two\n\n\r\n0\r\n\r\n"));
+  EXPECT_EQ(seen.gone, 1);
 }
 
 TEST(Stream, AClientThatGoesIsNoticedWhileMuchIsSent) {

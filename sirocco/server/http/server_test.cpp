@@ -199,6 +199,7 @@ TEST(Server, TellsOfEachExchange) {
   const std::vector<ExchangeRecord> records = test.seen.ended();
   EXPECT_EQ(records[0].raw_path, "/hello");
   EXPECT_EQ(records[0].status, 200);
+  EXPECT_EQ(records[0].route, "/hello");
   EXPECT_EQ(records[0].sent_bytes, 5u);
   EXPECT_EQ(records[1].method, "POST");
   EXPECT_EQ(records[1].peer, "127.0.0.1");

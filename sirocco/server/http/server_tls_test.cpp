@@ -98,6 +98,8 @@ class TlsClient {
   }
   /// Whether the connection ended with a farewell: nothing was cut off.
   bool ended_well() const { return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0; }
+  /// A farewell: nothing more is sent.
+  void finish_sending() { SSL_shutdown(ssl_.get()); }
   void close() { client_.close(); }
 
  private:
@@ -141,6 +143,26 @@ TEST(Tls, NoticesThatAClientGoes) {
   ASSERT_TRUE(eventually([&] { return test.seen.waiting == 1; }));
   client.close();
   EXPECT_TRUE(eventually([&] { return test.seen.gone == 1; }));
+}
+
+TEST(Tls, AClientThatHasSaidFarewellGetsItsAnswer) {
+  const TlsFolder folder;
+  TestServer test(tls(folder, "certificate.pem", "key.pem"));
+  TlsClient client(test.client());
+  TlsClient gone(test.client());
+  for (TlsClient* each : {&client, &gone}) {
+    each->send("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_TRUE(each->connected());
+  }
+  ASSERT_TRUE(eventually([&] { return test.seen.waiting == 2; }));
+  gone.finish_sending();
+  gone.close();
+  EXPECT_TRUE(eventually([&] { return test.seen.gone == 1; }));
+  client.finish_sending();
+  EXPECT_TRUE(client.read_until("\r\n\r\n").starts_with("HTTP/1.1 100 "));
+  test.seen.ring();
+  EXPECT_TRUE(client.read_until("rung").starts_with("HTTP/1.1 200 "));
+  EXPECT_EQ(test.seen.gone, 1);
 }
 
 TEST(Tls, EndsWhatIsNoTls) {

@@ -36,6 +36,10 @@ class StreamTransport : public Transport {
     co_return code ? 0 : written;
   }
 
+  Task<void> wait_until_lost() override {
+    co_await stream_.lowest_layer().async_wait(Tcp::socket::wait_error, kAwait);
+  }
+
   void close() override {
     Code ignored;
     stream_.lowest_layer().close(ignored);

@@ -32,6 +32,8 @@ class Transport {
   virtual Task<ReadOutcome> read_some(std::span<char> to) = 0;
   /// How many were written; 0 when the connection is lost.
   virtual Task<std::size_t> write_some(std::string_view bytes) = 0;
+  /// Waits until the connection is lost or closed here. For after reading came to kClosed.
+  virtual Task<void> wait_until_lost() = 0;
   /// Tells the other side that nothing more will come.
   virtual Task<void> finish_sending() = 0;
   /// Ends the connection, and whatever is awaited here with it.

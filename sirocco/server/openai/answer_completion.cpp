@@ -1,4 +1,5 @@
 #include <array>
+#include <span>
 #include <utility>
 
 #include "sirocco/server/generate.hpp"
@@ -22,30 +23,41 @@ std::string text_of(const Tokenizer& tokenizer, const PromptInput& input) {
   return tokenizer.detokenize(std::get<std::vector<TokenId>>(input));
 }
 
-void require_built(const CompletionRequest& request) {
-  if (request.suffix) {
-    throw InvalidRequest("suffix", "unsupported_value",
-                         "suffix: the model has no tokens to fill in with");
-  }
-  if (request.echo && (request.generation.alternatives || request.generation.max_tokens == 0)) {
-    throw InvalidRequest("echo", "unsupported_value",
-                         "echo: log-probabilities of a prompt are not supported, nor is an echo "
-                         "of which nothing is generated");
-  }
+/// The prompt as a piece of its answers. Of its first token nothing is known but itself.
+AnswerPiece echo_of(const Tokenizer& tokenizer, const PromptInput& input,
+                    std::span<const TokenId> tokens) {
+  AnswerPiece out{text_of(tokenizer, input), {}};
+  if (!tokens.empty()) out.tokens.push_back({chance_of(tokenizer, tokens.front()), {}});
+  return out;
+}
+
+/// A prompt's tokens: those of a text with a hole where a suffix is given, else as it stands.
+std::vector<TokenId> tokens_of(const Tokenizer& tokenizer, const PromptInput& input,
+                               const CompletionRequest& request) {
+  if (!request.suffix) return tokens_of(tokenizer, input);
+  auto tokens = tokenize_infill(tokenizer, text_of(tokenizer, input), *request.suffix);
+  if (tokens) return std::move(*tokens);
+  throw InvalidRequest("suffix", "unsupported_value",
+                       "suffix: the model has no tokens to fill in with");
 }
 
 Prepared prepared_completion(const Service& service, const std::string& body) {
   CompletionRequest request = read_completion_request(json::parse(body));
-  require_built(request);
+  if (request.suffix && request.echo)
+    throw InvalidRequest("echo", "unsupported_value", "echo: a text with a hole isn't echoed");
   Prepared out;
   out.model = named_text_model(service, request.generation.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("cmpl-", *out.model);
   const ServedText& model = *out.model->text;
   for (const PromptInput& prompt : request.prompts) {
-    out.requests.push_back(text_request(model, out.generation, tokens_of(model.tokenizer(), prompt),
-                                        "prompt", out.warnings));
-    if (request.echo) out.echoes.push_back({text_of(model.tokenizer(), prompt), {}});
+    std::vector<TokenId> tokens = tokens_of(model.tokenizer(), prompt, request);
+    if (request.echo) out.echoes.push_back(echo_of(model.tokenizer(), prompt, tokens));
+    TextRequest& asked = out.requests.emplace_back(
+        text_request(model, out.generation, std::move(tokens), "prompt", out.warnings));
+    // To score a prompt is also the way to generate nothing.
+    if (request.echo && (asked.alternatives || asked.max_tokens == 0))
+      asked.prompt_alternatives = asked.alternatives.value_or(0);
   }
   return out;
 }

@@ -1,3 +1,4 @@
+#include "sirocco/base/error.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/openai/models.hpp"
 #include "sirocco/server/openai/routes.hpp"
@@ -5,7 +6,25 @@
 namespace sirocco::openai {
 namespace {
 
-ModelCard card_of(const ServedModel& model) { return {model.name, model.since, model.context()}; }
+bool chats(const ServedText& model) {
+  try {
+    model.chat_format();
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+ModelCard card_of(const ServedModel& model) {
+  ModelCard card{model.name, model.since, model.context()};
+  if (model.text == nullptr) {
+    card.capabilities = {"embedding"};
+  } else {
+    card.capabilities = {"completion", "embedding"};
+    if (chats(*model.text)) card.capabilities.insert(card.capabilities.begin(), "chat");
+  }
+  return card;
+}
 
 }  // namespace
 

@@ -9,6 +9,23 @@
 
 namespace sirocco::openai {
 
+namespace {
+
+void write_chance(json::Writer& out, const TokenChance& chance) {
+  out.member("token", token_text(chance.bytes)).member("id", chance.id.value());
+  out.name("logprob");
+  if (chance.log_probability) {
+    out.number(told_log_probability(*chance.log_probability));
+  } else {
+    out.null();
+  }
+  out.name("bytes").open_array();
+  for (const char c : chance.bytes) out.number(std::int64_t{static_cast<unsigned char>(c)});
+  out.close_array();
+}
+
+}  // namespace
+
 std::string_view finish_name(Finish finish) { return finish == Finish::kStop ? "stop" : "length"; }
 
 std::string token_text(std::string_view bytes) {
@@ -31,6 +48,22 @@ std::string token_text(std::string_view bytes) {
 float told_log_probability(float value) {
   constexpr float kImpossible = -9999.0f;
   return std::isfinite(value) ? std::max(value, kImpossible) : kImpossible;
+}
+
+void write_tokens(json::Writer& out, std::span<const AnswerToken> tokens) {
+  out.open_array();
+  for (const AnswerToken& token : tokens) {
+    out.open_object();
+    write_chance(out, token.chosen);
+    out.name("top_logprobs").open_array();
+    for (const TokenChance& chance : token.alternatives) {
+      out.open_object();
+      write_chance(out, chance);
+      out.close_object();
+    }
+    out.close_array().close_object();
+  }
+  out.close_array();
 }
 
 void write_head(json::Writer& out, const AnswerHead& head, std::string_view object) {

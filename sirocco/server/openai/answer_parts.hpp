@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,10 @@ float told_log_probability(float value);
 
 /// "stop" or "length".
 std::string_view finish_name(Finish finish);
+
+/// An array with an entry for each token, half a character too: `token` is as token_text has it,
+/// `bytes` are the token's own.
+void write_tokens(json::Writer& out, std::span<const AnswerToken> tokens);
 
 // Members of an object that is open.
 

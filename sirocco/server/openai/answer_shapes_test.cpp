@@ -4,35 +4,28 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <bit>
-#include <nlohmann/json.hpp>
-
+#include "sirocco/server/openai/answer_shapes_testing.hpp"
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/completion_answer.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/error_body.hpp"
 #include "sirocco/server/openai/models.hpp"
-#include "sirocco/server/shape_testing.hpp"
 
 namespace sirocco::openai {
 namespace {
 
-using Json = nlohmann::json;
-using shape_testing::as_utf8;
-using shape_testing::expect_shape;
+using openai_testing::as_utf8;
+using openai_testing::expect_shape;
+using openai_testing::Json;
+using openai_testing::kChance;
+using openai_testing::kTimings;
+using openai_testing::Random;
+using openai_testing::random_answer;
+using openai_testing::with;
 
-const Json kTimings = Json::parse(shape_testing::kTimings);
 const Json kUsage = Json::parse(R"({
     "prompt_tokens": "integer", "completion_tokens": "integer", "total_tokens": "integer",
     "prompt_tokens_details": {"cached_tokens": "integer"}})");
-const Json kChance = Json::parse(
-    R"({"token": "string", "id": "integer", "logprob": "number|null", "bytes": ["integer"]})");
-
-Json with(Json shape, const std::string& name, const Json& inner) {
-  shape[name] = inner;
-  return shape;
-}
-
 Json chat_log_probabilities() {
   return {{"content", {with(kChance, "top_logprobs", Json::array({kChance}))}},
           {"refusal", "null"}};
@@ -59,41 +52,6 @@ Json choice(const std::string& of, const Json& inner, const Json& log_probabilit
           {of, inner},
           {"logprobs", log_probabilities},
           {"finish_reason", finish}};
-}
-
-struct Random {
-  AnswerHead head;
-  std::vector<Choice> choices;
-  AnswerTotals totals;
-  bool log_probabilities = false;
-};
-
-TokenChance random_chance() {
-  const auto bits = *rc::gen::arbitrary<std::uint32_t>();
-  const auto bytes = *rc::gen::arbitrary<std::string>();
-  const bool known = bits % 8 != 0;
-  return {TokenId(static_cast<std::int32_t>(bits >> 1)), bytes,
-          known ? std::optional(std::bit_cast<float>(bits)) : std::nullopt};
-}
-
-Random random_answer() {
-  Random out;
-  out.head = {*rc::gen::arbitrary<std::string>(), *rc::gen::arbitrary<std::int64_t>(),
-              *rc::gen::arbitrary<std::string>(), "fp"};
-  out.log_probabilities = *rc::gen::arbitrary<bool>();
-  const int count = *rc::gen::inRange(1, 4);
-  for (int i = 0; i < count; ++i) {
-    Choice one;
-    one.whole.text = *rc::gen::arbitrary<std::string>();
-    const int tokens = *rc::gen::inRange(0, 4);
-    for (int k = 0; k < tokens; ++k) {
-      one.whole.tokens.push_back({random_chance(), {random_chance(), random_chance()}});
-    }
-    one.finish = *rc::gen::arbitrary<bool>() ? Finish::kStop : Finish::kLength;
-    out.choices.push_back(std::move(one));
-  }
-  out.totals = shape_testing::random_totals();
-  return out;
 }
 
 const Json kMessage =
@@ -215,10 +173,10 @@ TEST(AnswerShapes, Embeddings) {
 TEST(AnswerShapes, ModelsAndErrors) {
   EXPECT_TRUE(rc::check([](const std::string& text, std::int64_t number) {
     const Json card = Json::parse(R"({"id": "string", "object": "=model", "created": "integer",
-        "owned_by": "string", "max_model_len": "integer"})");
-    expect_shape(model_body({text, number, number}), card);
+        "owned_by": "string", "max_model_len": "integer", "capabilities": ["string"]})");
+    expect_shape(model_body({text, number, number, {"chat", "embedding"}}), card);
     const Json list = {{"object", "=list"}, {"data", {card}}};
-    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2})), list);
+    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2, {"completion"}})), list);
     const Json error = Json::parse(R"({"error": {"message": "string", "type": "string",
         "param": "string|null", "code": "string"}})");
     expect_shape(error_body({400, text, text, text}), error);

@@ -14,6 +14,7 @@
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/error_body.hpp"
+#include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai_testing {
 
@@ -56,6 +57,23 @@ void check_completion(const openai::CompletionRequest& request, Require require)
   require(request.generation.max_tokens != 0 || request.echo);
 }
 
+template <class Require>
+void check_response(const openai::ResponseRequest& request, Require require) {
+  check_generation(request.generation, require);
+  require(request.generation.max_tokens != 0);
+  require(request.generation.choices == 1);
+  require(!request.input.empty());
+  for (const openai::InputItem& item : request.input) {
+    if (const auto* message = std::get_if<openai::MessageItem>(&item)) {
+      require(message->role != openai::Role::kTool && !message->parts.empty());
+      require(is_utf8(*openai::chat_message(*message).content));
+    } else {
+      require(!std::get<openai::ItemReference>(item).id.empty());
+    }
+  }
+  require(request.terms.metadata.size() <= 16);
+}
+
 /// Reads `body` as each kind of request: what comes of it is sound, or a refusal that can be told.
 /// How many kinds of request it can be.
 template <class Require>
@@ -73,6 +91,7 @@ int check_any_body(std::string_view body, const ChatFormat& format, Require requ
   };
   attempt([&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); });
   attempt([&] { check_completion(openai::read_completion_request(json::parse(body)), require); });
+  attempt([&] { check_response(openai::read_response_request(json::parse(body)), require); });
   attempt([&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); });
   return accepted;
 }
@@ -97,6 +116,17 @@ inline constexpr std::string_view kBodies[] = {
         "logit_bias":[[1,2.5],[3,false]],"user":"u","metadata":{"a":"b"}})",
     R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",
     R"({"input":["a",[1,2]],"model":"m","encoding_format":"base64","dimensions":64})",
+    R"({"model":"m","instructions":"Be brief.","previous_response_id":"resp_1","input":[
+        {"role":"system","content":"a"},{"type":"message","role":"user","status":"completed",
+         "content":[{"type":"input_text","text":"b\u00e9"},{"type":"input_text","text":"c"}]},
+        {"id":"msg_1","type":"message","role":"assistant","phase":null,"content":[{"type":"output_text",
+         "text":"d","annotations":[],"logprobs":[{}]}]},{"type":"item_reference","id":"msg_2"},{"id":"msg_3"}],
+        "include":["message.output_text.logprobs","reasoning.encrypted_content"],"top_logprobs":3,
+        "max_output_tokens":16,"stream":true,"stream_options":{"include_obfuscation":false},
+        "store":true,"metadata":{"a":"b"},"text":{"format":{"type":"text"},"verbosity":"medium"},
+        "reasoning":{"effort":"low","summary":"auto"},"truncation":"disabled","background":false,"tools":[],
+        "tool_choice":"auto","parallel_tool_calls":true,"user":"u","temperature":0.5,"top_p":0.9,
+        "chat_template_kwargs":{"word":"x"},"seed":3,"stop":["x"],"service_tier":"auto"})",
 };
 
 }  // namespace sirocco::openai_testing

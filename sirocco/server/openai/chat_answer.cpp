@@ -9,33 +9,10 @@ namespace {
 
 constexpr std::string_view kChunk = "chat.completion.chunk";
 
-void write_chance(json::Writer& out, const TokenChance& chance) {
-  out.member("token", token_text(chance.bytes)).member("id", chance.id.value());
-  out.name("logprob");
-  if (chance.log_probability) {
-    out.number(told_log_probability(*chance.log_probability));
-  } else {
-    out.null();
-  }
-  out.name("bytes").open_array();
-  for (const char c : chance.bytes) out.number(std::int64_t{static_cast<unsigned char>(c)});
-  out.close_array();
-}
-
 void write_log_probabilities(json::Writer& out, std::span<const AnswerToken> tokens) {
-  out.name("logprobs").open_object().name("content").open_array();
-  for (const AnswerToken& token : tokens) {
-    out.open_object();
-    write_chance(out, token.chosen);
-    out.name("top_logprobs").open_array();
-    for (const TokenChance& chance : token.alternatives) {
-      out.open_object();
-      write_chance(out, chance);
-      out.close_object();
-    }
-    out.close_array().close_object();
-  }
-  out.close_array().member("refusal", nullptr).close_object();
+  out.name("logprobs").open_object().name("content");
+  write_tokens(out, tokens);
+  out.member("refusal", nullptr).close_object();
 }
 
 /// A chunk up to the delta of its one choice, whose object is open.

@@ -45,34 +45,10 @@ struct Body {
 void put_messages(Body& out, const Field& field) { out.messages = read_messages(field); }
 
 void put_variables(Body& out, const Field& field) {
-  const json::Object& variables = field.object({"variables"});
-  if (variables.size() > kMaxVariables)
-    field.fail("invalid_value", fmt::format("there are more than {} variables", kMaxVariables));
-  for (const auto& variable : variables) {
-    const Field value = field.member(variable);
-    if (value.value().is_null()) continue;
-    if (value.value().as<json::Array>() != nullptr || value.value().as<json::Object>() != nullptr)
-      value.fail_expecting("invalid_type", "a text, a number, true or false");
-    if (value.value().as<std::string>() != nullptr) value.text({kMaxVariableBytes});
-    out.variables.push_back(variable);
-  }
+  out.variables = read_template_variables(field);
 }
 
-void put_response_format(Body&, const Field& field) {
-  const json::Object& format = field.object({"members"});
-  const auto type = std::ranges::find(format, "type", &json::Object::value_type::first);
-  if (type == format.end()) field.fail("missing_required_parameter", "there is no type");
-  const Field kind = field.member(*type);
-  if (kind.text() == "json_object" || kind.text() == "json_schema") {
-    kind.fail("unsupported_value",
-              fmt::format("found {}; answers aren't constrained, so that only 'text' is supported",
-                          json::described(kind.value())));
-  }
-  kind.require(OneOf{R"(["text"])"});
-  MemberReader reader(field);
-  reader.pass(std::array{UnheededMember{"type", OneOf{R"(["text"])"}, ""}});
-  reader.finish();
-}
+void put_response_format(Body&, const Field& field) { require_text_format(field); }
 
 constexpr std::array kLimits = {
     Member<Generation>{"max_completion_tokens", Described{kMaxTokensWords}, put_max_tokens,
@@ -93,9 +69,7 @@ constexpr std::array kBody = {
                  "{\"type\": \"text\"}"},
     Member<Body>{"chat_template_kwargs", ObjectOf{"texts, numbers, true and false"}, put_variables,
                  "variables of the chat template, enable_thinking for example"},
-    Member<Body>{"reasoning_effort",
-                 OneOf{R"(["none", "minimal", "low", "medium", "high", "xhigh"])"},
-                 put<&Body::reasoning_effort>,
+    Member<Body>{"reasoning_effort", kReasoningEfforts, put<&Body::reasoning_effort>,
                  "how hard the model thinks before it answers, where its chat template knows that"},
     Member<Body>{"add_generation_prompt", Boolean(), put<&Body::begin_answer>,
                  "false: the prompt ends behind the last message"},
@@ -195,11 +169,44 @@ void set_variables(const ChatRequest& request, const ChatTemplate& chat_template
 
 }  // namespace
 
+std::vector<TemplateVariable> read_template_variables(const Field& field) {
+  std::vector<TemplateVariable> out;
+  const json::Object& variables = field.object({"variables"});
+  if (variables.size() > kMaxVariables)
+    field.fail("invalid_value", fmt::format("there are more than {} variables", kMaxVariables));
+  for (const auto& variable : variables) {
+    const Field value = field.member(variable);
+    if (value.value().is_null()) continue;
+    if (value.value().as<json::Array>() != nullptr || value.value().as<json::Object>() != nullptr)
+      value.fail_expecting("invalid_type", "a text, a number, true or false");
+    if (value.value().as<std::string>() != nullptr) value.text({kMaxVariableBytes});
+    out.push_back(variable);
+  }
+  return out;
+}
+
+void require_text_format(const Field& field) {
+  const json::Object& format = field.object({"members"});
+  const auto type = std::ranges::find(format, "type", &json::Object::value_type::first);
+  if (type == format.end()) field.fail("missing_required_parameter", "there is no type");
+  const Field kind = field.member(*type);
+  if (kind.text() == "json_object" || kind.text() == "json_schema") {
+    kind.fail("unsupported_value",
+              fmt::format("found {}; answers aren't constrained, so that only 'text' is supported",
+                          json::described(kind.value())));
+  }
+  kind.require(OneOf{R"(["text"])"});
+  MemberReader reader(field);
+  reader.pass(std::array{UnheededMember{"type", OneOf{R"(["text"])"}, ""}});
+  reader.finish();
+}
+
 ChatRequest read_chat_request(const json::Value& body_value) {
   const Field whole(body_value);
   MemberReader reader(whole);
   ChatRequest out;
   reader.read(out.generation, kLimits);
+  read_choices(reader, out.generation);
   read_generation(reader, out.generation);
   Body body;
   reader.read(body, kBody);
@@ -240,8 +247,10 @@ std::vector<json::MemberDescription> describe_chat_members() {
   std::vector<json::MemberDescription> out;
   json::describe(std::span<const Member<Body>>(kBody), out);
   json::describe(std::span<const Member<Generation>>(kLimits), out);
+  json::describe(choice_members(), out);
   describe_generation(out);
   json::describe(std::span<const UnheededMember>(kUnheeded), out);
+  json::describe(unkept_members(), out);
   json::describe(unheeded_members(), out);
   return out;
 }

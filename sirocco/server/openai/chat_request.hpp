@@ -28,6 +28,15 @@ enum class PromptEnd : std::uint8_t {
 /// A variable of the chat template: its value is a text, a number, true or false.
 using TemplateVariable = std::pair<std::string, json::Value>;
 
+/// The values of reasoning_effort.
+inline constexpr json::OneOf kReasoningEfforts{
+    R"(["none", "minimal", "low", "medium", "high", "xhigh"])"};
+
+/// Reads variables of the chat template, chat_template_kwargs. Throws InvalidRequest.
+std::vector<TemplateVariable> read_template_variables(const json::Field& field);
+/// The format of an answer: throws InvalidRequest for all but {"type": "text"}.
+void require_text_format(const json::Field& field);
+
 /// A request to /v1/chat/completions.
 struct ChatRequest {
   Generation generation;

@@ -85,6 +85,7 @@ CompletionRequest read_completion_request(const json::Value& body_value) {
   CompletionRequest out;
   Generation& generation = out.generation;
   reader.read(generation, kLimits);
+  read_choices(reader, generation);
   read_generation(reader, generation);
   Body body;
   reader.read(body, kBody);
@@ -121,8 +122,10 @@ std::vector<json::MemberDescription> describe_completion_members() {
   std::vector<json::MemberDescription> out;
   json::describe(std::span<const Member<Body>>(kBody), out);
   json::describe(std::span<const Member<Generation>>(kLimits), out);
+  json::describe(choice_members(), out);
   describe_generation(out);
   json::describe(std::span<const UnheededMember>(kUnheeded), out);
+  json::describe(unkept_members(), out);
   json::describe(unheeded_members(), out);
   return out;
 }

@@ -6,6 +6,7 @@
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -14,6 +15,7 @@ TEST(Documentation, HasAllMembersOfOpenAi) {
   members_page_testing::Tables()
       .add(describe_chat_members(), "chat")
       .add(describe_completion_members(), "completions")
+      .add(describe_response_members(), "responses")
       .add(describe_embedding_members(), "embeddings")
       .expect_on("docs/openai-api.md");
 }

@@ -43,10 +43,18 @@ constexpr std::array kGeneration = {
     Member<Generation>{"stop",
                        Described{"a text, or an array of at most 64, each of 1 to 1024 bytes"},
                        put_stop, "the answer ends before this text"},
+};
+
+constexpr std::array kChoices = {
     Member<Generation>{"n", Integer{1, kMaxChoices}, put<&Generation::choices>,
                        "how many answers to the prompt"},
     Member<Generation>{"stream_options", ObjectOf{"members"}, put_stream_options,
                        "include_usage: one more chunk, without choices, tells the usage"},
+};
+
+constexpr std::array kUnkept = {
+    UnheededMember{"metadata", ObjectOf{"texts"}, "nothing of a request is kept"},
+    UnheededMember{"store", OneOf{"[false]"}, "nothing of a request is kept"},
 };
 
 // Members of OpenAI's own, of llama.cpp's and of vLLM's that clients send without meaning more by
@@ -54,8 +62,6 @@ constexpr std::array kGeneration = {
 constexpr std::array kUnheeded = {
     UnheededMember{"user", Text(), "it is for statistics that nobody keeps"},
     UnheededMember{"safety_identifier", Text(), "it is for statistics that nobody keeps"},
-    UnheededMember{"metadata", ObjectOf{"texts"}, "nothing of a request is kept"},
-    UnheededMember{"store", OneOf{"[false]"}, "nothing of a request is kept"},
     UnheededMember{"service_tier", OneOf{R"(["auto", "default"])"}, "there is one tier"},
     UnheededMember{"prompt_cache_key", Text(), "cached prompts are found by their content"},
     UnheededMember{"prompt_cache_retention", OneOf{R"(["in_memory", "in-memory"])"},
@@ -120,5 +126,12 @@ void describe_generation(std::vector<json::MemberDescription>& out) {
   json::describe(sampling_members(), out);
 }
 std::span<const UnheededMember> unheeded_members() { return kUnheeded; }
+std::span<const Member<Generation>> choice_members() { return kChoices; }
+std::span<const UnheededMember> unkept_members() { return kUnkept; }
+
+void read_choices(json::MemberReader& reader, Generation& out) {
+  reader.read(out, choice_members());
+  reader.pass(unkept_members());
+}
 
 }  // namespace sirocco::openai

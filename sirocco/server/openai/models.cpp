@@ -9,7 +9,10 @@ void write_card(json::Writer& out, const ModelCard& card) {
   out.open_object().member("id", card.id).member("object", "model");
   out.member("created", card.created).member("owned_by", "sirocco");
   // vLLM's name for it, which clients look for.
-  out.member("max_model_len", card.context).close_object();
+  out.member("max_model_len", card.context);
+  out.name("capabilities").open_array();
+  for (const std::string_view capability : card.capabilities) out.text(capability);
+  out.close_array().close_object();
 }
 
 }  // namespace

@@ -14,6 +14,10 @@ constexpr ApiRoute kRoutes[] = {
     {http::Method::kPost, "/v1/embeddings", answer_embeddings},
     {http::Method::kGet, "/v1/models", answer_models},
     {http::Method::kGet, "/v1/models/{model...}", answer_model},
+    {http::Method::kPost, "/v1/responses", answer_response},
+    {http::Method::kGet, "/v1/responses/{id}", answer_stored},
+    {http::Method::kDelete, "/v1/responses/{id}", answer_deleted},
+    {http::Method::kGet, "/v1/responses/{id}/input_items", answer_input_items},
 };
 
 std::string tell(const ApiError& error, const http::Request&) { return error_body(error); }

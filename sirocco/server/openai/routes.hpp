@@ -17,5 +17,10 @@ http::Task<http::Answered> answer_completion(const Service& service, http::Excha
 http::Task<http::Answered> answer_embeddings(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_response(const Service& service, http::Exchange& exchange);
+// Of responses that are kept.
+http::Task<http::Answered> answer_stored(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_deleted(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_input_items(const Service& service, http::Exchange& exchange);
 
 }  // namespace sirocco::openai

@@ -228,6 +228,7 @@ void settle_unknown(TokenizerDraft& draft, Vocabulary& vocabulary, SpecialTokens
 void find_ends(const TokenizerDocuments& documents, SpecialTokens& special,
                Vocabulary& vocabulary) {
   find_end_of_generation(special, vocabulary);
+  find_infill(special, vocabulary);
   std::vector<TokenId>& ends = special.end_of_generation;
   read_end_ids(documents.generation_config, vocabulary, ends);
   read_end_ids(documents.model_config, vocabulary, ends);

@@ -139,6 +139,31 @@ Vocabulary read_gguf_vocabulary(const Metadata& metadata) {
   return {entries, metadata.origin()};
 }
 
+namespace {
+
+/// Users write these into prompts themselves, so that they stay of the kind that the file says.
+void read_infill(const Metadata& metadata, const Vocabulary& vocabulary, SpecialTokens& special) {
+  struct Key {
+    std::string_view name;
+    std::string_view before;  // as files of 2024 and earlier have it
+    std::optional<TokenId> SpecialTokens::*member;
+  };
+  constexpr std::array kKeys = {
+      Key{"tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id",
+          &SpecialTokens::infill_prefix},
+      Key{"tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id",
+          &SpecialTokens::infill_suffix},
+      Key{"tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id",
+          &SpecialTokens::infill_middle},
+  };
+  for (const Key& key : kKeys) {
+    special.*key.member = read_id(metadata, vocabulary, key.name);
+    if (!(special.*key.member)) special.*key.member = read_id(metadata, vocabulary, key.before);
+  }
+}
+
+}  // namespace
+
 SpecialTokens read_gguf_special(const Metadata& metadata, Vocabulary& vocabulary) {
   struct Key {
     std::string_view name;
@@ -166,6 +191,7 @@ SpecialTokens read_gguf_special(const Metadata& metadata, Vocabulary& vocabulary
           *id, key.member == &SpecialTokens::unknown ? TokenKind::kUnknown : TokenKind::kControl);
     }
   }
+  read_infill(metadata, vocabulary, special);
   return special;
 }
 

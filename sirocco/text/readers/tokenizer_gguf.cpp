@@ -75,6 +75,7 @@ TokenizerParts byte_level_parts(const Metadata& metadata) {
   const PretokenizerRow& row = pretokenizer_row(metadata);
   SpecialTokens special = read_gguf_special(metadata, vocabulary);
   find_end_of_generation(special, vocabulary);
+  find_infill(special, vocabulary);
   read_gguf_additions(metadata, special, row.add_bos, false);
 
   ByteLevelBpe::Options options;
@@ -123,6 +124,7 @@ TokenizerParts sentencepiece_parts(const Metadata& metadata) {
   fallback(special.eos, 2, TokenKind::kControl, "</s>");
   rank_without_scores(vocabulary);
   find_end_of_generation(special, vocabulary);
+  find_infill(special, vocabulary);
   read_gguf_additions(metadata, special, true, false);
 
   SentencePieceBpe::Options options;
@@ -173,6 +175,7 @@ SpecialTokens read_unigram_special(const Metadata& metadata, Vocabulary& vocabul
   named(special.eos, "</s>", TokenKind::kControl);
   named(special.padding, "<pad>", TokenKind::kControl);
   find_end_of_generation(special, vocabulary);
+  find_infill(special, vocabulary);
   read_gguf_additions(metadata, special, false, true);
   return special;
 }

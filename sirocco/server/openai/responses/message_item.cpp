@@ -1,0 +1,181 @@
+#include "sirocco/server/openai/responses/message_item.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "sirocco/server/json/members.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+using json::Field;
+using json::ListOf;
+using json::Member;
+using json::MemberReader;
+using json::OneOf;
+using json::put;
+using json::Text;
+using json::UnheededMember;
+
+constexpr std::size_t kMaxParts = 4096;
+constexpr Text kId{256};
+
+// Parts of a content.
+
+constexpr std::array kKinds = {std::string_view("input_text"), std::string_view("output_text")};
+
+struct Part {
+  std::optional<std::string> kind;
+  std::optional<std::string> text;
+};
+
+void put_kind(Part& out, const Field& field) {
+  if (std::ranges::find(kKinds, field.text()) == kKinds.end()) {
+    field.fail("unsupported_value",
+               fmt::format("found {}; messages consist of text only, of parts of the type "
+                           "'input_text' or 'output_text'",
+                           json::described(field.value())));
+  }
+  out.kind = field.text();
+}
+
+constexpr std::array kPart = {
+    Member<Part>{"type", Text{64}, put_kind, "input_text or output_text"},
+    Member<Part>{"text", Text(), put<&Part::text>, "the text"},
+};
+// An answer is sent back as it came.
+constexpr std::array kUnheededOfPart = {
+    UnheededMember{"annotations", ListOf{"annotations"}, "models know none"},
+    UnheededMember{"logprobs", ListOf{"tokens"}, "models aren't told"},
+};
+
+std::string read_part(const Field& field) {
+  MemberReader reader(field);
+  // Other kinds of parts have other members: their kind is what to speak of.
+  Part part;
+  reader.read(part, kPart);
+  if (!part.kind) field.fail("missing_required_parameter", "there is no type");
+  reader.pass(kUnheededOfPart);
+  reader.finish();
+  if (!part.text) field.fail("missing_required_parameter", "there is no text");
+  return std::move(*part.text);
+}
+
+// Items.
+
+struct ReadMessage {
+  std::optional<Role> role;
+  std::vector<std::string> parts;
+};
+
+void put_role(ReadMessage& out, const Field& field) {
+  for (const Role role : {Role::kSystem, Role::kDeveloper, Role::kUser, Role::kAssistant})
+    if (field.text() == role_name(role)) out.role = role;
+  if (!out.role) field.fail_expecting("invalid_value", "system, developer, user or assistant");
+}
+
+void put_content(ReadMessage& out, const Field& field) {
+  if (const auto* text = field.value().as<std::string>()) {
+    out.parts.push_back(*text);
+    return;
+  }
+  if (field.value().as<json::Array>() == nullptr)
+    field.fail_expecting("invalid_type", "a text, or an array of parts of text");
+  const json::Array& parts = field.list({"parts", 1, kMaxParts});
+  for (std::size_t i = 0; i < parts.size(); ++i) out.parts.push_back(read_part(field.item(i)));
+}
+
+constexpr std::array kMessage = {
+    Member<ReadMessage>{"role", Text{64}, put_role, "who speaks"},
+    Member<ReadMessage>{"content", json::Described{"a text, or an array of parts of text"},
+                        put_content, "what is said"},
+};
+constexpr std::array kUnheededOfMessage = {
+    UnheededMember{"type", OneOf{R"(["message"])"}, "it is a message"},
+    UnheededMember{"id", kId, "the server gives it one"},
+    UnheededMember{"status", OneOf{R"(["completed", "incomplete", "in_progress"])"},
+                   "what was said counts"},
+    UnheededMember{"phase", OneOf{R"(["commentary", "final_answer"])"}, "models know no phases"},
+};
+
+MessageItem read_message(MemberReader& reader, const Field& field) {
+  ReadMessage read;
+  reader.read(read, kMessage);
+  reader.pass(kUnheededOfMessage);
+  reader.finish();
+  if (!read.role) field.fail("missing_required_parameter", "there is no role");
+  if (read.parts.empty()) field.fail("missing_required_parameter", "there is no content");
+  return {{}, *read.role, std::move(read.parts)};
+}
+
+constexpr std::array kReference = {
+    Member<ItemReference>{"id", kId, put<&ItemReference::id>, "of the item"},
+};
+constexpr std::array kUnheededOfReference = {
+    UnheededMember{"type", OneOf{R"(["item_reference"])"}, "it is a reference"},
+};
+
+ItemReference read_reference(MemberReader& reader, const Field& field) {
+  ItemReference out;
+  reader.read(out, kReference);
+  reader.pass(kUnheededOfReference);
+  reader.finish();
+  if (out.id.empty()) field.fail("missing_required_parameter", "there is no id");
+  return out;
+}
+
+InputItem read_item(const Field& field) {
+  MemberReader reader(field);
+  const std::optional<Field> type = reader.find("type");
+  // Either may leave it out.
+  if (type ? type->text() == "item_reference" : reader.find("id") && !reader.find("role"))
+    return read_reference(reader, field);
+  if (type && type->text() != "message") {
+    type->fail("unsupported_value",
+               fmt::format("found {}; an input consists of items of the types 'message' and "
+                           "'item_reference'",
+                           json::described(type->value())));
+  }
+  return read_message(reader, field);
+}
+
+}  // namespace
+
+std::vector<InputItem> read_input(const Field& field) {
+  std::vector<InputItem> out;
+  if (const auto* text = field.value().as<std::string>()) {
+    out.emplace_back(MessageItem{{}, Role::kUser, {*text}});
+    return out;
+  }
+  if (field.value().as<json::Array>() == nullptr) field.fail_expecting("invalid_type", kInputWords);
+  const json::Array& items = field.list({"items", 1, kMaxItems});
+  out.reserve(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) out.push_back(read_item(field.item(i)));
+  return out;
+}
+
+ChatMessage chat_message(const MessageItem& item) {
+  ChatMessage out;
+  out.role = item.role;
+  out.content = fmt::format("{}", fmt::join(item.parts, "\n"));
+  return out;
+}
+
+void write_item(json::Writer& out, const MessageItem& item) {
+  const bool answer = item.role == Role::kAssistant;
+  out.open_object().member("id", item.id).member("type", "message").member("status", "completed");
+  out.member("role", role_name(item.role)).name("content").open_array();
+  for (const std::string& part : item.parts) {
+    out.open_object().member("type", answer ? "output_text" : "input_text").member("text", part);
+    if (answer) out.name("annotations").open_array().close_array();
+    out.close_object();
+  }
+  out.close_array().close_object();
+}
+
+}  // namespace sirocco::openai

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "sirocco/server/json/field.hpp"
+#include "sirocco/server/json/writer.hpp"
+#include "sirocco/server/openai/chat_message.hpp"
+
+namespace sirocco::openai {
+
+/// A message of a response's input or output: text only.
+struct MessageItem {
+  std::string id;                  ///< "msg_…"; empty until the server gives it one
+  Role role = Role::kUser;         ///< any but kTool
+  std::vector<std::string> parts;  ///< at least one
+};
+
+/// An item of a response that was kept, in the place of the item itself.
+struct ItemReference {
+  std::string id;
+};
+
+using InputItem = std::variant<MessageItem, ItemReference>;
+
+inline constexpr std::size_t kMaxItems = std::size_t{1} << 16;
+inline constexpr std::string_view kInputWords = "a text, or an array of messages";
+
+/// Reads the input of a request: a text, which is a user's message, or an array of items. Throws
+/// InvalidRequest that names what is wrong: input[2].role.
+std::vector<InputItem> read_input(const json::Field& field);
+
+/// The message as conversations have it: between two parts there is a newline.
+ChatMessage chat_message(const MessageItem& item);
+
+/// A whole message as JSON. The parts are output_text in an assistant's, else input_text.
+void write_item(json::Writer& out, const MessageItem& item);
+
+}  // namespace sirocco::openai

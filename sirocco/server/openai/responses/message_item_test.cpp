@@ -1,0 +1,138 @@
+#include "sirocco/server/openai/responses/message_item.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "sirocco/server/json/refusal_testing.hpp"
+#include "sirocco/server/json/value.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+using json_testing::refusal_of;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<InputItem> read(std::string_view input) {
+  const json::Value value = json::parse(input);
+  return read_input(json::Field(value, "input"));
+}
+
+MessageItem message(const InputItem& item) { return std::get<MessageItem>(item); }
+
+TEST(MessageItems, ATextIsAUsers) {
+  const auto items = read(R"("Hi\n")");
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(message(items[0]).role, Role::kUser);
+  EXPECT_THAT(message(items[0]).parts, ElementsAre("Hi\n"));
+  EXPECT_THAT(message(read(R"("")")[0]).parts, ElementsAre(""));
+}
+
+TEST(MessageItems, AreRead) {
+  const auto items = read(R"([
+      {"role":"system","content":"a"},
+      {"role":"developer","content":"b","type":"message"},
+      {"role":"user","content":[{"type":"input_text","text":"c"},{"type":"input_text","text":"d"}],
+       "status":"completed","id":null},
+      {"id":"msg_1","role":"assistant","type":"message","status":"incomplete","phase":"final_answer",
+       "content":[{"type":"output_text","text":"e","annotations":[{"x":1}],"logprobs":[{"token":"e"}]}]},
+      {"type":"item_reference","id":"msg_2"},
+      {"id":"msg_3","type":null}])");
+  ASSERT_EQ(items.size(), 6u);
+  EXPECT_EQ(message(items[0]).role, Role::kSystem);
+  EXPECT_EQ(message(items[1]).role, Role::kDeveloper);
+  EXPECT_EQ(message(items[2]).role, Role::kUser);
+  EXPECT_THAT(message(items[2]).parts, ElementsAre("c", "d"));
+  EXPECT_EQ(message(items[3]).role, Role::kAssistant);
+  EXPECT_THAT(message(items[3]).parts, ElementsAre("e"));
+  EXPECT_EQ(message(items[3]).id, "");
+  EXPECT_EQ(std::get<ItemReference>(items[4]).id, "msg_2");
+  EXPECT_EQ(std::get<ItemReference>(items[5]).id, "msg_3");
+}
+
+TEST(MessageItems, AreMessagesOfAConversation) {
+  const ChatMessage read_one = chat_message({"msg_1", Role::kDeveloper, {"c", "", "d"}});
+  EXPECT_EQ(read_one.role, Role::kDeveloper);
+  EXPECT_EQ(read_one.content, "c\n\nd");
+}
+
+TEST(MessageItems, RefusalsNameThePlace) {
+  struct Case {
+    std::string_view input;
+    std::string_view param;
+    std::string_view code;
+  };
+  const Case cases[] = {
+      {"5", "input", "invalid_type"},
+      {"{}", "input", "invalid_type"},
+      {"[]", "input", "invalid_value"},
+      {"[5]", "input[0]", "invalid_type"},
+      {"[{}]", "input[0]", "missing_required_parameter"},
+      {R"([{"role":"user"}])", "input[0]", "missing_required_parameter"},
+      {R"([{"content":"a"}])", "input[0]", "missing_required_parameter"},
+      {R"([{"role":"tool","content":"a"}])", "input[0].role", "invalid_value"},
+      {R"([{"role":"User","content":"a"}])", "input[0].role", "invalid_value"},
+      {R"([{"role":"user","content":5}])", "input[0].content", "invalid_type"},
+      {R"([{"role":"user","content":[]}])", "input[0].content", "invalid_value"},
+      {R"([{"role":"user","content":["a"]}])", "input[0].content[0]", "invalid_type"},
+      {R"([{"role":"user","content":[{"text":"a"}]}])", "input[0].content[0]",
+       "missing_required_parameter"},
+      {R"([{"role":"user","content":[{"type":"input_text"}]}])", "input[0].content[0]",
+       "missing_required_parameter"},
+      {R"([{"role":"user","content":[{"type":"text","text":"a"}]}])", "input[0].content[0].type",
+       "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_image","image_url":"a"}]}])",
+       "input[0].content[0].type", "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_text","text":"a","x":1}]}])",
+       "input[0].content[0].x", "unknown_parameter"},
+      {R"([{"role":"assistant","content":[{"type":"refusal","refusal":"a"}]}])",
+       "input[0].content[0].type", "unsupported_value"},
+      {R"([{"role":"user","content":"a"},{"type":"function_call","name":"f"}])", "input[1].type",
+       "unsupported_value"},
+      {R"([{"type":5,"role":"user","content":"a"}])", "input[0].type", "invalid_type"},
+      {R"([{"role":"user","content":"a","name":"Ann"}])", "input[0].name", "unknown_parameter"},
+      {R"([{"role":"user","content":"a","status":"done"}])", "input[0].status",
+       "unsupported_value"},
+      {R"([{"type":"item_reference"}])", "input[0]", "missing_required_parameter"},
+      {R"([{"type":"item_reference","id":5}])", "input[0].id", "invalid_type"},
+      {R"([{"type":"item_reference","id":"a","role":"user"}])", "input[0].role",
+       "unknown_parameter"},
+  };
+  for (const auto& [input, param, code] : cases) {
+    const auto refusal = refusal_of([&] { read(input); });
+    ASSERT_TRUE(refusal) << input;
+    EXPECT_EQ(refusal->param, param) << input << ": " << *refusal;
+    EXPECT_EQ(refusal->code, code) << input << ": " << *refusal;
+  }
+  const auto kind = refusal_of([&] { read(R"([{"type":"reasoning"}])"); });
+  EXPECT_THAT(kind->message, HasSubstr("'reasoning'"));
+}
+
+// What is told of an item can be sent back.
+TEST(MessageItemsProperty, AreReadAsTheyAreWritten) {
+  EXPECT_TRUE(rc::check([] {
+    MessageItem item;
+    item.id = "msg_1";
+    item.role = *rc::gen::element(Role::kSystem, Role::kDeveloper, Role::kUser, Role::kAssistant);
+    item.parts = *rc::gen::nonEmpty(
+        rc::gen::container<std::vector<std::string>>(rc::gen::string<std::string>()));
+    for (std::string& part : item.parts)
+      std::erase_if(part, [](char c) { return static_cast<unsigned char>(c) > 0x7F || c == 0; });
+    json::Writer out;
+    out.open_array();
+    write_item(out, item);
+    out.close_array();
+    const std::string text = out.take();
+    const auto again = read(text);
+    RC_ASSERT(again.size() == 1u);
+    RC_ASSERT(message(again[0]).role == item.role);
+    RC_ASSERT(message(again[0]).parts == item.parts);
+    const bool answer = item.role == Role::kAssistant;
+    RC_ASSERT((text.find("output_text") != std::string::npos) == answer);
+    RC_ASSERT((text.find("input_text") != std::string::npos) == !answer);
+  }));
+}
+
+}  // namespace
+}  // namespace sirocco::openai

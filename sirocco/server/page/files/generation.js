@@ -1,0 +1,78 @@
+/**
+ * An answer that is being written into a conversation.
+ *
+ * @typedef {import('./conversation.js').Conversation} Conversation
+ * @typedef {import('./conversation.js').Message} Message
+ */
+
+/** The members of the request that a message answers. */
+export function requestFor(conversation, message) {
+  const messages = [];
+  for (const { role, content } of conversation.before(message)) {
+    // An answer that failed says nothing; most templates want the roles in turn.
+    if (role === 'assistant' && content === '') continue;
+    if (messages.at(-1)?.role === role) messages.at(-1).content += `\n\n${content}`;
+    else messages.push({ role, content });
+  }
+  if (conversation.system.trim() !== '') messages.unshift({ role: 'system', content: conversation.system });
+  return { model: message.model, messages, ...conversation.sampling };
+}
+
+export class Generation {
+  #stopper = new AbortController();
+
+  /**
+   * @param {import('./api.js').Api} api
+   * @param {Conversation} conversation
+   * @param {Message} message the answer's, without content
+   * @param {{onPiece: (piece: {content: string, reasoning: string}) => void, now?: () => number}} options
+   */
+  constructor(api, conversation, message, { onPiece, now = () => performance.now() }) {
+    Object.assign(this, { api, conversation, message, onPiece, now });
+    /** Why there is no answer, when there is none. @type {Error | null} */
+    this.problem = null;
+  }
+
+  stop() {
+    this.#stopper.abort();
+  }
+
+  /** Over when the answer is, however it ended. */
+  async run() {
+    const { message } = this;
+    const began = this.now();
+    message.figures = {};
+    try {
+      for await (const piece of this.api.chat(requestFor(this.conversation, message), this.#stopper.signal)) {
+        this.#take(piece, began);
+      }
+      message.finish ??= 'stop';
+    } catch (error) {
+      if (this.#stopper.signal.aborted) message.finish = 'stopped';
+      else {
+        message.finish = 'failed';
+        message.problem = error.message;
+        this.problem = error;
+      }
+    }
+    this.conversation.updated = Date.now();
+  }
+
+  #take(piece, began) {
+    const { message } = this;
+    const { content, reasoning, finish, usage, timings, warnings } = piece;
+    if (content || reasoning) {
+      message.figures.firstTokenSeconds ??= (this.now() - began) / 1000;
+      message.content += content;
+      if (reasoning) message.reasoning = (message.reasoning ?? '') + reasoning;
+      this.onPiece({ content, reasoning });
+    }
+    if (finish) message.finish = finish === 'stop' ? 'stop' : 'length';
+    if (warnings) message.warnings = warnings.map(String);
+    if (usage) {
+      message.figures.promptTokens = usage.prompt_tokens;
+      message.figures.answerTokens = usage.completion_tokens;
+    }
+    if (timings?.predicted_per_second > 0) message.figures.tokensPerSecond = timings.predicted_per_second;
+  }
+}
