@@ -6,16 +6,16 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/choice_limit.hpp"
 
 namespace sirocco {
 
 namespace {
 
-constexpr std::int32_t kMaxChoices = 64;  // a bit each
 constexpr std::int32_t kMaxAlternatives = 128;
 
 void require_choices(const PipelineLimits& limits, const TextJob& job) {
-  const std::int32_t max = std::min(kMaxChoices, limits.max_sequences);
+  const std::int32_t max = std::min(kMaxTextChoices, limits.max_sequences);
   if (job.choices < 1 || job.choices > max)
     throw InvalidArgument("n is {}; it must be 1 to {}", job.choices, max);
   for (const auto& alternatives : {job.alternatives, job.prompt_alternatives}) {

@@ -221,7 +221,8 @@ GateResult Guard::operator()(const Request& request, bool open) const {
   if (!options_.origins.empty()) result.headers.push_back({"Vary", "Origin"});
   if (listed) {
     result.headers.push_back({"Access-Control-Allow-Origin", std::string(*origin)});
-    result.headers.push_back({"Access-Control-Expose-Headers", "X-Request-Id, Retry-After"});
+    result.headers.push_back(
+        {"Access-Control-Expose-Headers", "X-Request-Id, Request-Id, Retry-After"});
   }
   const bool exposed = loopback_ || keys_.empty();
   if (origin && !listed && exposed && !origin_is_own(*origin, request.host)) {
@@ -251,7 +252,8 @@ GateResult Guard::operator()(const Request& request, bool open) const {
   } else if (!open) {
     result.verdict = Refusal{401,
                              "invalid_api_key",
-                             "an API key of this server is needed, as Authorization: Bearer KEY",
+                             "an API key of this server is needed, as Authorization: Bearer KEY or "
+                             "x-api-key: KEY",
                              {{"WWW-Authenticate", "Bearer"}}};
   }
   return result;

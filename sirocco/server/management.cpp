@@ -6,13 +6,15 @@
 #include <optional>
 #include <utility>
 
+#include "sirocco/server/api_error.hpp"
+#include "sirocco/server/api_routes.hpp"
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/members.hpp"
 #include "sirocco/server/json/writer.hpp"
 #include "sirocco/server/metrics.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
-#include "sirocco/server/openai/prompt_input.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 
 namespace sirocco {
 namespace {
@@ -81,7 +83,7 @@ Request read_body(std::string_view body, const Table& table, std::string_view re
 
 std::string tokenized(const Service& service, const std::string& body) {
   const auto request = read_body<TokenizeRequest>(body, kTokenizeMembers, "content");
-  const ModelLease model = openai::named_model(service, request.model);
+  const ModelLease model = named_model(service, request.model);
   json::Writer out;
   out.open_object().name("tokens").open_array();
   for (const TokenId id : tokenizer_of(*model).tokenize(
@@ -111,10 +113,10 @@ constexpr std::array kDetokenizeMembers = {
 
 std::string detokenized(const Service& service, const std::string& body) {
   const auto request = read_body<DetokenizeRequest>(body, kDetokenizeMembers, "tokens");
-  const ModelLease model = openai::named_model(service, request.model);
+  const ModelLease model = named_model(service, request.model);
   const Tokenizer& tokenizer = tokenizer_of(*model);
-  openai::require_known_tokens(request.tokens,
-                               static_cast<std::int64_t>(tokenizer.vocabulary().size()), "tokens");
+  require_known_tokens(request.tokens, static_cast<std::int64_t>(tokenizer.vocabulary().size()),
+                       "tokens");
   json::Writer out;
   out.open_object()
       .member("content", tokenizer.detokenize(request.tokens, {.show_control = true}))
@@ -124,7 +126,7 @@ std::string detokenized(const Service& service, const std::string& body) {
 
 std::string templated(const Service& service, const std::string& body) {
   const openai::ChatRequest request = openai::read_chat_request(json::parse(body));
-  const ModelLease model = openai::named_text_model(service, request.generation.model);
+  const ModelLease model = named_text_model(service, request.generation.model);
   json::Writer out;
   out.open_object()
       .member("prompt", openai::chat_prompt(request, model->text->chat_format()).rendered.text)
@@ -144,9 +146,9 @@ ModelLease load_and_offer(const Service& service, const std::string& name) {
   try {
     return service.models().offer(service.options().load(name));
   } catch (const Error& e) {
-    openai::ApiError error = openai::api_error(e);
+    ApiError error = api_error(e);
     error.param = "model";
-    throw openai::ApiFailure(std::move(error));
+    throw ApiFailure(std::move(error));
   }
 }
 
@@ -161,9 +163,8 @@ std::string loaded(const Service& service, const std::string& body) {
 std::string unloaded(const Service& service, const std::string& body) {
   const auto request = read_body<ModelRequest>(body, kModelMembers, "model");
   // No name would mean the first model.
-  if (request.model.empty())
-    throw openai::ApiFailure(openai::model_not_found("", service.models().names()));
-  const ModelLease model = openai::named_model(service, request.model);
+  if (request.model.empty()) throw ApiFailure(model_not_found("", service.models().names()));
+  const ModelLease model = named_model(service, request.model);
   service.models().take_off(model->name);
   json::Writer out;
   out.open_object().member("model", model->name).member("status", "unloaded").close_object();
@@ -174,7 +175,7 @@ std::string unloaded(const Service& service, const std::string& body) {
 using FromBody = std::string (*)(const Service&, const std::string&);
 
 Task<Answered> answer_from_body(const Service& service, Exchange& exchange, FromBody answer) {
-  std::optional<openai::ApiError> error;
+  std::optional<ApiError> error;
   try {
     std::string body =
         co_await exchange.off_thread([&] { return answer(service, exchange.take_body()); });
@@ -182,9 +183,9 @@ Task<Answered> answer_from_body(const Service& service, Exchange& exchange, From
   } catch (const http::ClientGone&) {
     throw;
   } catch (const Error& e) {
-    error = openai::api_error(e);
+    error = api_error(e);
   }
-  co_return co_await exchange.respond(openai::error_response(*error));
+  co_return co_await exchange.respond(error_response(*error, openai::error_body(*error)));
 }
 
 http::Route from_body(const Service& service, std::string pattern, FromBody answer) {

@@ -3,8 +3,11 @@
 #include <iterator>
 #include <utility>
 
+#include "sirocco/server/anthropic/error_body.hpp"
+#include "sirocco/server/anthropic/routes.hpp"
+#include "sirocco/server/api_error.hpp"
 #include "sirocco/server/management.hpp"
-#include "sirocco/server/openai/api_error.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco {
@@ -33,14 +36,17 @@ PrefixKey Service::prefixes_of(const http::Exchange& exchange) const {
 
 std::vector<http::Route> service_routes(const Service& service) {
   std::vector<http::Route> all = openai::openai_routes(service);
+  std::ranges::move(anthropic::anthropic_routes(service), std::back_inserter(all));
   std::ranges::move(management_routes(service), std::back_inserter(all));
   return all;
 }
 
-http::ErrorBody service_error_body(const http::Refusal& refusal, std::string_view) {
-  openai::ApiError error = openai::api_error(refusal.status, refusal.message);
+http::ErrorBody service_error_body(const http::Refusal& refusal, const http::Request& request) {
+  ApiError error = api_error(refusal.status, refusal.message);
   if (!refusal.code.empty()) error.code = refusal.code;
-  return {"application/json", openai::error_body(error)};
+  return {"application/json", anthropic::has_path(request.path)
+                                  ? anthropic::error_body(error, request.id)
+                                  : openai::error_body(error)};
 }
 
 }  // namespace sirocco

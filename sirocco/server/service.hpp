@@ -61,7 +61,7 @@ class Service {
 
 /// Every route of a service: a table for each API, put together.
 std::vector<http::Route> service_routes(const Service& service);
-/// The body of an error, in the shape of the API that the path belongs to.
-http::ErrorBody service_error_body(const http::Refusal& refusal, std::string_view path);
+/// The body of an error, in the shape of the API that the request's path belongs to.
+http::ErrorBody service_error_body(const http::Refusal& refusal, const http::Request& request);
 
 }  // namespace sirocco

@@ -35,9 +35,9 @@ CONFIG = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_
 
 
 def write_llama(folder, pieces, tensors, config, template="<go>"):
-    """A Llama folder whose tokens are the special ones and these pieces of text, one each."""
+    """A Llama folder whose tokens are the special ones and these pieces, of text or of bytes, one each."""
     letters = byte_letters()
-    words = ["".join(letters[byte] for byte in piece.encode()) for piece in pieces]
+    words = ["".join(letters[byte] for byte in (piece if isinstance(piece, bytes) else piece.encode())) for piece in pieces]
     assert len(set(words)) == len(words), "a piece is one token"
     tokens = [*SPECIALS, *words]
     folder.mkdir(parents=True)

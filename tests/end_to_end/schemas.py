@@ -15,6 +15,8 @@ SCHEMAS = [(method, re.compile(path), answer, event) for method, path, answer, e
     ("POST", "/v1/chat/completions", "chat.json#/$defs/body", "chat.json#/$defs/chunk"),
     ("POST", "/v1/completions", "completions.json#/$defs/body", "completions.json#/$defs/chunk"),
     ("POST", "/v1/embeddings", "embeddings.json#/$defs/body", None),
+    ("POST", "/v1/messages", "messages.json#/$defs/body", "messages.json#/$defs/{type}"),
+    ("POST", "/v1/messages/count_tokens", "messages.json#/$defs/count", None),
     ("GET", "/v1/models", "models.json#/$defs/list", None),
     ("GET", "/v1/models/.+", "models.json#/$defs/body", None),
     ("POST", "/v1/responses", "responses.json#/$defs/body", "responses.json#/$defs/{type}"),
@@ -22,6 +24,7 @@ SCHEMAS = [(method, re.compile(path), answer, event) for method, path, answer, e
     ("DELETE", f"/v1/responses/{ID}", "responses.json#/$defs/deleted", None),
     ("GET", f"/v1/responses/{ID}/input_items", "responses.json#/$defs/items", None))]
 ERROR = "common.json#/$defs/error"
+MESSAGES_ERROR = "messages.json#/$defs/error"
 
 _registry = referencing.Registry()
 for _path in sorted(FOLDER.glob("*.json")):
@@ -52,7 +55,7 @@ class _Answer:
         self._answer, self._event = found[0] if found else (None, None)
         self._streams = response.headers.get("content-type") == "text/event-stream"
         if response.status_code >= 400 and request.url.path.startswith("/v1/"):
-            self._answer = ERROR
+            self._answer = MESSAGES_ERROR if f"{request.url.path}/".startswith("/v1/messages/") else ERROR
 
     def _check(self, schema, text):
         try:

@@ -41,6 +41,8 @@ class Schemas(OfKnownModels):
         text = {**asked, "prompt": "a", "max_tokens": 3, "logprobs": 2}
         response = {**asked, "input": "a", "max_output_tokens": 3, "top_logprobs": 2, "include": ["message.output_text.logprobs"]}
         for path, body in (("/v1/chat/completions", chat), ("/v1/completions", text), ("/v1/responses", response),
+                           ("/v1/messages", {**asked, "messages": user("a"), "max_tokens": 3}),
+                           ("/v1/messages/count_tokens", {"model": "dice", "messages": user("a")}),
                            ("/v1/embeddings", {"model": "dice", "input": ["a", "b"]})):
             answer = self.server.http.post(path, json=body)
             self.assertEqual(answer.status_code, 200, answer.text)
@@ -55,6 +57,7 @@ class Schemas(OfKnownModels):
         yield "models.json#/$defs/list", self.server.http.get("/v1/models").json()
         yield "models.json#/$defs/body", self.server.http.get("/v1/models/dice").json()
         yield schemas.ERROR, self.server.http.get("/v1/models/none").json()
+        yield schemas.MESSAGES_ERROR, self.server.http.post("/v1/messages", json={}).json()
         made = self.client.responses.create(model="dice", input=user("a"), max_output_tokens=3)
         yield "responses.json#/$defs/items", self.server.http.get(f"/v1/responses/{made.id}/input_items").json()
         yield "responses.json#/$defs/deleted", self.server.http.delete(f"/v1/responses/{made.id}").json()
@@ -75,7 +78,7 @@ class Schemas(OfKnownModels):
                     refused += 1
                 self.assertIsNotNone(schemas.mismatch(schema, changed(value, path, lambda at, key: at.__setitem__(key, {"x": []}))),
                                      (schema, path))
-        self.assertEqual(len(kinds), 20, kinds)
+        self.assertEqual(len(kinds), 30, kinds)
         self.assertGreater(refused, 300)
 
 

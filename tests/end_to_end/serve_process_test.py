@@ -279,6 +279,21 @@ class Management(OfKnownModels):
         self.assertEqual([model.id for model in self.client.models.list()], ["counting", "dice"])
 
 
+class LittleRoom(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls.ARGUMENTS = ("-m", counting(), "--cache-tokens", "512", "--parallel", "4")
+        super().setUpClass()
+
+    def test_more_answers_than_there_is_room_for(self):
+        ask = self.client.chat.completions.create
+        self.assertEqual(len(ask(model="alone", messages=user("a"), n=4, max_tokens=60).choices), 4)
+        for members in ({"n": 5, "max_tokens": 5}, {"n": 4, "max_tokens": 400}, {"n": 2}):
+            error = self.refused(openai.BadRequestError, ask, model="alone", messages=user("a"), **members)
+            self.assertEqual(error.param, "n")
+            self.assertIn(str(members["n"]), str(error))
+
+
 class Real(Case):
     """The default model, and an encoder beside it."""
 

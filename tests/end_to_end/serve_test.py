@@ -348,6 +348,7 @@ class Errors(Asked):
                                ({"extra_body": {"temprature": 1}}, "temprature"),
                                ({"messages": []}, "messages"), ({"messages": [{"role": "user"}]}, "messages[0]"),
                                ({"messages": user(3)}, "messages[0].content"), ({"logit_bias": {"a": 1}}, "logit_bias.a"),
+                               ({"n": 65}, "n"), ({"logit_bias": {"999999": 1}}, "logit_bias"),
                                ({"top_logprobs": 2}, "top_logprobs"), ({"stop": ""}, "stop"),
                                ({"stream_options": {"include_usage": True}}, "stream_options"),
                                ({"response_format": {"type": "json_object"}}, "response_format.type")):
@@ -377,6 +378,12 @@ class Errors(Asked):
             self.assertEqual(error.param, "input[1]")
             status, answer = self.server.post("/detokenize", model="dice", tokens=[3, token])
             self.assertEqual((status, answer["error"]["param"]), (400, "tokens"))
+
+    def test_texts_that_say_nothing(self):
+        for given, param in (("", "input[0]"), (["a", ""], "input[1]")):
+            error = self.refused(openai.BadRequestError, self.client.embeddings.create, model="counting", input=given)
+            self.assertEqual(error.param, param)
+            self.assertIn("empty", str(error))
 
     def test_dimensions_that_are_none(self):
         error = self.refused(openai.BadRequestError, self.client.embeddings.create, model="counting", input="a", dimensions=129)

@@ -13,6 +13,7 @@ if pathlib.Path(sys.prefix).resolve() != _environment.resolve():
     os.execv(PYTHON, [PYTHON, *sys.argv])
 
 # pylint: disable=wrong-import-position
+import anthropic
 import httpx2
 import openai
 from prometheus_client.parser import text_string_to_metric_families
@@ -30,15 +31,22 @@ class Server(ServerProcess):
         self._clients = []
         self.http = httpx2.Client(base_url=self.url, timeout=SECONDS, transport=schemas.Checked(self.violations))
 
-    def client(self, kind=openai.OpenAI, **options):
-        """A client of OpenAI's, of that kind, all of whose answers are checked."""
-        if kind is openai.OpenAI:
-            http = openai.DefaultHttpxClient(transport=schemas.Checked(self.violations))
+    def _made(self, library, kind, url, options):
+        """A client of that kind, all of whose answers are checked."""
+        if kind.__name__.startswith("Async"):  # whoever has it closes it
+            http = library.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations))
+        else:
+            http = library.DefaultHttpxClient(transport=schemas.Checked(self.violations))
             self._clients.append(http)
-        else:  # whoever has it closes it
-            http = openai.DefaultAsyncHttpxClient(transport=schemas.AsyncChecked(self.violations))
-        return kind(**{"base_url": self.url + "/v1", "api_key": "none", "max_retries": 0, "timeout": SECONDS,
-                       "http_client": http, **options})
+        return kind(**{"base_url": url, "api_key": "none", "max_retries": 0, "timeout": SECONDS, "http_client": http, **options})
+
+    def client(self, kind=openai.OpenAI, **options):
+        """A client of OpenAI's."""
+        return self._made(openai, kind, self.url + "/v1", options)
+
+    def messages_client(self, kind=anthropic.Anthropic, **options):
+        """A client of Anthropic's."""
+        return self._made(anthropic, kind, self.url, options)
 
     def post(self, path, **members):
         """The status and the members of what is answered."""

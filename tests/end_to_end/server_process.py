@@ -50,8 +50,14 @@ class ServerProcess:
             raise AssertionError(f"the server didn't say {pattern}, but {self._said.decode(errors='replace')}")
         return found
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=SECONDS)
+    def connect(self, receive_bytes=None):
+        """A connection; with `receive_bytes`, the system keeps little more than these until they are read."""
+        connection = socket.socket()
+        connection.settimeout(SECONDS)
+        if receive_bytes:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        connection.connect(("127.0.0.1", self.port))
+        return connection
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)

@@ -12,7 +12,7 @@ Response Connection::response_of(const Refusal& refusal) const {
   Response response;
   response.status = refusal.status;
   response.headers = refusal.headers;
-  ErrorBody body = surroundings_.options.error_body(refusal, exchange_->request.raw_path);
+  ErrorBody body = surroundings_.options.error_body(refusal, exchange_->request);
   response.content_type = std::move(body.content_type);
   response.body = std::move(body.body);
   return response;

@@ -66,7 +66,11 @@ std::string response_head_text(const ResponseHead& head, std::time_t now) {
   }
   if (head.closes) append(out, "Connection", "close");
   if (head.keeps_alive) append(out, "Connection", "keep-alive");
-  if (!head.request_id.empty()) append(out, "X-Request-Id", head.request_id);
+  if (!head.request_id.empty()) {
+    append(out, "X-Request-Id", head.request_id);
+    // Where Anthropic's clients look for it.
+    append(out, "Request-Id", head.request_id);
+  }
   for (const Header& header : head.headers) append(out, header.name, header.value);
   return out += "\r\n";
 }

@@ -18,7 +18,7 @@ TEST(ResponseHead, IsWrittenInFull) {
   EXPECT_EQ(response_head_text(head, 784111777),
             "HTTP/1.1 404 Not Found\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
             "Content-Type: text/plain\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 12\r\n"
-            "Connection: close\r\nX-Request-Id: req-1\r\nAllow: GET\r\n\r\n");
+            "Connection: close\r\nX-Request-Id: req-1\r\nRequest-Id: req-1\r\nAllow: GET\r\n\r\n");
 }
 
 TEST(ResponseHead, SaysHowTheBodyEnds) {

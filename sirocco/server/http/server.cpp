@@ -39,7 +39,7 @@ ServerOptions checked(ServerOptions options) {
     options.gate = [](const Request&, bool) { return GateResult{{}, Caller{}}; };
   }
   if (!options.error_body) {
-    options.error_body = [](const Refusal& refusal, std::string_view) {
+    options.error_body = [](const Refusal& refusal, const Request&) {
       return ErrorBody{"text/plain; charset=utf-8", refusal.message + "\n"};
     };
   }

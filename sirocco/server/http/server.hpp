@@ -43,13 +43,13 @@ struct GateResult {
 /// thread.
 using Gate = std::function<GateResult(const Request& request, bool open)>;
 
-/// Makes the answer to a refused request in the shape of the API that has `path` (as it was sent;
-/// empty for a request that couldn't be read). Status and headers of the refusal are added.
+/// Makes the answer to a refused request in the shape of the API that has its path, which is empty
+/// where it couldn't be read. Status and headers of the refusal are added.
 struct ErrorBody {
   std::string content_type;
   std::string body;
 };
-using MakeErrorBody = std::function<ErrorBody(const Refusal& refusal, std::string_view path)>;
+using MakeErrorBody = std::function<ErrorBody(const Refusal& refusal, const Request& request)>;
 
 /// An exchange that has ended.
 struct ExchangeRecord {

@@ -152,15 +152,15 @@ TEST(Server, TurnsWhatHandlersThrowIntoAnswers) {
 
 TEST(Server, AsksItsOwnerForTheBodiesOfErrors) {
   ServerOptions options;
-  options.error_body = [](const Refusal& refusal, std::string_view path) {
+  options.error_body = [](const Refusal& refusal, const Request& request) {
     return ErrorBody{"application/json",
-                     "{\"" + refusal.code + "\":\"" + std::string(path) + "\"}"};
+                     "{\"" + refusal.code + "\":\"" + request.raw_path + request.id + "\"}"};
   };
   TestServer test(std::move(options));
   Client client = test.client();
-  const Reply reply = client.get("/a%20b?query");
+  const Reply reply = client.get("/a%20b?query", "X-Request-Id: mine\r\n");
   EXPECT_EQ(reply.header("content-type"), "application/json");
-  EXPECT_EQ(reply.body, "{\"no_such_path\":\"/a%20b\"}");
+  EXPECT_EQ(reply.body, "{\"no_such_path\":\"/a%20bmine\"}");
 }
 
 TEST(Server, AsksTheGateBeforeTheBodyComes) {

@@ -1,9 +1,9 @@
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco::openai {

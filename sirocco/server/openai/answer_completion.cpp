@@ -2,11 +2,11 @@
 #include <span>
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/completion_answer.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
 namespace sirocco::openai {

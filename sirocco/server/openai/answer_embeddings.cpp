@@ -1,10 +1,12 @@
+#include <fmt/format.h>
+
 #include <deque>
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/prompt_input.hpp"
 #include "sirocco/server/openai/routes.hpp"
 
@@ -28,7 +30,11 @@ std::vector<TokenId> tokens_of(const ServedModel& model, const PromptInput& inpu
                                const std::string& param) {
   if (const auto* tokens = std::get_if<std::vector<TokenId>>(&input)) return *tokens;
   const std::string& text = std::get<std::string>(input);
-  if (model.text != nullptr) return model.text->tokenizer().tokenize(text, {.add_special = true});
+  if (model.text != nullptr) {
+    // Nothing was read that a vector could be of.
+    if (text.empty()) throw InvalidRequest(param, "invalid_value", param + ": the text is empty");
+    return model.text->tokenizer().tokenize(text, {.add_special = true});
+  }
   LoadedEmbedder::Tokenized tokenized = model.embedder->model().tokenize(text);
   const std::size_t room = tokenized.tokens.size();
   require_room(room + tokenized.left_out, room, param);
@@ -77,7 +83,7 @@ http::Task<http::Answered> answer_embeddings(const Service& service, http::Excha
     auto vector = waiting.front().try_next();
     if (!vector) {
       const Ending ending{finished->reason, finished->error, finished->message};
-      co_return co_await exchange.respond(error_response(api_error(ending)));
+      throw ApiFailure(api_error(ending));
     }
     vectors.push_back(shortened(*vector, work.request.dimensions));
     waiting.pop_front();

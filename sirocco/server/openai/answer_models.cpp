@@ -1,5 +1,5 @@
 #include "sirocco/base/error.hpp"
-#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/openai/models.hpp"
 #include "sirocco/server/openai/routes.hpp"
 

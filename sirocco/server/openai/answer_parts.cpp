@@ -8,20 +8,8 @@
 #include "sirocco/base/utf8.hpp"
 
 namespace sirocco::openai {
+
 namespace {
-
-constexpr double kMillisecond = 1e-3;
-
-double ratio(double a, double b) { return b > 0 ? a / b : 0.0; }
-
-void write_rates(json::Writer& out, std::string_view what, std::int64_t tokens, std::int64_t timed,
-                 double seconds) {
-  const auto name = [&](std::string_view rest) { return fmt::format("{}_{}", what, rest); };
-  const auto count = static_cast<double>(timed);
-  out.member(name("n"), tokens).member(name("ms"), seconds / kMillisecond);
-  out.member(name("per_token_ms"), ratio(seconds / kMillisecond, count));
-  out.member(name("per_second"), ratio(count, seconds));
-}
 
 void write_chance(json::Writer& out, const TokenChance& chance) {
   out.member("token", token_text(chance.bytes)).member("id", chance.id.value());
@@ -37,6 +25,8 @@ void write_chance(json::Writer& out, const TokenChance& chance) {
 }
 
 }  // namespace
+
+std::string_view finish_name(Finish finish) { return finish == Finish::kStop ? "stop" : "length"; }
 
 std::string token_text(std::string_view bytes) {
   std::string out;
@@ -87,21 +77,6 @@ void write_usage(json::Writer& out, const Usage& usage) {
   out.member("total_tokens", usage.prompt + usage.generated);
   out.name("prompt_tokens_details").open_object();
   out.member("cached_tokens", usage.cached).close_object().close_object();
-}
-
-void write_details(json::Writer& out, const AnswerTotals& totals) {
-  const auto& [usage, timings, warnings] = totals;
-  const std::int64_t computed = usage.prompt - usage.cached;
-  const std::int64_t timed = std::max<std::int64_t>(usage.generated - 1, 0);
-  out.name("timings").open_object();
-  out.member("queued_ms", timings.queued_s / kMillisecond).member("cache_n", usage.cached);
-  write_rates(out, "prompt", computed, computed, timings.first_s);
-  write_rates(out, "predicted", usage.generated, timed, timings.rest_s);
-  out.close_object();
-  if (warnings.empty()) return;
-  out.name("warnings").open_array();
-  for (const std::string& warning : warnings) out.text(warning);
-  out.close_array();
 }
 
 }  // namespace sirocco::openai

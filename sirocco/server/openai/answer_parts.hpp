@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "sirocco/server/answer.hpp"
 #include "sirocco/server/json/writer.hpp"
-#include "sirocco/server/openai/answer.hpp"
 
 namespace sirocco::openai {
 
@@ -20,6 +20,9 @@ std::string token_text(std::string_view bytes);
 /// as OpenAI has it.
 float told_log_probability(float value);
 
+/// "stop" or "length".
+std::string_view finish_name(Finish finish);
+
 /// An array with an entry for each token, half a character too: `token` is as token_text has it,
 /// `bytes` are the token's own.
 void write_tokens(json::Writer& out, std::span<const AnswerToken> tokens);
@@ -30,10 +33,5 @@ void write_tokens(json::Writer& out, std::span<const AnswerToken> tokens);
 void write_head(json::Writer& out, const AnswerHead& head, std::string_view object);
 /// usage: {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details"}.
 void write_usage(json::Writer& out, const Usage& usage);
-/// timings, with llama.cpp's names, and warnings if there are any. `prompt_n` are the tokens that
-/// were computed, and `prompt_ms` the time from admission to the first token; `predicted_ms` is the
-/// time from the first token to the last, so that rates are of all tokens but the first.
-/// `queued_ms` is the wait for admission.
-void write_details(json::Writer& out, const AnswerTotals& totals);
 
 }  // namespace sirocco::openai

@@ -8,6 +8,7 @@
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/completion_answer.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 #include "sirocco/server/openai/models.hpp"
 
 namespace sirocco::openai {
@@ -18,7 +19,6 @@ using openai_testing::expect_shape;
 using openai_testing::Json;
 using openai_testing::kChance;
 using openai_testing::kTimings;
-using openai_testing::mismatch;
 using openai_testing::Random;
 using openai_testing::random_answer;
 using openai_testing::with;
@@ -175,28 +175,12 @@ TEST(AnswerShapes, ModelsAndErrors) {
     const Json card = Json::parse(R"({"id": "string", "object": "=model", "created": "integer",
         "owned_by": "string", "max_model_len": "integer", "capabilities": ["string"]})");
     expect_shape(model_body({text, number, number, {"chat", "embedding"}}), card);
-    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2, {"completion"}})),
-                 {{"object", "=list"}, {"data", {card}}});
-    expect_shape(error_body({400, text, text, text}), {{"error",
-                                                        {{"message", "string"},
-                                                         {"type", "string"},
-                                                         {"param", "string|null"},
-                                                         {"code", "string"}}}});
+    const Json list = {{"object", "=list"}, {"data", {card}}};
+    expect_shape(models_body(std::vector<ModelCard>(2, {text, 1, 2, {"completion"}})), list);
+    const Json error = Json::parse(R"({"error": {"message": "string", "type": "string",
+        "param": "string|null", "code": "string"}})");
+    expect_shape(error_body({400, text, text, text}), error);
   }));
-}
-
-// The check itself refuses what it should.
-TEST(AnswerShapes, MismatchesAreFound) {
-  const Json shape = Json::parse(R"({"a": "string|null", "b?": ["integer"], "c": "=x"})");
-  const auto found = [&](const char* text) { return mismatch(Json::parse(text), shape); };
-  EXPECT_EQ(found(R"({"a": null, "c": "x"})"), "");
-  EXPECT_EQ(found(R"({"a": "s", "b": [1, 2], "c": "x"})"), "");
-  EXPECT_NE(found(R"({"a": 1, "c": "x"})"), "");
-  EXPECT_NE(found(R"({"c": "x"})"), "");
-  EXPECT_NE(found(R"({"a": null, "b": [1.5], "c": "x"})"), "");
-  EXPECT_NE(found(R"({"a": null, "c": "y"})"), "");
-  EXPECT_NE(found(R"({"a": null, "c": "x", "d": 1})"), "");
-  EXPECT_NE(found("[]"), "");
 }
 
 }  // namespace

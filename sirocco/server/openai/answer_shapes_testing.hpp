@@ -4,73 +4,20 @@
 
 #include <bit>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include "sirocco/base/utf8.hpp"
-#include "sirocco/server/openai/answer.hpp"
+#include "sirocco/server/answer.hpp"
+#include "sirocco/server/shape_testing.hpp"
 
 namespace sirocco::openai_testing {
 
-using Json = nlohmann::json;
+using shape_testing::as_utf8;
+using shape_testing::expect_shape;
+using shape_testing::Json;
+using shape_testing::kTimings;
 
-// A shape is JSON: types ("string|null") or a constant ("=stop"), of objects the shapes of all
-// members, with a question mark behind the name of one that may be missing, of arrays that of each
-// item.
-
-inline bool is_of_type(const Json& value, const std::string& type) {
-  if (type.starts_with("=")) return value == type.substr(1);
-  if (type == "string") return value.is_string();
-  if (type == "integer") return value.is_number_integer();
-  if (type == "number") return value.is_number();
-  if (type == "boolean") return value.is_boolean();
-  if (type == "null") return value.is_null();
-  return false;
-}
-
-/// Where the value isn't as its shape says; empty if it is.
-inline std::string mismatch(const Json& value, const Json& shape, const std::string& path = "$") {
-  if (shape.is_string()) {
-    std::istringstream types(shape.get<std::string>());
-    for (std::string type; std::getline(types, type, '|');) {
-      if (is_of_type(value, type)) return "";
-    }
-    return path + " is " + value.dump() + " and not " + shape.dump();
-  }
-  if (shape.is_array()) {
-    if (!value.is_array()) return path + " is no array";
-    for (std::size_t i = 0; i < value.size(); ++i) {
-      std::string found = mismatch(value[i], shape[0], path + "[" + std::to_string(i) + "]");
-      if (!found.empty()) return found;
-    }
-    return "";
-  }
-  if (!value.is_object()) return path + " is no object";
-  std::size_t known = 0;
-  for (const auto& [key, inner] : shape.items()) {
-    const bool optional = key.ends_with("?");
-    const std::string name = optional ? key.substr(0, key.size() - 1) : key;
-    if (!value.contains(name)) {
-      if (optional) continue;
-      return path + " has no " + name;
-    }
-    ++known;
-    std::string found = mismatch(value[name], inner, path + "." + name);
-    if (!found.empty()) return found;
-  }
-  if (known != value.size()) return path + " has members that nobody expects: " + value.dump();
-  return "";
-}
-
-inline const Json kTimings = Json::parse(R"({
-    "queued_ms": "number", "cache_n": "integer",
-    "prompt_n": "integer", "prompt_ms": "number", "prompt_per_token_ms": "number",
-    "prompt_per_second": "number", "predicted_n": "integer", "predicted_ms": "number",
-    "predicted_per_token_ms": "number", "predicted_per_second": "number"})");
 inline const Json kChance = Json::parse(
     R"({"token": "string", "id": "integer", "logprob": "number|null", "bytes": ["integer"]})");
 
@@ -80,13 +27,13 @@ inline Json with(Json shape, const std::string& name, const Json& inner) {
 }
 
 struct Random {
-  openai::AnswerHead head;
-  std::vector<openai::Choice> choices;
-  openai::AnswerTotals totals;
+  AnswerHead head;
+  std::vector<Choice> choices;
+  AnswerTotals totals;
   bool log_probabilities = false;
 };
 
-inline openai::TokenChance random_chance() {
+inline TokenChance random_chance() {
   const auto bits = *rc::gen::arbitrary<std::uint32_t>();
   const auto bytes = *rc::gen::arbitrary<std::string>();
   const bool known = bits % 8 != 0;
@@ -101,36 +48,17 @@ inline Random random_answer() {
   out.log_probabilities = *rc::gen::arbitrary<bool>();
   const int count = *rc::gen::inRange(1, 4);
   for (int i = 0; i < count; ++i) {
-    openai::Choice one;
+    Choice one;
     one.whole.text = *rc::gen::arbitrary<std::string>();
     const int tokens = *rc::gen::inRange(0, 4);
     for (int k = 0; k < tokens; ++k) {
       one.whole.tokens.push_back({random_chance(), {random_chance(), random_chance()}});
     }
-    one.finish = *rc::gen::arbitrary<bool>() ? openai::Finish::kStop : openai::Finish::kLength;
+    one.finish = *rc::gen::arbitrary<bool>() ? Finish::kStop : Finish::kLength;
     out.choices.push_back(std::move(one));
   }
-  out.totals.usage = {*rc::gen::inRange(0, 9), *rc::gen::inRange(0, 9), *rc::gen::inRange(0, 9)};
-  out.totals.timings = {*rc::gen::inRange(0, 9) / 3.0, *rc::gen::inRange(0, 2) / 7.0,
-                        *rc::gen::inRange(0, 2) / 9.0};
-  out.totals.warnings = *rc::gen::container<std::vector<std::string>>(
-      *rc::gen::inRange(0, 2), rc::gen::arbitrary<std::string>());
+  out.totals = shape_testing::random_totals();
   return out;
-}
-
-inline std::string as_utf8(std::string_view bytes) {
-  std::string out;
-  Utf8Assembler assembler;
-  assembler.push(bytes, out);
-  assembler.finish(out);
-  return out;
-}
-
-inline void expect_shape(const std::string& text, const Json& shape) {
-  RC_ASSERT(is_utf8(text));
-  const Json value = Json::parse(text);
-  const std::string found = mismatch(value, shape);
-  if (!found.empty()) RC_FAIL(found);
 }
 
 }  // namespace sirocco::openai_testing

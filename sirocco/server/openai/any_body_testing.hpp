@@ -8,29 +8,19 @@
 #include <variant>
 
 #include "sirocco/base/utf8.hpp"
-#include "sirocco/pipeline/sampler.hpp"
-#include "sirocco/pipeline/stop_matcher.hpp"
+#include "sirocco/server/generation_testing.hpp"
 #include "sirocco/server/invalid_request.hpp"
-#include "sirocco/server/openai/api_error.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai_testing {
 
-// What must hold of any bytes that are sent as a body. `Require` is called with what must be true.
+using request_testing::check_generation;
 
-template <class Require>
-void check_generation(const openai::Generation& generation, Require require) {
-  constexpr std::int64_t kAllIds = std::int64_t{1} << 31;
-  validate(generation.sampling.over({}, 1), kAllIds);
-  const StopMatcher stop(generation.stop);
-  require(generation.choices >= 1 && generation.choices <= openai::kMaxChoices);
-  require(!generation.alternatives || *generation.alternatives <= 20);
-  require(!generation.timeout_s || *generation.timeout_s > 0);
-  require(generation.max_tokens.value_or(1) >= 0);
-}
+// What must hold of any bytes that are sent as a body. `Require` is called with what must be true.
 
 template <class Require>
 void check_inputs(const std::vector<openai::PromptInput>& inputs, Require require) {
@@ -63,7 +53,7 @@ template <class Require>
 void check_completion(const openai::CompletionRequest& request, Require require) {
   check_generation(request.generation, require);
   check_inputs(request.prompts, require);
-  require(request.total_choices() <= openai::kMaxChoices);
+  require(request.total_choices() <= kMaxChoices);
   require(request.generation.max_tokens != 0 || request.echo);
 }
 
@@ -95,7 +85,7 @@ int check_any_body(std::string_view body, const ChatFormat& format, Require requ
       ++accepted;
     } catch (const InvalidRequest& refused) {
       require(is_utf8(refused.what()) && is_utf8(refused.param()) && !refused.code().empty());
-      const json::Value told = json::parse(openai::error_body(openai::api_error(refused)));
+      const json::Value told = json::parse(openai::error_body(api_error(refused)));
       require(told.as<json::Object>() != nullptr);
     }
   };

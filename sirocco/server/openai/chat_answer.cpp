@@ -1,5 +1,6 @@
 #include "sirocco/server/openai/chat_answer.hpp"
 
+#include "sirocco/server/answer_details.hpp"
 #include "sirocco/server/json/writer.hpp"
 #include "sirocco/server/openai/answer_parts.hpp"
 

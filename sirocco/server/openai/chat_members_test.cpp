@@ -4,15 +4,15 @@
 #include <gtest/gtest.h>
 
 #include "sirocco/server/openai/chat_request.hpp"
-#include "sirocco/server/openai/request_testing.hpp"
+#include "sirocco/server/request_testing.hpp"
 
 namespace sirocco::openai {
 namespace {
 
 using json_testing::refusal_of;
-using openai_testing::AcceptedMember;
-using openai_testing::body_with;
-using openai_testing::RefusedMember;
+using request_testing::AcceptedMember;
+using request_testing::body_with;
+using request_testing::RefusedMember;
 using ::testing::IsEmpty;
 
 /// A request with one more member than it needs.
@@ -123,7 +123,7 @@ TEST(ChatMembers, AreAccepted) {
     const auto refusal = refusal_of([&] { with(name, value); });
     EXPECT_FALSE(refusal) << name << ": " << value << ": " << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(describe_chat_members(), kAccepted), IsEmpty());
+  EXPECT_THAT(request_testing::members_without_row(describe_chat_members(), kAccepted), IsEmpty());
 }
 
 constexpr RefusedMember kRefused[] = {
@@ -259,7 +259,7 @@ TEST(ChatMembers, AreRefusedByName) {
     EXPECT_EQ(refusal->param, param) << name << ": " << value << ": " << *refusal;
     EXPECT_EQ(refusal->code, code) << name << ": " << value << ": " << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(describe_chat_members(), kRefused), IsEmpty());
+  EXPECT_THAT(request_testing::members_without_row(describe_chat_members(), kRefused), IsEmpty());
 }
 
 TEST(ChatMembers, AreWhatTheSamplerTakes) {

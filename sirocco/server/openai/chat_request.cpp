@@ -9,6 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/thinking_variables.hpp"
 #include "sirocco/text/continued_prompt.hpp"
 
 namespace sirocco::openai {
@@ -127,8 +128,9 @@ jinja::Value template_value(const json::Value& value) {
 /// know three.
 std::vector<TemplateVariable> effort_variables(const std::string& effort) {
   const bool thinks = effort != "none";
-  std::vector<TemplateVariable> out = {{"enable_thinking", json::Value(thinks)},
-                                       {"thinking", json::Value(thinks)}};
+  std::vector<TemplateVariable> out;
+  for (const std::string_view name : kThinkingVariables)
+    out.emplace_back(name, json::Value(thinks));
   if (!thinks) return out;
   const std::string degree = effort == "minimal" ? "low" : effort == "xhigh" ? "high" : effort;
   out.emplace_back("reasoning_effort", json::Value(degree));
@@ -246,8 +248,7 @@ std::vector<json::MemberDescription> describe_chat_members() {
   json::describe(std::span<const Member<Body>>(kBody), out);
   json::describe(std::span<const Member<Generation>>(kLimits), out);
   json::describe(choice_members(), out);
-  json::describe(generation_members(), out);
-  json::describe(sampling_members(), out);
+  describe_generation(out);
   json::describe(std::span<const UnheededMember>(kUnheeded), out);
   json::describe(unkept_members(), out);
   json::describe(unheeded_members(), out);

@@ -5,14 +5,14 @@
 
 #include <cmath>
 
-#include "sirocco/server/openai/request_testing.hpp"
+#include "sirocco/server/request_testing.hpp"
 
 namespace sirocco::openai {
 namespace {
 
 using json_testing::Refusal;
 using json_testing::refusal_of;
-using openai_testing::body_with;
+using request_testing::body_with;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

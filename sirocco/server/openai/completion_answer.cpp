@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "sirocco/server/answer_details.hpp"
 #include "sirocco/server/json/writer.hpp"
 #include "sirocco/server/openai/answer_parts.hpp"
 

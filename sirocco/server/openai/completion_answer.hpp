@@ -7,7 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/server/openai/answer.hpp"
+#include "sirocco/server/answer.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 
 namespace sirocco::openai {
 
@@ -48,6 +49,8 @@ class CompletionStream {
   std::string end(int choice, Finish finish) const;
   /// Everything from the end of the last choice on.
   std::vector<std::string> end_last(int choice, Finish finish, const AnswerTotals& totals) const;
+  /// In place of whatever would come.
+  static std::string failed(const ApiError& error) { return error_body(error); }
 
  private:
   AnswerHead head_;

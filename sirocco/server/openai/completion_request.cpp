@@ -123,8 +123,7 @@ std::vector<json::MemberDescription> describe_completion_members() {
   json::describe(std::span<const Member<Body>>(kBody), out);
   json::describe(std::span<const Member<Generation>>(kLimits), out);
   json::describe(choice_members(), out);
-  json::describe(generation_members(), out);
-  json::describe(sampling_members(), out);
+  describe_generation(out);
   json::describe(std::span<const UnheededMember>(kUnheeded), out);
   json::describe(unkept_members(), out);
   json::describe(unheeded_members(), out);

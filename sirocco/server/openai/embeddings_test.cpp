@@ -6,7 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "sirocco/server/openai/request_testing.hpp"
+#include "sirocco/server/request_testing.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -14,9 +14,9 @@ namespace {
 using Json = nlohmann::json;
 using json_testing::Refusal;
 using json_testing::refusal_of;
-using openai_testing::AcceptedMember;
-using openai_testing::body_with;
-using openai_testing::RefusedMember;
+using request_testing::AcceptedMember;
+using request_testing::body_with;
+using request_testing::RefusedMember;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -59,7 +59,7 @@ TEST(EmbeddingRequest, AcceptsEachMember) {
     const auto refusal = refusal_of([&] { with(name, value); });
     EXPECT_FALSE(refusal) << name << ": " << value << ": " << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(describe_embedding_members(), kAccepted),
+  EXPECT_THAT(request_testing::members_without_row(describe_embedding_members(), kAccepted),
               IsEmpty());
 }
 
@@ -70,7 +70,7 @@ TEST(EmbeddingRequest, RefusesAndNamesEachMember) {
     EXPECT_EQ(refusal->param, param) << *refusal;
     EXPECT_EQ(refusal->code, code) << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(describe_embedding_members(), kRefused),
+  EXPECT_THAT(request_testing::members_without_row(describe_embedding_members(), kRefused),
               IsEmpty());
 }
 

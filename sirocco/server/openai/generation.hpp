@@ -1,67 +1,15 @@
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
-#include "sirocco/pipeline/sampler.hpp"
+#include "sirocco/server/generation.hpp"
 #include "sirocco/server/json/members.hpp"
 
 namespace sirocco::openai {
 
-/// Answers that one request may ask for, over all its prompts.
-inline constexpr int kMaxChoices = 128;
-inline constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
-inline constexpr std::size_t kMaxLogitBiases = 4096;
-
-/// What a request says of how tokens are chosen. What it leaves out is the model's own.
-struct AskedSampling {
-  std::optional<float> temperature;
-  std::optional<float> top_p;
-  std::optional<float> min_p;
-  std::optional<float> typical_p;
-  std::optional<float> repetition_penalty;
-  std::optional<float> presence_penalty;
-  std::optional<float> frequency_penalty;
-  std::optional<std::int32_t> top_k;
-  std::optional<std::int32_t> penalty_last_n;
-  std::optional<std::int64_t> min_new_tokens;
-  std::vector<LogitBias> logit_bias;  ///< each token once; ids may lie beyond the vocabulary
-  std::optional<std::uint64_t> seed;  ///< without: another one for each request
-
-  /// `usual` with what was asked for in its place; `fresh_seed` where none was.
-  SamplingParams over(SamplingParams usual, std::uint64_t fresh_seed) const;
-};
-
-/// What requests for answers have in common, whatever the prompt is.
-struct Generation {
-  std::optional<std::string> model;
-  AskedSampling sampling;
-  /// Tokens of an answer at most. Without: what the model recommends, then the engine's default.
-  std::optional<std::int64_t> max_tokens;
-  std::string_view limit_member = "max_tokens";  ///< what the request calls that
-  std::vector<std::string> stop;  ///< stop strings; empty: those that the model recommends
-  int choices = 1;                ///< answers to each prompt
-  /// Log-probabilities of the tokens are wanted, with those of so many likeliest alternatives.
-  std::optional<int> alternatives;
-  bool ignore_end = false;    ///< go on behind the model's end of generation
-  bool use_prefixes = true;   ///< find and leave prefixes in the cache
-  std::int32_t priority = 0;  ///< lower goes first
-  /// From the arrival of the request on; then its answers end where they are.
-  std::optional<double> timeout_s;
-  bool stream = false;
-  bool include_usage = false;  ///< a stream ends with a chunk that tells the usage
-};
-
-// What the requests' own tables add to.
-std::span<const json::Member<AskedSampling>> sampling_members();
-std::span<const json::Member<Generation>> generation_members();
-std::span<const json::UnheededMember> unheeded_members();
-// The same for requests that may have several answers, which nobody keeps.
+// What requests that may have several answers, which nobody keeps, have besides.
 std::span<const json::Member<Generation>> choice_members();
 std::span<const json::UnheededMember> unkept_members();
 
@@ -76,5 +24,10 @@ inline constexpr std::string_view kMaxTokensWords =
 void read_generation(json::MemberReader& reader, Generation& out);
 /// Reads choice_members and unkept_members.
 void read_choices(json::MemberReader& reader, Generation& out);
+
+/// The members that it heeds, for documentation.
+void describe_generation(std::vector<json::MemberDescription>& out);
+/// Those that change nothing.
+std::span<const json::UnheededMember> unheeded_members();
 
 }  // namespace sirocco::openai

@@ -1,13 +1,8 @@
 #include "sirocco/server/openai/prompt_input.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <utility>
-
-#include "sirocco/server/invalid_request.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -60,16 +55,6 @@ std::vector<PromptInput> read_prompt_inputs(const Field& field, std::size_t max_
     }
   }
   return out;
-}
-
-void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
-                          std::string_view param) {
-  const auto unknown = std::ranges::find_if(
-      tokens, [&](TokenId id) { return id.value() < 0 || id.value() >= vocabulary; });
-  if (unknown == tokens.end()) return;
-  throw InvalidRequest(std::string(param), "invalid_value",
-                       fmt::format("{}: there is no token {}; the model has {}", param,
-                                   unknown->value(), vocabulary));
 }
 
 }  // namespace sirocco::openai

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -22,9 +21,5 @@ inline constexpr std::string_view kPromptInputWords =
 /// Reads one input or several: "a", [1, 2], ["a", "b"], [[1], [2, 3]]. At least one. Throws
 /// InvalidRequest that names what is wrong: input[2].
 std::vector<PromptInput> read_prompt_inputs(const json::Field& field, std::size_t max_inputs);
-
-/// Throws InvalidRequest, which names `param`, for tokens beyond a vocabulary of so many.
-void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
-                          std::string_view param);
 
 }  // namespace sirocco::openai

@@ -1,36 +1,14 @@
 #include "sirocco/server/openai/routes.hpp"
 
-#include <exception>
-#include <optional>
-#include <utility>
+#include <string>
 
-#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/api_routes.hpp"
+#include "sirocco/server/openai/error_body.hpp"
 
 namespace sirocco::openai {
 namespace {
 
-using Answer = http::Task<http::Answered> (*)(const Service&, http::Exchange&);
-
-/// Tells failures in the shape of the API, with the place in the request that they are about.
-http::Task<http::Answered> told_in_shape(const Service& service, http::Exchange& exchange,
-                                         Answer answer) {
-  std::optional<ApiError> error;
-  try {
-    co_return co_await answer(service, exchange);
-  } catch (const http::ClientGone&) {
-    throw;
-  } catch (const Error& e) {
-    error = api_error(e);
-  }
-  co_return co_await exchange.respond(error_response(*error));
-}
-
-struct Row {
-  http::Method method;
-  const char* pattern;
-  Answer answer;
-};
-constexpr Row kRows[] = {
+constexpr ApiRoute kRoutes[] = {
     {http::Method::kPost, "/v1/chat/completions", answer_chat},
     {http::Method::kPost, "/v1/completions", answer_completion},
     {http::Method::kPost, "/v1/embeddings", answer_embeddings},
@@ -42,17 +20,12 @@ constexpr Row kRows[] = {
     {http::Method::kGet, "/v1/responses/{id}/input_items", answer_input_items},
 };
 
+std::string tell(const ApiError& error, const http::Request&) { return error_body(error); }
+
 }  // namespace
 
 std::vector<http::Route> openai_routes(const Service& service) {
-  std::vector<http::Route> routes;
-  for (const Row& row : kRows) {
-    routes.push_back(
-        {row.method, row.pattern, [&service, answer = row.answer](http::Exchange& exchange) {
-           return told_in_shape(service, exchange, answer);
-         }});
-  }
-  return routes;
+  return api_routes(service, kRoutes, tell);
 }
 
 }  // namespace sirocco::openai

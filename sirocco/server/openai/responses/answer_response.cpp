@@ -4,10 +4,10 @@
 #include <memory>
 #include <utility>
 
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
-#include "sirocco/server/openai/generate.hpp"
 #include "sirocco/server/openai/responses/response_answer.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"

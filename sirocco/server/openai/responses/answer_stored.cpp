@@ -3,9 +3,9 @@
 #include <memory>
 #include <string>
 
+#include "sirocco/server/api_error.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/writer.hpp"
-#include "sirocco/server/openai/api_error.hpp"
 #include "sirocco/server/openai/responses/response_items.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"
 #include "sirocco/server/openai/routes.hpp"

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <span>
 
+#include "sirocco/server/answer_details.hpp"
 #include "sirocco/server/openai/answer_parts.hpp"
 
 namespace sirocco::openai {

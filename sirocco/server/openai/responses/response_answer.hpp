@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/server/openai/answer.hpp"
-#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/answer.hpp"
+#include "sirocco/server/generate.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai {

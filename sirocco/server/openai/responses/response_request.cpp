@@ -232,8 +232,7 @@ std::vector<json::MemberDescription> describe_response_members() {
   json::describe(std::span<const Member<Body>>(kBody), out);
   json::describe(std::span<const Member<ResponseTerms>>(kTerms), out);
   json::describe(std::span<const Member<Generation>>(kLimits), out);
-  json::describe(generation_members(), out);
-  json::describe(sampling_members(), out);
+  describe_generation(out);
   json::describe(std::span<const UnheededMember>(kUnheeded), out);
   json::describe(unheeded_members(), out);
   return out;

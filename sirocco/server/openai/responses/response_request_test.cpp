@@ -6,15 +6,15 @@
 
 #include <algorithm>
 
-#include "sirocco/server/openai/request_testing.hpp"
+#include "sirocco/server/request_testing.hpp"
 
 namespace sirocco::openai {
 namespace {
 
 using json_testing::refusal_of;
-using openai_testing::AcceptedMember;
-using openai_testing::body_with;
-using openai_testing::RefusedMember;
+using request_testing::AcceptedMember;
+using request_testing::body_with;
+using request_testing::RefusedMember;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -100,7 +100,7 @@ TEST(ResponseRequest, AcceptsEachMember) {
     const auto refusal = refusal_of([&] { with(name, value); });
     EXPECT_FALSE(refusal) << name << ": " << value << ": " << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(own_members(), kAccepted), IsEmpty());
+  EXPECT_THAT(request_testing::members_without_row(own_members(), kAccepted), IsEmpty());
 }
 
 constexpr RefusedMember kRefused[] = {
@@ -162,7 +162,7 @@ TEST(ResponseRequest, RefusesByName) {
     EXPECT_EQ(refusal->param, param) << name << ": " << value << ": " << *refusal;
     EXPECT_EQ(refusal->code, code) << name << ": " << value << ": " << *refusal;
   }
-  EXPECT_THAT(openai_testing::members_without_row(own_members(), kRefused), IsEmpty());
+  EXPECT_THAT(request_testing::members_without_row(own_members(), kRefused), IsEmpty());
   const auto meant = refusal_of([&] { with("instruction", R"("a")"); });
   EXPECT_THAT(meant->message, HasSubstr("instructions"));
 }

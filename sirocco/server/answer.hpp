@@ -4,16 +4,15 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/engine/channel.hpp"
 #include "sirocco/pipeline/work.hpp"
-#include "sirocco/server/openai/api_error.hpp"
+#include "sirocco/server/api_error.hpp"
 
-namespace sirocco::openai {
+namespace sirocco {
 
 /// A token and its probability.
 struct TokenChance {
@@ -43,7 +42,6 @@ enum class Finish : std::uint8_t {
   kStop,    ///< by itself, or before a stop string
   kLength,  ///< cut: by the limit on tokens, a full context or the request's timeout
 };
-std::string_view finish_name(Finish finish);
 
 /// How the work's ending is told: an answer's, or what went wrong.
 std::variant<Finish, ApiError> told(const Ending& ending);
@@ -56,7 +54,7 @@ struct Choice {
 
 /// What all chunks of an answer have in common.
 struct AnswerHead {
-  std::string id;            ///< "chatcmpl-…", unique
+  std::string id;            ///< "chatcmpl-…", "msg_…", unique
   std::int64_t created = 0;  ///< seconds since 1970, UTC
   std::string model;
   std::string fingerprint;  ///< of what the answers depend on: program, model, instruction set
@@ -68,6 +66,8 @@ struct AnswerTotals {
   RequestTimings timings;
   /// What a person should know: where something was done otherwise than one may expect.
   std::vector<std::string> warnings;
+  /// Of each answer the stop string, of those that were asked for, that it ended before; or "".
+  std::vector<std::string> stop_strings = {};
 };
 
 /// The warning for an answer that was cut where nobody asked for a limit; empty for others.
@@ -75,4 +75,4 @@ struct AnswerTotals {
 std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std::int64_t limit,
                           std::string_view member = "max_tokens");
 
-}  // namespace sirocco::openai
+}  // namespace sirocco

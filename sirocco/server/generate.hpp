@@ -1,22 +1,24 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "sirocco/server/openai/answer.hpp"
-#include "sirocco/server/openai/answer_parts.hpp"
-#include "sirocco/server/openai/generation.hpp"
+#include "sirocco/server/answer.hpp"
+#include "sirocco/server/api_error.hpp"
+#include "sirocco/server/generation.hpp"
 #include "sirocco/server/service.hpp"
 #include "sirocco/server/text_answers.hpp"
 
-namespace sirocco::openai {
+namespace sirocco {
 
 /// The model that a request names. Throws model_not_found's words.
 ModelLease named_model(const Service& service, const std::optional<std::string>& name);
@@ -35,10 +37,14 @@ struct Prepared {
 
 /// What all requests for answers have in common: sampling and limits over what the model
 /// recommends. `param` is the member that holds the prompt. Throws InvalidRequest for a prompt that
-/// fills the context or has tokens that the model hasn't.
+/// fills the context or has tokens that the model hasn't, for biases of such tokens, and for more
+/// answers at once than the model gives.
 TextRequest text_request(const ServedText& model, const Generation& generation,
                          std::vector<TokenId> prompt, std::string_view param,
                          std::vector<std::string>& warnings);
+/// Throws InvalidRequest, which names `param`, for tokens beyond a vocabulary of so many.
+void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
+                          std::string_view param);
 /// Unique: the prefix, "chatcmpl-" for example, and random digits.
 std::string new_id(std::string_view prefix);
 AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model);
@@ -57,12 +63,11 @@ AnswerPiece* echo_of(Prepared& prepared, int index, int answers);
 void add_scores(Prepared& prepared, int answers, TextAnswers::Piece& got);
 /// How an answer that was taken to its end ended.
 std::variant<Finish, ApiError> told_end(const Completion& completion);
-/// What is told at the end of all; `cut`: an answer reached its limit.
+/// What is told at the end of all.
 AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers);
-/// The error that ends a request of which nothing was said yet.
-[[nodiscard]] http::Response error_response(const ApiError& error);
 
-/// All answers, then one body: `body(choices, totals)`.
+/// All answers, then one body: `body(choices, totals)`. Throws ApiFailure for an answer that
+/// failed.
 template <class Body>
 http::Task<http::Answered> respond_whole(http::Exchange& exchange, Prepared& prepared,
                                          TextAnswers answers, Body body) {
@@ -84,37 +89,39 @@ http::Task<http::Answered> respond_whole(http::Exchange& exchange, Prepared& pre
   }
   for (int i = 0; i < answers.count(); ++i) {
     const auto end = told_end(answers.completion(i));
-    if (const auto* error = std::get_if<ApiError>(&end))
-      co_return co_await exchange.respond(error_response(*error));
+    if (const auto* error = std::get_if<ApiError>(&end)) throw ApiFailure(*error);
     choices[static_cast<std::size_t>(i)].finish = std::get<Finish>(end);
   }
   co_return co_await exchange.respond(
       http::json_response(body(choices, totals(prepared, answers))));
 }
 
-/// An event of a stream that has a name.
+/// An event of a stream whose API gives events names.
 struct NamedEvent {
   std::string_view name;
   std::string data;
 };
 
-/// Sends what a shape makes: events, or the data of one without a name.
+// Sends what a shape makes: events with names, or the data of those without one.
+
 inline http::Task<void> send_all(http::EventStream& to, const std::string& data) {
   co_await to.send(data);
 }
+inline http::Task<void> send_all(http::EventStream& to, const NamedEvent& event) {
+  co_await to.send(event.data, event.name);
+}
 template <class Event>
 http::Task<void> send_all(http::EventStream& to, const std::vector<Event>& events) {
-  for (const Event& event : events) {
-    if constexpr (std::is_same_v<Event, NamedEvent>) {
-      co_await to.send(event.data, event.name);
-    } else {
-      co_await to.send(event);
-    }
-  }
+  for (const Event& event : events) co_await send_all(to, event);
 }
 
 /// The events of answers as they are written. Nothing is sent before there is something to say, or
-/// a silence, so that what fails at once has a status of its own.
+/// a silence, so that what fails at once has a status of its own: ApiFailure is thrown.
+///
+/// `shape` makes the events, each a text, a NamedEvent or several of them: piece(index, piece) and
+/// end_last(index, finish, totals), or failed(error), behind which nothing comes; if it has them
+/// also begin(index), end(index, finish) where there are several answers, and silence() in place of
+/// a comment.
 template <class Shape>
 http::Task<http::Answered> respond_in_events(const Service& service, http::Exchange& exchange,
                                              Prepared& prepared, TextAnswers answers, Shape shape) {
@@ -141,18 +148,19 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
     if (next != nullptr && next->piece.ended) end = told_end(answers.completion(next->index));
     if (end && std::holds_alternative<ApiError>(*end)) {
       const ApiError& error = std::get<ApiError>(*end);
-      if (!events) co_return co_await exchange.respond(error_response(error));
-      if constexpr (requires { shape.failed(error); }) {
-        const auto last = shape.failed(error);
-        co_await send_all(*events, last);
-      } else {
-        co_await events->send(error_body(error));
-      }
+      if (!events) throw ApiFailure(error);
+      const auto last = shape.failed(error);
+      co_await send_all(*events, last);
       co_return co_await events->finish();
     }
     if (!events) events.emplace(co_await exchange.start_events());
     if (next == nullptr) {
-      co_await events->send_comment("still at work");
+      if constexpr (requires { shape.silence(); }) {
+        const auto sign = shape.silence();
+        co_await send_all(*events, sign);
+      } else {
+        co_await events->send_comment("still at work");
+      }
       continue;
     }
     add_scores(prepared, answers.count(), *next);
@@ -166,8 +174,10 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
     if (!end) continue;
     const Finish finish = std::get<Finish>(*end);
     if (--open > 0) {
-      if constexpr (requires { shape.end(index, finish); })
-        co_await events->send(shape.end(index, finish));
+      if constexpr (requires { shape.end(index, finish); }) {
+        const auto ended = shape.end(index, finish);
+        co_await send_all(*events, ended);
+      }
       continue;
     }
     // The totals are known once the streams have ended, which is when nothing comes any more.
@@ -179,4 +189,4 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
   co_return co_await events->finish();
 }
 
-}  // namespace sirocco::openai
+}  // namespace sirocco

@@ -8,7 +8,7 @@
 #include "sirocco/server/json/members.hpp"
 #include "sirocco/server/json/refusal_testing.hpp"
 
-namespace sirocco::openai_testing {
+namespace sirocco::request_testing {
 
 /// A member with a value that is refused, and the place that the refusal names.
 struct RefusedMember {
@@ -41,4 +41,4 @@ std::vector<std::string_view> members_without_row(
   return missing;
 }
 
-}  // namespace sirocco::openai_testing
+}  // namespace sirocco::request_testing

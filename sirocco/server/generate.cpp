@@ -1,4 +1,4 @@
-#include "sirocco/server/openai/generate.hpp"
+#include "sirocco/server/generate.hpp"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 #include <string_view>
 #include <utility>
 
+#include "sirocco/pipeline/choice_limit.hpp"
 #include "sirocco/server/invalid_request.hpp"
-#include "sirocco/server/openai/prompt_input.hpp"
 
-namespace sirocco::openai {
+namespace sirocco {
 namespace {
 
 std::uint64_t random_number() {
@@ -32,6 +32,36 @@ std::string fingerprint_of(const ServedModel& model) {
   return fmt::format("fp_{:016x}", hash);
 }
 
+void require_known_biases(std::span<const LogitBias> biases, std::int64_t vocabulary) {
+  for (const LogitBias& bias : biases)
+    require_known_tokens(std::span(&bias.token, 1), vocabulary, "logit_bias");
+}
+
+/// More answers than one have their room beside one another; of one, the engine itself speaks.
+void require_possible_choices(const TextRequest& request, const PipelineLimits& limits) {
+  if (request.choices <= 1) return;
+  const std::int32_t most = std::min(kMaxTextChoices, limits.max_sequences);
+  if (request.choices > most) {
+    throw InvalidRequest("n", "invalid_value",
+                         fmt::format("n: found {}; the model gives up to {} answers at once",
+                                     request.choices, most));
+  }
+  const std::int64_t rows = std::ssize(request.prompt);
+  const std::int64_t room = limits.max_context - rows + 1;
+  const std::int64_t tokens =
+      request.max_tokens.value_or(std::min(limits.default_max_tokens, room));
+  const std::int64_t positions = rows + tokens - 1;
+  if (limits.cache == nullptr ||
+      limits.cache->holds(static_cast<std::int32_t>(positions), request.choices,
+                          static_cast<std::int32_t>(rows)))
+    return;
+  throw InvalidRequest(
+      "n", "resource_exhausted",
+      fmt::format("n: {} answers of up to {} tokens to a prompt of {} are more than the cache "
+                  "holds: {} positions in all",
+                  request.choices, tokens, rows, limits.max_cached_positions));
+}
+
 }  // namespace
 
 TokenChance chance_of(const Tokenizer& tokenizer, TokenId id,
@@ -39,6 +69,16 @@ TokenChance chance_of(const Tokenizer& tokenizer, TokenId id,
   TokenChance out{id, {}, log_probability};
   tokenizer.append_bytes(id, out.bytes);
   return out;
+}
+
+void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
+                          std::string_view param) {
+  const auto unknown = std::ranges::find_if(
+      tokens, [&](TokenId id) { return id.value() < 0 || id.value() >= vocabulary; });
+  if (unknown == tokens.end()) return;
+  throw InvalidRequest(std::string(param), "invalid_value",
+                       fmt::format("{}: there is no token {}; the model has {}", param,
+                                   unknown->value(), vocabulary));
 }
 
 ModelLease named_model(const Service& service, const std::optional<std::string>& name) {
@@ -73,6 +113,7 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   const std::int64_t context = model.pipeline().limits().max_context;
   const std::int64_t rows = std::ssize(prompt);
   require_known_tokens(prompt, model.pipeline().limits().vocabulary, param);
+  require_known_biases(generation.sampling.logit_bias, model.pipeline().limits().vocabulary);
   if (rows >= context) {
     throw InvalidRequest(
         std::string(param), "context_length_exceeded",
@@ -97,6 +138,7 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   out.choices = generation.choices;
   out.alternatives = generation.alternatives;
   if (!generation.use_prefixes) out.prefixes.reset();
+  require_possible_choices(out, model.pipeline().limits());
   return out;
 }
 
@@ -158,6 +200,8 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers) {
   AnswerTotals out{answers.usage(), answers.timings(), prepared.warnings};
   for (int i = 0; i < answers.count(); ++i) {
     const Completion& completion = answers.completion(i);
+    // Of the model's own stop strings nobody has to know.
+    out.stop_strings.push_back(prepared.generation.stop.empty() ? "" : completion.stop_string);
     const auto end = told_end(completion);
     const auto* finish = std::get_if<Finish>(&end);
     if (finish == nullptr) continue;
@@ -170,10 +214,4 @@ AnswerTotals totals(const Prepared& prepared, const TextAnswers& answers) {
   return out;
 }
 
-http::Response error_response(const ApiError& error) {
-  http::Response response = http::json_response(error_body(error), error.status);
-  if (error.status == 429 || error.status == 503) response.headers.push_back({"retry-after", "1"});
-  return response;
-}
-
-}  // namespace sirocco::openai
+}  // namespace sirocco

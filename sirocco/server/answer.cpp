@@ -1,10 +1,8 @@
-#include "sirocco/server/openai/answer.hpp"
+#include "sirocco/server/answer.hpp"
 
 #include <fmt/format.h>
 
-namespace sirocco::openai {
-
-std::string_view finish_name(Finish finish) { return finish == Finish::kStop ? "stop" : "length"; }
+namespace sirocco {
 
 std::variant<Finish, ApiError> told(const Ending& ending) {
   switch (ending.reason) {
@@ -30,4 +28,4 @@ std::string limit_warning(Finish finish, std::optional<std::int64_t> asked, std:
       limit, member);
 }
 
-}  // namespace sirocco::openai
+}  // namespace sirocco

@@ -4,13 +4,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/pipeline/work.hpp"
 
-namespace sirocco::openai {
+namespace sirocco {
 
-/// What went wrong, as OpenAI tells it.
+/// What went wrong with a request, whatever API it belongs to; each has a shape of its own for it.
 struct ApiError {
   int status = 500;  ///< of HTTP
   std::string message;
@@ -39,8 +40,4 @@ ApiError api_error(int status, std::string_view message);
 /// 404, with the names that there are.
 ApiError model_not_found(std::string_view name, std::span<const std::string> names);
 
-/// {"error": {"message", "type", "param", "code"}}; the type follows from the status. As the body
-/// of an answer, or as an event of a stream.
-std::string error_body(const ApiError& error);
-
-}  // namespace sirocco::openai
+}  // namespace sirocco
