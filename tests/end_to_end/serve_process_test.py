@@ -309,6 +309,23 @@ class Real(Case):
         self.assertIn("Paris", answer)
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in self.ask(stream=True)), answer)
 
+    def test_what_answers_best_comes_first(self):
+        documents = ["Bread is baked of flour and water.", "Paris is the capital of France.", "The Alps are mountains."]
+        for path in ("/rerank", "/v1/rerank"):
+            status, answer = self.server.post(path, model="minilm", query="Which city governs France?", documents=documents, return_documents=True)
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(answer["results"][0]["index"], 1)
+            self.assertEqual(answer["results"][0]["document"]["text"], documents[1])
+            self.assertEqual({result["index"] for result in answer["results"]}, {0, 1, 2})
+            scores = [result["relevance_score"] for result in answer["results"]]
+            self.assertEqual(scores, sorted(scores, reverse=True))
+        vectors = [item.embedding for item in self.client.embeddings.create(
+            model="minilm", input=["Which city governs France?", documents[1]], encoding_format="float").data]
+        self.assertAlmostEqual(sum(a * b for a, b in zip(*vectors)), scores[0], places=5)
+        self.assertEqual(len(self.server.post("/rerank", model="minilm", query="a", documents=documents, top_n=2)[1]["results"]), 2)
+        status, refused = self.server.post("/rerank", model="minilm", query="a", documents=["a", "b " * 600])
+        self.assertEqual((status, refused["error"]["param"]), (400, "documents[1]"))
+
     def test_a_seed_repeats_an_answer(self):
         one, other, third = (self.ask(temperature=1, seed=seed).choices[0].message.content for seed in (5, 5, 6))
         self.assertEqual(one, other)

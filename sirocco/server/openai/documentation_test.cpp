@@ -6,6 +6,7 @@
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/rerank.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai {
@@ -17,6 +18,7 @@ TEST(Documentation, HasAllMembersOfOpenAi) {
       .add(describe_completion_members(), "completions")
       .add(describe_response_members(), "responses")
       .add(describe_embedding_members(), "embeddings")
+      .add(describe_rerank_members(), "rerank")
       .expect_on("docs/openai-api.md");
 }
 

@@ -1,0 +1,77 @@
+#include "sirocco/server/openai/vectors.hpp"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "sirocco/server/api_error.hpp"
+#include "sirocco/server/generate.hpp"
+#include "sirocco/server/invalid_request.hpp"
+
+namespace sirocco::openai {
+namespace {
+
+void require_room(std::size_t tokens, std::size_t room, const std::string& param) {
+  if (tokens <= room) return;
+  throw InvalidRequest(param, "context_length_exceeded",
+                       fmt::format("the text has {} tokens; the model takes {}", tokens, room));
+}
+
+}  // namespace
+
+const Handle<EmbeddingPipeline>& vector_pipeline(const ServedModel& model) {
+  return model.text != nullptr ? model.text->embeddings() : model.embedder->pipeline();
+}
+
+std::vector<TokenId> vector_tokens(const ServedModel& model, const std::string& text,
+                                   const std::string& param, std::string_view prompt) {
+  if (model.text != nullptr) {
+    // Nothing was read that a vector could be of.
+    if (text.empty()) throw InvalidRequest(param, "invalid_value", param + ": the text is empty");
+    return model.text->tokenizer().tokenize(text, {.add_special = true});
+  }
+  const LoadedEmbedder& embedder = model.embedder->model();
+  TextOptions options;
+  if (embedder.prompts().contains(prompt)) options.prompt = prompt;
+  LoadedEmbedder::Tokenized tokenized = embedder.tokenize(text, options);
+  const std::size_t room = tokenized.tokens.size();
+  require_room(room + tokenized.left_out, room, param);
+  return std::move(tokenized.tokens);
+}
+
+void require_vector_tokens(const Handle<EmbeddingPipeline>& pipeline,
+                           std::span<const TokenId> tokens, const std::string& param) {
+  require_known_tokens(tokens, pipeline.limits().vocabulary, param);
+  require_room(tokens.size(), static_cast<std::size_t>(pipeline.limits().max_context), param);
+}
+
+http::Task<std::vector<std::vector<float>>> made_vectors(
+    const Service& service, http::Exchange& exchange, const Handle<EmbeddingPipeline>& pipeline,
+    std::span<const std::vector<TokenId>> inputs) {
+  const SubmitOptions terms = service.terms_of(exchange);
+  // So many at once that steps are full, and one request doesn't take all places to wait.
+  constexpr std::size_t kAhead = 64;
+  std::vector<std::vector<float>> vectors;
+  std::deque<Request<EmbeddingPipeline>> waiting;
+  for (std::size_t next = 0; vectors.size() < inputs.size();) {
+    for (; next < inputs.size() && waiting.size() < kAhead; ++next)
+      waiting.push_back(service.engine().submit(pipeline, EmbeddingJob{inputs[next]}, terms));
+    const std::optional<Finished> finished = waiting.front().finished();
+    if (!finished) {
+      co_await exchange.wait();
+      continue;
+    }
+    auto vector = waiting.front().try_next();
+    if (!vector) {
+      const Ending ending{finished->reason, finished->error, finished->message};
+      throw ApiFailure(api_error(ending));
+    }
+    vectors.emplace_back(vector->begin(), vector->end());
+    waiting.pop_front();
+  }
+  co_return vectors;
+}
+
+}  // namespace sirocco::openai
