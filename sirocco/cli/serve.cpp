@@ -225,10 +225,11 @@ void serve(const Options& options) {
                tls ? "https" : "http", fmt::join(server.addresses(), ", "));
   }
   signals.wait();
+  // Before it is said, so that whoever reads it can rely on it.
+  server.drain();
   if (!options.common->quiet)
     fmt::print(stderr, "ending: running answers have {} s; once more ends at once\n",
                options.drain_s);
-  server.drain();
   // A second signal cuts it short.
   for (int waited = 0; waited < options.drain_s && !server.wait_until_closed(0); ++waited)
     if (signals.wait_for(1)) break;

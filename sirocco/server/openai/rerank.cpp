@@ -28,7 +28,7 @@ void put_documents(RerankRequest& out, const Field& field) {
   const json::Array& items = field.list(kDocuments);
   for (std::size_t i = 0; i < items.size(); ++i) {
     const Field item = field.item(i);
-    if (std::holds_alternative<json::Object>(item.value())) {
+    if (item.value().as<json::Object>() != nullptr) {
       MemberReader reader(item);
       const auto text = reader.find("text");
       if (!text) item.fail("missing_required_parameter", "the document has no text");
