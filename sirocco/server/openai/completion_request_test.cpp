@@ -85,8 +85,7 @@ std::vector<json::MemberDescription> own_members() {
   std::vector<json::MemberDescription> all = describe_completion_members();
   std::vector<json::MemberDescription> shared;
   json::describe(choice_members(), shared);
-  json::describe(generation_members(), shared);
-  json::describe(sampling_members(), shared);
+  describe_generation(shared);
   json::describe(unkept_members(), shared);
   json::describe(unheeded_members(), shared);
   std::erase_if(all, [&](const json::MemberDescription& member) {

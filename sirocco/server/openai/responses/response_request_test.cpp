@@ -30,8 +30,7 @@ ResponseRequest with(std::string_view name, std::string_view value) {
 /// The documented members that chat has not.
 std::vector<json::MemberDescription> own_members() {
   std::vector<json::MemberDescription> shared;
-  json::describe(generation_members(), shared);
-  json::describe(sampling_members(), shared);
+  describe_generation(shared);
   json::describe(unheeded_members(), shared);
   std::vector<json::MemberDescription> all = describe_response_members();
   std::erase_if(all, [&](const json::MemberDescription& member) {
