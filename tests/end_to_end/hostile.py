@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends a running `sirocco serve` what nobody should: bodies that are nearly right, and bytes that are no HTTP.
 
-usage: hostile.py --port PORT --documents docs/openai-api.md [--requests 2000] [--seed S]
+usage: hostile.py --port PORT --documents docs/openai-api.md docs/anthropic-api.md [--requests 2000] [--seed S]
 
 Whatever comes gets an answer of the kinds 2xx and 4xx or an end, in time; what isn't HTTP/1 as this server speaks it may
 also get 501 (a transfer coding) or 505 (a version). Bodies are made of the tables of members in the
@@ -23,15 +23,17 @@ from soak_requests import check, text
 PATIENCE = 180  # seconds, for what ends much sooner; reached only by a failure
 ROUTES = {"chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "abc"}]}),
           "completions": ("/v1/completions", {"prompt": "abc"}), "embeddings": ("/v1/embeddings", {"input": "abc"}),
-          "responses": ("/v1/responses", {"input": "abc"})}
+          "responses": ("/v1/responses", {"input": "abc"}), "rerank": ("/v1/rerank", {"query": "abc", "documents": ["a", "b"]}),
+          "messages": ("/v1/messages", {"max_tokens": 3, "messages": [{"role": "user", "content": "abc"}]}),
+          "count_tokens": ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "abc"}]})}
 OTHERS = {"/tokenize": {"content": "abc", "add_special": True, "parse_special": False}, "/detokenize": {"tokens": [3, 4]},
           "/apply-template": {"messages": [{"role": "user", "content": "abc"}]}, "/models/load": {"model": "none"},
           "/models/unload": {"model": "none"}}
 
 
 def members_of(documents):
-    """{route: {member: the words of the documents for its values}}, of both tables."""
-    table = re.search(r"<!-- members: begin -->(.*)<!-- members: end -->", documents, re.DOTALL)[1]
+    """{route: {member: the words of the documents for its values}}, of all tables."""
+    table = "".join(re.findall(r"<!-- members: begin -->(.*?)<!-- members: end -->", documents, re.DOTALL))
     members = {route: {} for route in ROUTES}
     for name, routes, values in re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| (.*?) \|", table, re.MULTILINE):
         for route in routes.split(", "):
@@ -229,11 +231,11 @@ class Hostile:
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--documents", type=pathlib.Path, required=True)
+    parser.add_argument("--documents", type=pathlib.Path, nargs="+", required=True)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    hostile = Hostile(options.port, options.documents.read_text(), options.seed)
+    hostile = Hostile(options.port, "".join(page.read_text() for page in options.documents), options.seed)
     asyncio.run(hostile.run(options.requests))
     print(json.dumps({"statuses": dict(sorted(hostile.statuses.items())), "failures": hostile.failures[:20]}, indent=1))
     sys.exit(1 if hostile.failures else 0)

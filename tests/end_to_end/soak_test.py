@@ -74,7 +74,7 @@ class Pressed(Case):
 
     def test_hostile_clients(self):
         soak = self.soak(3)
-        hostile = Hostile(self.server.port, (SOURCE / "docs" / "openai-api.md").read_text())
+        hostile = Hostile(self.server.port, "".join((SOURCE / "docs" / page).read_text() for page in ("openai-api.md", "anthropic-api.md")))
         before, _ = asyncio.run(soak.figures())
 
         async def run():
