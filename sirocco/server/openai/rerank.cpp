@@ -11,7 +11,6 @@ namespace sirocco::openai {
 namespace {
 
 using json::Boolean;
-using json::Described;
 using json::Field;
 using json::Integer;
 using json::ListOf;
