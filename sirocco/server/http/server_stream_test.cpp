@@ -231,7 +231,8 @@ TEST(OffThread, IsNotBegunForAClientThatHasGone) {
     second.send(std::string(kBlock));
     EXPECT_TRUE(test.answers());
   }
-  EXPECT_TRUE(test.answers());
+  // What the client's system says of the end comes in its own time.
+  for (int turn = 0; turn < 30; ++turn) EXPECT_TRUE(test.answers());
   blocked = false;
   EXPECT_EQ(first.read_reply().body, "done");
   EXPECT_TRUE(eventually([&] { return test.server->connections() == 1; }));
