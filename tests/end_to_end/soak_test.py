@@ -82,7 +82,7 @@ class Pressed(Case):
             await soak.settle(before)
         asyncio.run(run())
         self.none(hostile.failures + soak.failures)
-        self.assertTrue({200, 400, 404, 405} <= hostile.statuses.keys(), hostile.statuses)
+        self.assertTrue({200, 400, 404} <= hostile.statuses.keys(), hostile.statuses)  # it got through to the routes, and they answered
         self.answers_well()
 
 
