@@ -90,6 +90,11 @@ class OfThePage(unittest.TestCase):
         (page or self.page).get_by_label("Model").select_option(model)
 
     def begin_endless(self):
+        # So fast as a model would be that is larger: this one writes thousands of tokens a second, and would come to its limit.
+        network = self.page.context.new_cdp_session(self.page)
+        network.send("Network.enable")
+        network.send("Network.emulateNetworkConditions",
+                     {"offline": False, "latency": 0, "downloadThroughput": 60_000, "uploadThroughput": -1})
         self.choose("endless")
         self.field().fill("On and on")
         self.field().press("Enter")
