@@ -112,6 +112,8 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   const RecommendedGeneration& recommended = model.recommended();
   const std::int64_t context = model.pipeline().limits().max_context;
   const std::int64_t rows = std::ssize(prompt);
+  if (rows == 0)
+    throw InvalidRequest(std::string(param), "invalid_value", "the prompt has no tokens");
   require_known_tokens(prompt, model.pipeline().limits().vocabulary, param);
   require_known_biases(generation.sampling.logit_bias, model.pipeline().limits().vocabulary);
   if (rows >= context) {

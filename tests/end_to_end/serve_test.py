@@ -219,6 +219,10 @@ class Completions(Asked):
         self.assertEqual(streamed, [choice.text for choice in answer.choices])
         self.assertEqual(chunk.usage, answer.usage)
 
+    def test_an_empty_prompt_is_refused_by_name(self):
+        for members in ({}, {"echo": True}, {"echo": True, "logprobs": 1, "max_tokens": 0}):
+            self.assertEqual(self.refused(openai.BadRequestError, self.complete, "", **members).param, "prompt")
+
     def test_echoes(self):
         for prompt, said in (("abc", ["abcdefgh"]), (ids("xyz"), ["xyz{|}~\n"]), (["abc", "12"], ["abcdefgh", "1234567"])):
             self.assertEqual([choice.text for choice in self.complete(prompt, echo=True).choices], said)
