@@ -141,6 +141,7 @@ class CountingPipeline : public Pipeline {
     for (const Share<CountingWork>& share : shares) share.work->in_step = true;
     flights_.emplace_back(shares.begin(), shares.end());
     step_rows.push_back(rows);
+    step_works.push_back(shares.size());
     max_in_flight = std::max(max_in_flight, flights_.size());
     return Ticket(next_ticket_++);
   }
@@ -171,6 +172,7 @@ class CountingPipeline : public Pipeline {
   bool full = false;  ///< somebody else has all the room
   int steps = 0;
   std::vector<std::int64_t> step_rows;
+  std::vector<std::size_t> step_works;
   std::size_t max_in_flight = 0;
 
  private:

@@ -30,6 +30,10 @@ struct Engine::State {
     if (!(options.max_slowdown > 1)) {
       throw InvalidArgument("max_slowdown is {}; it must be above 1", options.max_slowdown);
     }
+    if (!(options.priority_worth >= 0)) {
+      throw InvalidArgument("priority_worth is {} s; it must be at least 0",
+                            options.priority_worth);
+    }
     const Scheduler check(options.scheduler);
   }
 
@@ -157,7 +161,8 @@ const EngineOptions& Engine::options() const { return state_->options; }
 const std::shared_ptr<WakeUp>& Engine::driver() const { return state_->driver; }
 
 LaneSurroundings Engine::surroundings() const {
-  return {state_->options.clock, state_->driver, state_->waiting, state_->owners};
+  return {state_->options.clock, state_->driver, state_->waiting, state_->owners,
+          state_->options.priority_worth};
 }
 
 void Engine::add_lane(std::shared_ptr<Lane> lane) {

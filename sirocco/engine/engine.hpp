@@ -20,6 +20,9 @@ struct EngineOptions {
   /// How long, compared with the steps of those who are being answered, it may take until each of
   /// them is served again when others' prompts come in; above 1.
   double max_slowdown = 2.0;
+  /// How long a step of priority is worth: a request goes before those of the next higher priority
+  /// that came so much later, so that none waits for ever; at least 0.
+  Seconds priority_worth = 30;
   std::size_t max_queued = 1024;          ///< requests that wait for room, at most
   std::size_t max_queued_of_owner = 512;  ///< of these, of one owner
   std::size_t max_events = 256;    ///< of one request that nobody has taken yet; then it pauses

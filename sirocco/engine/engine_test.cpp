@@ -239,8 +239,8 @@ TEST_F(EngineTest, KeepsAsManyStepsInFlightAsThePipelineTakes) {
     EXPECT_EQ(taken(requests[static_cast<std::size_t>(i)]), from(10 * i, 9));
   EXPECT_EQ(pipeline->max_in_flight, 3U);
   // Works that wait for their next number are spread: two a step, not six in one and none in two.
-  EXPECT_EQ(std::ranges::count(pipeline->step_rows, 6), 0);
-  EXPECT_GT(std::ranges::count(pipeline->step_rows, 2), 5);
+  EXPECT_EQ(std::ranges::count(pipeline->step_works, 6), 0);
+  EXPECT_GT(std::ranges::count(pipeline->step_works, 2), 5);
 }
 
 TEST_F(EngineTest, RowsThatBelongTogetherStayTogether) {
@@ -450,6 +450,28 @@ TEST_F(EngineTest, AHigherPriorityIsBegunFirst) {
   EXPECT_FALSE(normal.finished());
   while (!normal.finished()) engine.step();
   EXPECT_FALSE(low.finished());
+  engine.run();
+}
+
+TEST_F(EngineTest, WhoWaitsLongGoesBeforeAHigherPriority) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  options.priority_worth = 10;
+  Engine engine(machine_, options);
+  const auto handle =
+      engine.add(std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_sequences = 1}));
+  const auto running = engine.submit(handle, {.rows = 3, .count = 5});
+  engine.step();
+  const auto low = engine.submit(handle, {.rows = 3, .count = 5}, {.priority = -2});
+  clock = 19;
+  const auto soon = engine.submit(handle, {.rows = 3, .count = 5});
+  clock = 21;
+  const auto late = engine.submit(handle, {.rows = 3, .count = 5});
+  while (!soon.finished()) engine.step();
+  EXPECT_FALSE(low.finished());
+  while (!low.finished()) engine.step();
+  EXPECT_FALSE(late.finished());
   engine.run();
 }
 

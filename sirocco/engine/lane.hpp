@@ -29,6 +29,7 @@ struct LaneSurroundings {
   std::shared_ptr<WakeUp> driver;
   std::shared_ptr<WaitingRoom> waiting;
   std::shared_ptr<OwnerAccounts> owners;  ///< for the thread that drives
+  Seconds priority_worth;                 ///< as EngineOptions has it
 };
 
 /// What a lane could do now.
@@ -98,12 +99,13 @@ class LaneOf final : public Lane {
     const Seconds now = around_.clock();
     auto record = std::make_unique<Record>(
         Record{std::move(channel), options.owner, options.priority, now,
-               options.time_limit ? now + *options.time_limit : kNever, Queued{std::move(job)}});
+               options.time_limit ? now + *options.time_limit : kNever, 0, Queued{std::move(job)}});
     {
       const std::lock_guard lock(mutex_);
       if (closed_) throw InvalidArgument("the pipeline was taken out of its engine");
       around_.waiting->enter(options.owner);
       ++statistics_->queued;
+      record->arrival = arrivals_++;
       inbox_.push_back(std::move(record));
     }
     around_.driver->ring();
@@ -197,6 +199,7 @@ class LaneOf final : public Lane {
     int priority;
     Seconds since;  // when it was submitted
     Seconds time_limit;
+    std::uint64_t arrival;  // how many came before it
     std::variant<Queued, Active, Finished> state;
     Active& active() { return std::get<Active>(state); }
   };
@@ -307,11 +310,16 @@ class LaneOf final : public Lane {
     }
     return any;
   }
-  /// The highest priority first, then whose owner has least, then in the order of arrival. Nobody
-  /// overtakes it while it waits for room, or the large would wait for ever.
+  /// The highest priority first, where waiting counts; then whose owner has least, then in the
+  /// order of arrival. Nobody overtakes it while it waits for room, or the large would wait for
+  /// ever.
   typename Records::iterator next_to_begin() {
+    const auto came = [&](const auto& record) {
+      return record->since - around_.priority_worth * record->priority;
+    };
+    const int priority = (*std::ranges::min_element(queued_, {}, came))->priority;
     return std::ranges::min_element(queued_, [&](const auto& a, const auto& b) {
-      if (a->priority != b->priority) return a->priority > b->priority;
+      if (a->priority != b->priority) return a->priority == priority;
       return around_.owners->before(a->owner, b->owner);
     });
   }
@@ -334,7 +342,8 @@ class LaneOf final : public Lane {
       Record& record = *idle_[i];
       if (record.channel->full()) continue;
       const Active& active = record.active();
-      runnable_.push_back({active.work.demand(), active.served, record.owner, record.priority});
+      runnable_.push_back(
+          {active.work.demand(), active.served, record.owner, record.priority, record.arrival});
       urgent += runnable_.back().demand.urgent ? 1 : 0;
       places_.push_back(i);
     }
@@ -439,8 +448,9 @@ class LaneOf final : public Lane {
   const LaneSurroundings around_;
   const std::shared_ptr<LaneStatistics> statistics_ = std::make_shared<LaneStatistics>();
 
-  std::mutex mutex_;  // of the two that follow
+  std::mutex mutex_;  // of the three that follow
   Records inbox_;
+  std::uint64_t arrivals_ = 0;
   bool closed_ = false;
 
   Records queued_;               // in the order of their arrival

@@ -13,7 +13,7 @@ namespace sirocco {
 /// SubmitOptions are what an engine is told of a job besides what it is.
 struct SubmitOptions {
   std::uint64_t owner = 0;  ///< whose it is: those who share an engine get even parts of it
-  int priority = 0;         ///< the higher goes first, into the engine and into its steps
+  int priority = 0;         ///< the higher goes first; see EngineOptions::priority_worth
   /// From its submission on; then it ends with what there is, whether it runs or still waits.
   std::optional<Seconds> time_limit = std::nullopt;
   std::shared_ptr<Bell> bell = nullptr;  ///< rung when an event or the end came

@@ -70,20 +70,40 @@ std::int64_t Scheduler::share_among_urgent(std::span<const Runnable> runnable, s
   return rows;
 }
 
-void Scheduler::share_evenly(std::span<Portion> portions, std::int64_t budget) {
-  const auto count = static_cast<std::size_t>(std::min(std::ssize(portions), budget));
+void Scheduler::share_among_owners(std::int64_t budget) {
+  const auto count = static_cast<std::size_t>(std::min(std::ssize(owners_), budget));
   by_length_.resize(count);
   std::iota(by_length_.begin(), by_length_.end(), std::size_t{0});
   // The shortest first, so that what they leave is shared by the others.
-  std::sort(by_length_.begin(), by_length_.end(), [&](std::size_t a, std::size_t b) {
-    return portions[a].wanted != portions[b].wanted ? portions[a].wanted < portions[b].wanted
-                                                    : a < b;
-  });
+  std::ranges::stable_sort(by_length_, {}, [&](std::size_t i) { return owners_[i].wanted; });
   auto left = static_cast<std::int64_t>(count);
   for (const std::size_t i : by_length_) {
-    portions[i].given = std::min(portions[i].wanted, budget / left);
-    budget -= portions[i].given;
+    owners_[i].given = std::min(owners_[i].wanted, budget / left);
+    budget -= owners_[i].given;
     --left;
+  }
+}
+
+void Scheduler::share_within_owner(std::span<const Runnable> runnable, std::span<std::size_t> works,
+                                   std::int64_t budget) {
+  const auto arrival = [&](std::size_t i) { return runnable[i].arrival; };
+  const auto wanted = [&](std::size_t i) { return runnable[i].demand.rows; };
+  std::ranges::stable_sort(works, {}, arrival);
+  const std::size_t oldest = works.front();
+  const std::int64_t of_oldest = std::min(wanted(oldest), (budget + 1) / 2);
+  budget -= of_oldest;
+  const auto rest = [&](std::size_t i) { return wanted(i) - (i == oldest ? of_oldest : 0); };
+  std::ranges::stable_sort(works, {}, rest);
+  const std::size_t place_of_oldest = plan_.size();
+  plan_.push_back({oldest, of_oldest});
+  for (const std::size_t i : works) {
+    const std::int64_t rows = std::min(rest(i), budget);
+    if (rows == 0) continue;
+    if (i == oldest)
+      plan_[place_of_oldest].rows += rows;
+    else
+      plan_.push_back({i, rows});
+    budget -= rows;
   }
 }
 
@@ -100,19 +120,15 @@ void Scheduler::share_by_owner(std::span<const Runnable> runnable, std::int64_t 
       else
         owner->wanted += work.demand.rows;
     }
-    share_evenly(owners_, budget);
+    constexpr std::int64_t kForThoseBelow = 8;
+    share_among_owners(end < patient_.size() ? budget - budget / kForThoseBelow : budget);
     const std::span<const std::size_t> equals = std::span(patient_).subspan(begin, end - begin);
     for (const Portion& owner : owners_) {
-      works_.clear();
-      for (const std::size_t i : equals)
-        if (runnable[i].owner == owner.owner)
-          works_.push_back({owner.owner, runnable[i].demand.rows});
-      share_evenly(works_, owner.given);
-      std::size_t next = 0;
-      for (const std::size_t i : equals) {
-        if (runnable[i].owner != owner.owner) continue;
-        if (const std::int64_t rows = works_[next++].given; rows > 0) plan_.push_back({i, rows});
-      }
+      if (owner.given == 0) continue;
+      of_owner_.clear();
+      std::ranges::copy_if(equals, std::back_inserter(of_owner_),
+                           [&](std::size_t i) { return runnable[i].owner == owner.owner; });
+      share_within_owner(runnable, of_owner_, owner.given);
       budget -= owner.given;
     }
   }
@@ -137,16 +153,14 @@ void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t b
 
 std::int64_t Scheduler::patient_budget(std::span<const Runnable> runnable,
                                        const StepCostModel& costs, const StepBounds& bounds,
-                                       std::int64_t urgent_rows) const {
+                                       std::int64_t urgent_rows, double depth) const {
   const std::int64_t room = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
   if (!bounds.patience || patient_.empty()) return room;
   std::int64_t bounded = 0;
   if (costs.knows()) {
-    double depth = 0;  // their mean, for they share evenly
-    for (const std::size_t i : patient_) depth += static_cast<double>(runnable[i].demand.depth);
     // A step for them alone costs what any step does.
     const Seconds left = urgent_rows > 0 ? *bounds.patience : *bounds.patience - costs.expected({});
-    bounded = costs.rows_within(left, depth / static_cast<double>(patient_.size()));
+    bounded = costs.rows_within(left, depth);
   }
   bounded = std::min(bounded, bounds.max_patient);
   return std::min(room, std::max(bounded, patient_rows(runnable)));
@@ -158,14 +172,33 @@ const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runna
   plan_.clear();
   const std::int64_t urgent_rows =
       share_among_urgent(runnable, limits_.usual_step - patient_rows(runnable), bounds.max_urgent);
-  const std::int64_t budget = patient_budget(runnable, costs, bounds, urgent_rows);
-  const bool divisible = std::all_of(patient_.begin(), patient_.end(), [&](std::size_t i) {
-    return runnable[i].demand.indivisible.empty();
-  });
-  if (divisible)
-    share_by_owner(runnable, budget);
-  else
+  if (patient_.empty()) return plan_;
+  double depth = 0;
+  for (const std::size_t i : patient_) depth += static_cast<double>(runnable[i].demand.depth);
+  depth /= static_cast<double>(patient_.size());
+  const std::int64_t budget = patient_budget(runnable, costs, bounds, urgent_rows, depth);
+  if (!std::ranges::all_of(patient_,
+                           [&](std::size_t i) { return runnable[i].demand.indivisible.empty(); })) {
     share_in_turn(runnable, budget, urgent_rows);
+    return plan_;
+  }
+  const std::size_t urgent = plan_.size();
+  share_by_owner(runnable, budget);
+  // Whom the rows went to may stand elsewhere than all in the mean.
+  depth = 0;
+  std::int64_t rows = 0;
+  for (const PlannedShare& share : std::span(plan_).subspan(urgent)) {
+    depth +=
+        static_cast<double>(share.rows) * static_cast<double>(runnable[share.index].demand.depth);
+    rows += share.rows;
+  }
+  if (rows == 0) return plan_;
+  const std::int64_t corrected =
+      patient_budget(runnable, costs, bounds, urgent_rows, depth / static_cast<double>(rows));
+  if (corrected != budget) {
+    plan_.resize(urgent);
+    share_by_owner(runnable, corrected);
+  }
   return plan_;
 }
 

@@ -20,9 +20,10 @@ struct SchedulerLimits {
 /// What the scheduler sees of a work that could take part in a step.
 struct Runnable {
   Demand demand;
-  std::uint64_t served = 0;  ///< the number of the plan that last had a part for it; 0: none yet
-  std::uint64_t owner = 0;   ///< whose it is
-  int priority = 0;          ///< the higher goes first
+  std::uint64_t served = 0;   ///< the number of the plan that last had a part for it; 0: none yet
+  std::uint64_t owner = 0;    ///< whose it is
+  int priority = 0;           ///< the higher goes first
+  std::uint64_t arrival = 0;  ///< the lower came first
 };
 
 /// A part of a step for one of the runnable.
@@ -49,8 +50,11 @@ struct StepBounds {
 ///   while nothing is known of costs.
 /// - When not all urgent ones fit, whoever was served longest ago goes first, so that nobody
 ///   starves; between equals the order of `runnable` counts.
-/// - Of those who can wait, the highest priority comes first. Within one, owners have equal parts,
-///   and works of one owner too; what a short one leaves over goes to the others.
+/// - Of those who can wait, the highest priority comes first, but for an eighth of the rows, which
+///   is for those below it where they want so much. Within one, owners have equal parts;
+///   what one has no use for goes to the others. Of an owner's part, half goes to the work that
+///   came first, so that none waits for ever, and the rest to those that want least, so that the
+///   short ones needn't wait for a long one.
 /// - Rows that can't be cut make a step larger, up to `max_step`, when they come first and don't
 ///   fit otherwise.
 class Scheduler {
@@ -69,32 +73,36 @@ class Scheduler {
   void sort_by_turn(std::span<const Runnable> runnable);
   /// Rows that are kept for those who can wait however many urgent ones there are.
   std::int64_t patient_rows(std::span<const Runnable> runnable) const;
-  /// Rows that those who can wait may have besides so many urgent ones.
+  /// Rows that those who can wait may have besides so many urgent ones, if they stand behind so
+  /// many positions in the mean.
   std::int64_t patient_budget(std::span<const Runnable> runnable, const StepCostModel& costs,
-                              const StepBounds& bounds, std::int64_t urgent_rows) const;
+                              const StepBounds& bounds, std::int64_t urgent_rows,
+                              double depth) const;
   /// Gives urgent ones their parts; returns their rows.
   std::int64_t share_among_urgent(std::span<const Runnable> runnable, std::int64_t room,
                                   std::int64_t max_urgent);
   void share_by_owner(std::span<const Runnable> runnable, std::int64_t budget);
+  void share_within_owner(std::span<const Runnable> runnable, std::span<std::size_t> works,
+                          std::int64_t budget);
   void share_in_turn(std::span<const Runnable> runnable, std::int64_t budget,
                      std::int64_t urgent_rows);
 
-  /// What several who can wait want together, and get.
+  /// What the works of an owner that can wait want together, and get.
   struct Portion {
     std::uint64_t owner = 0;
     std::int64_t wanted = 0;
     std::int64_t given = 0;
   };
-  /// Sets what each is given of `budget`: even parts of at least a row, in turn where there are
-  /// more of them than rows; what one has no use for goes to the others.
-  void share_evenly(std::span<Portion> portions, std::int64_t budget);
+  /// Sets what each owner is given of `budget`: even parts of at least a row, in turn where there
+  /// are more of them than rows; what one has no use for goes to the others.
+  void share_among_owners(std::int64_t budget);
 
   SchedulerLimits limits_;
   // Of the plan that is made, kept for their memory.
   std::vector<std::size_t> urgent_;
   std::vector<std::size_t> patient_;
   std::vector<Portion> owners_;
-  std::vector<Portion> works_;
+  std::vector<std::size_t> of_owner_;
   std::vector<std::size_t> by_length_;
   std::vector<PlannedShare> plan_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -28,11 +29,11 @@ TEST(Scheduler, RefusesLimitsThatContradict) {
   EXPECT_THROW(Scheduler({.usual_step = 8, .max_step = 7}), InvalidArgument);
 }
 
-TEST(Scheduler, TheUrgentComeFirstAndTheRestIsSharedEvenly) {
+TEST(Scheduler, TheUrgentComeFirstAndOthersHaveTheRest) {
   Scheduler scheduler({.usual_step = 100, .min_patient_rows = 60});
   const std::vector<Runnable> all = {patient(500), urgent(), patient(10), patient(400), urgent()};
   EXPECT_EQ(scheduler.plan(all, {}, kSomebodyWaits),
-            (Shares{{1, 1}, {4, 1}, {0, 25}, {2, 10}, {3, 25}}));
+            (Shares{{1, 1}, {4, 1}, {0, 30}, {2, 10}, {3, 20}}));
   // Without anyone in a hurry, a prompt gets the whole step.
   EXPECT_EQ(scheduler.plan(std::vector{patient(500)}, {}), (Shares{{0, 100}}));
   EXPECT_TRUE(scheduler.plan({}, {}).empty());
@@ -75,21 +76,81 @@ TEST(Scheduler, NeverCutsWhatBelongsTogether) {
   EXPECT_EQ(scheduler.plan(std::vector{text, patient(12, 2)}, {}), (Shares{{1, 12}}));
 }
 
-TEST(Scheduler, OwnersShareEvenlyAndSoDoTheWorksOfEach) {
+TEST(Scheduler, OwnersShareEvenly) {
   Scheduler scheduler({.usual_step = 90});
   const std::vector<Runnable> all = {patient(500, 0, 1), patient(500, 0, 1), patient(500, 0, 1),
                                      patient(500, 0, 2)};
-  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{0, 15}, {1, 15}, {2, 15}, {3, 45}}));
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{0, 45}, {3, 45}}));
   // What one has no use for goes to the other.
   const std::vector<Runnable> little = {patient(500, 0, 1), patient(500, 0, 1), patient(10, 0, 2)};
-  EXPECT_EQ(scheduler.plan(little, {}), (Shares{{0, 40}, {1, 40}, {2, 10}}));
+  EXPECT_EQ(scheduler.plan(little, {}), (Shares{{0, 80}, {2, 10}}));
+}
+
+TEST(Scheduler, AnOwnersFirstHasHalfAndTheShortTheRest) {
+  Scheduler scheduler({.usual_step = 100});
+  std::vector<Runnable> all = {patient(30), patient(20), patient(16000), patient(700)};
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].arrival = 9 - i;
+  all[2].arrival = 1;
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{2, 50}, {1, 20}, {0, 30}}));
+  // Who came first is found by that alone, and may be the one that wants least.
+  all[1].arrival = 0;
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 20}, {0, 30}, {3, 50}}));
+}
+
+TEST(Scheduler, WhatThoseWhoCanWaitGetFollowsTheRules) {
+  EXPECT_TRUE(rc::check([] {
+    struct OfOwner {
+      std::int64_t wanted = 0, given = 0;
+    };
+    Scheduler scheduler({.usual_step = *rc::gen::inRange(1, 200)});
+    std::vector<Runnable> all;
+    std::vector<OfOwner> owners(4);
+    for (const int rows : *rc::gen::container<std::vector<int>>(rc::gen::inRange(1, 300))) {
+      all.push_back(patient(rows, 0, *rc::gen::inRange<std::uint64_t>(0, owners.size())));
+      all.back().arrival = *rc::gen::inRange<std::uint64_t>(0, 1000);
+      owners[all.back().owner].wanted += rows;
+    }
+    std::vector<std::int64_t> given(all.size(), 0);
+    for (const PlannedShare& share : scheduler.plan(all, {})) {
+      RC_ASSERT(given[share.index] == 0 && share.rows > 0);
+      given[share.index] = share.rows;
+      owners[all[share.index].owner].given += share.rows;
+    }
+    std::int64_t rows = 0, wanted = 0;
+    for (const OfOwner& owner : owners) {
+      rows += owner.given;
+      wanted += owner.wanted;
+      // Nobody who wants more has less than another, but for what even parts leave over.
+      for (const OfOwner& other : owners)
+        if (owner.given < owner.wanted) RC_ASSERT(other.given <= owner.given + 1);
+    }
+    RC_ASSERT(rows == std::min<std::int64_t>(wanted, scheduler.limits().usual_step));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      bool oldest = true;
+      for (std::size_t j = 0; j < all.size(); ++j) {
+        if (all[j].owner != all[i].owner) continue;
+        oldest &= all[i].arrival < all[j].arrival || (all[i].arrival == all[j].arrival && i <= j);
+      }
+      const OfOwner& owner = owners[all[i].owner];
+      if (oldest)
+        RC_ASSERT(given[i] >= std::min(all[i].demand.rows, (owner.given + 1) / 2));
+      else if (given[i] > 0)
+        for (std::size_t j = 0; j < all.size(); ++j)
+          if (all[j].owner == all[i].owner && all[j].demand.rows < all[i].demand.rows)
+            RC_ASSERT(given[j] == all[j].demand.rows);
+    }
+  }));
 }
 
 TEST(Scheduler, AHigherPriorityComesFirst) {
   Scheduler scheduler({.usual_step = 90});
   const std::vector<Runnable> all = {patient(500, 0, 1), patient(50, 7, 1, 2), patient(30, 9, 2, 2),
                                      patient(500, 0, 3, -1)};
-  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 50}, {2, 30}, {0, 10}}));
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 49}, {2, 30}, {0, 10}, {3, 1}}));
+  // An eighth is left to those below, of whom the same is true.
+  const std::vector<Runnable> many = {patient(500, 0, 1, 2), patient(500, 0, 2, 1),
+                                      patient(500, 0, 3)};
+  EXPECT_EQ(scheduler.plan(many, {}), (Shares{{0, 79}, {1, 10}, {2, 1}}));
 }
 
 TEST(Scheduler, ThoseWhoCanWaitStayWithinThePatienceOfTheOthers) {
@@ -181,8 +242,13 @@ TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
         }
       }
       RC_ASSERT(rows <= (stretched ? limits.max_step : limits.usual_step));
-      // Together with the many before it, none is passed over for long.
-      for (const Load& l : load) RC_ASSERT(l.idle <= 3 * count + 3);
+      // Together with the many before it, none is passed over for long; prompts that can be cut
+      // wait for the first of them, which isn't.
+      bool first = true;
+      for (const Load& l : load) {
+        if (l.prompt == 0 || !divisible || std::exchange(first, false))
+          RC_ASSERT(l.idle <= 3 * count + 3);
+      }
       std::erase_if(load, [](const Load& l) { return l.answer == 0; });
       costs.observe({rows, rows}, 0.005 + 0.0003 * static_cast<double>(rows));
     }

@@ -130,8 +130,9 @@ constexpr std::array kGeneration = {
                        "go on behind the model's own end of the answer"},
     Member<Generation>{"cache_prompt", Boolean(), put<&Generation::use_prefixes>,
                        "false: the cache of prompts isn't used"},
-    Member<Generation>{"priority", Integer{-kMaxInt, kMaxInt}, put<&Generation::priority>,
-                       "requests with a lower one go first"},
+    Member<Generation>{
+        "priority", Integer{-kMaxInt, kMaxInt}, put<&Generation::priority>,
+        "requests with a lower one go first, one step as if they had come 30 s earlier"},
     Member<Generation>{"timeout", Number{0, 86400, true}, put<&Generation::timeout_s>,
                        "seconds, from the arrival of the request on, after which the answer ends "
                        "where it is"},
