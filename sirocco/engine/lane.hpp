@@ -114,7 +114,7 @@ class LaneOf final : public Lane {
   bool tidy() override {
     bool any = take_in();
     any |= drop_unwanted(queued_);
-    any |= drop_unwanted(idle_);
+    any |= drop_unwanted(active_);
     any |= admit();
     if (any) statistics_->set_cache(pipeline_->cache_status());
     return any;
@@ -124,12 +124,12 @@ class LaneOf final : public Lane {
     LaneNeeds needs{.can_step = !flights_.empty()};
     StepLoad urgent;
     for (const Flight& flight : flights_) urgent += flight.urgent;
-    for (const auto& record : idle_) {
-      if (record->channel->full()) continue;
+    for (const auto& record : active_) {
+      const std::optional<Demand> demand = demand_of(*record);
+      if (!demand) continue;
       needs.can_step = true;
-      const Demand demand = record->active().work.demand();
-      if (demand.urgent)
-        urgent += load_behind(demand.depth, demand.rows);
+      if (demand->urgent)
+        urgent += load_behind(demand->depth, demand->rows);
       else
         needs.patient = true;
     }
@@ -156,18 +156,18 @@ class LaneOf final : public Lane {
       records.clear();
     };
     end(queued_);
-    end(idle_);
+    end(active_);
   }
 
   bool empty() override {
     const std::lock_guard lock(mutex_);
-    return inbox_.empty() && queued_.empty() && idle_.empty() && flights_.empty();
+    return inbox_.empty() && queued_.empty() && active_.empty();
   }
   bool waits_for_room() const override { return !queued_.empty(); }
   Seconds next_time_limit() const override {
     Seconds first = kNever;
     for (const auto& record : queued_) first = std::min(first, record->time_limit);
-    for (const auto& record : idle_) first = std::min(first, record->time_limit);
+    for (const auto& record : active_) first = std::min(first, record->time_limit);
     return first;
   }
   void close() override {
@@ -192,6 +192,8 @@ class LaneOf final : public Lane {
     std::optional<Seconds> first = std::nullopt;  // when its first event came
     Seconds last = 0;
     std::uint64_t served = 0;
+    int steps = 0;                                 // that it is in
+    std::optional<Ending> leaving = std::nullopt;  // as soon as these are over
   };
   struct Record {
     std::shared_ptr<Channel<Event>> channel;
@@ -207,7 +209,7 @@ class LaneOf final : public Lane {
   /// A step between its submission and its end.
   struct Flight {
     std::optional<Ticket> ticket;
-    Records records;
+    std::vector<Record*> records;
     std::vector<std::int64_t> rows;  // of each record
     StepLoad load;
     StepLoad urgent;  // of those that others wait for
@@ -264,24 +266,30 @@ class LaneOf final : public Lane {
             e.what()};
   }
 
-  /// Ends those that nobody wants any more, or whose time is over; none is in a step.
+  /// Ends those that nobody wants any more, or whose time is over, when they are in no step.
   bool drop_unwanted(Records& records) {
     if (records.empty()) return false;
     const Seconds now = around_.clock();
     const auto gone = std::erase_if(records, [&](const auto& record) {
       const std::optional<Ending> ending = unwanted(*record, now);
-      if (ending) finish(*record, *ending);
-      return ending.has_value();
+      if (!ending) return false;
+      if (auto* active = std::get_if<Active>(&record->state); active && active->steps > 0) {
+        active->leaving = ending;
+        return false;
+      }
+      finish(*record, *ending);
+      return true;
     });
     return gone > 0;
   }
   std::optional<Ending> unwanted(Record& record, Seconds now) {
+    auto* active = std::get_if<Active>(&record.state);
+    if (active != nullptr && active->leaving) return active->leaving;
     if (record.channel->cancelled()) return Ending{.reason = FinishReason::kCancelled};
     if (now >= record.time_limit) return Ending{.reason = FinishReason::kTimeLimit};
     if constexpr (requires(Work& work) { work.cancel_choices(std::uint64_t{1}); }) {
-      auto* active = std::get_if<Active>(&record.state);
       const std::uint64_t choices = record.channel->cancelled_choices();
-      if (active == nullptr || choices == 0) return std::nullopt;
+      if (active == nullptr || active->steps > 0 || choices == 0) return std::nullopt;
       active->work.cancel_choices(choices);
       return active->work.ending();
     }
@@ -302,7 +310,7 @@ class LaneOf final : public Lane {
         leave_queue(*record);
         record->state.template emplace<Active>(Active{std::move(*work), around_.clock()});
         count_begin(*record);
-        idle_.push_back(std::move(record));
+        active_.push_back(std::move(record));
       } catch (const std::exception& e) {
         finish(*record, failure(e));
       }
@@ -333,17 +341,27 @@ class LaneOf final : public Lane {
     statistics_->queue_seconds.observe(active.since - record.since);
   }
 
+  /// What it wants of the next step; nothing when it can have no part in it.
+  static std::optional<Demand> demand_of(Record& record) {
+    constexpr bool overlaps = requires { requires Work::kOverlapsSteps; };
+    const Active& active = record.active();
+    if (record.channel->full() || active.leaving) return std::nullopt;
+    if (!overlaps && active.steps > 0) return std::nullopt;
+    const Demand demand = active.work.demand();
+    return demand.rows > 0 ? std::optional(demand) : std::nullopt;
+  }
+
   /// One more step in flight; false when nobody can take part.
   bool submit_step(std::optional<Seconds> patience) {
     runnable_.clear();
     places_.clear();
     std::int64_t urgent = 0;
-    for (std::size_t i = 0; i < idle_.size(); ++i) {
-      Record& record = *idle_[i];
-      if (record.channel->full()) continue;
-      const Active& active = record.active();
+    for (std::size_t i = 0; i < active_.size(); ++i) {
+      Record& record = *active_[i];
+      const std::optional<Demand> demand = demand_of(record);
+      if (!demand) continue;
       runnable_.push_back(
-          {active.work.demand(), active.served, record.owner, record.priority, record.arrival});
+          {*demand, record.active().served, record.owner, record.priority, record.arrival});
       urgent += runnable_.back().demand.urgent ? 1 : 0;
       places_.push_back(i);
     }
@@ -367,22 +385,46 @@ class LaneOf final : public Lane {
       const StepLoad load = load_behind(demand.depth, share.rows);
       flight.load += load;
       if (demand.urgent) flight.urgent += load;
-      std::unique_ptr<Record>& record = idle_[places_[share.index]];
-      record->active().served = plans_;
-      shares_.push_back({&record->active().work, share.rows});
+      Record& record = *active_[places_[share.index]];
+      Active& active = record.active();
+      active.served = plans_;
+      ++active.steps;
+      shares_.push_back({&active.work, share.rows});
       flight.rows.push_back(share.rows);
-      flight.records.push_back(std::move(record));
+      flight.records.push_back(&record);
     }
-    std::erase(idle_, nullptr);
     if (const std::int64_t patient = flight.load.rows - flight.urgent.rows; patient > 0)
       last_patient_rows_ = patient;
     try {
       flight.ticket = pipeline_->submit(shares_);
       flights_.push_back(std::move(flight));
     } catch (const std::exception& e) {
-      for (auto& record : flight.records) finish(*record, failure(e));
+      end_failed(flight, e);
     }
     return true;
+  }
+
+  void end_failed(const Flight& flight, const std::exception& e) {
+    for (Record* record : flight.records) {
+      Active& active = record->active();
+      --active.steps;
+      if (!active.leaving) active.leaving = failure(e);
+    }
+    let_leave(flight);
+  }
+  /// Ends those of a step that was which have no reason to go on.
+  void let_leave(const Flight& flight) {
+    bool any = false;
+    for (Record* record : flight.records) {
+      const Active& active = record->active();
+      if (!active.leaving || active.steps > 0) continue;
+      finish(*record, Ending(*active.leaving));
+      any = true;
+    }
+    if (!any) return;
+    std::erase_if(active_, [](const auto& record) {
+      return std::holds_alternative<Finished>(record->state);
+    });
   }
 
   /// Now and then a step is for urgent work alone, however much waits besides: what it takes
@@ -406,8 +448,7 @@ class LaneOf final : public Lane {
     try {
       seconds = pipeline_->wait(std::move(*flight.ticket));
     } catch (const std::exception& e) {
-      for (auto& record : flight.records) finish(*record, failure(e));
-      return;
+      return end_failed(flight, e);
     }
     costs_.observe(flight.load, seconds);
     if (flight.load.rows == flight.urgent.rows) alone_costs_.observe(flight.load, seconds);
@@ -417,11 +458,12 @@ class LaneOf final : public Lane {
     const Seconds of_row = seconds / static_cast<double>(flight.load.rows);
     const Seconds now = around_.clock();
     for (std::size_t i = 0; i < flight.records.size(); ++i) {
-      std::unique_ptr<Record>& record = flight.records[i];
-      around_.owners->charge(record->owner, of_row * static_cast<double>(flight.rows[i]));
-      deliver(*record, now);
-      if (std::holds_alternative<Active>(record->state)) idle_.push_back(std::move(record));
+      Record& record = *flight.records[i];
+      around_.owners->charge(record.owner, of_row * static_cast<double>(flight.rows[i]));
+      --record.active().steps;
+      if (!record.active().leaving) deliver(record, now);
     }
+    let_leave(flight);
     spare_ = std::move(flight);
   }
 
@@ -437,7 +479,7 @@ class LaneOf final : public Lane {
       active.last = now;
       record.channel->push(std::move(*event));
     }
-    if (active.work.ending()) finish(record, Ending(*active.work.ending()));
+    active.leaving = active.work.ending();
   }
 
   std::shared_ptr<P> pipeline_;
@@ -454,7 +496,7 @@ class LaneOf final : public Lane {
   bool closed_ = false;
 
   Records queued_;               // in the order of their arrival
-  Records idle_;                 // active ones in no step
+  Records active_;               // in the order of their beginning
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
   // Rows of those who can wait in the last step that had some. A step has no more than twice as

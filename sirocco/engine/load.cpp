@@ -51,12 +51,13 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
                                 LoadOptions options) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
+  options.stages = static_cast<int>(options.cuts.size()) + 1;
   auto state = std::make_unique<LoadedModel::State>(machine, path, options);
   if (options.pipeline.cache_budget == UINT64_MAX)
     options.pipeline.cache_budget = machine.usual_cache_budget();
   // By their own type: what this loader adds to the options is none of `opened`'s business.
   state->opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
-    state->pipeline = make_language_pipeline(builder, state->opened.backend(), machine.ledger(),
+    state->pipeline = make_language_pipeline(builder, state->opened.backends(), machine.ledger(),
                                              std::move(options.pipeline), options.cuts);
   });
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();

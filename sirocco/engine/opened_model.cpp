@@ -13,16 +13,26 @@ OpenedModel::OpenedModel(Machine& machine, const std::filesystem::path& path,
                          const OpenOptions& options)
     : machine_(machine),
       checkpoint_(open_checkpoint(path)),
-      isa_(options.isa.value_or(best_isa(CpuFeatures::detect()))),
-      threads_(machine.threads(options.placement)),
-      backend_(make_cpu_backend(isa_, threads_, &machine.ledger())) {}
+      isa_(options.isa.value_or(best_isa(CpuFeatures::detect()))) {
+  for (int stage = 0; stage < options.stages; ++stage) {
+    ThreadGroup& threads = machine.threads(options.placement, {stage, options.stages});
+    threads_ += threads.size();
+    backends_.push_back(make_cpu_backend(isa_, threads, &machine.ledger()));
+  }
+}
+
+std::vector<Backend*> OpenedModel::backends() const {
+  std::vector<Backend*> out;
+  for (const auto& backend : backends_) out.push_back(backend.get());
+  return out;
+}
 
 void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
   log_passed(canonical.weights->origin(), canonical.passed);
   if (options.quantize != nullptr)
     canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
-  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_,
+  const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, backend(),
                                           std::move(options.progress));
   use(*builder);
 }

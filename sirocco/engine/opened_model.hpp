@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "sirocco/base/function_ref.hpp"
 #include "sirocco/formats/checkpoint.hpp"
@@ -18,6 +19,7 @@ namespace sirocco {
 /// How any kind of model is brought onto a machine.
 struct OpenOptions {
   Placement placement = {};
+  int stages = 1;  ///< that the model is cut into, each on its part of the cores
   std::optional<Isa> isa = std::nullopt;  ///< without: the best that this CPU runs
   LoadProgress progress = {};
   /// Matrices that the checkpoint holds as floats are converted to this as they are loaded.
@@ -37,8 +39,12 @@ class OpenedModel {
   Machine& machine() const { return machine_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const Metadata& metadata() const { return *checkpoint_.metadata; }
-  Backend& backend() const { return *backend_; }
-  int threads() const { return threads_.size(); }
+  /// That of the first stage.
+  Backend& backend() const { return *backends_.front(); }
+  /// One of each stage.
+  std::vector<Backend*> backends() const;
+  /// Those of all stages.
+  int threads() const { return threads_; }
   Isa isa() const { return isa_; }
 
   /// The model's tokenizer, made at the first call as that asks for it; thread-safe. Throws
@@ -49,8 +55,8 @@ class OpenedModel {
   Machine& machine_;
   Checkpoint checkpoint_;
   Isa isa_;
-  ThreadGroup& threads_;
-  std::unique_ptr<Backend> backend_;
+  int threads_ = 0;
+  std::vector<std::unique_ptr<Backend>> backends_;
   mutable std::once_flag tokenizer_made_;
   mutable std::optional<Tokenizer> tokenizer_;
 };

@@ -223,7 +223,7 @@ std::optional<SequenceCache> CachePools::lease(std::span<const PrefixNode> path,
     for (const PrefixNode node : path.subspan(lease.blocks.size()))
       lease.blocks.push_back(lease.reservation.hold(*prefixes_->block(node, g)));
   }
-  cache.length_ = found * options_.block_positions;
+  cache.length_ = cache.ended_ = found * options_.block_positions;
   return cache;
 }
 

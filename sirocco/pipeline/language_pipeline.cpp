@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/pipeline/logit_scan.hpp"
 
 namespace sirocco {
 
@@ -14,7 +13,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
     : info_(std::move(info)),
       options_(std::move(options)),
       stages_(std::move(stages)),
-      running_(std::make_shared<int>(0)) {
+      running_(std::make_shared<int>(0)),
+      ended_(std::make_shared<std::vector<SequenceId>>()) {
   if (options_.block_positions < 1) {
     throw InvalidArgument("block_positions is {}; it must be a multiple of 16",
                           options_.block_positions);
@@ -34,7 +34,6 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
   cache.positions = options_.cache_positions == 0 ? usual_cache_positions(cache, layouts, ledger)
                                                   : options_.cache_positions;
   pools_ = CachePools::make(std::move(layouts), cache);
-  stages_.allocate(*pools_, ledger);
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
                      .width = info_.width,
@@ -45,8 +44,9 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                      .max_step = options_.max_step,
                      .usual_step = std::min(512, options_.max_step),
                      .max_sequences = options_.max_sequences,
-                     .max_steps_in_flight = 1,
+                     .max_steps_in_flight = stages_.size(),
                      .default_max_tokens = options_.default_max_tokens});
+  stages_.start(*pools_, limits_, ledger, options_.hooks);
 }
 
 LanguagePipeline::~LanguagePipeline() = default;
@@ -102,8 +102,9 @@ std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
     if (!room) return std::nullopt;
     others.push_back({std::move(*room), Seat(running_)});
   }
-  return TextWork(SequenceId(next_sequence_++), std::move(job), std::move(*cache), Seat(running_),
-                  std::move(others));
+  const SequenceId id(next_sequence_++);
+  return TextWork(id, std::move(job), std::move(*cache), Seat(running_), std::move(others),
+                  EndNote(ended_, id));
 }
 
 std::int32_t LanguagePipeline::length_of(std::int64_t rows) const {
@@ -144,7 +145,7 @@ void LanguagePipeline::put_together(Step& step) {
   step.staged.tokens.clear();
   step.staged.given.clear();
   step.caches.clear();
-  step.wanted.clear();
+  step.staged.wanted.clear();
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
     const TextItem& item = step.items[i];
@@ -158,121 +159,88 @@ void LanguagePipeline::put_together(Step& step) {
     item.rows.each_given([&](const TextRows::Given& given) {
       step.staged.given.push_back({begin + given.first, given.width, given.values});
     });
-    const auto* logits = std::get_if<WantLogits>(&item.wanted);
-    std::int64_t row = logits != nullptr && logits->all_rows ? 0 : count - 1;
-    if (std::holds_alternative<NoOutput>(item.wanted)) row = count;
-    const auto scored = std::ssize(item.scores.following);
-    SIROCCO_CHECK(scored <= row);
-    const auto want = [&](std::int64_t of_part) {
-      rows.outputs.push_back(static_cast<std::int32_t>(begin + of_part));
-      step.wanted.emplace_back(i, of_part);
+    const auto want = [&](std::int64_t row, auto what) {
+      rows.outputs.push_back(static_cast<std::int32_t>(begin + row));
+      step.staged.wanted.push_back({item.sequence,
+                                    Position(first.value() + static_cast<std::int32_t>(row) + 1),
+                                    std::move(what)});
     };
-    for (std::int64_t before = 0; before < scored; ++before) want(before);
-    for (; row < count; ++row) want(row);
+    for (std::int64_t row = 0; row < std::ssize(item.scores.following); ++row)
+      want(row, WantScore{item.scores.following[static_cast<std::size_t>(row)],
+                          item.scores.alternatives});
+    if (const auto* token = std::get_if<WantToken>(&item.wanted)) want(count - 1, *token);
+    if (const auto* logits = std::get_if<WantLogits>(&item.wanted))
+      for (std::int64_t row = logits->all_rows ? 0 : count - 1; row < count; ++row)
+        want(row, WantRowLogits{});
     begin += count;
   }
   pools_->begin_step(step.caches, step.staged.caches);
 }
 
-void LanguagePipeline::run(Step& step, Order order, ShowRow show) {
-  const auto begin = std::chrono::steady_clock::now();
+namespace {
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void LanguagePipeline::begin(Step& step, TextStages::Sequences sequences) {
+  for (const SequenceId id : *ended_) stages_.finish(id);
+  ended_->clear();
+  check(step.items);
+  step.began = now_s();
   put_together(step);
-  const auto show_rows = [&](std::span<const float> logits, std::size_t vocabulary,
-                             ThreadGroup& host) {
-    const auto rows = std::ssize(step.wanted);
-    const auto show_range = [&](std::int64_t first, std::int64_t end, int thread) {
-      for (auto i = static_cast<std::size_t>(first); i < static_cast<std::size_t>(end); ++i) {
-        const auto& [item, row] = step.wanted[i];
-        show(item, row, logits.subspan(i * vocabulary, vocabulary), thread);
-      }
-    };
-    while (std::ssize(sampling_) < host.size())
-      sampling_.emplace_back().reserve(info_.vocabulary, limits_->max_context);
-    if (order == Order::kOneByOne) return show_range(0, rows, 0);
-    host.for_ranges(rows, 1, show_range);
-  };
-  stages_.run(step.staged, options_.hooks, show_rows);
-  step.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  stages_.submit(step.staged, sequences, step.outcome);
+}
+
+void LanguagePipeline::run(Step& step) {
+  SIROCCO_CHECK(submitted_.empty());
+  begin(step, TextStages::Sequences::kOfStep);
+  stages_.wait();
 }
 
 namespace {
 
-/// One token, or why there is none. `position` is that of the token to choose.
-std::variant<ChosenToken, StepFault> chosen(const WantToken& want, std::uint32_t choice,
-                                            Position position, std::span<const float> logits,
-                                            SamplerScratch& scratch) {
-  const Sampled sampled = want.sampler->sample(logits, want.own, position, choice, scratch);
-  if (const auto* fault = std::get_if<StepFault>(&sampled)) return *fault;
-  ChosenToken out{std::get<TokenId>(sampled)};
-  if (want.alternatives) {
-    out.log_probability = log_probability(logits, out.token, scratch);
-    out.likeliest = likeliest(logits, *want.alternatives, scratch);
-  }
-  return out;
-}
-
-TextOutcome all_chosen(const WantToken& want, Position position, std::span<const float> logits,
-                       SamplerScratch& scratch) {
-  ChosenTokens tokens;
-  for (std::uint32_t choice = want.choice; choice < want.choice + want.choices; ++choice) {
-    auto one = chosen(want, choice, position, logits, scratch);
-    if (const auto* fault = std::get_if<StepFault>(&one)) return *fault;
-    // What is usual allocates nothing.
-    if (want.choices == 1) return std::move(std::get<ChosenToken>(one));
-    tokens.push_back(std::move(std::get<ChosenToken>(one)));
-  }
-  return tokens;
+TextOutcome of_token(RowOutcome& row) {
+  if (auto* one = std::get_if<ChosenToken>(&row)) return std::move(*one);
+  if (auto* several = std::get_if<ChosenTokens>(&row)) return std::move(*several);
+  return std::get<StepFault>(row);
 }
 
 }  // namespace
 
-namespace {
-
-/// Nothing is told of a token where the logits say nothing.
-void add_score(ChosenToken& token, std::int32_t alternatives, std::span<const float> logits,
-               SamplerScratch& scratch) {
-  if (!make_distribution(logits)) return;
-  token.log_probability = log_probability(logits, token.token, scratch);
-  token.likeliest = likeliest(logits, alternatives, scratch);
-}
-
-}  // namespace
-
-void LanguagePipeline::run_with_outcomes(Step& step) {
+void LanguagePipeline::sort_outcomes(Step& step) {
   step.outcomes.resize(step.items.size());
   step.scores.resize(step.items.size());
+  std::span<RowOutcome> rows = step.outcome.rows;
+  std::span<const float> logits = step.outcome.logits;
+  const auto next = [&]() -> RowOutcome& {
+    RowOutcome& row = rows.front();
+    rows = rows.subspan(1);
+    return row;
+  };
   for (std::size_t i = 0; i < step.items.size(); ++i) {
-    step.scores[i].clear();
-    for (const TokenId token : step.items[i].scores.following)
-      step.scores[i].push_back({.token = token});
-  }
-  // Logits lend their memory to those of the next step. All rows of one item come in order.
-  Order order = Order::kAnyAtOnce;
-  for (std::size_t i = 0; i < step.items.size(); ++i) {
-    auto* logits = std::get_if<StepLogits>(&step.outcomes[i]);
-    const auto* want = std::get_if<WantLogits>(&step.items[i].wanted);
-    if (want == nullptr)
-      step.outcomes[i] = NothingWanted{};
-    else if (logits != nullptr)
-      logits->values.clear();
-    else
-      step.outcomes[i] = StepLogits{};
-    if (want != nullptr && want->all_rows) order = Order::kOneByOne;
-  }
-  run(step, order, [&](std::size_t i, std::int64_t row, std::span<const float> logits, int thread) {
     const TextItem& item = step.items[i];
-    if (row < std::ssize(item.scores.following)) {
-      return add_score(step.scores[i][static_cast<std::size_t>(row)], item.scores.alternatives,
-                       logits, sampling_[static_cast<std::size_t>(thread)]);
-    }
-    if (const auto* want = std::get_if<WantToken>(&item.wanted)) {
-      step.outcomes[i] = all_chosen(*want, Position(item.cache->length()), logits,
-                                    sampling_[static_cast<std::size_t>(thread)]);
+    step.scores[i].clear();
+    for (std::size_t row = 0; row < item.scores.following.size(); ++row)
+      step.scores[i].push_back(std::move(std::get<ChosenToken>(next())));
+    TextOutcome& outcome = step.outcomes[i];
+    if (const auto* want = std::get_if<WantLogits>(&item.wanted)) {
+      // They lend their memory to those of the next step.
+      if (!std::holds_alternative<StepLogits>(outcome)) outcome = StepLogits{};
+      const std::int64_t count = want->all_rows ? item.rows.size() : 1;
+      const auto values = static_cast<std::size_t>(count * info_.vocabulary);
+      const std::span<const float> own = logits.first(values);
+      std::get<StepLogits>(outcome).values.assign(own.begin(), own.end());
+      logits = logits.subspan(values);
+      rows = rows.subspan(static_cast<std::size_t>(count));
+    } else if (std::holds_alternative<WantToken>(item.wanted)) {
+      outcome = of_token(next());
     } else {
-      std::vector<float>& values = std::get<StepLogits>(step.outcomes[i]).values;
-      values.insert(values.end(), logits.begin(), logits.end());
+      outcome = NothingWanted{};
     }
-  });
+  }
   if (!options_.hooks.token) return;
   for (std::size_t i = 0; i < step.items.size(); ++i) {
     for (const ChosenToken& token : tokens_of(step.outcomes[i]))
@@ -281,38 +249,48 @@ void LanguagePipeline::run_with_outcomes(Step& step) {
 }
 
 Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
-  SIROCCO_CHECK(submitted_.shares.empty());  // one step in flight
-  submitted_.shares.assign(shares.begin(), shares.end());
-  submitted_.items.clear();
-  for (const Share<TextWork>& share : shares) share.work->list_items(share.rows, submitted_.items);
-  try {
-    check(submitted_.items);
-    run_with_outcomes(submitted_);
-  } catch (...) {
-    submitted_.shares.clear();
-    throw;
+  SIROCCO_CHECK(std::ssize(submitted_) < limits_->max_steps_in_flight);
+  if (spare_.empty()) spare_.push_back(std::make_unique<Step>());
+  std::unique_ptr<Step> step = std::move(spare_.back());
+  spare_.pop_back();
+  step->number = ++next_ticket_;
+  step->shares.assign(shares.begin(), shares.end());
+  step->share_items.clear();
+  step->items.clear();
+  for (const Share<TextWork>& share : shares) {
+    const std::size_t before = step->items.size();
+    share.work->list_items(share.rows, step->items);
+    step->share_items.push_back(step->items.size() - before);
   }
-  return Ticket(++submitted_.number);
+  begin(*step, TextStages::Sequences::kLast);
+  submitted_.push_back(std::move(step));
+  return Ticket(next_ticket_);
 }
 
 double LanguagePipeline::wait(Ticket ticket) {
-  SIROCCO_CHECK(ticket.number() == submitted_.number && !submitted_.shares.empty());
-  std::span<TextOutcome> outcomes = submitted_.outcomes;
-  std::span<ChosenTokens> scores = submitted_.scores;
-  for (const Share<TextWork>& share : submitted_.shares) {
-    const std::size_t items = share.work->items();
-    share.work->take(share.rows, outcomes.first(items), scores.first(items));
+  SIROCCO_CHECK(!submitted_.empty() && ticket.number() == submitted_.front()->number);
+  const std::unique_ptr<Step> step = std::move(submitted_.front());
+  submitted_.pop_front();
+  stages_.wait();
+  sort_outcomes(*step);
+  std::span<TextOutcome> outcomes = step->outcomes;
+  std::span<ChosenTokens> scores = step->scores;
+  for (std::size_t i = 0; i < step->shares.size(); ++i) {
+    const std::size_t items = step->share_items[i];
+    step->shares[i].work->take(outcomes.first(items), scores.first(items));
     outcomes = outcomes.subspan(items);
     scores = scores.subspan(items);
   }
-  submitted_.shares.clear();
-  return submitted_.seconds;
+  // Steps that overlap share the time: what is between the ends of two is the second one's.
+  const double ended = now_s();
+  const double seconds = ended - std::max(step->began, std::exchange(last_ended_, ended));
+  return seconds;
 }
 
 std::span<const TextOutcome> LanguagePipeline::step(std::span<const TextItem> items) {
-  check(items);
   direct_.items.assign(items.begin(), items.end());
-  run_with_outcomes(direct_);
+  run(direct_);
+  sort_outcomes(direct_);
   for (const TextItem& item : items) item.cache->end_step();
   return direct_.outcomes;
 }
@@ -340,74 +318,14 @@ void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLo
     const std::int64_t count = rest.without_cut(size);
     direct_.items.assign(
         1, {SequenceId(0), &*cache, rest.part(0, count), WantLogits{.all_rows = true}});
-    check(direct_.items);
-    run(direct_, Order::kOneByOne,
-        [&](std::size_t, std::int64_t row, std::span<const float> logits, int) {
-          visit(begin + row, logits);
-        });
+    run(direct_);
+    const auto vocabulary = static_cast<std::size_t>(info_.vocabulary);
+    for (std::int64_t row = 0; row < count; ++row)
+      visit(begin + row, std::span(direct_.outcome.logits)
+                             .subspan(static_cast<std::size_t>(row) * vocabulary, vocabulary));
     cache->end_step();
     begin += count;
   }
-}
-
-namespace {
-
-/// Loads the parts of a stage, for the backend that it runs on.
-template <class Role>
-PlacedStage<Role> load_stage(ModelBuilder& builder, LayerRange range, Backend& backend) {
-  return PlacedStage<Role>(Stage<Role>(load_parts<Role>(builder, range)), backend);
-}
-
-TextStages load_stages(ModelBuilder& builder, std::span<Backend* const> backends,
-                       std::span<const LayerIndex> cuts) {
-  const std::size_t count = cuts.size() + 1;
-  if (backends.size() != 1 && backends.size() != count) {
-    throw InvalidArgument("{} backends were given for {} stages; one, or one for each, is needed",
-                          backends.size(), count);
-  }
-  const auto backend = [&](std::size_t stage) -> Backend& {
-    return *backends[backends.size() == 1 ? 0 : stage];
-  };
-  if (cuts.empty()) {
-    return TextStages(load_stage<Whole>(builder, builder.all_layers(), backend(0)));
-  }
-  std::int32_t last = 0;
-  for (const LayerIndex cut : cuts) {
-    if (cut.value() <= last || cut.value() >= builder.info().layers) {
-      throw InvalidArgument("a cut after layer {} leaves a stage empty; the model has {} layers",
-                            cut.value(), builder.info().layers);
-    }
-    last = cut.value();
-  }
-  auto head = load_stage<Head>(builder, {LayerIndex(0), cuts.front()}, backend(0));
-  std::vector<PlacedStage<Middle>> middles;
-  for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
-    middles.push_back(load_stage<Middle>(builder, {cuts[i], cuts[i + 1]}, backend(i + 1)));
-  auto tail = load_stage<Tail>(builder, {cuts.back(), LayerIndex(builder.info().layers)},
-                               backend(count - 1));
-  return TextStages(std::move(head), std::move(middles), std::move(tail));
-}
-
-}  // namespace
-
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
-                                                         std::span<Backend* const> backends,
-                                                         ByteLedger& ledger,
-                                                         LanguagePipelineOptions options,
-                                                         std::span<const LayerIndex> cuts) {
-  if (!builder.info().generates) builder.lm_head();  // says what it is
-  builder.expect_context(options.context);
-  TextStages stages = load_stages(builder, backends, cuts);
-  return std::make_unique<LanguagePipeline>(builder.info(), std::move(stages), ledger,
-                                            std::move(options));
-}
-
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         ByteLedger& ledger,
-                                                         LanguagePipelineOptions options,
-                                                         std::span<const LayerIndex> cuts) {
-  Backend* const one = &backend;
-  return make_language_pipeline(builder, std::span(&one, 1), ledger, std::move(options), cuts);
 }
 
 }  // namespace sirocco

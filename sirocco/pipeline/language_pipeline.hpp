@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -100,19 +101,17 @@ class LanguagePipeline final : public Pipeline {
   /// All that belongs to one step. Kept from step to step, so that like steps allocate nothing.
   struct Step {
     std::vector<Share<TextWork>> shares;
+    std::vector<std::size_t> share_items;  // how many of the items are each one's
     std::vector<TextItem> items;
     std::vector<const SequenceCache*> caches;
     std::vector<ContentId> contents;
-    std::vector<std::pair<std::size_t, std::int64_t>> wanted;  // an output row: its item and row
     StagedStep staged;
+    StepOutcome outcome;
     std::vector<TextOutcome> outcomes;
     std::vector<ChosenTokens> scores;  // of each item
     std::uint64_t number = 0;
-    double seconds = 0;
+    double began = 0;
   };
-  /// Told of each wanted row on one thread or on several at once, whose number comes last.
-  using ShowRow = FunctionRef<void(std::size_t item, std::int64_t row,
-                                   std::span<const float> logits, int thread)>;
 
   void choose_context(CacheOptions cache, std::span<const CacheLayout* const> layouts,
                       const ByteLedger& ledger);
@@ -124,36 +123,40 @@ class LanguagePipeline final : public Pipeline {
   std::int32_t length_of(std::int64_t rows) const;
   /// Extends the caches and lists the rows.
   void put_together(Step& step);
-  enum class Order : std::uint8_t { kOneByOne, kAnyAtOnce };
-  void run(Step& step, Order order, ShowRow show);
-  void run_with_outcomes(Step& step);
+  void begin(Step& step, TextStages::Sequences sequences);
+  void run(Step& step);
+  /// Hands what came of the rows to the items that wanted them.
+  void sort_outcomes(Step& step);
 
   ModelInfo info_;
   LanguagePipelineOptions options_;
   TextStages stages_;
   std::shared_ptr<CachePools> pools_;
   std::shared_ptr<const PipelineLimits> limits_;
-  std::shared_ptr<int> running_;  // works that there are
-  Step submitted_;                // the last that was; its shares are gone when it was waited for
-  Step direct_;                   // of `step` and `score`
+  std::shared_ptr<int> running_;                 // works that there are
+  std::deque<std::unique_ptr<Step>> submitted_;  // and not yet waited for, the oldest first
+  std::vector<std::unique_ptr<Step>> spare_;     // kept for their memory
+  Step direct_;                                  // of `step` and `score`
+  std::uint64_t next_ticket_ = 0;
+  double last_ended_ = 0;                           // when the last step did
+  std::shared_ptr<std::vector<SequenceId>> ended_;  // sequences that are over, not yet told
   std::uint64_t next_sequence_ = 1;
-  std::vector<SamplerScratch> sampling_;  // of each thread
 };
 
 static_assert(RunsWork<LanguagePipeline>);
 
 /// Layers after which a model is cut: {10, 20} makes three stages of a model of 30. Empty: one
-/// stage. Loads only what each stage holds. `backends` are one for all stages or one for each.
-/// Throws InvalidArgument unless the cuts ascend and leave every stage a layer, and what loading
-/// throws.
+/// stage. Loads only what each stage holds. Each stage has a backend of its own, the head's first;
+/// those behind it run on threads of their own. Throws InvalidArgument unless the cuts ascend and
+/// leave every stage a layer, and what loading throws.
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
                                                          std::span<Backend* const> backends,
                                                          ByteLedger& ledger,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts = {});
+/// The same on one device, uncut.
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
                                                          ByteLedger& ledger,
-                                                         LanguagePipelineOptions options,
-                                                         std::span<const LayerIndex> cuts = {});
+                                                         LanguagePipelineOptions options);
 
 }  // namespace sirocco

@@ -44,7 +44,12 @@ class TinyModel {
                                              std::vector<LayerIndex> cuts = {}) {
     options.blocks.poison = true;
     const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
-    return make_language_pipeline(*builder, *backend_, ledger_, std::move(options), cuts);
+    std::vector<Backend*> backends = {backend_.get()};
+    while (backends.size() <= cuts.size()) {
+      behind_.push_back(make_cpu_backend(Isa::kRef, threads_));
+      backends.push_back(behind_.back().get());
+    }
+    return make_language_pipeline(*builder, backends, ledger_, std::move(options), cuts);
   }
   ByteLedger& ledger() { return ledger_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
@@ -53,6 +58,7 @@ class TinyModel {
   Checkpoint checkpoint_;
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
+  std::vector<std::unique_ptr<Backend>> behind_;  // of the stages behind heads
   ByteLedger ledger_{std::uint64_t{1} << 30};
 };
 

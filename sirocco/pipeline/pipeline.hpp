@@ -101,6 +101,8 @@ class Pipeline {
 ///   and has what came of it: P::Event values, perhaps its end. wait returns the seconds that the
 ///   step took. Steps end in the order of their submission. When either throws, the works of the
 ///   step are good for nothing but their destruction.
+/// - A work is in one step at a time, but for those that say so (Work::kOverlapsSteps): they may be
+///   in several, as long as they have a demand.
 /// - Where a job may have several choices, a work has cancel_choices(bits), which ends those whose
 ///   bits are set; not within a step.
 /// All but check belong to one thread at a time; works are destroyed there too.

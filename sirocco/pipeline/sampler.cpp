@@ -288,7 +288,9 @@ void validate(const SamplingParams& p, std::int64_t vocabulary) {
 }
 
 Sampler::Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bounds)
-    : params_(std::move(params)), rules_(params_.rules, std::move(bounds), vocabulary) {
+    : params_(std::move(params)),
+      bounds_(std::move(bounds)),
+      rules_(params_.rules, bounds_, vocabulary) {
   validate(params_, vocabulary);
 }
 

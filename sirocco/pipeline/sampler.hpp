@@ -91,6 +91,7 @@ class Sampler {
   Sampler(SamplingParams params, std::int64_t vocabulary, AnswerBounds bounds = {});
 
   const SamplingParams& params() const { return params_; }
+  const AnswerBounds& bounds() const { return bounds_; }
 
   /// The logits of the tokens that may be chosen, after biases, rules and penalties: those that
   /// came where nothing changes, else in `scratch`. `logits` is [V]; `own` the tokens before.
@@ -107,6 +108,7 @@ class Sampler {
   void adjust(std::span<const TokenId> own, std::span<float> logits, RuleScratch& scratch) const;
 
   SamplingParams params_;
+  AnswerBounds bounds_;
   RuleBook rules_;
 };
 

@@ -50,36 +50,45 @@ Position SequenceCache::extend(std::span<const ContentId> rows) {
 }
 
 Position SequenceCache::extend(std::int64_t rows, std::span<const ContentId> known) {
-  SIROCCO_CHECK(!in_step());
-  SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step && std::ssize(known) <= rows);
+  SIROCCO_CHECK(rows >= 1 && rows <= pools_->options_.max_step - under_way() &&
+                std::ssize(known) <= rows);
   SIROCCO_CHECK(rows <= max_length_ - length_);
   const auto known_before =
       content_.path.size() * static_cast<std::size_t>(pools_->options_.block_positions) +
       content_.rows.size();
   if (content_.shares && known_before == static_cast<std::size_t>(length_))
     content_.rows.insert(content_.rows.end(), known.begin(), known.end());
-  step_begin_ = length_;
+  const Position first(length_);
   length_ += static_cast<std::int32_t>(rows);
+  step_ends_.push_back(length_);
   const auto blocks = static_cast<std::size_t>(ceil_div(length_, pools_->options_.block_positions));
   for (GroupLease& group : groups_) {
     while (group.blocks.size() < blocks) group.blocks.push_back(group.reservation.take());
   }
-  return Position(step_begin_);
+  return first;
+}
+
+void SequenceCache::end_step() {
+  SIROCCO_CHECK(in_step());
+  ended_ = step_ends_.front();
+  step_ends_.erase(step_ends_.begin());
+  register_blocks();
+  slide();
 }
 
 void SequenceCache::end_step(std::int32_t length) {
-  SIROCCO_CHECK(in_step() && length >= step_begin_ && length <= length_);
+  SIROCCO_CHECK(step_ends_.size() == 1 && length >= ended_ && length <= length_);
   if (length < length_) shorten(length);
-  step_begin_ = -1;
-  register_blocks();
-  slide();
+  step_ends_.front() = length;
+  end_step();
 }
 
 void SequenceCache::register_blocks() {
   PrefixCache* const prefixes = pools_->prefixes_.get();
   const auto size = static_cast<std::size_t>(pools_->options_.block_positions);
   std::size_t done = 0;
-  for (; content_.rows.size() - done >= size; done += size) {
+  const std::size_t full = static_cast<std::size_t>(ended_) / size;
+  for (; content_.path.size() < full && content_.rows.size() - done >= size; done += size) {
     const std::size_t index = content_.path.size();
     const auto parent = index == 0 ? std::nullopt : std::optional(content_.path.back());
     const std::span<const ContentId> rows = std::span(content_.rows).subspan(done, size);
@@ -122,7 +131,7 @@ void SequenceCache::slide() {
     if (!pool.slides()) continue;
     // The next row, were the largest draft taken back, sees the positions from here on.
     const std::int64_t seen =
-        std::int64_t{length_} - pools_->options_.max_draft - pool.need.window + 1;
+        std::int64_t{ended_} - pools_->options_.max_draft - pool.need.window + 1;
     GroupLease& group = groups_[g];
     while ((group.first_block + std::int64_t{1}) * pools_->options_.block_positions <= seen) {
       BlockRef& block = group.blocks[static_cast<std::size_t>(group.first_block)];
@@ -187,6 +196,7 @@ void SequenceCache::shorten(std::int32_t length) {
     for (GroupLease& group : groups_) SIROCCO_CHECK(group.reservation.own(group.blocks.back()));
   }
   length_ = length;
+  if (!in_step()) ended_ = length;
 }
 
 std::optional<SequenceCache> SequenceCache::fork(std::int32_t max_length) const {
@@ -217,7 +227,7 @@ SequenceCache SequenceCache::fork(ForkReservation room) const {
     copy.share_as(content_.key, content_.path);
     copy.content_.rows.assign(content_.rows.begin(), content_.rows.end());
   }
-  copy.length_ = length_;
+  copy.length_ = copy.ended_ = length_;
   return copy;
 }
 

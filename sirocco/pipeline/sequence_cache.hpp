@@ -31,9 +31,10 @@ class ForkReservation {
 /// is made, so that extending never fails for lack of it; the destructor gives everything back.
 /// Move-only; one thread at a time, the same as its pools.
 ///
-/// A step: `extend`, `CachePools::begin_step`, the step itself, `end_step`. A sequence is in one
-/// step at most; several steps may be under way with different ones. One whose step failed is
-/// dropped, and nothing of that step is known to others.
+/// A step: `extend`, `CachePools::begin_step`, the step itself, `end_step`. Several steps may be
+/// under way, with different sequences, and with the next rows of one: its steps end in the order
+/// in which they began, and have no more rows together than the largest step. A sequence whose step
+/// failed is dropped, and nothing of that step is known to others.
 class SequenceCache {
  public:
   SequenceCache(SequenceCache&&) noexcept = default;
@@ -43,29 +44,34 @@ class SequenceCache {
     std::swap(groups_, other.groups_);
     std::swap(length_, other.length_);
     std::swap(max_length_, other.max_length_);
-    std::swap(step_begin_, other.step_begin_);
+    std::swap(ended_, other.ended_);
+    std::swap(step_ends_, other.step_ends_);
     std::swap(content_, other.content_);
     return *this;
   }
   ~SequenceCache();
 
-  /// Positions written so far, or about to be in this step.
+  /// Positions written so far, or about to be in the steps that are under way.
   std::int32_t length() const { return length_; }
+  /// Of these, those that are about to be.
+  std::int32_t under_way() const { return length_ - ended_; }
   /// What room was leased for.
   std::int32_t max_length() const { return max_length_; }
   /// How far it can be truncated now: groups that slide need what the next row sees.
   std::int32_t min_length() const;
 
-  /// Room for the next rows of a step, 1 to the largest step and not beyond the limit; returns the
-  /// position of the first.
+  /// Room for the next rows of a step, 1 to the largest step less what is under way, and not beyond
+  /// the limit; returns the position of the first.
   Position extend(std::span<const ContentId> rows);
   /// The same for rows that nobody else can share, nor what follows them, but for the first ones,
   /// which are `known`.
   Position extend(std::int64_t rows, std::span<const ContentId> known = {});
-  /// The step was done. Full blocks become known to others, or give way to those that are already;
-  /// blocks that no later row sees are given back to the sequence's own reservation.
-  void end_step() { end_step(length_); }
-  /// The same, but only the rows before `length` count: those of a draft that wasn't accepted go.
+  /// The step that began first was done. Full blocks become known to others, or give way to those
+  /// that are already; blocks that no later row sees are given back to the sequence's own
+  /// reservation.
+  void end_step();
+  /// The same of the only step, but only the rows before `length` count: those of a draft that
+  /// wasn't accepted go.
   void end_step(std::int32_t length);
 
   /// Takes positions back: `length` remain. Not within a step. Throws InvalidArgument below
@@ -97,7 +103,7 @@ class SequenceCache {
   SequenceCache(std::shared_ptr<CachePools> pools, std::int32_t max_length)
       : pools_(std::move(pools)), max_length_(max_length) {}
 
-  bool in_step() const { return step_begin_ >= 0; }
+  bool in_step() const { return !step_ends_.empty(); }
   std::size_t max_blocks() const;  ///< of a group, at the limit
   void share_as(PrefixKey key, std::vector<PrefixNode> path);
   void register_blocks();
@@ -109,7 +115,8 @@ class SequenceCache {
   std::vector<GroupLease> groups_;
   std::int32_t length_ = 0;
   std::int32_t max_length_ = 0;
-  std::int32_t step_begin_ = -1;  // the length before the step that it is in; -1: in none
+  std::int32_t ended_ = 0;               // the length before the steps that are under way
+  std::vector<std::int32_t> step_ends_;  // the lengths behind these, the first one first
   Content content_;
 };
 

@@ -1,10 +1,18 @@
 #include "sirocco/pipeline/text_stages.hpp"
 
 #include <chrono>
+#include <exception>
+#include <limits>
+
+#include "sirocco/base/error.hpp"
 
 namespace sirocco {
 
 namespace {
+
+double now_s() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 TokenBatch token_batch(const StagedStep& step, TransformContext& context) {
   std::vector<GivenRows> given;
@@ -19,17 +27,9 @@ TokenBatch token_batch(const StagedStep& step, TransformContext& context) {
 
 }  // namespace
 
-template <class Self, class Body>
-void TextStages::for_each(Self& self, Body body) {
-  if (auto* whole = std::get_if<PlacedStage<Whole>>(&self.stages_)) {
-    body(*whole, 0, "whole");
-    return;
-  }
-  auto& chain = std::get<Chain>(self.stages_);
-  int number = 0;
-  body(chain.head, number++, "head");
-  for (auto& middle : chain.middles) body(middle, number++, "middle");
-  body(chain.tail, number, "tail");
+int TextStages::size() const {
+  const auto* chain = std::get_if<Chain>(&stages_);
+  return chain == nullptr ? 1 : static_cast<int>(chain->behind->layouts().size()) + 1;
 }
 
 std::optional<Head> TextStages::embedding_parts() const {
@@ -40,66 +40,118 @@ std::optional<Head> TextStages::embedding_parts() const {
 }
 
 std::vector<StagePlacement> TextStages::placement() const {
-  std::vector<StagePlacement> out;
-  for_each(*this, [&](const auto& stage, int, std::string_view role) {
-    out.push_back({role, stage.backend->name()});
-  });
+  if (const auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
+    return {{"whole", whole->backend->name()}};
+  const Chain& chain = std::get<Chain>(stages_);
+  std::vector<StagePlacement> out = chain.behind->placement();
+  out.insert(out.begin(), {"head", chain.head.backend->name()});
   return out;
 }
 
 std::vector<const CacheLayout*> TextStages::layouts() const {
-  std::vector<const CacheLayout*> out;
-  for_each(*this, [&](const auto& placed, int, std::string_view) {
-    out.push_back(&placed.stage.cache_layout());
-  });
+  if (const auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
+    return {&whole->stage.cache_layout()};
+  const Chain& chain = std::get<Chain>(stages_);
+  std::vector<const CacheLayout*> out = chain.behind->layouts();
+  out.insert(out.begin(), &chain.head.stage.cache_layout());
   return out;
 }
 
-void TextStages::allocate(const CachePools& pools, ByteLedger& ledger) {
-  for_each(*this, [&](auto& placed, int number, std::string_view) {
-    placed.allocate(pools.shape(number), ledger);
-  });
+void TextStages::start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits,
+                       ByteLedger& ledger, const PipelineHooks& hooks) {
+  hooks_ = &hooks;
+  limits_ = std::move(limits);
+  if (auto* whole = std::get_if<PlacedStage<Whole>>(&stages_)) {
+    whole->allocate(pools.shape(0), ledger);
+    outcomes_.emplace(limits_->vocabulary, limits_->max_context);
+    return;
+  }
+  Chain& chain = std::get<Chain>(stages_);
+  chain.head.allocate(pools.shape(0), ledger);
+  chain.behind->start(pools, limits_);
 }
 
-void TextStages::run(const StagedStep& step, const PipelineHooks& hooks, Show show) {
-  using Clock = std::chrono::steady_clock;
-  // Of every stage first: whatever becomes of the step, its commands are owed to other sequences.
-  views_.clear();
-  for_each(*this, [&](auto& placed, int number, std::string_view) {
-    views_.push_back(&placed.cache->apply(step.caches.stages[static_cast<std::size_t>(number)],
-                                          *placed.backend));
-  });
+void TextStages::tell(int stage, std::int64_t rows, double began) {
+  if (hooks_->stage) hooks_->stage({stage, rows, now_s() - began});
+}
 
-  // Each stage has a context of its own, which ends before the next one's begins.
-  for_each(*this, [&]<class Role>(PlacedStage<Role>& placed, int number, std::string_view) {
-    const auto begin = Clock::now();
-    const auto finished = [&] {
-      if (!hooks.stage) return;
-      const std::chrono::duration<double> took = Clock::now() - begin;
-      hooks.stage({number, step.rows.rows(), took.count()});
-    };
-    TransformContext context(*placed.backend, placed.memory, step.rows,
-                             *views_[static_cast<std::size_t>(number)]);
-    auto out = [&] {
-      if constexpr (Embeds<Role>) {
-        return placed.stage.run(token_batch(step, context), context);
-      } else {
-        return placed.stage.run(receive(sent_, context), context);
-      }
-    }();
-    if constexpr (HasLmHead<Role>) {
-      const Tensor& logits = out.values();
-      const std::span<const float> values =
-          logits.rows() > 0 ? placed.backend->read(logits) : std::span<const float>();
-      finished();
-      if (values.empty()) return;
-      show(values, static_cast<std::size_t>(logits.columns()), placed.backend->host_threads());
-    } else {
-      send(out, context, sent_);
-      if (hooks.sent) hooks.sent(number, sent_.bytes());
-      finished();
-    }
-  });
+void TextStages::run_whole(PlacedStage<Whole>& whole, const StagedStep& step,
+                           StepOutcome& outcome) {
+  const double began = now_s();
+  // Whatever becomes of the step, its commands are owed to other sequences.
+  const CacheViews& views = whole.cache->apply(step.caches.stages.front(), *whole.backend);
+  TransformContext context(*whole.backend, whole.memory, step.rows, views);
+  const auto out = whole.stage.run(token_batch(step, context), context);
+  const Tensor& logits = out.values();
+  const std::span<const float> values =
+      logits.rows() > 0 ? whole.backend->read(logits) : std::span<const float>();
+  tell(0, step.rows.rows(), began);
+  outcomes_->make(step.wanted, values, whole.backend->host_threads(), outcome);
+}
+
+Frame TextStages::run_head(Chain& chain, const StagedStep& step, std::uint64_t number) {
+  const double began = now_s();
+  const CacheViews& views =
+      chain.head.cache->apply(step.caches.stages.front(), *chain.head.backend);
+  try {
+    TransformContext context(*chain.head.backend, chain.head.memory, step.rows, views);
+    send(chain.head.stage.run(token_batch(step, context), context), context, chain.hidden);
+  } catch (const std::exception& e) {
+    return error_frame(e, number);
+  }
+  tell(0, step.rows.rows(), began);
+  if (hooks_->sent) hooks_->sent(0, chain.hidden.bytes());
+  return activation_frame(chain.hidden, number);
+}
+
+void TextStages::submit(const StagedStep& step, Sequences sequences, StepOutcome& outcome) {
+  if (auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
+    return run_whole(*whole, step, outcome);
+  Chain& chain = std::get<Chain>(stages_);
+  AnyTransport& transport = chain.behind->transport();
+  const std::uint64_t number = next_step_++;
+  const int tail = size() - 1;
+  for (int stage = 1; stage < tail; ++stage)
+    transport.send(stage, chain.writer.step(step, number, stage));
+  transport.send(tail,
+                 chain.writer.step_of_tail(step, number, tail, sequences == Sequences::kLast));
+  transport.send(1, run_head(chain, step, number));
+  flights_.push_back({number, &step, &outcome});
+}
+
+void TextStages::wait() {
+  if (std::holds_alternative<PlacedStage<Whole>>(stages_)) return;
+  SIROCCO_CHECK(!flights_.empty());
+  const Flight flight = flights_.front();
+  flights_.pop_front();
+  Chain& chain = std::get<Chain>(stages_);
+  constexpr Seconds kForever = std::numeric_limits<Seconds>::infinity();
+  std::optional<Received> received;
+  while (!received) {
+    received = chain.behind->transport().receive(kForever);
+    if (!received || received->frame.header.kind != FrameKind::kReport) continue;
+    const StageReport report = read_report(received->frame, received->from);
+    if (hooks_->stage) hooks_->stage(report.timing);
+    if (hooks_->sent && report.sent > 0) hooks_->sent(received->from, report.sent);
+    received.reset();
+  }
+  const Frame& frame = received->frame;
+  const bool answers =
+      frame.header.kind == FrameKind::kTokens || frame.header.kind == FrameKind::kError;
+  if (!answers || received->from != size() - 1 || frame.header.step != flight.number) {
+    throw FormatError("stage {} sent the head a frame '{}' of step {}; expected tokens of step {}",
+                      received->from, frame_kind_name(frame.header.kind), frame.header.step,
+                      flight.number);
+  }
+  if (frame.header.kind == FrameKind::kError) throw_error(frame);
+  read_outcome(frame, flight.step->wanted, limits_->vocabulary, *flight.outcome);
+}
+
+void TextStages::finish(SequenceId sequence) {
+  auto* chain = std::get_if<Chain>(&stages_);
+  if (chain == nullptr) return;
+  if (std::optional<Frame> frame = chain->writer.finished(sequence))
+    chain->behind->transport().send(size() - 1, std::move(*frame));
 }
 
 }  // namespace sirocco

@@ -1,93 +1,83 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "sirocco/base/function_ref.hpp"
 #include "sirocco/base/ids.hpp"
-#include "sirocco/pipeline/cache_memory.hpp"
 #include "sirocco/pipeline/cache_pools.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
-#include "sirocco/pipeline/stage.hpp"
+#include "sirocco/pipeline/placed_stage.hpp"
+#include "sirocco/pipeline/row_outcomes.hpp"
+#include "sirocco/pipeline/staged_step.hpp"
+#include "sirocco/pipeline/stages_behind.hpp"
+#include "sirocco/pipeline/step_frames.hpp"
 #include "sirocco/platform/byte_ledger.hpp"
 
 namespace sirocco {
 
-/// A stage where it runs: its parts, the backend of its device, the memory of its cache and that of
-/// its steps.
-template <Transforms Role>
-struct PlacedStage {
-  PlacedStage(Stage<Role> s, Backend& b) : stage(std::move(s)), backend(&b) {}
-
-  /// Makes the memory of the cache; before the first step.
-  void allocate(CacheShape shape, ByteLedger& ledger) {
-    cache.emplace(stage.cache_layout(), std::move(shape), &ledger);
-  }
-
-  Stage<Role> stage;
-  Backend* backend;
-  std::optional<CacheMemory> cache;
-  StepMemory memory;
-};
-
-/// Embeddings of a step in place of tokens.
-struct StagedEmbeddings {
-  std::int64_t first = 0;  ///< the number of the first row in the step
-  std::int64_t width = 0;
-  std::span<const float> values;  ///< [rows, width], borrowed until the step is over
-};
-
-/// What the stages have to know of a step: plain values, which could be sent.
-struct StagedStep {
-  StepRows rows;
-  std::vector<TokenId> tokens;  ///< of the rows that are tokens
-  std::vector<StagedEmbeddings> given;
-  StepCaches caches;
-};
-
-/// A text model where it runs: whole on one device, or a stage each on several. From tokens to
-/// logits, a stage after the other.
+/// A text model where it runs: whole on one device, or a stage each on several, which work at the
+/// same time: while one has a step, the one before it has the next. Steps go through all stages in
+/// the order of their submission.
 class TextStages {
  public:
   explicit TextStages(PlacedStage<Whole> whole) : stages_(std::move(whole)) {}
-  TextStages(PlacedStage<Head> head, std::vector<PlacedStage<Middle>> middles,
-             PlacedStage<Tail> tail)
-      : stages_(Chain{std::move(head), std::move(middles), std::move(tail)}) {}
+  TextStages(PlacedStage<Head> head, std::unique_ptr<StagesBehind> behind)
+      : stages_(Chain{std::move(head), std::move(behind)}) {}
 
+  /// How many stages there are.
+  int size() const;
   std::vector<StagePlacement> placement() const;
   /// The embedding and all blocks, where one stage has them.
   std::optional<Head> embedding_parts() const;
   /// Of each stage; valid as long as the stages.
   std::vector<const CacheLayout*> layouts() const;
-  /// Makes the memory of the caches, charged to `ledger`. Throws ResourceExhausted.
-  void allocate(const CachePools& pools, ByteLedger& ledger);
+  /// Makes the memory of the caches, that of the head charged to `ledger`, and sets the stages to
+  /// work. Throws ResourceExhausted.
+  void start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits,
+             ByteLedger& ledger, const PipelineHooks& hooks);
 
-  /// Receives the logits of the wanted rows, [R, V], valid during the call, and the threads that
-  /// rest meanwhile.
-  using Show =
-      FunctionRef<void(std::span<const float> logits, std::size_t vocabulary, ThreadGroup& host)>;
-  /// Every stage's part of a step, in order. Throws what backends throw; the caches are then as the
-  /// step's commands left them.
-  void run(const StagedStep& step, const PipelineHooks& hooks, Show show);
+  /// How long what is known of a sequence at the tail is of use.
+  enum class Sequences : std::uint8_t {
+    kOfStep,  ///< in this step only: the same number may be another sequence's in the next
+    kLast,    ///< until `finish`
+  };
+  /// Begins a step; what comes of it is in `outcome` when it was waited for. Both are borrowed
+  /// until then. Throws what backends throw where a whole model fails, PeerLost; the caches are
+  /// then as the step's commands left them.
+  void submit(const StagedStep& step, Sequences sequences, StepOutcome& outcome);
+  /// Waits for the oldest step that was submitted. Throws what a stage threw, PeerLost.
+  void wait();
+  /// The sequence is over.
+  void finish(SequenceId sequence);
 
  private:
   struct Chain {
     PlacedStage<Head> head;
-    std::vector<PlacedStage<Middle>> middles;
-    PlacedStage<Tail> tail;
+    std::unique_ptr<StagesBehind> behind;
+    StepWriter writer = {};
+    SentHidden hidden = {};
   };
-  /// body(stage, number, role) for each.
-  template <class Self, class Body>
-  static void for_each(Self& self, Body body);
+  struct Flight {
+    std::uint64_t number;
+    const StagedStep* step;
+    StepOutcome* outcome;
+  };
+  void run_whole(PlacedStage<Whole>& whole, const StagedStep& step, StepOutcome& outcome);
+  Frame run_head(Chain& chain, const StagedStep& step, std::uint64_t number);
+  void tell(int stage, std::int64_t rows, double began);
 
   std::variant<PlacedStage<Whole>, Chain> stages_;
-  std::vector<const CacheViews*> views_;  // of the step that runs
-  SentHidden sent_;
+  std::shared_ptr<const PipelineLimits> limits_;
+  const PipelineHooks* hooks_ = nullptr;
+  std::optional<RowOutcomes> outcomes_;
+  std::deque<Flight> flights_;  // the oldest first
+  std::uint64_t next_step_ = 0;
 };
 
 }  // namespace sirocco

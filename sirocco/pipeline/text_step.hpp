@@ -1,29 +1,19 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <variant>
 #include <vector>
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/pipeline/prompt.hpp"
-#include "sirocco/pipeline/sampler.hpp"
+#include "sirocco/pipeline/row_outcomes.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
-#include "sirocco/pipeline/step_fault.hpp"
 
 namespace sirocco {
 
-/// What a sequence wants of a step of a text pipeline.
-struct NoOutput {};  ///< a prompt chunk that isn't the last
-struct WantToken {   ///< the token after its last row, chosen by `sampler`
-  const Sampler* sampler = nullptr;
-  std::span<const TokenId> own;  ///< all its tokens so far, those of this step included, if any
-  std::uint32_t choice = 0;
-  std::uint32_t choices = 1;  ///< above 1: the tokens of so many choices, from `choice` on
-  /// Wanted with each token's log-probability: those of so many of the likeliest.
-  std::optional<std::int32_t> alternatives = std::nullopt;
-};
+/// What a sequence wants of a step of a text pipeline: the token after its last row (WantToken), or
+struct NoOutput {};       ///< nothing: a prompt chunk that isn't the last
 struct WantLogits {       ///< the logits themselves
   bool all_rows = false;  ///< of every row of this step; else of the last one
 };
@@ -46,13 +36,6 @@ struct TextItem {
 };
 
 struct NothingWanted {};
-struct ChosenToken {
-  TokenId token;
-  /// Where they are wanted, by the model's own distribution, before biases, temperature and cuts.
-  std::optional<float> log_probability = std::nullopt;
-  std::vector<TokenProbability> likeliest = {};  ///< the likeliest first
-};
-using ChosenTokens = std::vector<ChosenToken>;  ///< of several choices, in their order
 struct StepLogits {
   std::vector<float> values;  ///< [rows, V]
 };

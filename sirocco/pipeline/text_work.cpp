@@ -96,6 +96,7 @@ CheckedTextJob::CheckedTextJob(const PipelineLimits& limits, TextJob job)
       end_tokens_(std::move(job.end_tokens)),
       alternatives_(job.alternatives),
       prompt_alternatives_(job.prompt_alternatives),
+      max_step_(limits.max_step),
       max_scored_rows_(affordable_rows(limits)),
       choices_(job.choices) {
   // What a prefix's rows said isn't kept.
@@ -107,12 +108,14 @@ TextTerms CheckedTextJob::terms() const { return {sequence_.prompt_rows(), seque
 Usage CheckedTextJob::usage() const { return {.prompt = sequence_.prompt_rows()}; }
 
 TextWork::TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat,
-                   std::vector<Place> others)
+                   std::vector<Place> others, EndNote end)
     : id_(id),
+      end_(std::move(end)),
       limit_(job.limit_),
       end_tokens_(std::move(job.end_tokens_)),
       alternatives_(job.alternatives_),
       prompt_alternatives_(job.prompt_alternatives_),
+      max_step_(job.max_step_),
       max_scored_rows_(job.max_scored_rows_),
       prompt_rows_(job.sequence_.prompt_rows()),
       cached_(cache.length()),
@@ -131,12 +134,15 @@ void TextWork::list_indivisible() {
 Demand TextWork::demand() const {
   if (reads_prompt()) {
     const Choice& only = choices_.front();
-    const std::int64_t unread = only.sequence.unread().size();
-    return {.rows = prompt_alternatives_ ? std::min(unread, max_scored_rows_) : unread,
-            .urgent = false,
-            .depth = only.cache.length(),
-            .indivisible = indivisible_};
+    std::int64_t rows = only.sequence.unread().size();
+    if (prompt_alternatives_) rows = std::min(rows, max_scored_rows_);
+    // Nobody knows where a step ends that is made larger for what must not be cut.
+    if (steps_ > 0)
+      rows = indivisible_.empty() ? std::min(rows, max_step_ - only.cache.under_way()) : 0;
+    return {
+        .rows = rows, .urgent = false, .depth = only.cache.length(), .indivisible = indivisible_};
   }
+  if (steps_ > 0) return {};
   std::int64_t seen = 0;
   for (const Choice& choice : choices_) seen += choice.cache.length();
   return {.rows = std::ssize(choices_), .urgent = true, .depth = seen / std::ssize(choices_)};
@@ -179,6 +185,10 @@ void TextWork::list_items(std::int64_t rows, std::vector<TextItem>& items) {
     item.wanted = WantToken{&choice.sequence.sampler(), choice.sequence.tokens(), choice.number,
                             static_cast<std::uint32_t>(others_.size()) + 1, alternatives_};
   }
+  ++steps_;
+  if (!reads_prompt()) return;
+  choices_.front().sequence.read(rows);
+  list_indivisible();
 }
 
 WantScores TextWork::wanted_scores(std::int64_t rows) const {
@@ -188,24 +198,20 @@ WantScores TextWork::wanted_scores(std::int64_t rows) const {
   return {rest.first(std::min(rest.size(), static_cast<std::size_t>(rows))), *prompt_alternatives_};
 }
 
-void TextWork::take(std::int64_t rows, std::span<TextOutcome> outcomes,
-                    std::span<ChosenTokens> scores) {
+void TextWork::take(std::span<TextOutcome> outcomes, std::span<ChosenTokens> scores) {
+  --steps_;
+  if (ending_) return;  // what came of an earlier step
   for (std::size_t i = 0; i < choices_.size(); ++i)
     if (!std::holds_alternative<StepFault>(outcomes[i])) choices_[i].cache.end_step();
-  const bool was_prompt = reads_prompt();
-  if (was_prompt) {
-    choices_.front().sequence.read(rows);
-    list_indivisible();
-  }
   for (const TextOutcome& outcome : outcomes)
     if (const auto* fault = std::get_if<StepFault>(&outcome)) return fail(*fault);
-  if (was_prompt && prompt_alternatives_) {
+  if (reads_prompt() && prompt_alternatives_) {
     if (!std::ranges::all_of(scores.front(), [](const ChosenToken& token) {
           return token.log_probability.has_value();
         }))
       return fail(StepFault::kScoresNotFinite);
     std::ranges::move(scores.front(), std::back_inserter(scores_.tokens));
-    if (choices_.front().sequence.unread().size() == 0) {
+    if (steps_ == 0 && choices_.front().sequence.unread().size() == 0) {
       events_.push_back({0, std::move(scores_)});
       if (limit_.tokens == 0) return end_all();
     }

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,21 +86,46 @@ class CheckedTextJob {
   std::vector<TokenId> end_tokens_;  // sorted
   std::optional<std::int32_t> alternatives_;
   std::optional<std::int32_t> prompt_alternatives_;
+  std::int64_t max_step_;
   std::int64_t max_scored_rows_;  // of a step
   std::int32_t choices_;
   std::optional<PrefixKey> prefixes_;
 };
 
+/// Tells a pipeline that a sequence is over, when it goes. Move-only; one thread at a time.
+class EndNote {
+ public:
+  EndNote(std::shared_ptr<std::vector<SequenceId>> ended, SequenceId id)
+      : ended_(std::move(ended)), id_(id) {}
+  EndNote(EndNote&&) noexcept = default;
+  EndNote& operator=(EndNote&& other) noexcept {
+    std::swap(ended_, other.ended_);
+    std::swap(id_, other.id_);
+    return *this;
+  }
+  ~EndNote() {
+    if (ended_ != nullptr) ended_->push_back(id_);
+  }
+
+ private:
+  std::shared_ptr<std::vector<SequenceId>> ended_;
+  SequenceId id_;
+};
+
 /// Answers to a prompt in the making: sequences with the leases on their caches. While the prompt
-/// is read there is one; then it is forked for each choice that is wanted.
+/// is read there is one, whose parts may be in several steps at once; then it is forked for each
+/// choice that is wanted.
 class TextWork {
  public:
+  static constexpr bool kOverlapsSteps = true;
+
   TextWork(TextWork&&) noexcept = default;
   TextWork& operator=(TextWork&&) noexcept = default;
 
   SequenceId id() const { return id_; }
 
-  /// The rest of the prompt, or the last token of each choice, which is urgent.
+  /// What of the rest of the prompt can go into a step besides those that are under way, or the
+  /// last token of each choice, which is urgent. No rows while there is nothing of either.
   Demand demand() const;
   std::optional<TextEvent> next_event();
   const std::optional<Ending>& ending() const { return ending_; }
@@ -119,18 +146,16 @@ class TextWork {
     Seat seat;
   };
   TextWork(SequenceId id, CheckedTextJob job, SequenceCache cache, Seat seat,
-           std::vector<Place> others);
+           std::vector<Place> others, EndNote end);
 
   bool reads_prompt() const { return !choices_.front().sequence.decoding(); }
   bool wanted(std::uint32_t choice) const { return (cancelled_ >> choice & 1) == 0; }
 
-  /// Appends its parts of a step of so many rows.
+  /// Appends its parts of a step of so many rows, which is then under way.
   void list_items(std::int64_t rows, std::vector<TextItem>& items);
-  /// How many these are.
-  std::size_t items() const { return choices_.size(); }
   void list_indivisible();
-  /// The step is over. `scores` are those of each item.
-  void take(std::int64_t rows, std::span<TextOutcome> outcomes, std::span<ChosenTokens> scores);
+  /// The step that began first is over. `scores` are those of each item.
+  void take(std::span<TextOutcome> outcomes, std::span<ChosenTokens> scores);
   /// What is to be told of a part of the prompt.
   WantScores wanted_scores(std::int64_t rows) const;
   void fail(StepFault fault);
@@ -143,11 +168,14 @@ class TextWork {
   void drop_ended();
 
   SequenceId id_;
+  EndNote end_;
   CheckedTextJob::Limit limit_;
   std::vector<TokenId> end_tokens_;
   std::optional<std::int32_t> alternatives_;
   std::optional<std::int32_t> prompt_alternatives_;
+  std::int64_t max_step_;
   std::int64_t max_scored_rows_;
+  int steps_ = 0;        // that are under way
   PromptScores scores_;  // so far
   std::int64_t prompt_rows_;
   std::int64_t cached_;          // positions that the cache held at first

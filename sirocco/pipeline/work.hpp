@@ -22,7 +22,7 @@ struct IndivisibleRows {
 
 /// What a work wants of the next step.
 struct Demand {
-  std::int64_t rows = 0;   ///< that it could process now; at least 1
+  std::int64_t rows = 0;   ///< that it could process now; 0: none before a step ends
   bool urgent = false;     ///< it wants all of them at once, and someone waits for what comes of it
   std::int64_t depth = 0;  ///< rows before these that they look at, each of them
   /// Rows that must not be cut, ascending; valid until the work takes part in a step.

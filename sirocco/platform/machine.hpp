@@ -21,6 +21,13 @@ struct Placement {
   int threads = 0;  ///< 0: one a core
 };
 
+/// One of so many parts of a placement's cores, as even as they come; where there are fewer cores
+/// than parts, some share one.
+struct CorePart {
+  int number = 0;
+  int parts = 1;
+};
+
 /// The machine that models are loaded onto and engines run on: its topology, its budget of memory,
 /// and the threads of each of its devices. Made first and passed by reference; outlives what is
 /// made with it. Thread-safe.
@@ -48,12 +55,16 @@ class Machine {
   /// The threads of a placement, made at the first call for it. Whoever asks for the same gets the
   /// same: models that never compute at the same time need no threads of their own. Throws
   /// InvalidArgument and ResourceExhausted as ThreadGroup.
-  ThreadGroup& threads(const Placement& placement);
+  ThreadGroup& threads(const Placement& placement) { return threads(placement, {}); }
+  /// The same of a part of its cores, with its part of the threads, one at least; each part has
+  /// threads of its own.
+  ThreadGroup& threads(const Placement& placement, CorePart part);
 
  private:
   struct Group {
     std::vector<int> cpus;  // that they are bound to; none: unbound
     int threads;
+    int part;  // -1: all
     std::unique_ptr<ThreadGroup> group;
   };
 

@@ -12,13 +12,21 @@ std::vector<TokenId> token_ids(std::span<const std::int32_t> numbers) {
   return std::vector<TokenId>(numbers.begin(), numbers.end());
 }
 
+namespace {
+
+std::unique_ptr<Backend> make_backend(const StepRunner::Options& options, ThreadGroup& threads) {
+  return options.oracle ? make_oracle_backend(options.isa, threads)
+                        : make_cpu_backend(options.isa, threads);
+}
+
+}  // namespace
+
 StepRunner::StepRunner(const std::filesystem::path& model, const Options& options)
     : StepRunner(open_checkpoint(model), options) {}
 
 StepRunner::StepRunner(const Checkpoint& checkpoint, const Options& options)
     : threads_(options.threads),
-      backend_(options.oracle ? make_oracle_backend(options.isa, threads_)
-                              : make_cpu_backend(options.isa, threads_)),
+      backend_(make_backend(options, threads_)),
       caches_(static_cast<std::size_t>(options.sequences)) {
   CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
   if (options.quantize != nullptr)
@@ -35,7 +43,12 @@ StepRunner::StepRunner(const Checkpoint& checkpoint, const Options& options)
   made.blocks = {.shuffle_seed = options.seed, .poison = true};
   std::vector<LayerIndex> cuts;
   for (const std::int32_t layer : options.cuts) cuts.emplace_back(layer);
-  pipeline_ = make_language_pipeline(*builder, *backend_, ledger_, std::move(made), cuts);
+  std::vector<Backend*> backends = {backend_.get()};
+  while (backends.size() <= cuts.size()) {
+    behind_.push_back(make_backend(options, threads_));
+    backends.push_back(behind_.back().get());
+  }
+  pipeline_ = make_language_pipeline(*builder, backends, ledger_, std::move(made), cuts);
 }
 
 SequenceCache& StepRunner::cache(int sequence) {

@@ -56,6 +56,7 @@ class StepRunner {
  private:
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;
+  std::vector<std::unique_ptr<Backend>> behind_;  // of the stages behind a head
   ByteLedger ledger_{UINT64_MAX};
   std::unique_ptr<LanguagePipeline> pipeline_;
   std::vector<std::optional<SequenceCache>> caches_;

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <utility>
+
+#include "sirocco/pipeline/pipeline.hpp"
+#include "sirocco/pipeline/placed_stage.hpp"
+#include "sirocco/pipeline/step_frames.hpp"
+#include "sirocco/transport/any_transport.hpp"
+
+namespace sirocco {
+
+/// A StageWorker runs one stage behind the head, on the thread that calls it: it takes its part of
+/// every step, in order, runs its layers over what the stage before it sends, and sends on what
+/// comes of it. What fails in a step is told in its place and concerns that step alone.
+template <Transforms Role>
+  requires(!Embeds<Role>)
+class StageWorker {
+ public:
+  /// The memory of the stage's cache was made. `transport` outlives the worker.
+  StageWorker(PlacedStage<Role>& stage, const PipelineLimits& limits, CacheShape shape,
+              AnyTransport& transport);
+
+  /// Works until the head shuts down. Throws PeerLost when another stage is gone, FormatError for a
+  /// frame that can't be; the others have then lost this one.
+  void run();
+
+ private:
+  static constexpr bool kIsTail = HasLmHead<Role>;
+
+  void serve();
+  /// A step whose input is there.
+  void take_step(const Frame& step, const Frame& input);
+  Frame result(const Frame& input);
+
+  PlacedStage<Role>& stage_;
+  AnyTransport& transport_;
+  std::int64_t width_;
+  std::int64_t vocabulary_;
+  StepReader reader_;
+  RowOutcomes outcomes_;
+  std::deque<Frame> steps_;   // and sequences that are over, in the order in which they came
+  std::deque<Frame> inputs_;  // of the steps that wait for nothing else
+  // Of the step that runs.
+  ReceivedStep step_;
+  SentHidden hidden_;
+  StepOutcome outcome_;
+};
+
+extern template class StageWorker<Middle>;
+extern template class StageWorker<Tail>;
+
+}  // namespace sirocco
