@@ -11,6 +11,8 @@ class Option;
 
 namespace sirocco {
 
+class MpiSession;
+
 /// A value that an option doesn't take: a mistake in the command line. `what()` says why.
 class BadValue : public std::runtime_error {
  public:
@@ -50,7 +52,13 @@ class Option {
 /// dash for what stands on the command line as it is; `help` is a line of `--help`.
 class CommandLine {
  public:
-  explicit CommandLine(CLI::App& app) : app_(app) {}
+  /// `session` is the process' part in a job of several, where it has one, and outlives the command
+  /// line.
+  explicit CommandLine(CLI::App& app, MpiSession* session = nullptr)
+      : app_(app), session_(session) {}
+
+  /// Null where this process is alone.
+  MpiSession* session() const { return session_; }
 
   /// An option whose value goes `into` a variable, which must live as long as the command line. T:
   /// int, std::int64_t, std::string, std::optional<std::string>, std::vector<int> or
@@ -69,11 +77,14 @@ class CommandLine {
   /// Exactly one of the two has to be there; `name` heads them in the help.
   void require_one_of(const std::string& name, Option a, Option b);
 
-  /// What the command does, when its options are read.
+  /// What the command does, when its options are read; in a job of several processes, in the first.
   void callback(std::function<void()> command);
+  /// What the others do meanwhile; nothing without.
+  void stage_callback(std::function<void()> stage);
 
  private:
   CLI::App& app_;
+  MpiSession* session_;
 };
 
 }  // namespace sirocco

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -41,6 +44,20 @@ const Format& parse_quantization(const std::string& name) {
   if (format == nullptr || std::ranges::find(kOffered, format->id) == kOffered.end())
     throw InvalidArgument("--quantize {}: known are q8_0, q4_0 and q4_1", sirocco::quoted(name));
   return *format;
+}
+
+std::vector<LayerIndex> parse_cuts(std::string_view text) {
+  std::vector<LayerIndex> cuts;
+  while (!text.empty()) {
+    const std::string_view one = text.substr(0, text.find(','));
+    std::int32_t layer = 0;
+    const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), layer);
+    if (error != std::errc() || end != one.data() + one.size())
+      throw InvalidArgument("--cut {}: expected layers, as in 10,20", sirocco::quoted(one));
+    cuts.emplace_back(layer);
+    text.remove_prefix(std::min(text.size(), one.size() + 1));
+  }
+  return cuts;
 }
 
 /// The command's own thread computes too.
@@ -93,6 +110,11 @@ std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
       .in_range(1, 1 << 24);
   app.add_option("--device", options->device,
                  "group of cores to run on: cpu, or cpu:N for those of one memory node");
+  app.add_option("--stages", options->stages,
+                 "cut the model by layers into so many stages, each on its part of the cores")
+      .in_range(1, 256);
+  app.add_option("--cut", options->cuts,
+                 "layers after which it is cut, as in 10,20; without, stages take equally long");
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
@@ -121,6 +143,12 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   load.placement.threads = options.threads;
   if (!options.device.empty()) load.placement.device = machine.topology().device(options.device);
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
+  load.cuts = parse_cuts(options.cuts);
+  const int cut = static_cast<int>(load.cuts.size()) + 1;
+  if (!load.cuts.empty() && options.stages != 0 && options.stages != cut)
+    throw InvalidArgument("--stages {}: --cut {} makes {} stages", options.stages, options.cuts,
+                          cut);
+  load.stages = options.stages == 0 ? cut : options.stages;
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);

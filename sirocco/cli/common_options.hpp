@@ -20,11 +20,14 @@ struct CommonOptions {
   std::string kv_dtype = "f16";
   std::int32_t context = 0;
   std::string device;
+  int stages = 0;  ///< 0: as `cuts` has it, else one
+  std::string cuts;
   std::string quantize;
   bool quiet = false;
 };
 
-/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --quantize and --quiet to a command.
+/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --stages, --cut, --quantize and --quiet to a
+/// command.
 std::shared_ptr<CommonOptions> add_common_options(CommandLine& app);
 
 /// The same for a command that may run several models, which -m names one by one.

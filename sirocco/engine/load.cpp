@@ -1,5 +1,7 @@
 #include "sirocco/engine/load.hpp"
 
+#include "sirocco/engine/model_stages.hpp"
+
 #include <chrono>
 #include <utility>
 
@@ -51,10 +53,17 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
                                 LoadOptions options) {
   using Clock = std::chrono::steady_clock;
   const auto begin = Clock::now();
-  options.stages = static_cast<int>(options.cuts.size()) + 1;
+  if (!options.cuts.empty()) options.stages = static_cast<int>(options.cuts.size()) + 1;
+  if (options.connect) options.stages = 1;  // in this process
   auto state = std::make_unique<LoadedModel::State>(machine, path, options);
   if (options.pipeline.cache_budget == UINT64_MAX)
     options.pipeline.cache_budget = machine.usual_cache_budget();
+  if (options.connect) {
+    state->pipeline = load_head(machine, state->opened, options);
+    state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    return LoadedModel(std::move(state));
+  }
+  if (options.cuts.empty()) options.cuts = state->opened.even_cuts();
   // By their own type: what this loader adds to the options is none of `opened`'s business.
   state->opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     state->pipeline = make_language_pipeline(builder, state->opened.backends(), machine.ledger(),

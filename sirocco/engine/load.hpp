@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -13,12 +14,19 @@
 #include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/chat_templates.hpp"
+#include "sirocco/transport/any_transport.hpp"
+#include "sirocco/transport/terms.hpp"
 
 namespace sirocco {
 
 /// LoadOptions are how a text model is brought onto a machine.
 struct LoadOptions : OpenOptions {
-  std::vector<LayerIndex> cuts;  ///< layers after which the model is cut into stages
+  /// Layers after which the model is cut into stages; without, it is cut into `stages` that take
+  /// equally long.
+  std::vector<LayerIndex> cuts;
+  /// Where other processes hold the stages behind the head: makes this one's end of what is between
+  /// them, which throws where the ends don't have the same terms.
+  std::function<std::unique_ptr<AnyTransport>(const std::vector<Term>&)> connect = {};
   /// Context, cache and hooks. A context of 0 becomes the model's own, or what fits into half of
   /// the machine's memory, whichever is less.
   LanguagePipelineOptions pipeline;
@@ -79,5 +87,10 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
 /// opening and the architecture say.
 bool model_generates(Machine& machine, const std::filesystem::path& path,
                      const OpenOptions& options);
+
+/// Is one of the stages behind the head of a model in another process, which `options.connect`
+/// connects, until the head has no more use for it. Throws what opening and loading throw, and
+/// PeerLost when another stage is gone.
+void serve_model_stage(Machine& machine, const std::filesystem::path& path, LoadOptions options);
 
 }  // namespace sirocco

@@ -6,6 +6,7 @@
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
+#include "sirocco/pipeline/stage_plan.hpp"
 
 namespace sirocco {
 
@@ -25,6 +26,20 @@ std::vector<Backend*> OpenedModel::backends() const {
   std::vector<Backend*> out;
   for (const auto& backend : backends_) out.push_back(backend.get());
   return out;
+}
+
+LayerCosts OpenedModel::layer_costs() const {
+  const CanonicalCheckpoint canonical =
+      canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
+  return sirocco::layer_costs(*canonical.metadata, *canonical.weights);
+}
+
+std::vector<LayerIndex> OpenedModel::even_cuts() const {
+  if (backends_.size() == 1) return {};
+  std::vector<StageDevice> devices;
+  for (const auto& backend : backends_)
+    devices.push_back({.bytes_per_second = static_cast<double>(backend->host_threads().size())});
+  return cuts_of(plan_stages(layer_costs(), devices, 0));
 }
 
 void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {

@@ -9,6 +9,7 @@
 #include "sirocco/base/function_ref.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/backend.hpp"
+#include "sirocco/models/layer_costs.hpp"
 #include "sirocco/models/model.hpp"
 #include "sirocco/platform/isa.hpp"
 #include "sirocco/platform/machine.hpp"
@@ -38,6 +39,9 @@ class OpenedModel {
 
   Machine& machine() const { return machine_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
+  LayerCosts layer_costs() const;
+  /// The cuts into as many stages as there are backends, after which each takes equally long.
+  std::vector<LayerIndex> even_cuts() const;
   const Metadata& metadata() const { return *checkpoint_.metadata; }
   /// That of the first stage.
   Backend& backend() const { return *backends_.front(); }

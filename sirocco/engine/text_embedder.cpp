@@ -76,6 +76,7 @@ LoadedEmbedder::Tokenized LoadedEmbedder::tokenize(std::string_view text,
 
 LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path& path,
                                   OpenOptions open, EmbeddingPipelineOptions options) {
+  if (open.stages != 1) throw InvalidArgument("a model that makes embeddings has one stage");
   auto state = std::make_unique<LoadedEmbedder::State>(machine, path, open);
   const Checkpoint& checkpoint = state->opened.checkpoint();
   if (checkpoint.files != nullptr) state->modules = read_sentence_modules(*checkpoint.files);

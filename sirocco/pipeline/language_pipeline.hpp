@@ -12,6 +12,7 @@
 #include "sirocco/base/function_ref.hpp"
 #include "sirocco/pipeline/cache_pools.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
+#include "sirocco/pipeline/remote_stages.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
 #include "sirocco/pipeline/text_stages.hpp"
 #include "sirocco/pipeline/text_step.hpp"
@@ -154,6 +155,13 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
                                                          ByteLedger& ledger,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts = {});
+/// The head of a model, of which other processes hold the stages behind. All load their layers at
+/// the same time. Throws what any of them throws.
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
+                                                         ByteLedger& ledger,
+                                                         LanguagePipelineOptions options,
+                                                         std::unique_ptr<RemoteStages> behind,
+                                                         std::span<const PlannedStage> stages);
 /// The same on one device, uncut.
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
                                                          ByteLedger& ledger,

@@ -57,6 +57,21 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
 
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
                                                          ByteLedger& ledger,
+                                                         LanguagePipelineOptions options,
+                                                         std::unique_ptr<RemoteStages> behind,
+                                                         std::span<const PlannedStage> stages) {
+  if (!builder.info().generates) builder.lm_head();  // says what it is
+  builder.expect_context(options.context);
+  behind->assign(stages);
+  auto head = load_stage<Head>(builder, {LayerIndex(0), LayerIndex(stages.front().end)}, backend);
+  behind->loaded();
+  return std::make_unique<LanguagePipeline>(builder.info(),
+                                            TextStages(std::move(head), std::move(behind)), ledger,
+                                            std::move(options));
+}
+
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
+                                                         ByteLedger& ledger,
                                                          LanguagePipelineOptions options) {
   Backend* const one = &backend;
   return make_language_pipeline(builder, std::span(&one, 1), ledger, std::move(options));

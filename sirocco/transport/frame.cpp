@@ -26,7 +26,7 @@ constexpr std::size_t kSequenceAt = 40;
 constexpr std::size_t kPayloadBytesAt = 48;
 
 constexpr std::array<std::string_view, kFrameKinds> kKindNames = {
-    "hello",  "step",  "activation", "tokens",  "finished",
+    "hello", "setup",  "step",  "activation", "tokens",  "finished",
     "report", "error", "shutdown",   "failure", "pulse"};
 
 template <class T>

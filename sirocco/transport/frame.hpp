@@ -16,6 +16,7 @@ namespace sirocco {
 /// come back. The numbers are those on the wire.
 enum class FrameKind : std::uint16_t {
   kHello,       ///< the transport's own: what ends tell each other before the first frame
+  kSetup,       ///< what stages agree on before the first step
   kStep,        ///< what a stage has to know of a step: rows, commands to its cache, who wants what
   kActivation,  ///< hidden states of a step, [rows, columns]
   kTokens,      ///< what was sampled of a step
@@ -27,7 +28,7 @@ enum class FrameKind : std::uint16_t {
   kPulse,       ///< the transport's own: the sender is alive
 };
 
-inline constexpr int kFrameKinds = 10;
+inline constexpr int kFrameKinds = 11;
 
 /// "activation", for messages.
 std::string_view frame_kind_name(FrameKind kind);

@@ -1,0 +1,120 @@
+#include "sirocco/pipeline/stage_plan.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+LayerCosts even(int layers, std::uint64_t each, std::uint64_t head = 0) {
+  LayerCosts costs;
+  costs.layers.assign(static_cast<std::size_t>(layers), {each, each});
+  costs.head = {head, head};
+  return costs;
+}
+
+std::vector<std::int32_t> ends(const std::vector<PlannedStage>& stages) {
+  std::vector<std::int32_t> out;
+  for (const PlannedStage& stage : stages) out.push_back(stage.end);
+  return out;
+}
+
+TEST(StagePlan, EvenMachinesGetEvenParts) {
+  const std::vector<StageDevice> three(3);
+  EXPECT_EQ(ends(plan_stages(even(30, 10), three, 0)), (std::vector<std::int32_t>{10, 20, 30}));
+}
+
+TEST(StagePlan, TheHeadOfAModelWeighsAtItsEnd) {
+  const std::vector<StageDevice> two(2);
+  // A head as heavy as ten layers.
+  EXPECT_EQ(ends(plan_stages(even(30, 10, 100), two, 0)), (std::vector<std::int32_t>{20, 30}));
+}
+
+TEST(StagePlan, AFasterMachineGetsMore) {
+  const std::vector<StageDevice> uneven = {{.bytes_per_second = 1}, {.bytes_per_second = 3}};
+  EXPECT_EQ(ends(plan_stages(even(40, 10), uneven, 0)), (std::vector<std::int32_t>{10, 40}));
+}
+
+TEST(StagePlan, WhatFitsNowhereIsRefusedWithTheFigures) {
+  const std::vector<StageDevice> small = {{.memory = 100}, {.memory = 250}};
+  EXPECT_EQ(ends(plan_stages(even(30, 10), small, 1)), (std::vector<std::int32_t>{9, 30}));
+  try {
+    plan_stages(even(30, 10), small, 2);
+    FAIL();
+  } catch (const ResourceExhausted& e) {
+    EXPECT_STREQ(e.what(),
+                 "no cut into 2 stages fits: weights and cache are 360 bytes, the devices have 350 "
+                 "in all");
+  }
+  EXPECT_THROW(plan_stages(even(2, 1), std::vector<StageDevice>(3), 0), InvalidArgument);
+}
+
+TEST(StagePlan, CutsByHand) {
+  const std::vector<StageDevice> three(3);
+  const std::vector<LayerIndex> cuts = {LayerIndex(3), LayerIndex(4)};
+  const auto stages = stages_of_cuts(even(10, 10, 5), three, cuts, 2);
+  EXPECT_EQ(ends(stages), (std::vector<std::int32_t>{3, 4, 10}));
+  EXPECT_EQ(cuts_of(stages), cuts);
+  EXPECT_EQ(stages[2].weight_bytes, 65U);
+  EXPECT_EQ(stages[2].cache_bytes, 12U);
+  for (const std::vector<std::int32_t>& bad : {std::vector<std::int32_t>{4, 4}, {0, 5}, {5, 10}}) {
+    const std::vector<LayerIndex> wrong = {LayerIndex(bad[0]), LayerIndex(bad[1])};
+    EXPECT_THROW(stages_of_cuts(even(10, 10), three, wrong, 0), InvalidArgument);
+  }
+}
+
+TEST(StagePlan, NoCutIsBetter) {
+  EXPECT_TRUE(rc::check([] {
+    LayerCosts costs;
+    costs.layers.resize(*rc::gen::inRange<std::size_t>(1, 9));
+    for (PartCost& layer : costs.layers) {
+      layer.read = *rc::gen::inRange<std::uint64_t>(1, 50);
+      layer.bytes = layer.read * *rc::gen::inRange<std::uint64_t>(1, 4);
+    }
+    costs.head = {30, 30};
+    costs.embedding = {*rc::gen::inRange<std::uint64_t>(0, 60), 0};
+    std::vector<StageDevice> devices(*rc::gen::inRange<std::size_t>(1, costs.layers.size() + 1));
+    for (StageDevice& device : devices) {
+      device.bytes_per_second = *rc::gen::inRange(1, 5);
+      device.memory = *rc::gen::inRange<std::uint64_t>(50, 900);
+    }
+    const std::uint64_t cache = *rc::gen::inRange<std::uint64_t>(0, 10);
+    double least = std::numeric_limits<double>::infinity();
+    std::vector<LayerIndex> cuts;
+    const std::function<void(std::int32_t)> try_all = [&](std::int32_t from) {
+      if (cuts.size() + 1 < devices.size()) {
+        for (std::int32_t cut = from + 1; cut < std::ssize(costs.layers); ++cut) {
+          cuts.emplace_back(cut);
+          try_all(cut);
+          cuts.pop_back();
+        }
+        return;
+      }
+      double slowest = 0;
+      const auto stages = stages_of_cuts(costs, devices, cuts, cache);
+      for (std::size_t i = 0; i < stages.size(); ++i) {
+        if (stages[i].weight_bytes + stages[i].cache_bytes > devices[i].memory) return;
+        slowest = std::max(slowest, stages[i].seconds);
+      }
+      least = std::min(least, slowest);
+    };
+    try_all(0);
+    if (least == std::numeric_limits<double>::infinity()) {
+      RC_ASSERT_THROWS_AS(plan_stages(costs, devices, cache), ResourceExhausted);
+      return;
+    }
+    double slowest = 0;
+    for (const PlannedStage& stage : plan_stages(costs, devices, cache))
+      slowest = std::max(slowest, stage.seconds);
+    RC_ASSERT(slowest == least);
+  }));
+}
+
+}  // namespace
+}  // namespace sirocco
