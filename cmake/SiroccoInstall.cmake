@@ -24,5 +24,6 @@ install(TARGETS sirocco_library EXPORT sirocco)
 install(EXPORT sirocco NAMESPACE sirocco:: FILE siroccoTargets.cmake DESTINATION "${package_folder}")
 # Before 1.0 a minor version may change what programs are written against.
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/siroccoConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES cmake/siroccoConfig.cmake "${PROJECT_BINARY_DIR}/siroccoConfigVersion.cmake" DESTINATION "${package_folder}")
+configure_file(cmake/siroccoConfig.cmake.in "${PROJECT_BINARY_DIR}/siroccoConfig.cmake" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/siroccoConfig.cmake" "${PROJECT_BINARY_DIR}/siroccoConfigVersion.cmake" DESTINATION "${package_folder}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

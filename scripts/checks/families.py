@@ -10,7 +10,7 @@ import re
 
 import common
 
-FOLDERS = ("base", "platform", "quant", "tensor", "kernels", "nn", "checkpoint", "pipeline", "engine")
+FOLDERS = ("base", "platform", "quant", "tensor", "kernels", "nn", "checkpoint", "transport", "pipeline", "engine")
 # What the tables of a folder have literally from files: the beginning of names, a kind of rotary scaling.
 FROM_FILES = {"checkpoint": {"bert", "llama"}}
 FAMILIES = {

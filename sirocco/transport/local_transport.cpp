@@ -1,6 +1,7 @@
 #include "sirocco/transport/local_transport.hpp"
 
 #include <atomic>
+#include <string>
 #include <utility>
 
 #include "sirocco/transport/inbox.hpp"
@@ -69,7 +70,8 @@ void LocalTransport::shutdown() {
 }
 
 void LocalTransport::fail(std::string_view why) noexcept {
-  ends_->finish(stage_, why, [&](Inbox& inbox) { inbox.lose(stage_, gave_up(why)); });
+  const std::string reason = gave_up(why);
+  ends_->finish(stage_, reason, [&](Inbox& inbox) { inbox.lose(stage_, reason); });
 }
 
 }  // namespace sirocco

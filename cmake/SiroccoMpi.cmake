@@ -1,0 +1,16 @@
+# Open MPI, over which the stages of a model talk between processes and machines (sirocco/transport). pkg-config finds it
+# in a project without C, for which CMake's own FindMPI has no library without the bindings of C++.
+set(SIROCCO_MPI AUTO CACHE STRING "Stages in several processes and on several machines, over Open MPI: ON, OFF, or AUTO where it is found")
+set_property(CACHE SIROCCO_MPI PROPERTY STRINGS AUTO ON OFF)
+set(SIROCCO_HAS_MPI FALSE)
+if(SIROCCO_MPI)
+  find_package(PkgConfig QUIET)
+  if(PkgConfig_FOUND)
+    pkg_check_modules(OMPI QUIET IMPORTED_TARGET ompi-c)
+  endif()
+  if(OMPI_FOUND)
+    set(SIROCCO_HAS_MPI TRUE)
+  elseif(NOT SIROCCO_MPI STREQUAL "AUTO")
+    message(FATAL_ERROR "SIROCCO_MPI is ${SIROCCO_MPI}, but pkg-config finds no ompi-c: install Open MPI (on Debian libopenmpi-dev and openmpi-bin).")
+  endif()
+endif()

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "sirocco/base/seconds.hpp"
+
+namespace sirocco {
+
+/// How stages know of each other that they are alive.
+struct LivenessOptions {
+  Seconds pulse = 1;             ///< a stage is sent something that often, if only a pulse
+  Seconds patience = 10;         ///< a stage of which nothing came for so long is lost
+  Seconds start_patience = 120;  ///< the same before the first word of it
+};
+
+/// Liveness counts for how long the other stages have been silent. Whether they are is judged by
+/// time in which this end listened: one that was stopped itself, or got no processor, doesn't take
+/// the others for lost. All times are those of one clock. One thread.
+class Liveness {
+ public:
+  Liveness(int stages, const LivenessOptions& options, Seconds now);
+
+  /// To be called whenever this end listens, before what came is told.
+  void listen(Seconds now);
+  void heard(int stage) { at(stage).heard = now_; }
+  void sent(int stage) { at(stage).sent = now_; }
+
+  bool is_silent(int stage) const { return now_ - at(stage).heard > options_.patience; }
+  bool wants_pulse(int stage) const { return now_ - at(stage).sent >= options_.pulse; }
+
+ private:
+  struct Peer {
+    Seconds heard = 0;
+    Seconds sent = 0;
+  };
+  Peer& at(int stage) { return peers_[static_cast<std::size_t>(stage)]; }
+  const Peer& at(int stage) const { return peers_[static_cast<std::size_t>(stage)]; }
+
+  LivenessOptions options_;
+  Seconds now_;
+  std::vector<Peer> peers_;
+};
+
+}  // namespace sirocco
