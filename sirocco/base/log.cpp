@@ -32,6 +32,10 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
 
 }  // namespace
 
+void set_log_prefix(std::string_view prefix) {
+  logger().set_pattern(fmt::format("{}%^%l%$: %v", prefix));
+}
+
 void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 
 void log_line(LogLevel level, std::string_view message) {

@@ -12,6 +12,9 @@ enum class LogLevel { kDebug, kInfo, kWarning, kError };
 /// Drops messages below `level`. Set once at start; `kWarning` until then.
 void set_log_level(LogLevel level);
 
+/// What every message begins with; nothing until then. Set once at start.
+void set_log_prefix(std::string_view prefix);
+
 /// One line on standard error. Results never go through here.
 void log_line(LogLevel level, std::string_view message);
 

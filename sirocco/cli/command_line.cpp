@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "sirocco/cli/ranks.hpp"
+
 namespace sirocco {
 
 Option Option::required() const {
@@ -89,6 +91,12 @@ void CommandLine::require_one_of(const std::string& name, Option a, Option b) {
   group->add_options(a.option_, b.option_);
   group->require_option(1);
 }
-void CommandLine::callback(std::function<void()> command) { app_.callback(std::move(command)); }
+void CommandLine::callback(std::function<void()> command) {
+  if (job_rank() == 0) app_.callback(std::move(command));
+}
+
+void CommandLine::stage_callback(std::function<void()> stage) {
+  if (job_rank() > 0) app_.callback(std::move(stage));
+}
 
 }  // namespace sirocco

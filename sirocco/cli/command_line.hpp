@@ -11,8 +11,6 @@ class Option;
 
 namespace sirocco {
 
-class MpiSession;
-
 /// A value that an option doesn't take: a mistake in the command line. `what()` says why.
 class BadValue : public std::runtime_error {
  public:
@@ -52,13 +50,7 @@ class Option {
 /// dash for what stands on the command line as it is; `help` is a line of `--help`.
 class CommandLine {
  public:
-  /// `session` is the process' part in a job of several, where it has one, and outlives the command
-  /// line.
-  explicit CommandLine(CLI::App& app, MpiSession* session = nullptr)
-      : app_(app), session_(session) {}
-
-  /// Null where this process is alone.
-  MpiSession* session() const { return session_; }
+  explicit CommandLine(CLI::App& app) : app_(app) {}
 
   /// An option whose value goes `into` a variable, which must live as long as the command line. T:
   /// int, std::int64_t, std::string, std::optional<std::string>, std::vector<int> or
@@ -84,7 +76,6 @@ class CommandLine {
 
  private:
   CLI::App& app_;
-  MpiSession* session_;
 };
 
 }  // namespace sirocco

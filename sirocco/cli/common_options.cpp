@@ -16,6 +16,7 @@
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/ranks.hpp"
 #include "sirocco/cli/terminal/terminal.hpp"
 #include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/machine.hpp"
@@ -98,6 +99,15 @@ LoadProgress progress_bar() {
 
 namespace {
 
+/// What a process does that isn't the first of a job.
+void serve_as_stage(const CommonOptions& options) {
+  Machine machine;
+  LoadOptions load = load_options(machine, options);
+  bind_this_thread(load);
+  load.progress = {};  // the head shows its own
+  serve_model_stage(machine, resolve_model(options.model, /*quiet=*/true), std::move(load));
+}
+
 std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
   const auto options = std::make_shared<CommonOptions>();
   app.add_option("-t,--threads", options->threads, "threads; one a core without").in_range(1, 1024);
@@ -118,6 +128,7 @@ std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
+  app.stage_callback([options] { serve_as_stage(*options); });
   return options;
 }
 
@@ -135,6 +146,11 @@ std::shared_ptr<CommonOptions> add_common_options(CommandLine& app,
   app.add_option("-m,--model", models,
                  "model file or name, repeatable; the default model without any")
       .allow_extra_args(false);
+  app.stage_callback([options, &models] {
+    if (models.size() > 1) throw InvalidArgument("one model can be cut into stages at a time");
+    if (!models.empty()) options->model = models.front();
+    serve_as_stage(*options);
+  });
   return options;
 }
 
@@ -149,6 +165,14 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
     throw InvalidArgument("--stages {}: --cut {} makes {} stages", options.stages, options.cuts,
                           cut);
   load.stages = options.stages == 0 ? cut : options.stages;
+  if (job_size() > 1) {
+    const bool asked = options.stages != 0 || !load.cuts.empty();
+    if (asked && load.stages != job_size()) {
+      throw InvalidArgument("mpirun started {} processes for {} stages; each needs one", job_size(),
+                            load.stages);
+    }
+    load.connect = connect_ranks;
+  }
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
@@ -11,9 +13,11 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
+#include "sirocco/cli/ranks.hpp"
 #include "sirocco/platform/reader_gone.hpp"
 
 namespace sirocco {
@@ -64,9 +68,14 @@ int end_quietly(void (*signal_before)(int)) {
   return 1;
 }
 
+/// What the messages of a stage behind the head begin with.
+std::string rank_prefix() {
+  return job_rank() > 0 ? fmt::format("[rank {}] ", job_rank()) : std::string();
+}
+
 int report(const char* message, int status) {
   std::fflush(stdout);
-  std::fprintf(stderr, "sirocco: %s\n", message);
+  std::fprintf(stderr, "%ssirocco: %s\n", rank_prefix().c_str(), message);
   return status;
 }
 
@@ -106,6 +115,7 @@ int run_program(int argc, char** argv) {
   const auto pipe_signal = std::signal(SIGPIPE, SIG_IGN);
   // So is a file that may not grow further.
   std::signal(SIGXFSZ, SIG_IGN);
+  set_log_prefix(rank_prefix());
   CLI::App app("Runs language models from GGUF files on this machine.", "sirocco");
   app.require_subcommand(1);
   app.set_version_flag("--version", "sirocco " SIROCCO_VERSION);

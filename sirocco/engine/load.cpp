@@ -1,10 +1,9 @@
 #include "sirocco/engine/load.hpp"
 
-#include "sirocco/engine/model_stages.hpp"
-
 #include <chrono>
 #include <utility>
 
+#include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
 
 namespace sirocco {

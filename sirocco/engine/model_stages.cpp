@@ -56,9 +56,9 @@ std::unique_ptr<LanguagePipeline> load_head(Machine& machine, OpenedModel& opene
   for (const StageOffer& offer : behind->offers())
     devices.push_back({offer.bytes_per_second, offer.memory});
   const LayerCosts costs = opened.layer_costs();
-  const std::vector<PlannedStage> stages =
-      options.cuts.empty() ? plan_stages(costs, devices, 0)
-                           : stages_of_cuts(costs, devices, options.cuts, 0);
+  const std::vector<PlannedStage> stages = options.cuts.empty()
+                                               ? plan_stages(costs, devices, 0)
+                                               : stages_of_cuts(costs, devices, options.cuts, 0);
   std::unique_ptr<LanguagePipeline> pipeline;
   opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     pipeline = make_language_pipeline(builder, opened.backend(), machine.ledger(),

@@ -65,9 +65,8 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, 
   behind->assign(stages);
   auto head = load_stage<Head>(builder, {LayerIndex(0), LayerIndex(stages.front().end)}, backend);
   behind->loaded();
-  return std::make_unique<LanguagePipeline>(builder.info(),
-                                            TextStages(std::move(head), std::move(behind)), ledger,
-                                            std::move(options));
+  return std::make_unique<LanguagePipeline>(
+      builder.info(), TextStages(std::move(head), std::move(behind)), ledger, std::move(options));
 }
 
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,

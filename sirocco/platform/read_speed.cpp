@@ -33,8 +33,7 @@ double read_speed(ThreadGroup& threads) {
     });
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     // Read, so that nothing is left out.
-    if (sums.front() != 0)
-      best = std::max(best, static_cast<double>(memory.size()) / took.count());
+    if (sums.front() != 0) best = std::max(best, static_cast<double>(memory.size()) / took.count());
   }
   return best;
 }

@@ -26,7 +26,8 @@ constexpr std::size_t kSequenceAt = 40;
 constexpr std::size_t kPayloadBytesAt = 48;
 
 constexpr std::array<std::string_view, kFrameKinds> kKindNames = {
-    "hello", "setup", "step", "activation", "tokens", "finished", "report", "error", "shutdown", "failure", "pulse"};
+    "hello",  "setup", "step",     "activation", "tokens", "finished",
+    "report", "error", "shutdown", "failure",    "pulse"};
 
 template <class T>
 void put(FrameHeaderBytes& bytes, std::size_t at, T value) {

@@ -10,4 +10,14 @@ bool is_started_by_mpirun() {
   return false;
 }
 
+std::optional<JobPlace> job_place() {
+  const auto number = [](const char* name) {
+    const char* const text = std::getenv(name);
+    return text == nullptr ? -1 : std::atoi(text);
+  };
+  const JobPlace place{number("OMPI_COMM_WORLD_RANK"), number("OMPI_COMM_WORLD_SIZE")};
+  if (place.rank < 0 || place.size <= place.rank) return std::nullopt;
+  return place;
+}
+
 }  // namespace sirocco

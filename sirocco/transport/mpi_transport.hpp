@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "sirocco/transport/liveness.hpp"
@@ -15,6 +16,14 @@ bool is_built_with_mpi();
 /// Whether this process was started by Open MPI's mpirun, or another launcher of its kind. Looks at
 /// the environment only.
 bool is_started_by_mpirun();
+
+/// A process' place among those that mpirun started.
+struct JobPlace {
+  int rank = 0;
+  int size = 1;
+};
+/// What the environment says of it, before MPI is asked; nothing where it wasn't started so.
+std::optional<JobPlace> job_place();
 
 /// The MpiSession of a process is its part in a job of mpirun: a rank of several. One at a time,
 /// and one in the life of a process. The cores that a rank may use are those that the system lets

@@ -382,6 +382,8 @@ void WiredTransport::Impl::handle(int from, Frame frame) {
       peer.drop_frames();
       inbox_.end(from);
       break;
+    case FrameKind::kSetup:
+    case FrameKind::kReport:
     case FrameKind::kStep:
     case FrameKind::kActivation:
     case FrameKind::kTokens:
