@@ -69,39 +69,79 @@ class Load {
     if (depth > 0) prompt(depth);
   }
 
-  /// Feeds every sequence `tokens` more; logits of the last row only.
+  /// Feeds every sequence `tokens` more; logits of the last row only. Parts of a prompt are as
+  /// large as is usual, several of them under way where there are several stages.
   void prompt(int tokens) {
     for (SequenceCache& sequence : sequences_) {
       for (int done = 0; done < tokens;) {
-        const int rows = std::min(tokens - done, pipeline_.limits()->max_step);
-        const std::vector<TokenId> chunk = random_tokens(rows);
+        const int rows = std::min(tokens - done, pipeline_.limits()->usual_step);
         done += rows;
         const TextWanted wanted = done == tokens ? TextWanted(WantLogits{}) : TextWanted();
-        last_ = pipeline_.step({{SequenceId(), &sequence, chunk, wanted}});
+        begin_step(random_tokens(rows), {&sequence, 1}, rows, wanted);
       }
     }
+    end_steps();
   }
 
-  /// Feeds every sequence one token at a time, all of them in a step.
+  /// Feeds every sequence one token at a time: all of them in a step, or where there are several
+  /// stages in as many steps, so that each has one.
   void generate(int tokens) {
+    const auto stages = static_cast<std::size_t>(pipeline_.limits()->max_steps_in_flight);
+    const std::size_t groups = std::min(stages, sequences_.size());
     for (int i = 0; i < tokens; ++i) {
-      const std::vector<TokenId> next = random_tokens(batch_);
-      std::vector<TextItem> items;
-      for (std::size_t s = 0; s < sequences_.size(); ++s)
-        items.push_back({SequenceId(s), &sequences_[s], std::span(&next[s], 1), WantLogits{}});
-      last_ = pipeline_.step(items);
+      for (std::size_t group = 0; group < groups; ++group) {
+        const std::size_t begin = sequences_.size() * group / groups;
+        const std::size_t end = sequences_.size() * (group + 1) / groups;
+        begin_step(random_tokens(static_cast<int>(end - begin)),
+                   std::span(sequences_).subspan(begin, end - begin), 1, WantLogits{});
+      }
     }
+    end_steps();
   }
 
   /// Whether the last step computed scores that mean something.
-  bool sound() const {
-    return std::ranges::all_of(last_, [](const TextOutcome& outcome) {
+  bool sound() const { return sound_; }
+
+ private:
+  struct Step {
+    std::vector<TokenId> tokens;
+    std::vector<TextItem> items;
+    std::optional<Ticket> ticket;
+  };
+  /// One more step, `rows` tokens a sequence, when there is room for it.
+  void begin_step(std::vector<TokenId> tokens, std::span<SequenceCache> sequences, int rows,
+                  const TextWanted& wanted) {
+    while (std::ssize(steps_) == pipeline_.limits()->max_steps_in_flight ||
+           (!steps_.empty() && sequences.front().under_way() + rows > pipeline_.limits()->max_step))
+      end_step();
+    // A sequence's next token follows from the last one.
+    while (std::holds_alternative<WantLogits>(wanted) && rows == 1 &&
+           sequences.front().under_way() > 0)
+      end_step();
+    Step& step = steps_.emplace_back();
+    step.tokens = std::move(tokens);
+    for (std::size_t s = 0; s < sequences.size(); ++s) {
+      const std::span<const TokenId> own =
+          std::span(step.tokens)
+              .subspan(s * static_cast<std::size_t>(rows), static_cast<std::size_t>(rows));
+      step.items.push_back({SequenceId(s), &sequences[s], own, wanted});
+    }
+    step.ticket = pipeline_.submit(step.items);
+  }
+  void end_step() {
+    Step step = std::move(steps_.front());
+    steps_.pop_front();
+    const auto outcomes = pipeline_.wait_for_items(std::move(*step.ticket));
+    if (!steps_.empty()) return;
+    sound_ = std::ranges::all_of(outcomes, [](const TextOutcome& outcome) {
       const auto* logits = std::get_if<StepLogits>(&outcome);
       return logits == nullptr || make_distribution(logits->values);
     });
   }
+  void end_steps() {
+    while (!steps_.empty()) end_step();
+  }
 
- private:
   std::vector<TokenId> random_tokens(int count) {
     std::vector<TokenId> tokens;
     for (int i = 0; i < count; ++i) {
@@ -116,7 +156,8 @@ class Load {
   std::int32_t vocabulary_;
   std::mt19937 random_{1};
   std::vector<SequenceCache> sequences_;
-  std::span<const TextOutcome> last_;
+  std::deque<Step> steps_;  // under way, the oldest first
+  bool sound_ = true;
 };
 
 double seconds_of(const std::function<void()>& work) {

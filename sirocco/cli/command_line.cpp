@@ -92,11 +92,16 @@ void CommandLine::require_one_of(const std::string& name, Option a, Option b) {
   group->require_option(1);
 }
 void CommandLine::callback(std::function<void()> command) {
-  if (job_rank() == 0) app_.callback(std::move(command));
+  if (job_rank() == 0) {
+    app_.callback(std::move(command));
+    return;
+  }
+  // What the options go into lives in the command.
+  app_.callback([lives = std::move(command), stage = std::move(stage_)] {
+    if (stage) stage();
+  });
 }
 
-void CommandLine::stage_callback(std::function<void()> stage) {
-  if (job_rank() > 0) app_.callback(std::move(stage));
-}
+void CommandLine::stage_callback(std::function<void()> stage) { stage_ = std::move(stage); }
 
 }  // namespace sirocco

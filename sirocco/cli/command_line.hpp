@@ -71,11 +71,12 @@ class CommandLine {
 
   /// What the command does, when its options are read; in a job of several processes, in the first.
   void callback(std::function<void()> command);
-  /// What the others do meanwhile; nothing without.
+  /// What the others do meanwhile; nothing without. Comes before `callback`.
   void stage_callback(std::function<void()> stage);
 
  private:
   CLI::App& app_;
+  std::function<void()> stage_;
 };
 
 }  // namespace sirocco

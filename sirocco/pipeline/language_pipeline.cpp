@@ -42,7 +42,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                      .max_cached_positions = pools_->max_length(),
                      .cache = pools_->capacity(),
                      .max_step = options_.max_step,
-                     .usual_step = std::min(512, options_.max_step),
+                     // So that a prompt fills all stages.
+                     .usual_step = std::max(std::min(512, options_.max_step) / stages_.size(), 1),
                      .max_sequences = options_.max_sequences,
                      .max_steps_in_flight = stages_.size(),
                      .default_max_tokens = options_.default_max_tokens});
@@ -128,6 +129,11 @@ void LanguagePipeline::check(std::span<const TextItem> items) const {
       throw InvalidArgument("sequence {} was given {} rows; it has room for {}",
                             item.sequence.value(), item.rows.size(), room);
     }
+    if (item.rows.size() > options_.max_step - item.cache->under_way()) {
+      throw InvalidArgument(
+          "sequence {} was given {} rows besides {} that are under way; steps have {}",
+          item.sequence.value(), item.rows.size(), item.cache->under_way(), options_.max_step);
+    }
     rows += item.rows.size();
     item.rows.require_fit(*limits_);
     item.rows.require_step(item.cache->length());
@@ -185,19 +191,35 @@ double now_s() {
 
 }  // namespace
 
-void LanguagePipeline::begin(Step& step, TextStages::Sequences sequences) {
-  for (const SequenceId id : *ended_) stages_.finish(id);
-  ended_->clear();
-  check(step.items);
-  step.began = now_s();
-  put_together(step);
-  stages_.submit(step.staged, sequences, step.outcome);
+std::unique_ptr<LanguagePipeline::Step> LanguagePipeline::empty_step() {
+  if (spare_.empty()) return std::make_unique<Step>();
+  std::unique_ptr<Step> step = std::move(spare_.back());
+  spare_.pop_back();
+  step->shares.clear();
+  step->share_items.clear();
+  step->items.clear();
+  return step;
 }
 
-void LanguagePipeline::run(Step& step) {
-  SIROCCO_CHECK(submitted_.empty());
-  begin(step, TextStages::Sequences::kOfStep);
+Ticket LanguagePipeline::begin(std::unique_ptr<Step> step, TextStages::Sequences sequences) {
+  SIROCCO_CHECK(std::ssize(submitted_) < limits_->max_steps_in_flight);
+  check(step->items);
+  for (const SequenceId id : *ended_) stages_.finish(id);
+  ended_->clear();
+  step->began = now_s();
+  put_together(*step);
+  stages_.submit(step->staged, sequences, step->outcome);
+  step->number = ++next_ticket_;
+  submitted_.push_back(std::move(step));
+  return Ticket(next_ticket_);
+}
+
+std::unique_ptr<LanguagePipeline::Step> LanguagePipeline::end(Ticket ticket) {
+  SIROCCO_CHECK(!submitted_.empty() && ticket.number() == submitted_.front()->number);
+  std::unique_ptr<Step> step = std::move(submitted_.front());
+  submitted_.pop_front();
   stages_.wait();
+  return step;
 }
 
 namespace {
@@ -249,29 +271,18 @@ void LanguagePipeline::sort_outcomes(Step& step) {
 }
 
 Ticket LanguagePipeline::submit(std::span<const Share<TextWork>> shares) {
-  SIROCCO_CHECK(std::ssize(submitted_) < limits_->max_steps_in_flight);
-  if (spare_.empty()) spare_.push_back(std::make_unique<Step>());
-  std::unique_ptr<Step> step = std::move(spare_.back());
-  spare_.pop_back();
-  step->number = ++next_ticket_;
+  std::unique_ptr<Step> step = empty_step();
   step->shares.assign(shares.begin(), shares.end());
-  step->share_items.clear();
-  step->items.clear();
   for (const Share<TextWork>& share : shares) {
     const std::size_t before = step->items.size();
     share.work->list_items(share.rows, step->items);
     step->share_items.push_back(step->items.size() - before);
   }
-  begin(*step, TextStages::Sequences::kLast);
-  submitted_.push_back(std::move(step));
-  return Ticket(next_ticket_);
+  return begin(std::move(step), TextStages::Sequences::kLast);
 }
 
 double LanguagePipeline::wait(Ticket ticket) {
-  SIROCCO_CHECK(!submitted_.empty() && ticket.number() == submitted_.front()->number);
-  const std::unique_ptr<Step> step = std::move(submitted_.front());
-  submitted_.pop_front();
-  stages_.wait();
+  std::unique_ptr<Step> step = end(std::move(ticket));
   sort_outcomes(*step);
   std::span<TextOutcome> outcomes = step->outcomes;
   std::span<ChosenTokens> scores = step->scores;
@@ -284,15 +295,22 @@ double LanguagePipeline::wait(Ticket ticket) {
   // Steps that overlap share the time: what is between the ends of two is the second one's.
   const double ended = now_s();
   const double seconds = ended - std::max(step->began, std::exchange(last_ended_, ended));
+  spare_.push_back(std::move(step));
   return seconds;
 }
 
-std::span<const TextOutcome> LanguagePipeline::step(std::span<const TextItem> items) {
-  direct_.items.assign(items.begin(), items.end());
-  run(direct_);
-  sort_outcomes(direct_);
-  for (const TextItem& item : items) item.cache->end_step();
-  return direct_.outcomes;
+Ticket LanguagePipeline::submit(std::span<const TextItem> items) {
+  std::unique_ptr<Step> step = empty_step();
+  step->items.assign(items.begin(), items.end());
+  return begin(std::move(step), TextStages::Sequences::kOfStep);
+}
+
+std::span<const TextOutcome> LanguagePipeline::wait_for_items(Ticket ticket) {
+  if (shown_ != nullptr) spare_.push_back(std::move(shown_));
+  shown_ = end(std::move(ticket));
+  sort_outcomes(*shown_);
+  for (const TextItem& item : shown_->items) item.cache->end_step();
+  return shown_->outcomes;
 }
 
 void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLogits visit) {
@@ -305,26 +323,65 @@ void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLo
   }
   // So that the logits of one step stay below 64 MiB, whatever the vocabulary.
   const auto affordable = (std::int64_t{16} << 20) / std::max<std::int64_t>(info_.vocabulary, 1);
-  const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, options_.max_step));
+  const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, limits_->usual_step));
   std::optional<SequenceCache> cache = lease(length_of(rows.size()));
   if (!cache) {
     throw ResourceExhausted("no room in the cache for {} positions now: {} are free", rows.size(),
                             pools_->available_length());
   }
-  std::size_t step = 0;
-  for (std::int64_t begin = 0; begin < rows.size(); ++step) {
-    const int size = chunks.empty() ? usual : chunks[std::min(step, chunks.size() - 1)];
-    const TextRows rest = rows.part(begin, rows.size() - begin);
-    const std::int64_t count = rest.without_cut(size);
-    direct_.items.assign(
-        1, {SequenceId(0), &*cache, rest.part(0, count), WantLogits{.all_rows = true}});
-    run(direct_);
+  // Parts that are under way, several where there are several stages.
+  struct Part {
+    Ticket ticket;
+    std::int64_t begin;
+    std::int64_t count;
+  };
+  std::deque<Part> under_way;
+  const auto show_oldest = [&] {
+    Part part = std::move(under_way.front());
+    under_way.pop_front();
+    std::unique_ptr<Step> step = end(std::move(part.ticket));
     const auto vocabulary = static_cast<std::size_t>(info_.vocabulary);
-    for (std::int64_t row = 0; row < count; ++row)
-      visit(begin + row, std::span(direct_.outcome.logits)
-                             .subspan(static_cast<std::size_t>(row) * vocabulary, vocabulary));
+    for (std::int64_t row = 0; row < part.count; ++row) {
+      visit(part.begin + row, std::span(step->outcome.logits)
+                                  .subspan(static_cast<std::size_t>(row) * vocabulary, vocabulary));
+    }
     cache->end_step();
-    begin += count;
+    spare_.push_back(std::move(step));
+  };
+  // What is under way borrows from here.
+  const auto end_all = [&] {
+    while (!under_way.empty()) {
+      Part part = std::move(under_way.front());
+      under_way.pop_front();
+      try {
+        end(std::move(part.ticket));
+      } catch (const std::exception&) {  // an earlier one is told
+      }
+    }
+  };
+  const auto run_all = [&] {
+    std::size_t number = 0;
+    for (std::int64_t begin_row = 0; begin_row < rows.size(); ++number) {
+      const int size = chunks.empty() ? usual : chunks[std::min(number, chunks.size() - 1)];
+      const TextRows rest = rows.part(begin_row, rows.size() - begin_row);
+      const std::int64_t count = rest.without_cut(size);
+      while (!under_way.empty() && (std::ssize(under_way) == limits_->max_steps_in_flight ||
+                                    cache->under_way() + count > options_.max_step))
+        show_oldest();
+      std::unique_ptr<Step> step = empty_step();
+      step->items.assign(
+          1, {SequenceId(0), &*cache, rest.part(0, count), WantLogits{.all_rows = true}});
+      under_way.push_back(
+          {begin(std::move(step), TextStages::Sequences::kOfStep), begin_row, count});
+      begin_row += count;
+    }
+    while (!under_way.empty()) show_oldest();
+  };
+  try {
+    run_all();
+  } catch (...) {
+    end_all();
+    throw;
   }
 }
 

@@ -77,10 +77,17 @@ class LanguagePipeline final : public Pipeline {
   /// nothing when there isn't so much now. Throws InvalidArgument for more than the context,
   /// ResourceExhausted for more than the cache holds.
   std::optional<SequenceCache> lease(std::int32_t max_length);
-  /// One step. The outcomes are in the order of the items, valid until the next call. Throws
-  /// InvalidArgument for no items, rows that the model can't take or that others see which aren't
-  /// there, or more rows than there is room for in a sequence or a step; nothing has happened then.
-  std::span<const TextOutcome> step(std::span<const TextItem> items);
+  /// Begins a step, of `max_steps_in_flight` that there may be, whose items live until it was
+  /// waited for. Throws InvalidArgument for no items, rows that the model can't take or that others
+  /// see which aren't there, or more rows than there is room for in a sequence or a step; nothing
+  /// has happened then.
+  Ticket submit(std::span<const TextItem> items);
+  /// What came of the step that began first, in the order of its items; valid until the next call.
+  std::span<const TextOutcome> wait_for_items(Ticket ticket);
+  /// The same at once.
+  std::span<const TextOutcome> step(std::span<const TextItem> items) {
+    return wait_for_items(submit(items));
+  }
   std::span<const TextOutcome> step(std::initializer_list<TextItem> items) {
     return step(std::span(items.begin(), items.size()));
   }
@@ -124,8 +131,12 @@ class LanguagePipeline final : public Pipeline {
   std::int32_t length_of(std::int64_t rows) const;
   /// Extends the caches and lists the rows.
   void put_together(Step& step);
-  void begin(Step& step, TextStages::Sequences sequences);
-  void run(Step& step);
+  /// A step with nothing in it.
+  std::unique_ptr<Step> empty_step();
+  /// Begins a step whose items are listed.
+  Ticket begin(std::unique_ptr<Step> step, TextStages::Sequences sequences);
+  /// Waits for the step that began first.
+  std::unique_ptr<Step> end(Ticket ticket);
   /// Hands what came of the rows to the items that wanted them.
   void sort_outcomes(Step& step);
 
@@ -137,7 +148,7 @@ class LanguagePipeline final : public Pipeline {
   std::shared_ptr<int> running_;                 // works that there are
   std::deque<std::unique_ptr<Step>> submitted_;  // and not yet waited for, the oldest first
   std::vector<std::unique_ptr<Step>> spare_;     // kept for their memory
-  Step direct_;                                  // of `step` and `score`
+  std::unique_ptr<Step> shown_;                  // whose outcomes were given away
   std::uint64_t next_ticket_ = 0;
   double last_ended_ = 0;                           // when the last step did
   std::shared_ptr<std::vector<SequenceId>> ended_;  // sequences that are over, not yet told
