@@ -86,6 +86,8 @@ asio::awaitable<void> Client::ask(const std::string& request, Answer& answer) {
   // 9112, 9.3.1).
   if (reused && answer.reader.is_untouched()) {
     answer.reader = {};
+    answer.ended = 0;
+    answer.problem = Answer().problem;
     co_await ask(request, answer);
   }
 }

@@ -122,10 +122,11 @@ def main():
     parser.add_argument("--bench", default="build/release/serving_bench", type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clients", default="1,4,16,64", help="numbers of them; empty: none is measured")
-    parser.add_argument("--requests", type=int, default=4, help="a client; eight in all at least")
+    parser.add_argument("--seconds", type=float, default=40, help="that each number of clients is watched")
+    parser.add_argument("--warm-up", type=float, default=20, help="seconds before these")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--prompt", type=int, nargs=2, default=(16, 256), metavar=("MIN", "MAX"))
-    parser.add_argument("--answer", type=int, nargs=2, default=(16, 128), metavar=("MIN", "MAX"))
+    parser.add_argument("--prompt", type=int, nargs=2, default=(16, 384), metavar=("MIN", "MAX"))
+    parser.add_argument("--answer", type=int, nargs=2, default=(64, 1024), metavar=("MIN", "MAX"))
     parser.add_argument("--completions", action="store_true", help="for models without a chat template")
     parser.add_argument("--stall", type=int, default=0, metavar="WORDS", help="a prompt of so many beside four streams")
     parser.add_argument("--turns", type=int, default=0, help="of a conversation of one client")
@@ -152,8 +153,8 @@ def main():
     for model in options.models:
         of_model = found["models"][model.stem] = {"clients": {}}
         for clients in map(int, filter(None, options.clients.split(","))):
-            results = in_turn(model, clients, tokens, "closed", "--clients", clients, "--warm-up", clients,
-                              "--requests", max(8, options.requests * clients), *lengths)
+            results = in_turn(model, clients, tokens, "sustained", "--clients", clients, "--warm-up-seconds", options.warm_up,
+                              "--seconds", options.seconds, *lengths)
             of_model["clients"][clients] = results
             print_rows(model.stem, f"{clients} client{'s' * (clients > 1)}", results, ROWS)
         if options.stall:

@@ -72,15 +72,25 @@ std::string report(const Run& run, const ReportOptions& options) {
   std::int64_t asked = 0;
   std::int64_t good = 0;
   Usage tokens;
+  std::int64_t watched = 0;  // pieces, while all clients were at it
   for (const Answer& answer : run.answers) {
+    const std::vector<double>& times = answer.reader.times();
+    if (run.broken_off) {
+      const auto within = [&](double time) { return time >= run.began && time <= run.ended; };
+      watched += std::ranges::count_if(times, within);
+      append_gaps(times, run.began, run.ended, gaps);
+      if (!times.empty() && within(times.front())) first.push_back(times.front() - answer.due);
+      if (answer.ended == 0 || !within(answer.ended)) continue;
+    }
     if (!answer.problem.empty()) {
       ++problems[answer.problem];
       continue;
     }
-    const std::vector<double>& times = answer.reader.times();
-    first.push_back(times.front() - answer.due);
+    if (!run.broken_off) {
+      first.push_back(times.front() - answer.due);
+      append_gaps(times, times.front(), times.back(), gaps);
+    }
     whole.push_back(answer.ended - answer.due);
-    append_gaps(times, times.front(), times.back(), gaps);
     pieces += std::ssize(times);
     asked += answer.asked_tokens;
     tokens.prompt += answer.reader.usage().prompt;
@@ -89,11 +99,15 @@ std::string report(const Run& run, const ReportOptions& options) {
     if (keeps(answer, options.objective)) ++good;
   }
   const double seconds = run.ended - run.began;
+  auto made = static_cast<double>(tokens.answer);
+  // A piece may have more than one token: as many as in the answers whose tokens are known.
+  if (run.broken_off && pieces > 0)
+    made *= static_cast<double>(watched) / static_cast<double>(pieces);
   Writer out;
   out.open_object().member("mode", options.mode).member("seconds", seconds);
-  out.member("requests", std::ssize(run.answers)).member("answered", std::ssize(first));
-  out.member("requests_per_s", static_cast<double>(first.size()) / seconds);
-  out.member("tokens_per_s", static_cast<double>(tokens.answer) / seconds);
+  out.member("requests", std::ssize(run.answers)).member("answered", std::ssize(whole));
+  out.member("requests_per_s", static_cast<double>(whole.size()) / seconds);
+  out.member("tokens_per_s", made / seconds);
   out.member("prompt_tokens_per_s", static_cast<double>(tokens.prompt - tokens.cached) / seconds);
   out.name("tokens").open_object().member("prompt", tokens.prompt);
   out.member("cached", tokens.cached).member("answer", tokens.answer).member("asked", asked);

@@ -74,6 +74,26 @@ Run run_closed(const RunOptions& options, int clients, int requests) {
   return run;
 }
 
+Run run_sustained(const RunOptions& options, int clients, double warm_up_s, double seconds) {
+  asio::io_context network{1};
+  Run run;
+  run.broken_off = true;
+  const auto one_client = [&]() -> Task {
+    Client client(network, options.target);
+    for (bool well = true; well;) {
+      const std::uint64_t number = options.first + run.answers.size();
+      Answer& answer = run.answers.emplace_back();
+      co_await ask_planned(options, client, number, 0, answer);
+      well = answer.problem.empty();  // a server that refuses at once isn't to be flooded
+    }
+  };
+  run.began = now_s() + warm_up_s;
+  for (int i = 0; i < clients; ++i) asio::co_spawn(network, one_client, asio::detached);
+  run_for(network, warm_up_s + seconds);
+  run.ended = now_s();
+  return run;
+}
+
 Run run_open(const RunOptions& options, const std::vector<double>& arrivals) {
   asio::io_context network{1};
   Run run;

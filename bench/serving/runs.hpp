@@ -13,6 +13,9 @@ struct Run {
   std::deque<Answer> answers;
   double began = 0;
   double ended = 0;
+  /// It was broken off while all clients were at it: what was in the making isn't a problem, and
+  /// only what came between `began` and `ended` counts.
+  bool broken_off = false;
 };
 
 /// What all kinds of runs want. A run that takes longer than `longest_s` is broken off; what isn't
@@ -27,6 +30,10 @@ struct RunOptions {
 /// `clients` of which each asks for its next answer when it has the last, until `requests` are
 /// made.
 Run run_closed(const RunOptions& options, int clients, int requests);
+/// `clients` that ask one request after another: watched for `seconds` after a first `warm_up_s`,
+/// so that neither the beginning, when all prompts come at once, nor the end, when few are left,
+/// has a part in it.
+Run run_sustained(const RunOptions& options, int clients, double warm_up_s, double seconds);
 /// Requests that come when they come, whether or not others are answered.
 Run run_open(const RunOptions& options, const std::vector<double>& arrivals);
 /// `clients` that talk for `turns` turns each, everything said so far in every request. The answers

@@ -104,6 +104,26 @@ TEST(Runs, ClosedLoop) {
   EXPECT_NE(told.find(R"("problems":{"status 500: {}":4})"), told.npos) << told;
 }
 
+TEST(Runs, SustainedLoadIsWatchedWhileAllAreAtIt) {
+  TestServer server;
+  const auto run = run_sustained(server.options(), 4, 0.2, 0.3);
+  EXPECT_EQ(server.most_at_once, 4);
+  int pieces = 0;
+  for (const Answer& answer : run.answers) {
+    EXPECT_TRUE(answer.ended == 0 || answer.problem.empty()) << answer.problem;
+    for (const double time : answer.reader.times())
+      pieces += time >= run.began && time <= run.ended ? 1 : 0;
+  }
+  EXPECT_GT(pieces, 8);
+  const std::string told = report(run, {"sustained", {}, 0});
+  // What is in the making at the end isn't a problem.
+  EXPECT_NE(told.find(R"("problems":{})"), told.npos) << told;
+  // Answers of two pieces have five tokens.
+  const std::string name = R"("tokens_per_s":)";
+  const double rate = std::stod(told.substr(told.find(name) + name.size()));
+  EXPECT_NEAR(rate * (run.ended - run.began), 2.5 * pieces, 1e-6 * pieces);
+}
+
 TEST(Runs, OpenLoopDoesNotWaitForAnswers) {
   TestServer server;
   const auto run = run_open(server.options(), std::vector<double>(12, 0.0));

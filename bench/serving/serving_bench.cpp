@@ -2,6 +2,7 @@
 // JSON:
 //
 //   serving_bench closed --port 8080 --clients 16 --requests 64
+//   serving_bench sustained --clients 16 --warm-up-seconds 10 --seconds 30
 //   serving_bench open --rate 4 --requests 200
 //   serving_bench turns --clients 1 --turns 20
 //   serving_bench stall --streams 4 --prompt-words 4000
@@ -29,6 +30,8 @@ struct Settings {
   double longest_s = 600;
   Objective objective;
   int warm_up = 0;
+  double seconds = 0;
+  double warm_up_s = 0;
   int clients = 1;
   int requests = 0;
   double rate = 1;
@@ -60,6 +63,9 @@ std::string measured(const std::string& mode, const Settings& settings) {
     told.turns = settings.turns;
     return report(run_turns(options, settings.clients, settings.turns), told);
   }
+  if (mode == "sustained")
+    return report(run_sustained(options, settings.clients, settings.warm_up_s, settings.seconds),
+                  told);
   const int requests = settings.requests > 0 ? settings.requests : 4 * settings.clients;
   if (mode == "closed") return report(run_closed(options, settings.clients, requests), told);
   return report(run_open(options, arrivals(settings.seed, settings.rate, requests)), told);
@@ -106,15 +112,21 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();
   CLI::App& closed = *app.add_subcommand("closed", "each client asks when it has its answer");
+  CLI::App& sustained =
+      *app.add_subcommand("sustained", "the same, watched while all clients are at it");
   CLI::App& open = *app.add_subcommand("open", "requests come when they come");
   CLI::App& turns = *app.add_subcommand("turns", "conversations");
   CLI::App& stall = *app.add_subcommand("stall", "a long prompt beside running streams");
-  for (CLI::App* mode : {&closed, &turns})
+  for (CLI::App* mode : {&closed, &sustained, &turns})
     mode->add_option("--clients", settings.clients)
         ->capture_default_str()
         ->check(CLI::PositiveNumber);
   for (CLI::App* mode : {&closed, &open})
     mode->add_option("--requests", settings.requests, "without: four a client");
+  sustained.add_option("--seconds", settings.seconds)->required()->check(CLI::PositiveNumber);
+  sustained.add_option("--warm-up-seconds", settings.warm_up_s, "before these")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   open.add_option("--rate", settings.rate, "requests a second")->check(CLI::PositiveNumber);
   turns.add_option("--turns", settings.turns)->capture_default_str()->check(CLI::PositiveNumber);
   stall.add_option("--streams", settings.stall.streams)->capture_default_str();
