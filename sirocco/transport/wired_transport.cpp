@@ -24,11 +24,15 @@
 namespace sirocco {
 namespace {
 
-constexpr Seconds kShortNap = 20e-6;
-constexpr Seconds kLongNap = 1e-3;
-// Somebody who has waited so long may be kept waiting for a sixteenth of it: few naps in a long
-// wait, and a short one is hardly longer.
+// A nap costs about 20 us of a core. Somebody who waits may be kept waiting for a sixteenth of the
+// time that they have waited, within bounds: few naps in a long wait, and a short one is hardly
+// longer. Nobody waits while a stage computes; and a chain that has rested can do so for longer.
 constexpr double kNapShare = 1.0 / 16;
+constexpr Seconds kShortestNap = 20e-6;
+constexpr Seconds kLongestNapWaitedFor = 1e-3;
+constexpr Seconds kNapUnwaitedFor = 2e-3;
+constexpr Seconds kRestAfter = 1;
+constexpr Seconds kNapAtRest = 5e-3;
 // How long the others have to hear why this end failed.
 constexpr Seconds kFarewell = 1;
 constexpr std::size_t kMaxReason = 1000;
@@ -444,7 +448,9 @@ Seconds WiredTransport::Impl::nap(Seconds quiet) const {
   bool is_waited_for = receiving_ || end_ != End::kNone;
   for (int other = 0; other < stages(); ++other)
     is_waited_for = is_waited_for || (other != stage_ && !wire_->is_free(other));
-  return is_waited_for ? std::clamp(quiet * kNapShare, kShortNap, kLongNap) : kLongNap;
+  if (quiet > kRestAfter) return kNapAtRest;
+  if (!is_waited_for) return kNapUnwaitedFor;
+  return std::clamp(quiet * kNapShare, kShortestNap, kLongestNapWaitedFor);
 }
 
 // --- The class that is seen ---
