@@ -24,6 +24,12 @@ def write_counting(folder, broken=None):
     return folder
 
 
+def alone():
+    """The folder of a counting model that is called alone, as it mostly is."""
+    folder = HOME / "alone"
+    return folder if folder.exists() else write_counting(folder)
+
+
 def behind(text, count):
     """What the counting model says behind a text."""
     at = CHARACTERS.index(text[-1]) + 1
