@@ -81,6 +81,10 @@ class Conversations(ResponsesCase):
         response = self.create("a", metadata={"x": "y"})
         self.assertEqual(self.client.responses.retrieve(response.id), response)
         self.assertEqual(self.server.http.get("/v1/responses/" + response.id).json(), json.loads(response.to_json()))
+        raw = self.server.http.post("/v1/responses", json={"model": "counting", "input": "a", "max_output_tokens": 2})
+        kept_raw = self.server.http.get(f"/v1/responses/{raw.json()['id']}?stream=false")
+        self.assertEqual((kept_raw.status_code, kept_raw.content), (200, raw.content))
+        self.client.responses.delete(raw.json()["id"])
         self.assertEqual(self.kept(), kept + 1)
         deleted = self.server.http.delete("/v1/responses/" + response.id)
         self.assertEqual((deleted.status_code, deleted.json()), (200, {"id": response.id, "object": "response", "deleted": True}))
@@ -123,8 +127,20 @@ class Conversations(ResponsesCase):
         second = self.create([{"type": "item_reference", "id": asked.id}, {"type": "item_reference", "id": first.output[0].id},
                               *user("d")])
         self.assertEqual(second.usage.input_tokens, len(prompt(("user", "abc"), ("assistant", first.output_text), ("user", "d"))))
+        # They are items of their own.
+        ids = [item.id for response in (first, second) for item in self.client.responses.input_items.list(response.id)]
+        self.assertEqual(len(set(ids)), 4)
         error = self.refused(openai.NotFoundError, self.create, [*user("a"), {"type": "item_reference", "id": "msg_none"}])
         self.assertEqual((error.code, error.param), ("item_not_found", "input[1].id"))
+
+    def test_a_conversation_has_so_many_messages(self):
+        # Of which the template of this model takes the last.
+        many = [{"role": "user", "content": ""}] * (1 << 16)
+        first = self.create(many[1:], model="dice", max_output_tokens=1)
+        error = self.refused(openai.BadRequestError, self.create, "a", model="dice", previous_response_id=first.id)
+        self.assertEqual(error.param, "previous_response_id")
+        self.assertIn("65536 messages", str(error))
+        self.client.responses.delete(first.id)
 
     def test_a_conversation_that_outgrows_the_context(self):
         first = self.create("a" * 200, model="dice")
@@ -151,6 +167,9 @@ class Keys(Case):
         self.refused(openai.NotFoundError, other.create, model="alone", input="b", previous_response_id=made.id)
         self.refused(openai.NotFoundError, other.create, model="alone", input=[{"type": "item_reference", "id": item.id}])
         self.assertEqual(one.retrieve(made.id), made)
+        gone = one.create(model="alone", input="another", max_output_tokens=4)
+        one.delete(gone.id)
+        self.refused(openai.NotFoundError, one.retrieve, gone.id)
         for method, path in (("POST", ""), ("GET", "/" + made.id), ("DELETE", "/" + made.id), ("GET", f"/{made.id}/input_items")):
             self.assertEqual(self.server.http.request(method, "/v1/responses" + path).status_code, 401)
 

@@ -4,7 +4,7 @@
 usage: responses_test.py PROGRAM SOURCE_FOLDER
 """
 
-from known_models import DICE, behind, user, write_counting  # first: it begins again in the clients' environment
+from known_models import DICE, TEMPLATE, behind, user, write_counting  # first: it begins again in the clients' environment
 from responses_case import BEGINNING, ResponsesCase, prompt
 from server import Server
 
@@ -22,7 +22,7 @@ LONG = 60000  # tokens of an answer that nobody waits for
 
 class Create(ResponsesCase):
     def test_an_answer(self):
-        response = self.create("Hello", metadata={"a": "b"}, user="ann", temperature=0.5)
+        response = self.create("Hello", metadata={"a": "b"}, user="ann", temperature=0.5, top_p=0.25)
         self.assertRegex(response.id, "^resp_[0-9a-f]{24}$")
         self.assertEqual((response.object, response.model, response.status), ("response", "counting", "incomplete"))
         self.assertEqual((response.incomplete_details.reason, response.error), ("max_output_tokens", None))
@@ -36,8 +36,8 @@ class Create(ResponsesCase):
         self.assertEqual((response.usage.input_tokens, response.usage.output_tokens, response.usage.total_tokens),
                          (asked, 8, asked + 8))
         self.assertEqual(response.usage.output_tokens_details.reasoning_tokens, 0)
-        self.assertEqual((response.temperature, response.max_output_tokens, response.metadata, response.user),
-                         (0.5, 8, {"a": "b"}, "ann"))
+        self.assertEqual((response.temperature, response.top_p, response.max_output_tokens, response.metadata, response.user),
+                         (0.5, 0.25, 8, {"a": "b"}, "ann"))
         self.assertEqual((response.tools, response.tool_choice, response.parallel_tool_calls), ([], "auto", True))
         self.assertEqual((response.text.format.type, response.truncation, response.store), ("text", "disabled", True))
         self.assertEqual((response.instructions, response.previous_response_id), (None, None))
@@ -101,6 +101,15 @@ class Create(ResponsesCase):
         response = self.create("a", reasoning={"effort": "low"})
         self.assertIn("reasoning_effort", response.warnings[0])
         self.assertEqual(response.reasoning.effort, "low")
+
+    def test_variables_of_the_template(self):
+        (HOME / "models").mkdir(exist_ok=True)
+        write_counting(HOME / "models" / "moody", template=TEMPLATE + "{{ mood }}")
+        self.assertEqual(self.server.post("/models/load", model="moody")[0], 200)
+        response = self.create("a", model="moody", extra_body={"chat_template_kwargs": {"mood": "fine"}})
+        self.assertEqual(response.usage.input_tokens, len(prompt(("user", "a")) + "fine"))
+        self.assertEqual(response.output_text, behind("e", 8))
+        self.assertEqual(self.server.post("/models/unload", model="moody")[0], 200)
 
     def test_requests_at_once(self):
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
