@@ -1,11 +1,13 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string_view>
+#include <vector>
+
+#include "sirocco/cli/command_line.hpp"
 
 namespace sirocco {
-
-class CommandLine;
 
 /// One subcommand: a row of the table that `--help` and the dispatch are made from. `declare` adds
 /// the command's options to its parser and sets its callback; failures leave the callback as
@@ -17,6 +19,9 @@ struct Command {
 };
 
 std::span<const Command> commands();
+
+/// The options that `declare` adds, for documentation.
+std::vector<OptionDescription> declared_options(const std::function<void(CommandLine&)>& declare);
 
 void declare_run(CommandLine& app);
 void declare_serve(CommandLine& app);

@@ -91,6 +91,16 @@ void CommandLine::require_one_of(const std::string& name, Option a, Option b) {
   group->add_options(a.option_, b.option_);
   group->require_option(1);
 }
+std::vector<OptionDescription> CommandLine::options() const {
+  std::vector<OptionDescription> out;
+  for (const CLI::Option* option : std::as_const(app_).get_options()) {
+    if (option == std::as_const(app_).get_help_ptr()) continue;
+    out.push_back(
+        {option->get_name(false, true), option->get_default_str(), option->get_description()});
+  }
+  return out;
+}
+
 void CommandLine::callback(std::function<void()> command) {
   if (job_rank() == 0) {
     app_.callback(std::move(command));

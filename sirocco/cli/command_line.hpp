@@ -3,6 +3,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -45,6 +46,13 @@ class Option {
   CLI::Option* option_;
 };
 
+/// What help tells of an option.
+struct OptionDescription {
+  std::string names;          ///< "-m,--model"
+  std::string default_value;  ///< empty: there is none, or help says it in words
+  std::string help;
+};
+
 /// What a command can be told on its command line: where declarations go, so that only
 /// command_line.cpp compiles the library that parses. `names` are "-m,--model", or one without a
 /// dash for what stands on the command line as it is; `help` is a line of `--help`.
@@ -68,6 +76,9 @@ class CommandLine {
                            const std::string& help);
   /// Exactly one of the two has to be there; `name` heads them in the help.
   void require_one_of(const std::string& name, Option a, Option b);
+
+  /// All options but that which asks for help.
+  std::vector<OptionDescription> options() const;
 
   /// What the command does, when its options are read; in a job of several processes, in the first.
   void callback(std::function<void()> command);

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <new>
 #include <sstream>
 #include <string>
@@ -108,6 +109,13 @@ int obey(CLI::App& app, int argc, char** argv) {
 }  // namespace
 
 std::span<const Command> commands() { return kCommands; }
+
+std::vector<OptionDescription> declared_options(const std::function<void(CommandLine&)>& declare) {
+  CLI::App app;
+  CommandLine line(app);
+  declare(line);
+  return line.options();
+}
 
 int run_program(int argc, char** argv) {
   // A reader that has gone away is an error of writing, so that files in the making are cleared

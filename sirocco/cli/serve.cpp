@@ -216,8 +216,9 @@ void serve(const Options& options) {
   http.on_exchange_end = [&](const http::ExchangeRecord& record) {
     service.exchanges().count(record);
     if (log) log->write(record);
-    log_line(LogLevel::kInfo, http::access_line(record));
+    log_line(LogLevel::kInfo, log_words(record));
   };
+  http.upkeep = service_upkeep(service);
   http::Server server(http::Routes(routes_of(options, service)), std::move(http));
   server.start();
   if (!options.common->quiet) {
@@ -277,9 +278,10 @@ void declare_serve(CommandLine& app) {
       .capture_default_str();
   app.add_flag("--share-prefixes", options->share_prefixes,
                "let each key find what others have left in the prefix cache");
-  app.add_option("--request-log", options->request_log,
-                 "file to which a line of JSON goes for each request, without a word of what was "
-                 "said; -: standard output");
+  app.add_option(
+      "--request-log", options->request_log,
+      "file to which a line of JSON goes for each request, with the figures of the model "
+      "and without a word of what was said; -: standard output");
   app.add_option("--response-store", options->stored_responses,
                  "answers of /v1/responses that are kept in memory, to be gone on from; 0: none")
       .in_range(0, 1 << 20)
@@ -288,7 +290,7 @@ void declare_serve(CommandLine& app) {
       .in_range(1, 1 << 20)
       .capture_default_str();
   app.add_option("--response-store-hours", options->stored_hours,
-                 "hours without use after which one is forgotten")
+                 "hours without use after which one is forgotten, within a minute")
       .in_range(0, 1 << 20)
       .capture_default_str();
   const Option page = app.add_flag("--ui", options->page,

@@ -34,5 +34,10 @@ TEST(ContentLength, IsANumber) {
   EXPECT_FALSE(content_length({}));
 }
 
+TEST(HttpHead, GivesTheLastOfSeveralHeadersOfOneName) {
+  const HttpHead twice{206, {{"Content-Length", "1"}, {"content-length", "2"}}};
+  EXPECT_EQ(content_length(twice), 2U);
+}
+
 }  // namespace
 }  // namespace sirocco

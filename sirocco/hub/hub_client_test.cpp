@@ -161,6 +161,17 @@ TEST_F(HubClientTest, FollowsNoRedirectThatItShouldNot) {
   EXPECT_THAT(failure_of<FormatError>([&] { commit(); }), HasSubstr("to nowhere"));
 }
 
+TEST_F(HubClientTest, FollowsAsManyRedirectsAsItSays) {
+  int times = 0;
+  shared_.answer = [&](const FakeRequest&) {
+    if (++times <= 8) return FakeAnswer{302, {{"Location", "?again"}}, "", ""};
+    return FakeAnswer{200, {}, "content", ""};
+  };
+  Kept body;
+  EXPECT_FALSE(fetch(body));
+  EXPECT_EQ(body.text, "content");
+}
+
 TEST_F(HubClientTest, TellsRefusalsApart) {
   struct Case {
     int status;
@@ -292,6 +303,9 @@ TEST_F(EnvironmentTest, NamesTheHubAndWhoAsks) {
   std::ofstream(folder_.path() / "token") << "hf_of_file\n";
   EXPECT_EQ(hub_of_environment().token, "hf_of_file");
   EXPECT_THAT(hub_of_environment().token_origin, HasSubstr(folder_.path().string()));
+  std::ofstream(folder_.path() / "elsewhere") << "hf_of_path";
+  set("HF_TOKEN_PATH", (folder_.path() / "elsewhere").c_str());
+  EXPECT_EQ(hub_of_environment().token, "hf_of_path");
   set("HF_TOKEN", " hf_of_variable ");
   EXPECT_EQ(hub_of_environment().token, "hf_of_variable");
   set("HF_ENDPOINT", "http://mirror.example/hub");

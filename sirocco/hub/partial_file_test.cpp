@@ -118,6 +118,39 @@ TEST_F(PartialFileTest, IsChecksOnlyWhereTheDataAreThere) {
   EXPECT_EQ(open(what)->bytes_there(), 0U);
 }
 
+TEST_F(PartialFileTest, IsCheckedAtItsSizeOnly) {
+  const std::string all = content(kMebibyte);
+  const RepositoryFile what = listed_with("m.gguf", all);
+  {
+    const auto file = open(what);
+    append(*file, 0, kMebibyte, all);
+    file->set_checked();
+  }
+  fs::resize_file(data(), kMebibyte + 1);
+  EXPECT_FALSE(open(what)->is_checked());
+}
+
+TEST_F(PartialFileTest, CountsNoBytesThatAreNotThere) {
+  const std::string all = content(2 * kMebibyte);
+  const RepositoryFile what = listed_with("m.gguf", all);
+  append(*open(what), 1, 1000, all);
+  fs::resize_file(data(), kMebibyte + 999);
+  EXPECT_EQ(open(what)->bytes_there(), 0U);
+}
+
+TEST_F(PartialFileTest, KeepsTagsThatItCanWrite) {
+  const RepositoryFile what = listed_with("m.gguf", content(10));
+  for (const std::string& tag : {std::string("\"a\nb\""), std::string(201, 'a')}) {
+    const auto file = open(what);
+    file->set_tag("\"x\"");
+    file->set_tag(tag);
+    EXPECT_EQ(file->tag(), "");
+    EXPECT_EQ(open(what)->tag(), "");
+  }
+  open(what)->set_tag(std::string(200, 'a'));
+  EXPECT_EQ(open(what)->tag(), std::string(200, 'a'));
+}
+
 TEST_F(PartialFileTest, OfNoBytesIsWhole) {
   const auto file = open(listed_with("m.gguf", ""));
   EXPECT_EQ(file->segments(), 0U);

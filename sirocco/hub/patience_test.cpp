@@ -73,6 +73,8 @@ TEST(Patience, WaitsAsLongAsAskedWithinABound) {
   patience.wait_after({"busy", seconds(90)}, "x", {});
   patience.wait_after({"busy", seconds(0)}, "x", {});
   EXPECT_THAT(clock.waits(), ElementsAre(seconds(90), seconds(1)));
+  patience.wait_after({"busy", seconds(120)}, "x", {});
+  EXPECT_EQ(clock.waits().back(), seconds(120));
   EXPECT_THROW(patience.wait_after({"busy", seconds(121)}, "x", {}), IoError);
   std::stop_source stop;
   stop.request_stop();

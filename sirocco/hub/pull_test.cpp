@@ -190,9 +190,71 @@ TEST_F(PullTest, ThrowsAwayWhatIsWrongAndTriesOnceMore) {
   };
   EXPECT_EQ(content_of(pull_it().path), files_["m-Q4_K_M.gguf"]);
   EXPECT_THAT(listener_.notes, ElementsAre(HasSubstr("thrown away and fetched once more")));
-  wrong = 1000;
+  wrong = 6;  // each part of two copies
   EXPECT_THROW(pull_it("ann/tiny", {.force = true}), FormatError);
   EXPECT_THAT(names(), ElementsAre("ann/tiny"));
+}
+
+TEST_F(PullTest, TakesNoOtherPartThanItAskedFor) {
+  int times = 0;
+  fault_ = [&](const FakeRequest& request,
+               const std::string& content) -> std::optional<FakeAnswer> {
+    if (++times > 1) return std::nullopt;
+    FakeAnswer more = whole_or_part(request, content);
+    more.headers[0].value = fmt::format("bytes 0-{}/{}", more.body.size(), content.size());
+    more.body += 'x';
+    return more;
+  };
+  EXPECT_EQ(content_of(pull_it().path), files_["m-Q4_K_M.gguf"]);
+  EXPECT_THAT(listener_.notes, ElementsAre(HasSubstr("another part of the file")));
+}
+
+TEST_F(PullTest, AFileThatTheServerHasShorterIsFetchedOnceMore) {
+  int times = 0;
+  fault_ = [&](const FakeRequest&, const std::string&) -> std::optional<FakeAnswer> {
+    if (++times > 1) return std::nullopt;
+    return FakeAnswer{416, {}, "", ""};
+  };
+  EXPECT_EQ(content_of(pull_it().path), files_["m-Q4_K_M.gguf"]);
+  EXPECT_THAT(listener_.notes, ElementsAre(HasSubstr("is shorter than the hub lists it")));
+}
+
+TEST_F(PullTest, BeginsNothingForWhichThereIsNoRoom) {
+  shared_.answer = [this](const FakeRequest& request) {
+    if (request.url.find("/tree/") == std::string::npos) return answer(request);
+    const Json file = {{"type", "file"},
+                       {"path", "m-Q4_K_M.gguf"},
+                       {"lfs", {{"oid", std::string(64, 'a')}, {"size", std::uint64_t{1} << 43}}}};
+    return FakeAnswer{200, {}, Json::array({file}).dump(), ""};
+  };
+  EXPECT_THROW(pull_it(), IoError);
+  EXPECT_THAT(listener_.begun, IsEmpty());
+  EXPECT_EQ(shared_.requests.size(), 2U);
+}
+
+TEST_F(PullTest, NamesMayBeLong) {
+  const std::string path = std::string(150, 'a') + "/" + std::string(150, 'b') + "-Q4_0.gguf";
+  files_ = {{path, "x"}};
+  EXPECT_EQ(content_of(pull_it().path), "x");
+  EXPECT_TRUE(pull_it().was_there);
+  EXPECT_EQ(store_.remove("ann/tiny").bytes, 1U);
+}
+
+TEST_F(PullTest, WhatARepositoryHasNoMoreIsNotPublished) {
+  files_ = {{"config.json", "{}"},
+            {"merges.txt", "a b"},
+            {"model.safetensors", std::string(2'000'000, 'w')},
+            {"tokenizer.json", "t"}};
+  fault_ = [&](const FakeRequest& request, const std::string&) -> std::optional<FakeAnswer> {
+    if (request.url.ends_with("tokenizer.json")) return FakeAnswer{404, {}, "", ""};
+    return std::nullopt;
+  };
+  EXPECT_THROW(pull_it(), NotFound);
+  fault_ = nullptr;
+  files_.erase("merges.txt");
+  const fs::path folder = pull_it().path;
+  EXPECT_TRUE(fs::exists(folder / "tokenizer.json"));
+  EXPECT_FALSE(fs::exists(folder / "merges.txt"));
 }
 
 TEST_F(PullTest, EndsAtTheFirstFailureAndKeepsTheRest) {
@@ -278,6 +340,46 @@ TEST_F(PullTest, AModelIsReplacedByItsNextRevision) {
   files_["README.md"] = "new";
   EXPECT_EQ(pull_it().path, second.path);
   EXPECT_EQ(store_.list().at(0).commit, commit_);
+}
+
+TEST_F(PullTest, OtherBytesOfTheSameSizeAreFetched) {
+  pull_it();
+  commit_ = std::string(40, 'd');
+  files_["m-Q4_K_M.gguf"] = std::string(3'000'000, 'z');
+  const Pulled second = pull_it();
+  EXPECT_FALSE(second.was_there);
+  EXPECT_EQ(content_of(second.path), files_["m-Q4_K_M.gguf"]);
+}
+
+TEST_F(PullTest, WhatIsNotWholeIsNoModel) {
+  const fs::path path = pull_it().path;
+  fs::resize_file(path, 2'999'999);
+  EXPECT_THAT(names(), IsEmpty());
+  EXPECT_FALSE(store_.find(*HubName::parse("ann/tiny")));
+  EXPECT_EQ(content_of(pull_it().path), files_["m-Q4_K_M.gguf"]);
+}
+
+TEST_F(PullTest, ADescriptionOfAnotherVersionIsNoModel) {
+  const fs::path description = pull_it().path.parent_path().parent_path() / "model.json";
+  Json json = Json::parse(content_of(description));
+  json["version"] = 2;
+  std::ofstream(description) << json;
+  EXPECT_THAT(names(), IsEmpty());
+}
+
+TEST_F(PullTest, ModelsThatAPersonPutThereAreListedAndRemoved) {
+  pull_it();
+  const auto put = [&](const fs::path& path) {
+    fs::create_directories((store_.root() / path).parent_path());
+    std::ofstream(store_.root() / path) << "x";
+  };
+  for (const char* const path : {"own-Q8_0.gguf", ".hidden-Q8_0.gguf", "mine/config.json",
+                                 "mine/model.safetensors", "notes.txt"})
+    put(path);
+  EXPECT_THAT(names(), ElementsAre("ann/tiny", "mine", "own-Q8_0.gguf"));
+  EXPECT_EQ(store_.remove("own-Q8_0").bytes, 1U);
+  EXPECT_THAT(names(), ElementsAre("ann/tiny", "mine"));
+  EXPECT_TRUE(fs::exists(store_.root() / ".hidden-Q8_0.gguf"));
 }
 
 TEST_F(PullTest, RemovesAllOfIt) {

@@ -118,6 +118,13 @@ TEST(Selection, TakesOfAFolderWhatIsListed) {
                           "tokenizer.json", "tokenizer.model"));
 }
 
+TEST(Selection, TakesWeightsOnce) {
+  const ModelFiles model =
+      chosen(files({"config.json", "model.safetensors", "model-00001-of-00001.safetensors",
+                    "model.safetensors.index.json"}));
+  EXPECT_THAT(paths(model), ElementsAre("config.json", "model.safetensors"));
+}
+
 TEST(Selection, LeavesUndecidedWhatAPersonHasToSay) {
   const auto same = files({"a-Q4_K_M.gguf", "b-Q4_K_M.gguf", "c-Q8_0.gguf"});
   const auto choice = choose(same);

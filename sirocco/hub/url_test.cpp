@@ -38,6 +38,7 @@ TEST(Url, ResolvesWhatServersRedirectTo) {
   EXPECT_EQ(to("/x/y"), "https://hub.example:444/x/y");
   EXPECT_EQ(to("x"), "https://hub.example:444/a/b/x");
   EXPECT_EQ(to("../x"), "https://hub.example:444/a/x");
+  EXPECT_EQ(to("/x?y#z"), "https://hub.example:444/x?y") << "a fragment isn't sent";
   EXPECT_EQ(base.resolved("//other.example/x", "test").origin(), "https://other.example:443");
   EXPECT_THROW(base.resolved("ftp://x/", "test"), FormatError);
   EXPECT_THROW(base.resolved("https://u:p@x/", "test"), FormatError);

@@ -16,14 +16,6 @@ namespace {
 using namespace pipeline_testing;
 using testing::HasSubstr;
 
-LanguagePipelineOptions small_blocks() {
-  LanguagePipelineOptions options;
-  options.context = 160;
-  options.cache_positions = 400;
-  options.block_positions = 16;
-  return options;
-}
-
 TextJob job_of(const std::vector<TokenId>& prompt, std::int32_t choices) {
   TextJob job;
   job.prompt = prompt;

@@ -62,6 +62,15 @@ class TinyModel {
   ByteLedger ledger_{std::uint64_t{1} << 30};
 };
 
+/// A cache of 25 blocks, of which a sequence takes 10 at most.
+inline LanguagePipelineOptions small_blocks() {
+  LanguagePipelineOptions options;
+  options.context = 160;
+  options.cache_positions = 400;
+  options.block_positions = 16;
+  return options;
+}
+
 inline std::vector<TokenId> random_tokens(std::uint64_t seed, int count, std::int64_t vocabulary) {
   std::vector<TokenId> out;
   for (int i = 0; i < count; ++i) {

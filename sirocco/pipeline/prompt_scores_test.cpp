@@ -19,14 +19,6 @@ namespace {
 using namespace pipeline_testing;
 using testing::HasSubstr;
 
-LanguagePipelineOptions small_blocks() {
-  LanguagePipelineOptions options;
-  options.context = 160;
-  options.cache_positions = 400;
-  options.block_positions = 16;
-  return options;
-}
-
 TextJob job_of(const std::vector<TokenId>& prompt) {
   TextJob job;
   job.prompt = prompt;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -43,6 +46,26 @@ inline std::string changed(std::string body, const std::vector<std::uint32_t>& c
     }
   }
   return body;
+}
+
+/// Of bodies that were changed, how many were read and how many weren't.
+struct ReadAndRefused {
+  int read = 0;
+  int refused = 0;
+};
+/// Changes each of `bodies` in many ways. `count_readable(body, require)` tells in how many ways
+/// one can be read, and calls `require` with what must be true.
+template <class Bodies, class CountReadable>
+ReadAndRefused read_changed(const Bodies& bodies, CountReadable count_readable) {
+  ReadAndRefused count;
+  for (const std::string_view original : bodies) {
+    EXPECT_TRUE(rc::check([&](const std::vector<std::uint32_t>& choices) {
+      const std::string body = changed(std::string(original), choices);
+      const auto require = [](bool condition) { RC_ASSERT(condition); };
+      ++(count_readable(body, require) > 0 ? count.read : count.refused);
+    }));
+  }
+  return count;
 }
 
 }  // namespace sirocco::request_testing

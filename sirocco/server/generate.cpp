@@ -149,11 +149,13 @@ TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared
   terms.priority = -prepared.generation.priority;
   terms.time_limit = prepared.generation.timeout_s;
   std::vector<TextStream> streams;
+  ModelFigures figures{.model = prepared.model->name};
   for (TextRequest& request : prepared.requests) {
+    figures.prompt_tokens += std::ssize(request.prompt);
     if (request.prefixes) request.prefixes = service.prefixes_of(exchange);
     streams.push_back(prepared.model->text->session().submit(std::move(request), terms));
   }
-  return {exchange, std::move(streams), prepared.generation.choices};
+  return {exchange, std::move(streams), prepared.generation.choices, std::move(figures)};
 }
 
 namespace {

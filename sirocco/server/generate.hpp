@@ -148,6 +148,7 @@ http::Task<http::Answered> respond_in_events(const Service& service, http::Excha
     if (next != nullptr && next->piece.ended) end = told_end(answers.completion(next->index));
     if (end && std::holds_alternative<ApiError>(*end)) {
       const ApiError& error = std::get<ApiError>(*end);
+      answers.skip();  // to its figures
       if (!events) throw ApiFailure(error);
       const auto last = shape.failed(error);
       co_await send_all(*events, last);

@@ -66,23 +66,14 @@ const Tokenizer& tokenizer_of(const ServedModel& model) {
   return model.text != nullptr ? model.text->tokenizer() : model.embedder->model().tokenizer();
 }
 
-/// `required`: the member without which there is nothing to do.
-template <class Request, class Table>
-Request read_body(std::string_view body, const Table& table, std::string_view required) {
-  const json::Value value = json::parse(body);
-  json::MemberReader reader{json::Field(value)};
-  if (!reader.find(required)) {
-    throw InvalidRequest(std::string(required), "missing_required_parameter",
-                         fmt::format("there is no {}", required));
-  }
-  Request out;
-  reader.read(out, table);
-  reader.finish();
-  return out;
+template <class Request, std::size_t N>
+Request read_body(std::string_view body, const std::array<Member<Request>, N>& table,
+                  std::string_view required) {
+  return json::read_body(json::parse(body), table, {}, {required});
 }
 
 std::string tokenized(const Service& service, const std::string& body) {
-  const auto request = read_body<TokenizeRequest>(body, kTokenizeMembers, "content");
+  const auto request = read_body(body, kTokenizeMembers, "content");
   const ModelLease model = named_model(service, request.model);
   json::Writer out;
   out.open_object().name("tokens").open_array();
@@ -112,7 +103,7 @@ constexpr std::array kDetokenizeMembers = {
 };
 
 std::string detokenized(const Service& service, const std::string& body) {
-  const auto request = read_body<DetokenizeRequest>(body, kDetokenizeMembers, "tokens");
+  const auto request = read_body(body, kDetokenizeMembers, "tokens");
   const ModelLease model = named_model(service, request.model);
   const Tokenizer& tokenizer = tokenizer_of(*model);
   require_known_tokens(request.tokens, static_cast<std::int64_t>(tokenizer.vocabulary().size()),
@@ -153,7 +144,7 @@ ModelLease load_and_offer(const Service& service, const std::string& name) {
 }
 
 std::string loaded(const Service& service, const std::string& body) {
-  const auto request = read_body<ModelRequest>(body, kModelMembers, "model");
+  const auto request = read_body(body, kModelMembers, "model");
   const ModelLease model = load_and_offer(service, request.model);
   json::Writer out;
   out.open_object().member("model", model->name).member("status", "loaded").close_object();
@@ -161,7 +152,7 @@ std::string loaded(const Service& service, const std::string& body) {
 }
 
 std::string unloaded(const Service& service, const std::string& body) {
-  const auto request = read_body<ModelRequest>(body, kModelMembers, "model");
+  const auto request = read_body(body, kModelMembers, "model");
   // No name would mean the first model.
   if (request.model.empty()) throw ApiFailure(model_not_found("", service.models().names()));
   const ModelLease model = named_model(service, request.model);

@@ -1,18 +1,14 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/server/json/members.hpp"
-#include "tests/support/paths_testing.hpp"
+#include "tests/support/page_testing.hpp"
 
 namespace sirocco::members_page_testing {
 
@@ -46,21 +42,7 @@ class Tables {
   }
 
   /// Expects them between the page's marks.
-  void expect_on(const std::string& page) const {
-    constexpr std::string_view kBegin = "<!-- members: begin -->\n";
-    constexpr std::string_view kEnd = "<!-- members: end -->";
-    std::ostringstream file;
-    file << std::ifstream(source_path(page)).rdbuf();
-    const std::string whole = file.str();
-    const std::size_t begin = whole.find(kBegin);
-    const std::size_t end = whole.find(kEnd);
-    ASSERT_NE(begin, std::string::npos);
-    ASSERT_NE(end, std::string::npos);
-    const std::size_t first = begin + kBegin.size();
-    EXPECT_EQ(whole.substr(first, end - first), text())
-        << "Put these tables between the marks of " << page << ":\n"
-        << text();
-  }
+  void expect_on(const std::string& page) const { expect_on_page(page, "members", text()); }
 
  private:
   struct Row {

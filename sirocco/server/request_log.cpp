@@ -9,8 +9,22 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
 #include "sirocco/server/json/writer.hpp"
+#include "sirocco/server/model_figures.hpp"
 
 namespace sirocco {
+namespace {
+
+void write_figures(json::Writer& out, const ModelFigures& figures) {
+  out.member("model", figures.model).member("prompt_tokens", figures.prompt_tokens);
+  out.member("generated_tokens", figures.generated_tokens);
+  out.member("finish", finish_reason_name(figures.reason()));
+  // Of a client that goes, nobody waits for the engine to tell the rest.
+  if (figures.ended_jobs == 0) return;
+  out.member("cached_tokens", figures.cached_tokens).member("queued_seconds", figures.queued_s);
+  out.member("first_token_seconds", figures.first_s);
+}
+
+}  // namespace
 
 std::string request_line(const http::ExchangeRecord& record, std::time_t time) {
   json::Writer out;
@@ -24,8 +38,21 @@ std::string request_line(const http::ExchangeRecord& record, std::time_t time) {
   out.member("sent_bytes", static_cast<std::int64_t>(record.sent_bytes));
   out.member("seconds", record.seconds);
   if (record.cut_off) out.member("cut_off", true);
+  if (record.figures != nullptr) write_figures(out, *record.figures);
   out.close_object();
   return out.take();
+}
+
+std::string log_words(const http::ExchangeRecord& record) {
+  std::string words = http::access_line(record);
+  if (record.figures == nullptr) return words;
+  const ModelFigures& figures = *record.figures;
+  words += fmt::format(" model {} prompt {} generated {} {}", sirocco::quoted(figures.model),
+                       figures.prompt_tokens, figures.generated_tokens,
+                       finish_reason_name(figures.reason()));
+  if (figures.ended_jobs == 0) return words;
+  return words + fmt::format(" cached {} queued {:.3f} s first {:.3f} s", figures.cached_tokens,
+                             figures.queued_s, figures.first_s);
 }
 
 void RequestLog::Close::operator()(std::FILE* file) const {

@@ -11,8 +11,11 @@
 namespace sirocco {
 
 /// The line of an exchange that ended at `time`, a JSON object without a line end: who asked, for
-/// what, how it ended, how long it took. Nothing of a body or of a query.
+/// what, how it ended, how long it took, and the figures of a model that worked on it. Nothing of a
+/// body or of a query.
 std::string request_line(const http::ExchangeRecord& record, std::time_t time);
+/// The same for people to read, without the time: http::access_line with the figures behind it.
+std::string log_words(const http::ExchangeRecord& record);
 
 /// A RequestLog is a file with a line for each exchange. Belongs to one thread.
 class RequestLog {

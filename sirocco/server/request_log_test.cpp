@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
+#include "sirocco/server/model_figures.hpp"
+
 namespace sirocco {
 namespace {
 
@@ -29,6 +33,28 @@ TEST(RequestLog, TellsAnExchangeInALine) {
             R"({"time":"1970-01-01T00:00:00Z","id":"req-1","peer":"10.0.0.1","key":"2",)"
             R"("method":"POST","path":"/v1/a\"b\n","route":"/v1/{a}","status":200,)"
             R"("sent_bytes":12,"seconds":0.25,"cut_off":true})");
+}
+
+TEST(RequestLog, TellsWhatAModelDid) {
+  http::ExchangeRecord record = ended();
+  const auto figures = std::make_shared<ModelFigures>();
+  record.figures = figures;
+  *figures = {.model = "a\"b", .prompt_tokens = 30, .generated_tokens = 7};
+  EXPECT_TRUE(request_line(record, 0).ends_with(
+      R"("seconds":0.25,"model":"a\"b","prompt_tokens":30,"generated_tokens":7,)"
+      R"("finish":"cancelled"})"))
+      << request_line(record, 0);
+  EXPECT_EQ(log_words(record),
+            http::access_line(record) + " model 'a\"b' prompt 30 generated 7 cancelled");
+  figures->add_end(FinishReason::kLength, 16, {.queued_s = 0.5, .first_s = 1, .rest_s = 2});
+  EXPECT_TRUE(request_line(record, 0).ends_with(
+      R"("finish":"length","cached_tokens":16,"queued_seconds":0.5,"first_token_seconds":1.5})"))
+      << request_line(record, 0);
+  EXPECT_TRUE(
+      log_words(record).ends_with(" generated 7 length cached 16 queued 0.500 s first 1.500 s"))
+      << log_words(record);
+  record.figures = nullptr;
+  EXPECT_EQ(log_words(record), http::access_line(record));
 }
 
 }  // namespace

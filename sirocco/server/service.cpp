@@ -1,5 +1,6 @@
 #include "sirocco/server/service.hpp"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -39,6 +40,12 @@ std::vector<http::Route> service_routes(const Service& service) {
   std::ranges::move(anthropic::anthropic_routes(service), std::back_inserter(all));
   std::ranges::move(management_routes(service), std::back_inserter(all));
   return all;
+}
+
+http::Upkeep service_upkeep(const Service& service) {
+  // What expired stays for little longer than it may.
+  const Seconds every_s = std::clamp(service.responses().limits().max_unused_s / 60, 1.0, 60.0);
+  return {every_s, [&service] { service.responses().forget_unused(); }};
 }
 
 http::ErrorBody service_error_body(const http::Refusal& refusal, const http::Request& request) {

@@ -24,6 +24,8 @@ struct ServiceOptions {
   Seconds max_silence_s = 10;
   /// What is kept of the Responses API's answers.
   openai::ResponseStoreLimits responses = {};
+  /// By which that expires; steady, thread-safe; the system's without.
+  std::function<Seconds()> clock = {};
   /// Brings up the model that `name` means, to be offered under that name; without it, models stay
   /// as they are. Called on a worker. Throws what loading throws.
   std::function<std::unique_ptr<ServedModel>(const std::string& name)> load = {};
@@ -37,7 +39,7 @@ class Service {
       : engine_(engine),
         models_(models),
         options_(std::move(options)),
-        responses_(std::make_unique<openai::ResponseStore>(options_.responses)) {}
+        responses_(std::make_unique<openai::ResponseStore>(options_.responses, options_.clock)) {}
 
   Engine& engine() const { return engine_; }
   ServedModels& models() const { return models_; }
@@ -61,6 +63,9 @@ class Service {
 
 /// Every route of a service: a table for each API, put together.
 std::vector<http::Route> service_routes(const Service& service);
+/// What its server does for it now and again: responses that expired are freed, though nobody asks
+/// for any. `service` outlives it.
+http::Upkeep service_upkeep(const Service& service);
 /// The body of an error, in the shape of the API that the request's path belongs to.
 http::ErrorBody service_error_body(const http::Refusal& refusal, const http::Request& request);
 

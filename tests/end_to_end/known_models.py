@@ -16,12 +16,18 @@ TEMPLATE = ("{% for message in messages %}{{ message.role }}: {{ message.content
             "{% if add_generation_prompt %}assistant: {% endif %}")
 
 
-def write_counting(folder, broken=None):
+def write_counting(folder, broken=None, template=TEMPLATE):
     """A model that says, behind each character, the next one of ASCII, on and on; or until the character `broken`."""
     write_chain(folder, CHARACTERS, loops=True, broken=broken)
     config = json.loads((folder / "tokenizer_config.json").read_text())
-    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": TEMPLATE}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": template}))
     return folder
+
+
+def alone():
+    """The folder of a counting model that is called alone, as it mostly is."""
+    folder = HOME / "alone"
+    return folder if folder.exists() else write_counting(folder)
 
 
 def behind(text, count):

@@ -5,8 +5,8 @@
 #include "sirocco/base/utf8.hpp"
 #include "sirocco/server/anthropic/error_body.hpp"
 #include "sirocco/server/anthropic/messages_request.hpp"
+#include "sirocco/server/any_body_testing.hpp"
 #include "sirocco/server/generation_testing.hpp"
-#include "sirocco/server/invalid_request.hpp"
 
 namespace sirocco::anthropic_testing {
 
@@ -30,20 +30,12 @@ void check_messages(const anthropic::MessagesRequest& request, const ChatFormat&
 /// How many kinds of request it can be.
 template <class Require>
 int check_any_body(std::string_view body, const ChatFormat& format, Require require) {
-  int accepted = 0;
-  const auto attempt = [&](auto read) {
-    try {
-      check_messages(read(json::parse(body)), format, require);
-      ++accepted;
-    } catch (const InvalidRequest& refused) {
-      require(is_utf8(refused.what()) && is_utf8(refused.param()) && !refused.code().empty());
-      const json::Value told = json::parse(anthropic::error_body(api_error(refused), "req-1"));
-      require(told.as<json::Object>() != nullptr);
-    }
+  const auto checked = [&](auto read) {
+    return [&, read] { check_messages(read(json::parse(body)), format, require); };
   };
-  attempt(anthropic::read_messages_request);
-  attempt(anthropic::read_count_request);
-  return accepted;
+  return request_testing::count_accepted(
+      require, [](const ApiError& error) { return anthropic::error_body(error, "req-1"); },
+      checked(anthropic::read_messages_request), checked(anthropic::read_count_request));
 }
 
 /// Bodies with nearly all members that there are.

@@ -151,6 +151,7 @@ void Connection::end_exchange() {
   record.seconds = now() - exchange.began;
   record.cut_off = exchange.begun && !exchange.ended;
   if (exchange.route != nullptr) record.route = exchange.route->pattern;
+  record.figures = std::move(exchange.figures);
   exchange_.reset();
   surroundings_.options.on_exchange_end(record);
 }

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sirocco/server/http/event.hpp"
 #include "sirocco/server/http/exchange.hpp"
@@ -51,6 +52,7 @@ struct ExchangeState {
   bool probed = false;  // a client that sends no more was sent something to see whether it is there
   std::string_view idle_piece = {};  // what may be sent between pieces and says nothing
   bool ended = false;
+  std::shared_ptr<const ModelFigures> figures = {};  // the handler's, for the record
 };
 
 /// One client's connection: reads requests, has them answered one after the other, and watches
@@ -73,6 +75,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Request& request() { return exchange_->request; }
   bool gone() const { return broken_; }
   Signal signal() const { return Signal(exchange_->signal); }
+  void leave_figures(std::shared_ptr<const ModelFigures> figures) {
+    exchange_->figures = std::move(figures);
+  }
   Task<bool> wait(std::optional<Seconds> longest);
   Task<void> run_on_worker(const std::function<void()>& work);
   Task<void> send_response(Response response);

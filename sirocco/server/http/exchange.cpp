@@ -1,6 +1,7 @@
 #include "sirocco/server/http/exchange.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "sirocco/server/http/connection.hpp"
 
@@ -10,6 +11,9 @@ const Request& Exchange::request() const { return connection_.request(); }
 std::string Exchange::take_body() { return std::exchange(connection_.request().body, {}); }
 bool Exchange::client_gone() const { return connection_.gone(); }
 Signal Exchange::signal() const { return connection_.signal(); }
+void Exchange::leave_figures(std::shared_ptr<const ModelFigures> figures) {
+  connection_.leave_figures(std::move(figures));
+}
 
 Task<Answered> Exchange::respond(Response response) {
   co_await connection_.send_response(std::move(response));

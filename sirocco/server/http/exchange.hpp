@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,10 @@
 #include "sirocco/server/http/message.hpp"
 #include "sirocco/server/http/signal.hpp"
 #include "sirocco/server/http/task.hpp"
+
+namespace sirocco {
+struct ModelFigures;
+}
 
 namespace sirocco::http {
 
@@ -125,6 +130,10 @@ class Exchange {
 
   /// Whether what is awaited next throws ClientGone.
   bool client_gone() const;
+
+  /// What the record of this exchange will tell besides HTTP's own. It may still change until the
+  /// handler has ended.
+  void leave_figures(std::shared_ptr<const ModelFigures> figures);
 
  private:
   friend class Connection;

@@ -35,6 +35,8 @@ ServerOptions checked(ServerOptions options) {
   if (options.workers < 1)
     throw InvalidArgument("a server needs a worker, not {}", options.workers);
   if (!(options.tick_s > 0)) throw InvalidArgument("a server's tick takes time");
+  if (!(options.upkeep.every_s > 0))
+    throw InvalidArgument("a server does other things than upkeep");
   if (!options.gate) {
     options.gate = [](const Request&, bool) { return GateResult{{}, Caller{}}; };
   }
@@ -73,7 +75,8 @@ class Server::Implementation {
         surroundings_{
             routes_,        options_, network_, workers_, std::make_shared<Mailbox>(network_),
             random_number()},
-        ticker_(network_) {
+        ticker_(network_),
+        upkeep_timer_(network_) {
     if (options_.tls) tls_.emplace(make_tls_context(*options_.tls));
     acceptors_ = listen_on(network_, options_.host, options_.port);
     port_ = acceptors_.front().local_endpoint().port();
@@ -98,6 +101,7 @@ class Server::Implementation {
         if (failure) log_line(LogLevel::kError, "the server takes no more connections");
       });
     }
+    if (options_.upkeep.work) asio::co_spawn(network_, keep_up(), asio::detached);
     thread_ = std::thread([this] { network_.run(); });
   }
 
@@ -105,6 +109,7 @@ class Server::Implementation {
     asio::post(network_, [this] {
       surroundings_.draining = true;
       close_acceptors();
+      end_upkeep();
       for (const auto& [connection, peer] : connections_) connection->notify();
     });
   }
@@ -122,6 +127,7 @@ class Server::Implementation {
         close_acceptors();
         for (const auto& [connection, peer] : connections_) connection->stop();
         ticker_.cancel();
+        end_upkeep();
         guard_.reset();
       });
       thread_.join();
@@ -217,6 +223,24 @@ class Server::Implementation {
     ticking_ = false;
   }
 
+  /// Looks at the clock when upkeep should be due, and does it if it is.
+  Task<void> keep_up() {
+    const Upkeep& upkeep = options_.upkeep;
+    for (Seconds due = options_.clock() + upkeep.every_s; keeps_up_;) {
+      upkeep_timer_.expires_after(std::chrono::duration_cast<asio::steady_timer::duration>(
+          std::chrono::duration<Seconds>(due - options_.clock())));
+      co_await upkeep_timer_.async_wait(asio::as_tuple(asio::use_awaitable));
+      if (!keeps_up_ || options_.clock() < due) continue;
+      upkeep.work();
+      due = options_.clock() + upkeep.every_s;
+    }
+  }
+
+  void end_upkeep() {
+    keeps_up_ = false;
+    upkeep_timer_.cancel();
+  }
+
   const Routes routes_;
   const ServerOptions options_;
   asio::io_context network_{1};
@@ -225,6 +249,8 @@ class Server::Implementation {
   Surroundings surroundings_;
   asio::steady_timer ticker_;
   bool ticking_ = false;
+  asio::steady_timer upkeep_timer_;
+  bool keeps_up_ = true;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> guard_{
       asio::make_work_guard(network_)};
   std::vector<Tcp::acceptor> acceptors_;

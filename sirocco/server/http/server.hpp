@@ -14,6 +14,10 @@
 #include "sirocco/server/http/message.hpp"
 #include "sirocco/server/http/routes.hpp"
 
+namespace sirocco {
+struct ModelFigures;
+}
+
 namespace sirocco::http {
 
 /// What one server takes, so that no client can have more of it than its share.
@@ -63,6 +67,7 @@ struct ExchangeRecord {
   Seconds seconds = 0;           ///< from the end of the head to the end of the answer
   bool cut_off = false;          ///< the answer was begun and not ended
   std::string route = {};        ///< the pattern of the path's route; empty: there is none
+  std::shared_ptr<const ModelFigures> figures = {};  ///< what the handler left; null: nothing
 };
 /// Told of each exchange at its end, on the network thread.
 using OnExchangeEnd = std::function<void(const ExchangeRecord&)>;
@@ -75,15 +80,23 @@ struct TlsFiles {
   std::filesystem::path private_key;
 };
 
+/// Work of the house that nobody asks for: it is done on the network thread about every `every_s`
+/// seconds of the server's clock, from start to drain. It is short and doesn't throw.
+struct Upkeep {
+  Seconds every_s = 60;
+  std::function<void()> work = {};  ///< without it, there is none
+};
+
 struct ServerOptions {
   std::string host = "127.0.0.1";  ///< an address, a name, or "localhost": both loopback addresses
   std::uint16_t port = 8080;       ///< 0: any that is free
   std::optional<TlsFiles> tls = {};
   Limits limits = {};
-  int workers = 2;                      ///< threads of Exchange::off_thread
-  Gate gate = {};                       ///< without one, all may go on
-  MakeErrorBody error_body = {};        ///< without one, the message as plain text
-  OnExchangeEnd on_exchange_end = {};   ///< without one, access_line goes to the log as information
+  int workers = 2;                     ///< threads of Exchange::off_thread
+  Gate gate = {};                      ///< without one, all may go on
+  MakeErrorBody error_body = {};       ///< without one, the message as plain text
+  OnExchangeEnd on_exchange_end = {};  ///< without one, access_line goes to the log as information
+  Upkeep upkeep = {};
   std::function<Seconds()> clock = {};  ///< a steady clock, thread-safe; the system's without
   Seconds tick_s = 0.25;                ///< how often limits of time are looked after
 };

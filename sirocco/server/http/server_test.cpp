@@ -258,6 +258,33 @@ TEST(Server, DrainsByEndingWhatRuns) {
   EXPECT_TRUE(test.server->wait_until_closed(60));
 }
 
+TEST(Server, KeepsUpFromItsStartToDrain) {
+  std::atomic<int> done = 0;
+  ServerOptions options;
+  options.upkeep = {.every_s = 0.004, .work = [&] { ++done; }};
+  TestServer test(options);
+  EXPECT_EQ(test.client().get("/hello").status, 200);
+  EXPECT_EQ(done, 0) << "the clock stands still";
+  for (int times = 1; times <= 3; ++times) {
+    test.clock = test.clock + 0.005;
+    ASSERT_TRUE(eventually([&] { return done == times; }));
+  }
+  Client running = test.client();
+  running.send("GET /silent HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return test.seen.waiting == 1; }));
+  test.server->drain();
+  ASSERT_TRUE(eventually([&] { return !test.client().connected(); }));
+  // Time for what would come if it hadn't ended.
+  test.clock = test.clock + 1;
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  test.seen.ring();
+  EXPECT_EQ(running.read_reply().body, "rung");
+  running.close();
+  EXPECT_TRUE(test.server->wait_until_closed(60));
+  test.server->stop();
+  EXPECT_EQ(done, 3);
+}
+
 TEST(Server, StopsAtOnce) {
   TestServer test;
   std::vector<Client> clients;

@@ -6,6 +6,7 @@
 
 #include "sirocco/base/edit_distance.hpp"
 #include "sirocco/base/error.hpp"
+#include "sirocco/server/invalid_request.hpp"
 
 namespace sirocco::json {
 namespace {
@@ -48,6 +49,12 @@ std::optional<Field> MemberReader::find(std::string_view name) const {
   const auto found = std::ranges::find(members_, name, &Object::value_type::first);
   if (found == members_.end() || found->second.is_null()) return std::nullopt;
   return object_.member(*found);
+}
+
+void MemberReader::require(std::string_view name) const {
+  if (find(name)) return;
+  throw InvalidRequest(std::string(name), "missing_required_parameter",
+                       fmt::format("there is no {}", name));
 }
 
 void MemberReader::pass(std::span<const UnheededMember> table) {

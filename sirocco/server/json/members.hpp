@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <span>
@@ -104,6 +105,8 @@ class MemberReader {
 
   /// The member of that name, unless it is left out.
   std::optional<Field> find(std::string_view name) const;
+  /// Throws where it is left out of a whole body.
+  void require(std::string_view name) const;
 
   /// Throws for the first member that no table knew.
   void finish() const;
@@ -119,6 +122,22 @@ class MemberReader {
   std::vector<std::string_view> names_;  // of all tables
 };
 
+/// A whole body with the members of two tables and no others, among them those that `required`
+/// names. Throws InvalidRequest that names the member.
+template <class T, std::size_t N>
+T read_body(const Value& body, const std::array<Member<T>, N>& members,
+            std::span<const UnheededMember> unheeded,
+            std::initializer_list<std::string_view> required) {
+  const Field whole(body);
+  MemberReader reader(whole);
+  T out;
+  reader.read(out, members);
+  reader.pass(unheeded);
+  reader.finish();
+  for (const std::string_view name : required) reader.require(name);
+  return out;
+}
+
 /// What documentation says of a member.
 struct MemberDescription {
   std::string_view name;
@@ -133,5 +152,15 @@ void describe(std::span<const Member<T>> table, std::vector<MemberDescription>& 
     out.push_back({row.name, words(row.expected), row.meaning, true});
 }
 void describe(std::span<const UnheededMember> table, std::vector<MemberDescription>& out);
+
+/// All members of a body that two tables tell.
+template <class T, std::size_t N>
+std::vector<MemberDescription> described_members(const std::array<Member<T>, N>& members,
+                                                 std::span<const UnheededMember> unheeded) {
+  std::vector<MemberDescription> out;
+  describe(std::span<const Member<T>>(members), out);
+  describe(unheeded, out);
+  return out;
+}
 
 }  // namespace sirocco::json

@@ -13,7 +13,6 @@ namespace {
 
 struct Work {
   ModelLease model;
-  const Handle<EmbeddingPipeline>* pipeline = nullptr;
   EmbeddingRequest request;
   std::vector<std::vector<TokenId>> inputs;
 };
@@ -28,11 +27,11 @@ Work prepared_embeddings(const Service& service, const std::string& body) {
   Work out;
   out.request = read_embedding_request(json::parse(body));
   out.model = named_model(service, out.request.model);
-  out.pipeline = &vector_pipeline(*out.model);
+  const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(*out.model);
   for (std::size_t i = 0; i < out.request.inputs.size(); ++i) {
     const std::string param = fmt::format("input[{}]", i);
     require_vector_tokens(
-        *out.pipeline, out.inputs.emplace_back(tokens_of(*out.model, out.request.inputs[i], param)),
+        pipeline, out.inputs.emplace_back(tokens_of(*out.model, out.request.inputs[i], param)),
         param);
   }
   return out;
@@ -44,12 +43,10 @@ http::Task<http::Answered> answer_embeddings(const Service& service, http::Excha
   const Work work = co_await exchange.off_thread(
       [&] { return prepared_embeddings(service, exchange.take_body()); });
   std::vector<std::vector<float>> vectors =
-      co_await made_vectors(service, exchange, *work.pipeline, work.inputs);
-  std::int64_t tokens = 0;
-  for (const auto& input : work.inputs) tokens += std::ssize(input);
+      co_await made_vectors(service, exchange, *work.model, work.inputs);
   for (auto& vector : vectors) vector = shortened(vector, work.request.dimensions);
-  co_return co_await exchange.respond(
-      http::json_response(embeddings_body(work.model->name, vectors, work.request.format, tokens)));
+  co_return co_await exchange.respond(http::json_response(
+      embeddings_body(work.model->name, vectors, work.request.format, count_tokens(work.inputs))));
 }
 
 }  // namespace sirocco::openai

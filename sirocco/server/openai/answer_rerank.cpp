@@ -14,7 +14,6 @@ namespace {
 
 struct Work {
   ModelLease model;
-  const Handle<EmbeddingPipeline>* pipeline = nullptr;
   RerankRequest request;
   std::vector<std::vector<TokenId>> inputs;  // the query's first
 };
@@ -27,11 +26,10 @@ Work prepared_rerank(const Service& service, const std::string& body) {
   Work out;
   out.request = read_rerank_request(json::parse(body));
   out.model = named_model(service, out.request.model);
-  out.pipeline = &vector_pipeline(*out.model);
+  const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(*out.model);
   const auto add = [&](const std::string& text, const std::string& param, std::string_view prompt) {
-    require_vector_tokens(*out.pipeline,
-                          out.inputs.emplace_back(vector_tokens(*out.model, text, param, prompt)),
-                          param);
+    require_vector_tokens(
+        pipeline, out.inputs.emplace_back(vector_tokens(*out.model, text, param, prompt)), param);
   };
   add(out.request.query, "query", kQueryPrompt);
   for (std::size_t i = 0; i < out.request.documents.size(); ++i)
@@ -45,14 +43,12 @@ http::Task<http::Answered> answer_rerank(const Service& service, http::Exchange&
   const Work work =
       co_await exchange.off_thread([&] { return prepared_rerank(service, exchange.take_body()); });
   const std::vector<std::vector<float>> vectors =
-      co_await made_vectors(service, exchange, *work.pipeline, work.inputs);
-  std::int64_t tokens = 0;
-  for (const auto& input : work.inputs) tokens += std::ssize(input);
+      co_await made_vectors(service, exchange, *work.model, work.inputs);
   const std::span documents = std::span(vectors).subspan(1);
   const auto top = static_cast<std::size_t>(work.request.top.value_or(std::ssize(documents)));
   const auto results = ranked(vectors.front(), documents, top);
-  co_return co_await exchange.respond(
-      http::json_response(rerank_body(work.model->name, work.request, results, tokens)));
+  co_return co_await exchange.respond(http::json_response(
+      rerank_body(work.model->name, work.request, results, count_tokens(work.inputs))));
 }
 
 }  // namespace sirocco::openai

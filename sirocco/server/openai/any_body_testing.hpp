@@ -8,12 +8,13 @@
 #include <variant>
 
 #include "sirocco/base/utf8.hpp"
+#include "sirocco/server/any_body_testing.hpp"
 #include "sirocco/server/generation_testing.hpp"
-#include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/error_body.hpp"
+#include "sirocco/server/openai/rerank.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 
 namespace sirocco::openai_testing {
@@ -74,26 +75,25 @@ void check_response(const openai::ResponseRequest& request, Require require) {
   require(request.terms.metadata.size() <= 16);
 }
 
+template <class Require>
+void check_ranked(const openai::RerankRequest& request, Require require) {
+  require(is_utf8(request.query));
+  require(!request.documents.empty());
+  for (const std::string& document : request.documents) require(is_utf8(document));
+  require(request.top.value_or(1) >= 1);
+}
+
 /// Reads `body` as each kind of request: what comes of it is sound, or a refusal that can be told.
 /// How many kinds of request it can be.
 template <class Require>
 int check_any_body(std::string_view body, const ChatFormat& format, Require require) {
-  int accepted = 0;
-  const auto attempt = [&](auto read) {
-    try {
-      read();
-      ++accepted;
-    } catch (const InvalidRequest& refused) {
-      require(is_utf8(refused.what()) && is_utf8(refused.param()) && !refused.code().empty());
-      const json::Value told = json::parse(openai::error_body(api_error(refused)));
-      require(told.as<json::Object>() != nullptr);
-    }
-  };
-  attempt([&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); });
-  attempt([&] { check_completion(openai::read_completion_request(json::parse(body)), require); });
-  attempt([&] { check_response(openai::read_response_request(json::parse(body)), require); });
-  attempt([&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); });
-  return accepted;
+  return request_testing::count_accepted(
+      require, openai::error_body,
+      [&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); },
+      [&] { check_completion(openai::read_completion_request(json::parse(body)), require); },
+      [&] { check_response(openai::read_response_request(json::parse(body)), require); },
+      [&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); },
+      [&] { check_ranked(openai::read_rerank_request(json::parse(body)), require); });
 }
 
 /// Bodies with nearly all members that there are.
@@ -116,6 +116,8 @@ inline constexpr std::string_view kBodies[] = {
         "logit_bias":[[1,2.5],[3,false]],"user":"u","metadata":{"a":"b"}})",
     R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",
     R"({"input":["a",[1,2]],"model":"m","encoding_format":"base64","dimensions":64})",
+    R"({"model":"m","query":"q","documents":["a",{"text":"b\u00e9"}],"top_n":2,"user":"u",
+        "return_documents":true,"truncate_prompt_tokens":-1})",
     R"({"model":"m","instructions":"Be brief.","previous_response_id":"resp_1","input":[
         {"role":"system","content":"a"},{"type":"message","role":"user","status":"completed",
          "content":[{"type":"input_text","text":"b\u00e9"},{"type":"input_text","text":"c"}]},

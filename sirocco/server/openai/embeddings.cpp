@@ -18,7 +18,6 @@ using json::Described;
 using json::Field;
 using json::Integer;
 using json::Member;
-using json::MemberReader;
 using json::OneOf;
 using json::put;
 using json::Text;
@@ -75,22 +74,11 @@ std::string base64(std::span<const float> numbers) {
 }  // namespace
 
 EmbeddingRequest read_embedding_request(const json::Value& body) {
-  const Field whole(body);
-  MemberReader reader(whole);
-  EmbeddingRequest out;
-  reader.read(out, kMembers);
-  reader.pass(kUnheeded);
-  reader.finish();
-  if (out.inputs.empty())
-    throw InvalidRequest("input", "missing_required_parameter", "there is no input");
-  return out;
+  return json::read_body(body, kMembers, kUnheeded, {"input"});
 }
 
 std::vector<json::MemberDescription> describe_embedding_members() {
-  std::vector<json::MemberDescription> out;
-  json::describe(std::span<const Member<EmbeddingRequest>>(kMembers), out);
-  json::describe(std::span<const UnheededMember>(kUnheeded), out);
-  return out;
+  return json::described_members(kMembers, kUnheeded);
 }
 
 std::vector<float> shortened(std::span<const float> vector,

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/writer.hpp"
 
 namespace sirocco::openai {
@@ -61,25 +60,11 @@ double length_of(std::span<const float> vector) {
 }  // namespace
 
 RerankRequest read_rerank_request(const json::Value& body) {
-  const Field whole(body);
-  MemberReader reader(whole);
-  RerankRequest out;
-  reader.read(out, kMembers);
-  reader.pass(kUnheeded);
-  reader.finish();
-  for (const char* name : {"query", "documents"}) {
-    if (!reader.find(name)) {
-      throw InvalidRequest(name, "missing_required_parameter", std::string("there is no ") + name);
-    }
-  }
-  return out;
+  return json::read_body(body, kMembers, kUnheeded, {"query", "documents"});
 }
 
 std::vector<json::MemberDescription> describe_rerank_members() {
-  std::vector<json::MemberDescription> out;
-  json::describe(std::span<const Member<RerankRequest>>(kMembers), out);
-  json::describe(std::span<const UnheededMember>(kUnheeded), out);
-  return out;
+  return json::described_members(kMembers, kUnheeded);
 }
 
 std::vector<RankedDocument> ranked(std::span<const float> query,

@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <deque>
+#include <iterator>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "sirocco/server/api_error.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
+#include "sirocco/server/model_figures.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -48,8 +51,13 @@ void require_vector_tokens(const Handle<EmbeddingPipeline>& pipeline,
 }
 
 http::Task<std::vector<std::vector<float>>> made_vectors(
-    const Service& service, http::Exchange& exchange, const Handle<EmbeddingPipeline>& pipeline,
+    const Service& service, http::Exchange& exchange, const ServedModel& model,
     std::span<const std::vector<TokenId>> inputs) {
+  const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(model);
+  const auto figures = std::make_shared<ModelFigures>();
+  figures->model = model.name;
+  figures->jobs = inputs.size();
+  figures->prompt_tokens = count_tokens(inputs);
   const SubmitOptions terms = service.terms_of(exchange);
   // So many at once that steps are full, and one request doesn't take all places to wait.
   constexpr std::size_t kAhead = 64;
@@ -58,11 +66,13 @@ http::Task<std::vector<std::vector<float>>> made_vectors(
   for (std::size_t next = 0; vectors.size() < inputs.size();) {
     for (; next < inputs.size() && waiting.size() < kAhead; ++next)
       waiting.push_back(service.engine().submit(pipeline, EmbeddingJob{inputs[next]}, terms));
+    exchange.leave_figures(figures);
     const std::optional<Finished> finished = waiting.front().finished();
     if (!finished) {
       co_await exchange.wait();
       continue;
     }
+    figures->add_end(finished->reason, finished->usage.cached, finished->timings);
     auto vector = waiting.front().try_next();
     if (!vector) {
       const Ending ending{finished->reason, finished->error, finished->message};
@@ -72,6 +82,12 @@ http::Task<std::vector<std::vector<float>>> made_vectors(
     waiting.pop_front();
   }
   co_return vectors;
+}
+
+std::int64_t count_tokens(std::span<const std::vector<TokenId>> inputs) {
+  std::int64_t tokens = 0;
+  for (const std::vector<TokenId>& input : inputs) tokens += std::ssize(input);
+  return tokens;
 }
 
 }  // namespace sirocco::openai

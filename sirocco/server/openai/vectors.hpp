@@ -25,10 +25,12 @@ std::vector<TokenId> vector_tokens(const ServedModel& model, const std::string& 
 void require_vector_tokens(const Handle<EmbeddingPipeline>& pipeline,
                            std::span<const TokenId> tokens, const std::string& param);
 
-/// The vectors of sequences of tokens, in their order. Throws ApiFailure where one can't be made,
-/// http::ClientGone.
+/// The vectors of sequences of tokens, in their order. Keeps the exchange's figures. Throws
+/// ApiFailure where one can't be made, http::ClientGone.
 http::Task<std::vector<std::vector<float>>> made_vectors(
-    const Service& service, http::Exchange& exchange, const Handle<EmbeddingPipeline>& pipeline,
+    const Service& service, http::Exchange& exchange, const ServedModel& model,
     std::span<const std::vector<TokenId>> inputs);
+/// Tokens of all inputs together.
+std::int64_t count_tokens(std::span<const std::vector<TokenId>> inputs);
 
 }  // namespace sirocco::openai

@@ -76,7 +76,7 @@ void ResponseStore::lean_off(Shelf& shelf, const Turn* turn) {
 
 void ResponseStore::put(std::uint64_t owner, const std::string& id, StoredResponse response) {
   const std::lock_guard lock(mutex_);
-  forget_unused();
+  drop_unused();
   Shelf& shelf = shelves_[owner];
   shelf.entries.push_front(
       {id, std::make_shared<const StoredResponse>(std::move(response)), clock_(), ++uses_});
@@ -93,7 +93,7 @@ void ResponseStore::put(std::uint64_t owner, const std::string& id, StoredRespon
 std::shared_ptr<const StoredResponse> ResponseStore::find(std::uint64_t owner,
                                                           const std::string& id) {
   const std::lock_guard lock(mutex_);
-  forget_unused();
+  drop_unused();
   const auto shelf = shelves_.find(owner);
   if (shelf == shelves_.end()) return nullptr;
   const auto found = shelf->second.by_id.find(id);
@@ -104,7 +104,7 @@ std::shared_ptr<const StoredResponse> ResponseStore::find(std::uint64_t owner,
 
 std::optional<MessageItem> ResponseStore::find_item(std::uint64_t owner, const std::string& id) {
   const std::lock_guard lock(mutex_);
-  forget_unused();
+  drop_unused();
   const auto shelf = shelves_.find(owner);
   if (shelf == shelves_.end()) return std::nullopt;
   const auto found = shelf->second.by_item.find(id);
@@ -117,7 +117,7 @@ std::optional<MessageItem> ResponseStore::find_item(std::uint64_t owner, const s
 
 bool ResponseStore::erase(std::uint64_t owner, const std::string& id) {
   const std::lock_guard lock(mutex_);
-  forget_unused();
+  drop_unused();
   const auto shelf = shelves_.find(owner);
   if (shelf == shelves_.end()) return false;
   const auto found = shelf->second.by_id.find(id);
@@ -126,9 +126,13 @@ bool ResponseStore::erase(std::uint64_t owner, const std::string& id) {
   return true;
 }
 
-ResponseStore::Held ResponseStore::held() {
+void ResponseStore::forget_unused() {
   const std::lock_guard lock(mutex_);
-  forget_unused();
+  drop_unused();
+}
+
+ResponseStore::Held ResponseStore::held() const {
+  const std::lock_guard lock(mutex_);
   return held_now();
 }
 
@@ -157,7 +161,7 @@ void ResponseStore::forget(Shelf& shelf, Entries::iterator entry) {
   shelf.entries.erase(entry);
 }
 
-void ResponseStore::forget_unused() {
+void ResponseStore::drop_unused() {
   const http::Seconds now = clock_();
   for (auto& [owner, shelf] : shelves_) {
     while (!shelf.entries.empty() && now - shelf.entries.back().used_at > limits_.max_unused_s)

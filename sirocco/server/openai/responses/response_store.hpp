@@ -84,13 +84,17 @@ class ResponseStore {
   std::optional<MessageItem> find_item(std::uint64_t owner, const std::string& id);
   /// Whether there was such a response. The conversations that went on from it stay.
   bool erase(std::uint64_t owner, const std::string& id);
+  /// Forgets what wasn't used for too long, as each of the above does first. For whoever looks
+  /// after the store while nobody asks it.
+  void forget_unused();
 
   struct Held {
     std::size_t responses = 0;
     std::size_t bytes = 0;
     friend bool operator==(const Held&, const Held&) = default;
   };
-  Held held();
+  /// What it holds now, with what nobody finds any more and wasn't forgotten yet.
+  Held held() const;
 
  private:
   struct Entry {
@@ -115,13 +119,13 @@ class ResponseStore {
   void lean_off(Shelf& shelf, const Turn* turn);
   void use(Shelf& shelf, Entries::iterator entry);
   void forget(Shelf& shelf, Entries::iterator entry);
-  void forget_unused();
+  void drop_unused();
   void forget_surplus();
   Held held_now() const;
 
   const ResponseStoreLimits limits_;
   const std::function<http::Seconds()> clock_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Shelves shelves_;
   std::uint64_t uses_ = 0;
 };

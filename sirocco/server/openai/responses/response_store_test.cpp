@@ -129,6 +129,8 @@ TEST(ResponseStore, WhatIsNotUsedIsForgotten) {
   kept.now += 60;
   EXPECT_TRUE(kept.has(1));
   kept.now += 1;
+  EXPECT_EQ(kept.store.held().responses, 2u);
+  kept.store.forget_unused();
   EXPECT_EQ(kept.store.held().responses, 1u);
   EXPECT_FALSE(kept.has(2));
   kept.now += 58;
@@ -328,6 +330,7 @@ TEST(ResponseStoreProperty, IsAsAPlainListOfResponses) {
         default:
           RC_ASSERT(kept.store.erase(owner, id(other)) == plain.erase(owner, other));
       }
+      if (*rc::gen::arbitrary<bool>()) kept.store.forget_unused();
       const Held held = kept.store.held();
       RC_ASSERT(held.responses == plain.size());
       RC_ASSERT(held.bytes == plain.bytes());
