@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -81,10 +82,28 @@ std::string name_of(const std::string& given, const std::filesystem::path& path)
   return name.extension() == ".gguf" ? name.stem().string() : name.string();
 }
 
+/// Whether a stage of a model that is cut is gone, and why. Thread-safe.
+class LostStage {
+ public:
+  void set(const std::string& why) {
+    const std::lock_guard lock(mutex_);
+    if (!why_) why_ = why;
+  }
+  std::optional<std::string> why() const {
+    const std::lock_guard lock(mutex_);
+    return why_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<std::string> why_;
+};
+
 /// Brings models up as the command line wants them.
 class ModelLoader {
  public:
-  ModelLoader(Engine& engine, const Options& options) : engine_(engine), options_(options) {}
+  ModelLoader(Engine& engine, const Options& options, LostStage& lost)
+      : engine_(engine), options_(options), lost_(lost) {}
 
   /// A model as -m names it.
   std::unique_ptr<ServedModel> load(const std::string& given,
@@ -110,6 +129,7 @@ class ModelLoader {
     serve.load.pipeline.cache_sequences = options_.parallel;
     serve.load.pipeline.cache_positions = options_.cache_tokens;
     serve.load.pipeline.default_max_tokens = options_.default_max_tokens;
+    serve.load.pipeline.hooks.lost = [&lost = lost_](const std::string& why) { lost.set(why); };
     serve.embedding.context = serve.load.pipeline.context;
     serve.embedding.kv_type = serve.load.pipeline.kv_type;
     return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
@@ -117,6 +137,7 @@ class ModelLoader {
 
   Engine& engine_;
   const Options& options_;
+  LostStage& lost_;
 };
 
 void load_models(const Options& options, const ModelLoader& loader, ServedModels& models) {
@@ -152,11 +173,6 @@ class Signals {
     sigaddset(&set_, SIGINT);
     sigaddset(&set_, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  void wait() const {
-    int signal = 0;
-    while (sigwait(&set_, &signal) != 0) {
-    }
   }
   /// Whether one comes within so many seconds.
   bool wait_for(int seconds) const {
@@ -197,11 +213,12 @@ void serve(const Options& options) {
                                                  .host_names = options.host_names,
                                                  .origins = options.origins,
                                                  .allow_public_without_key = options.insecure});
+  LostStage lost;
   Machine machine;
   Engine engine(machine);
   engine.start();
   ServedModels models;
-  const ModelLoader loader(engine, options);
+  const ModelLoader loader(engine, options, lost);
   load_models(options, loader, models);
   const Service service(
       engine, models,
@@ -225,7 +242,8 @@ void serve(const Options& options) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
                tls ? "https" : "http", fmt::join(server.addresses(), ", "));
   }
-  signals.wait();
+  while (!signals.wait_for(1) && !lost.why()) {
+  }
   // Before it is said, so that whoever reads it can rely on it.
   server.drain();
   if (!options.common->quiet)
@@ -235,6 +253,7 @@ void serve(const Options& options) {
   for (int waited = 0; waited < options.drain_s && !server.wait_until_closed(0); ++waited)
     if (signals.wait_for(1)) break;
   server.stop();
+  if (const auto why = lost.why()) throw IoError("{}", *why);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -58,6 +59,7 @@ struct PipelineHooks {
   std::function<void(SequenceId, TokenId)> token;            ///< a token was chosen
   std::function<void(int stage, std::uint64_t bytes)> sent;  ///< hidden states left a stage
   std::function<void(const StageTiming&)> stage;             ///< a stage finished its part
+  std::function<void(const std::string& why)> lost;  ///< a stage is gone: no step can succeed again
 };
 
 /// Where a stage runs.

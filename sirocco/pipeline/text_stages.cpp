@@ -3,6 +3,7 @@
 #include <chrono>
 #include <exception>
 #include <limits>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 
@@ -108,6 +109,21 @@ void TextStages::submit(const StagedStep& step, Sequences sequences, StepOutcome
   if (auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
     return run_whole(*whole, step, outcome);
   Chain& chain = std::get<Chain>(stages_);
+  try {
+    submit_to(chain, step, sequences, outcome);
+  } catch (const PeerLost& loss) {
+    lose(loss);
+    throw;
+  }
+}
+
+void TextStages::lose(const PeerLost& loss) {
+  if (std::exchange(lost_, true) || !hooks_->lost) return;
+  hooks_->lost(loss.what());
+}
+
+void TextStages::submit_to(Chain& chain, const StagedStep& step, Sequences sequences,
+                           StepOutcome& outcome) {
   AnyTransport& transport = chain.behind->transport();
   const std::uint64_t number = next_step_++;
   const int tail = size() - 1;
@@ -120,16 +136,28 @@ void TextStages::submit(const StagedStep& step, Sequences sequences, StepOutcome
 }
 
 void TextStages::wait() {
-  if (std::holds_alternative<PlacedStage<Whole>>(stages_)) return;
+  auto* chain = std::get_if<Chain>(&stages_);
+  if (chain == nullptr) return;
+  try {
+    wait_for(*chain);
+  } catch (const PeerLost& loss) {
+    lose(loss);
+    throw;
+  }
+}
+
+void TextStages::wait_for(Chain& chain) {
   SIROCCO_CHECK(!flights_.empty());
   const Flight flight = flights_.front();
   flights_.pop_front();
-  Chain& chain = std::get<Chain>(stages_);
   constexpr Seconds kForever = std::numeric_limits<Seconds>::infinity();
   std::optional<Received> received;
   while (!received) {
     received = chain.behind->transport().receive(kForever);
-    if (!received || received->frame.header.kind != FrameKind::kReport) continue;
+    if (!received) continue;
+    if (received->frame.header.kind == FrameKind::kShutdown)
+      throw PeerLost(received->from, "it ended by itself");
+    if (received->frame.header.kind != FrameKind::kReport) continue;
     const StageReport report = read_report(received->frame, received->from);
     if (hooks_->stage) hooks_->stage(report.timing);
     if (hooks_->sent && report.sent > 0) hooks_->sent(received->from, report.sent);
@@ -150,8 +178,13 @@ void TextStages::wait() {
 void TextStages::finish(SequenceId sequence) {
   auto* chain = std::get_if<Chain>(&stages_);
   if (chain == nullptr) return;
-  if (std::optional<Frame> frame = chain->writer.finished(sequence))
+  std::optional<Frame> frame = chain->writer.finished(sequence);
+  if (!frame || lost_) return;
+  try {
     chain->behind->transport().send(size() - 1, std::move(*frame));
+  } catch (const PeerLost& loss) {
+    lose(loss);
+  }
 }
 
 }  // namespace sirocco

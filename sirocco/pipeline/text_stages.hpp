@@ -69,6 +69,10 @@ class TextStages {
     StepOutcome* outcome;
   };
   void run_whole(PlacedStage<Whole>& whole, const StagedStep& step, StepOutcome& outcome);
+  void submit_to(Chain& chain, const StagedStep& step, Sequences sequences, StepOutcome& outcome);
+  void wait_for(Chain& chain);
+  /// Tells of the loss of a stage, once.
+  void lose(const PeerLost& loss);
   Frame run_head(Chain& chain, const StagedStep& step, std::uint64_t number);
   void tell(int stage, std::int64_t rows, double began);
 
@@ -78,6 +82,7 @@ class TextStages {
   std::optional<RowOutcomes> outcomes_;
   std::deque<Flight> flights_;  // the oldest first
   std::uint64_t next_step_ = 0;
+  bool lost_ = false;
 };
 
 }  // namespace sirocco
