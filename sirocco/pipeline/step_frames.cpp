@@ -263,6 +263,7 @@ void StepReader::step(const Frame& frame, bool tail, ReceivedStep& out) {
   ++next_step_;
   out.wanted.clear();
   of_step_.clear();
+  asked_.clear();
   if (tail)
     for (std::size_t row = 0; row < out.rows.outputs.size(); ++row)
       out.wanted.push_back(wanted(reader));
@@ -299,6 +300,11 @@ WantedRow StepReader::wanted(ByteReader& reader) {
   const bool lasting = reader.read_bool("whether a sequence lasts");
   const bool first = reader.read_bool("whether a sampler follows");
   Told& told = lasting ? sequences_[row.sequence] : of_step_.emplace_back();
+  // What was read of the step before borrows from what is told.
+  if (lasting && !asked_.emplace(row.sequence, token.choice).second)
+    throw FormatError("{}: a token of sequence {} is wanted twice", kOfStep, row.sequence.value());
+  if (first && told.sampler)
+    throw FormatError("{}: sequence {} has a sampler already", kOfStep, row.sequence.value());
   if (first) told.sampler.emplace(read_sampler(reader, vocabulary));
   std::vector<TokenId>& own = told.own[token.choice];
   const auto known = reader.read<std::uint64_t>("tokens that are known");

@@ -5,8 +5,10 @@
 #include <exception>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "sirocco/pipeline/pipeline.hpp"
@@ -76,6 +78,7 @@ class StepReader {
   std::uint64_t next_step_ = 0;
   std::unordered_map<SequenceId, Told> sequences_;
   std::deque<Told> of_step_;  // told for one step only
+  std::set<std::pair<SequenceId, std::uint32_t>> asked_;  // sequences and choices of the step
 };
 
 Frame activation_frame(const SentHidden& hidden, std::uint64_t number);
