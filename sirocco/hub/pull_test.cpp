@@ -216,7 +216,8 @@ TEST_F(PullTest, AFileThatTheServerHasShorterIsFetchedOnceMore) {
     return FakeAnswer{416, {}, "", ""};
   };
   EXPECT_EQ(content_of(pull_it().path), files_["m-Q4_K_M.gguf"]);
-  EXPECT_THAT(listener_.notes, ElementsAre(HasSubstr("is shorter than the hub lists it")));
+  EXPECT_THAT(listener_.notes,
+              ElementsAre(HasSubstr("shorter than the hub lists it; it is thrown away")));
 }
 
 TEST_F(PullTest, BeginsNothingForWhichThereIsNoRoom) {
@@ -373,8 +374,9 @@ TEST_F(PullTest, ModelsThatAPersonPutThereAreListedAndRemoved) {
     fs::create_directories((store_.root() / path).parent_path());
     std::ofstream(store_.root() / path) << "x";
   };
-  for (const char* const path : {"own-Q8_0.gguf", ".hidden-Q8_0.gguf", "mine/config.json",
-                                 "mine/model.safetensors", "notes.txt"})
+  for (const char* const path :
+       {"own-Q8_0.gguf", ".hidden-Q8_0.gguf", "mine/config.json", "mine/model.safetensors",
+        ".mine/config.json", ".mine/model.safetensors", "notes.txt"})
     put(path);
   EXPECT_THAT(names(), ElementsAre("ann/tiny", "mine", "own-Q8_0.gguf"));
   EXPECT_EQ(store_.remove("own-Q8_0").bytes, 1U);

@@ -84,10 +84,10 @@ TEST(Selection, KnowsFormatsByNames) {
 }
 
 TEST(Selection, JoinsTheParts) {
-  const auto all =
-      files({"m-Q8_0-00002-of-00002.gguf", "m-Q8_0-00001-of-00002.gguf",
-             "m-Q4_0-00001-of-00003.gguf", "m-Q4_0-00003-of-00003.gguf", "n-00001-of-00001.gguf",
-             "o-00000-of-00000.gguf", "p-00003-of-00002.gguf"});
+  const auto all = files({"m-Q8_0-00002-of-00002.gguf", "m-Q8_0-00001-of-00002.gguf",
+                          "m-Q4_0-00001-of-00003.gguf", "m-Q4_0-00003-of-00003.gguf",
+                          "n-00001-of-00001.gguf", "o-00000-of-00000.gguf", "p-00003-of-00002.gguf",
+                          "q-00001-of-00002.gguf", "q-00003-of-00002.gguf"});
   const auto models = models_among(all);
   ASSERT_EQ(models.size(), 2U);
   EXPECT_THAT(paths(models[0]),

@@ -98,6 +98,40 @@ TEST(Members, AreCheckedAndNamed) {
   }
   EXPECT_FALSE(refused(R"({"pieces":2,"count":2.0})"));
   EXPECT_FALSE(refused(R"({"express":"no"})"));
+  EXPECT_FALSE(refused(R"({"name":"abc"})"));
+}
+
+TEST(Members, UnknownNamesAreComparedWithKnownOnes) {
+  const auto said = [](std::string_view name) {
+    return refused("{\"" + std::string(name) + "\":1}")->message;
+  };
+  EXPECT_THAT(said("gft"), HasSubstr("did you mean gift?"));
+  // As near to note, which comes later.
+  EXPECT_THAT(said("nome"), HasSubstr("did you mean name?"));
+  EXPECT_THAT(said("gt"), HasSubstr("there is no such member"));
+  const std::string longest(64, 'a');
+  EXPECT_EQ(refused("{\"" + longest + "\":1}")->param, longest);
+  EXPECT_THAT(refused("{\"" + longest + "a\":1}")->param, testing::StartsWith("'aaa"));
+}
+
+TEST(Fields, OfWholeNumbersAndLists) {
+  const auto integer = [](std::string_view text) {
+    const Value value = parse(text);
+    return Field(value).integer();
+  };
+  // As far as numbers with a point are whole for sure.
+  EXPECT_EQ(integer("9007199254740992.0"), std::int64_t{1} << 53);
+  EXPECT_THROW(integer("9007199254740994.0"), InvalidRequest);
+  const auto list = [](std::string_view text) {
+    return refusal_of([&] {
+      const Value value = parse(text);
+      Field(value).list({"cats", 1, 2});
+    });
+  };
+  EXPECT_FALSE(list("[1]"));
+  EXPECT_FALSE(list("[1,2]"));
+  for (const char* const text : {"[]", "[1,2,3]"}) EXPECT_EQ(list(text)->code, "invalid_value");
+  EXPECT_EQ(list("{}")->code, "invalid_type");
 }
 
 TEST(Members, AreLimited) {

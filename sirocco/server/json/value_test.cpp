@@ -49,6 +49,7 @@ TEST(JsonValue, EqualAsJsonHasIt) {
   EXPECT_EQ(parse("1"), parse("1.0"));
   EXPECT_EQ(parse(R"({"a":1,"b":[2]})"), parse(R"({"b":[2.0],"a":1})"));
   EXPECT_FALSE(parse(R"({"a":1,"b":2})") == parse(R"({"a":1,"c":2})"));
+  EXPECT_FALSE(parse(R"({"a":1})") == parse(R"({"a":1,"b":2})"));
   EXPECT_FALSE(parse("[1,2]") == parse("[2,1]"));
   EXPECT_FALSE(parse("0") == parse("false"));
   EXPECT_FALSE(parse("null") == parse("0"));
