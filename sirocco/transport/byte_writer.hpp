@@ -73,10 +73,7 @@ class ByteWriter {
   std::vector<std::byte> take() { return std::exchange(bytes_, {}); }
 
  private:
-  void append(const void* from, std::size_t size) {
-    const auto* const begin = static_cast<const std::byte*>(from);
-    bytes_.insert(bytes_.end(), begin, begin + size);
-  }
+  void append(const void* from, std::size_t size);
 
   std::vector<std::byte> bytes_;
 };
