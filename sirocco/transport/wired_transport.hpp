@@ -14,6 +14,8 @@
 
 namespace sirocco {
 
+class WiredEnd;
+
 struct WiredOptions {
   TransportOptions frames;
   LivenessOptions liveness;
@@ -54,8 +56,7 @@ class WiredTransport {
   bool wind_up() noexcept;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<WiredEnd> end_;
 };
 
 static_assert(Transport<WiredTransport>);
