@@ -20,7 +20,8 @@ namespace sirocco {
 /// The token after a row is wanted, chosen by `sampler`.
 struct WantToken {
   const Sampler* sampler = nullptr;
-  std::span<const TokenId> own = {};  ///< all its tokens so far, those of this step included, if any
+  std::span<const TokenId> own =
+      {};  ///< all its tokens so far, those of this step included, if any
   std::uint32_t choice = 0;
   std::uint32_t choices = 1;  ///< above 1: the tokens of so many choices, from `choice` on
   /// Wanted with each token's log-probability: those of so many of the likeliest.

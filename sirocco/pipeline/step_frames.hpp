@@ -77,7 +77,7 @@ class StepReader {
   StepBoundsOnWire bounds_;
   std::uint64_t next_step_ = 0;
   std::unordered_map<SequenceId, Told> sequences_;
-  std::deque<Told> of_step_;  // told for one step only
+  std::deque<Told> of_step_;                              // told for one step only
   std::set<std::pair<SequenceId, std::uint32_t>> asked_;  // sequences and choices of the step
 };
 

@@ -94,7 +94,7 @@ TEST(Frame, TheWireIsWhatIsWrittenDown) {
   frame.header.sequence = SequenceId(9);
   const FrameHeaderBytes bytes = encode_header(frame);
   const std::vector<int> expected = {
-      'S', 'R', 'F', 'R', 1, 0, 2, 0, 0, 0, 0, 0,              // magic, version, kind, dtype
+      'S', 'R', 'F', 'R', 1, 0, 3, 0, 0, 0, 0, 0,              // magic, version, kind, dtype
       -1,  -1,  -1,  -1,                                       // checksum
       2,   0,   0,   0,   0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,  // [2, 3]
       8,   7,   6,   5,   4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0,  // step, sequence
@@ -117,7 +117,7 @@ TEST(Frame, RefusalsSayWhatWasExpected) {
             "a frame is of version 7, but this end speaks version 1: run the same sirocco "
             "everywhere");
   EXPECT_EQ(refusal(with_byte(frame, 6, kFrameKinds)),
-            "a frame is of the kind 9, but kinds are 0 to 8");
+            "a frame is of the kind 11, but kinds are 0 to 10");
   EXPECT_EQ(refusal(with_byte(frame, 8, 4)),
             "a frame has elements of the type 4, but types are 0 to 3");
   EXPECT_EQ(refusal(with_byte(frame, 10, 1)), "byte 10 of a frame's header isn't 0");
