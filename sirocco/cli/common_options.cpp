@@ -198,6 +198,8 @@ LoadedModel load_model(Machine& machine, const CommonOptions& options, LoadOptio
 LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
                              EmbeddingPipelineOptions pipeline) {
   LoadOptions load = load_options(machine, options);
+  if (load.connect || load.stages != 1)
+    throw InvalidArgument("a model that makes embeddings can't be cut into stages");
   bind_this_thread(load);
   pipeline.context = load.pipeline.context;
   pipeline.kv_type = load.pipeline.kv_type;

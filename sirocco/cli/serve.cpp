@@ -22,6 +22,7 @@
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/ranks.hpp"
 #include "sirocco/engine/served_models.hpp"
 #include "sirocco/hub/model_store.hpp"
 #include "sirocco/server/guard.hpp"
@@ -114,6 +115,7 @@ class ModelLoader {
 
   /// For a request: a model as `sirocco list` names it, and nothing else.
   std::unique_ptr<ServedModel> load_from_store(const std::string& name) const {
+    if (job_size() > 1) throw UnsupportedError("processes that mpirun started have one model");
     for (const StoredModel& model : ModelStore(model_store()).list())
       if (model.name == name || model.name == name + ".gguf")
         return load_path(name, {}, model.path);
@@ -143,6 +145,9 @@ class ModelLoader {
 void load_models(const Options& options, const ModelLoader& loader, ServedModels& models) {
   std::vector<std::string> wanted = options.models;
   if (wanted.empty()) wanted.emplace_back();
+  if (wanted.size() > 1 && job_size() > 1)
+    throw InvalidArgument("processes that mpirun started have one model; {} are given",
+                          wanted.size());
   if (options.aliases.size() > wanted.size()) {
     throw InvalidArgument(
         "there are {} aliases and {} models; the first --alias is the first "

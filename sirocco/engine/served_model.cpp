@@ -80,6 +80,9 @@ std::unique_ptr<ServedModel> load_served_model(Engine& engine, std::string name,
   if (model_generates(engine.machine(), path, options.load)) {
     served->text = std::make_unique<ServedText>(
         engine, load_language_model(engine.machine(), path, std::move(options.load)));
+  } else if (options.load.connect || options.load.stages != 1) {
+    throw UnsupportedError("{}: a model that makes embeddings can't be cut into stages",
+                           path.string());
   } else {
     const OpenOptions& open = options.load;
     served->embedder = std::make_unique<ServedEmbedder>(

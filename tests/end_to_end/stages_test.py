@@ -109,6 +109,16 @@ class Cut(unittest.TestCase):
             self.assertRegex(done.stderr.decode(), f"stage 1.*{said}|{said}.*stage 1")
 
     @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    def test_what_cannot_be_cut_is_refused(self):
+        done = run_job(job(2, "serve", "-m", MODEL, "-m", MODEL, "--port", 0))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("have one model", done.stderr.decode())
+        for command in (job(2, "embed", "-m", MODEL, "a"), [PROGRAM, "embed", "-m", MODEL, "--stages", "2", "a"]):
+            done = run_job(command)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("can't be cut into stages", done.stderr.decode())
+
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_as_many_stages_as_ranks(self):
         done = run_job(job(3, *self.ASK, "--stages", 2))
         self.assertEqual(done.returncode, 1)
