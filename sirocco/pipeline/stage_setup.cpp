@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/pipeline/step_frames.hpp"
+#include "sirocco/pipeline/outcome_frames.hpp"
 #include "sirocco/transport/byte_reader.hpp"
 #include "sirocco/transport/byte_writer.hpp"
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "sirocco/pipeline/outcome_frames.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
 #include "sirocco/pipeline/step_frames.hpp"

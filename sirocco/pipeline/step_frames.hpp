@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <exception>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,19 +10,16 @@
 #include <utility>
 #include <vector>
 
-#include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/row_outcomes.hpp"
-#include "sirocco/pipeline/stage.hpp"
 #include "sirocco/pipeline/staged_step.hpp"
 #include "sirocco/transport/byte_reader.hpp"
 #include "sirocco/transport/frame.hpp"
 
 namespace sirocco {
 
-// What stages tell each other of a step, as bytes. The head writes kStep for each stage behind it,
-// with its part of the caches; the tail's has what is wanted of the rows, too. Each stage sends
-// kActivation to the next one, the tail kTokens to the head. Where a stage failed, kError takes the
-// place of either, so that all get all steps.
+// What the head tells the stages behind it of a step, as bytes: kStep for each of them, with its
+// part of the caches; the tail's has what is wanted of the rows, too. outcome_frames.hpp has what
+// stages answer.
 
 /// What a stage may receive: bounds of what is read.
 struct StepBoundsOnWire {
@@ -80,27 +76,5 @@ class StepReader {
   std::deque<Told> of_step_;                              // told for one step only
   std::set<std::pair<SequenceId, std::uint32_t>> asked_;  // sequences and choices of the step
 };
-
-Frame activation_frame(const SentHidden& hidden, std::uint64_t number);
-/// Throws FormatError for another width or number of rows.
-void read_activation(const Frame& frame, std::int64_t rows, std::int64_t width, SentHidden& out);
-
-Frame outcome_frame(const StepOutcome& outcome, std::uint64_t number);
-/// Throws FormatError unless it is an outcome of so many wanted rows.
-void read_outcome(const Frame& frame, std::span<const WantedRow> wanted, std::int64_t vocabulary,
-                  StepOutcome& out);
-
-/// What a stage's part of a step took, and what it sent on.
-struct StageReport {
-  StageTiming timing;
-  std::uint64_t sent = 0;  ///< bytes of hidden states; 0: none
-};
-Frame report_frame(const StageReport& report, std::uint64_t number);
-/// Throws FormatError.
-StageReport read_report(const Frame& frame, int stage);
-
-Frame error_frame(const std::exception& error, std::uint64_t number);
-/// Throws the error that is in it.
-[[noreturn]] void throw_error(const Frame& frame);
 
 }  // namespace sirocco

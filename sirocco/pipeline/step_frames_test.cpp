@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/outcome_frames.hpp"
 
 namespace sirocco {
 namespace {

@@ -11,6 +11,7 @@
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/pipeline/cache_pools.hpp"
+#include "sirocco/pipeline/outcome_frames.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
 #include "sirocco/pipeline/row_outcomes.hpp"

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <span>
+
+#include "sirocco/pipeline/pipeline.hpp"
+#include "sirocco/pipeline/row_outcomes.hpp"
+#include "sirocco/pipeline/stage.hpp"
+#include "sirocco/transport/frame.hpp"
+
+namespace sirocco {
+
+// What comes of a step, as bytes: each stage sends kActivation to the next one, the tail kTokens to
+// the head, and each behind the head kReport there. Where a stage failed, kError takes the place of
+// its activation or tokens, so that all get all steps.
+
+Frame activation_frame(const SentHidden& hidden, std::uint64_t number);
+/// Throws FormatError for another width or number of rows.
+void read_activation(const Frame& frame, std::int64_t rows, std::int64_t width, SentHidden& out);
+
+Frame outcome_frame(const StepOutcome& outcome, std::uint64_t number);
+/// Throws FormatError unless it is an outcome of so many wanted rows.
+void read_outcome(const Frame& frame, std::span<const WantedRow> wanted, std::int64_t vocabulary,
+                  StepOutcome& out);
+
+/// What a stage's part of a step took, and what it sent on.
+struct StageReport {
+  StageTiming timing;
+  std::uint64_t sent = 0;  ///< bytes of hidden states; 0: none
+};
+Frame report_frame(const StageReport& report, std::uint64_t number);
+/// Throws FormatError.
+StageReport read_report(const Frame& frame, int stage);
+
+Frame error_frame(const std::exception& error, std::uint64_t number);
+/// Throws the error that is in it.
+[[noreturn]] void throw_error(const Frame& frame);
+
+}  // namespace sirocco
