@@ -24,12 +24,12 @@ struct LoadOptions : OpenOptions {
   /// Layers after which the model is cut into stages; without, it is cut into `stages` that take
   /// equally long.
   std::vector<LayerIndex> cuts;
-  /// Where other processes hold the stages behind the head: makes this one's end of what is between
-  /// them, which throws where the ends don't have the same terms.
-  std::function<std::unique_ptr<AnyTransport>(const std::vector<Term>&)> connect = {};
   /// Context, cache and hooks. A context of 0 becomes the model's own, or what fits into half of
   /// the machine's memory, whichever is less.
   LanguagePipelineOptions pipeline;
+  /// Where other processes hold the stages behind the head: makes this one's end of what is between
+  /// them, which throws where the ends don't have the same terms.
+  std::function<std::unique_ptr<AnyTransport>(const std::vector<Term>&)> connect = {};
 };
 
 /// A LoadedModel is a text model that is ready to run, with everything that it stands on.
