@@ -33,11 +33,23 @@ class Costs {
     out.seconds = static_cast<double>(read) / device.bytes_per_second;
     return out;
   }
-  double seconds(std::int32_t first, std::int32_t end, const StageDevice& device) const {
+  double weight(std::int32_t first, std::int32_t end, const StageDevice& device) const {
+    const auto read = [&](std::int32_t layer) {
+      return static_cast<double>(sums_[static_cast<std::size_t>(layer)].read);
+    };
+    const double all = read(layers());
+    const auto head = static_cast<double>(head_.read);
+    const double own = read(end) - read(first);
+    const double of_prompts = all > 0 ? own / all : 0;
+    const double with_head = end == layers() ? own + head : own;
+    const double of_answers = all + head > 0 ? with_head / (all + head) : 0;
+    return std::max(of_prompts, of_answers) / device.bytes_per_second;
+  }
+  double weight_that_fits(std::int32_t first, std::int32_t end, const StageDevice& device) const {
     const PlannedStage planned = stage(first, end, device);
     const bool fits = planned.weight_bytes <= device.memory &&
                       planned.cache_bytes <= device.memory - planned.weight_bytes;
-    return fits ? planned.seconds : kNever;
+    return fits ? weight(first, end, device) : kNever;
   }
 
  private:
@@ -69,13 +81,14 @@ std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const S
   const auto at = [&](std::int32_t stage, std::int32_t end) -> Best& {
     return best[static_cast<std::size_t>(stage) * width + static_cast<std::size_t>(end)];
   };
-  for (std::int32_t end = 1; end <= layers; ++end) at(0, end) = {of.seconds(0, end, devices[0]), 0};
+  for (std::int32_t end = 1; end <= layers; ++end)
+    at(0, end) = {of.weight_that_fits(0, end, devices[0]), 0};
   for (std::int32_t stage = 1; stage < stages; ++stage) {
     const StageDevice& device = devices[static_cast<std::size_t>(stage)];
     for (std::int32_t end = stage + 1; end <= layers; ++end) {
       for (std::int32_t first = stage; first < end; ++first) {
         const double slowest =
-            std::max(at(stage - 1, first).slowest, of.seconds(first, end, device));
+            std::max(at(stage - 1, first).slowest, of.weight_that_fits(first, end, device));
         if (slowest < at(stage, end).slowest) at(stage, end) = {slowest, first};
       }
     }
@@ -123,6 +136,11 @@ std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
     first = end;
   }
   return out;
+}
+
+double stage_weight(const LayerCosts& costs, std::int32_t first, std::int32_t end,
+                    const StageDevice& device) {
+  return Costs(costs, 0).weight(first, end, device);
 }
 
 std::vector<LayerIndex> cuts_of(std::span<const PlannedStage> stages) {

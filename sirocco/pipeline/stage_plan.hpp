@@ -24,10 +24,11 @@ struct PlannedStage {
   double seconds = 0;  ///< that one token takes at the device's speed
 };
 
-/// Cuts a model into a stage for each device, so that the slowest stage is as fast as can be and
-/// each fits into its device's memory, with `cache_bytes` of cache for each layer. Throws
-/// InvalidArgument for more devices than layers or none, ResourceExhausted, with the figures, where
-/// no cut fits.
+/// Cuts a model into a stage for each device, so that the slowest stage is as fast as can be, both
+/// for tokens of answers, which go through the head, and for those of prompts, which don't: what
+/// counts is the worse of a stage's parts of the two. Each fits into its device's memory, with
+/// `cache_bytes` of cache for each layer. Throws InvalidArgument for more devices than layers or
+/// none, ResourceExhausted, with the figures, where no cut fits.
 std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const StageDevice> devices,
                                       std::uint64_t cache_bytes);
 
@@ -37,6 +38,10 @@ std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
                                          std::span<const StageDevice> devices,
                                          std::span<const LayerIndex> cuts,
                                          std::uint64_t cache_bytes);
+
+/// What counts of a stage for `plan_stages`, where the whole model is 1 at a speed of 1.
+double stage_weight(const LayerCosts& costs, std::int32_t first, std::int32_t end,
+                    const StageDevice& device);
 
 /// The cuts of planned stages: the first layers of all but the first.
 std::vector<LayerIndex> cuts_of(std::span<const PlannedStage> stages);
