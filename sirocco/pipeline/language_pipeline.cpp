@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -217,7 +218,7 @@ Ticket LanguagePipeline::begin(std::unique_ptr<Step> step, TextStages::Sequences
 std::unique_ptr<LanguagePipeline::Step> LanguagePipeline::end(Ticket ticket) {
   SIROCCO_CHECK(!submitted_.empty() && ticket.number() == submitted_.front()->number);
   std::unique_ptr<Step> step = std::move(submitted_.front());
-  submitted_.pop_front();
+  submitted_.erase(submitted_.begin());
   stages_.wait();
   return step;
 }

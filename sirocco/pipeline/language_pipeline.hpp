@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -145,10 +144,10 @@ class LanguagePipeline final : public Pipeline {
   TextStages stages_;
   std::shared_ptr<CachePools> pools_;
   std::shared_ptr<const PipelineLimits> limits_;
-  std::shared_ptr<int> running_;                 // works that there are
-  std::deque<std::unique_ptr<Step>> submitted_;  // and not yet waited for, the oldest first
-  std::vector<std::unique_ptr<Step>> spare_;     // kept for their memory
-  std::unique_ptr<Step> shown_;                  // whose outcomes were given away
+  std::shared_ptr<int> running_;                  // works that there are
+  std::vector<std::unique_ptr<Step>> submitted_;  // and not yet waited for, the oldest first
+  std::vector<std::unique_ptr<Step>> spare_;      // kept for their memory
+  std::unique_ptr<Step> shown_;                   // whose outcomes were given away
   std::uint64_t next_ticket_ = 0;
   double last_ended_ = 0;                           // when the last step did
   std::shared_ptr<std::vector<SequenceId>> ended_;  // sequences that are over, not yet told
