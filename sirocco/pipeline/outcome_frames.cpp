@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/frame_of.hpp"
 #include "sirocco/transport/byte_reader.hpp"
 #include "sirocco/transport/byte_writer.hpp"
 
@@ -13,14 +14,6 @@ namespace sirocco {
 namespace {
 
 constexpr std::string_view kOfOutcome = "an outcome of the tail";
-
-Frame frame_of(FrameKind kind, std::uint64_t number, ByteWriter& writer) {
-  Frame frame;
-  frame.header.kind = kind;
-  frame.header.step = number;
-  frame.payload = writer.take();
-  return frame;
-}
 
 void write_likeliest(ByteWriter& writer, const ChosenToken& token) {
   writer.write(token.token);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/choice_limit.hpp"
+#include "sirocco/pipeline/frame_of.hpp"
 #include "sirocco/pipeline/sampler_bytes.hpp"
 #include "sirocco/transport/byte_reader.hpp"
 #include "sirocco/transport/byte_writer.hpp"
@@ -13,14 +15,6 @@ namespace sirocco {
 namespace {
 
 constexpr std::string_view kOfStep = "a step of the head";
-
-Frame frame_of(FrameKind kind, std::uint64_t number, ByteWriter& writer) {
-  Frame frame;
-  frame.header.kind = kind;
-  frame.header.step = number;
-  frame.payload = writer.take();
-  return frame;
-}
 
 void write_rows(ByteWriter& writer, const StepRows& rows) {
   writer.write_each(rows.sequences, [&](const SequenceRows& s) {
@@ -263,7 +257,7 @@ WantedRow StepReader::wanted(ByteReader& reader) {
   token.choices = reader.read<std::uint32_t>("choices");
   token.alternatives = reader.read_optional(
       [&] { return reader.read<std::int32_t>("alternatives"); }, "whether alternatives are wanted");
-  constexpr std::uint32_t kMaxChoices = 64;
+  constexpr auto kMaxChoices = static_cast<std::uint32_t>(kMaxTextChoices);
   if (token.choice >= kMaxChoices || token.choices < 1 || token.choices > kMaxChoices ||
       token.alternatives.value_or(0) < 0) {
     throw FormatError("{}: {} choices from {} on", kOfStep, token.choices, token.choice);
