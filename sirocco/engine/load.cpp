@@ -76,8 +76,8 @@ std::shared_ptr<EmbeddingPipeline> LoadedModel::make_embedding_pipeline(
     EmbeddingPipelineOptions options) const {
   std::optional<Head> parts = pipeline().embedding_parts();
   if (!parts) {
-    throw UnsupportedError("{}: a model that is cut into stages makes no embeddings",
-                           metadata().origin());
+    // Whoever asks over HTTP hears of it: no path.
+    throw UnsupportedError("a model that is cut into stages makes no embeddings");
   }
   if (!options.pooling && !info().pooling) {
     options.pooling = Pooling::kLast;
