@@ -37,6 +37,14 @@ struct Options {
   bool json = false;
 };
 
+/// What a stage did while something was measured.
+struct StageWork {
+  double busy_s = 0;
+  std::int64_t steps = 0;
+  std::int64_t rows = 0;
+  std::uint64_t sent_bytes = 0;  // of hidden states
+};
+
 /// One row of the results.
 struct Measurement {
   std::string test;
@@ -44,7 +52,17 @@ struct Measurement {
   int batch = 0;
   int depth = 0;
   std::vector<double> tokens_per_s;
-  bool sound = true;  // the scores that came out are numbers
+  bool sound = true;              // the scores that came out are numbers
+  double wall_s = 0;              // of all repetitions, as the next
+  std::vector<StageWork> stages;  // of a model that is cut
+
+  double idle_share(const StageWork& stage) const { return 1 - stage.busy_s / wall_s; }
+  /// The part of their time in which stages had nothing to do.
+  double bubble() const {
+    double idle = 0;
+    for (const StageWork& stage : stages) idle += idle_share(stage);
+    return idle / static_cast<double>(stages.size());
+  }
 };
 
 /// Drives a pipeline with random tokens, without sampling.
@@ -166,10 +184,16 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-Measurement measure(LanguagePipeline& pipeline, const Options& o, bool is_prompt, int tokens,
-                    int batch, int depth) {
+/// `stages` is where the pipeline's hooks count.
+Measurement measure(LanguagePipeline& pipeline, std::vector<StageWork>& stages, const Options& o,
+                    bool is_prompt, int tokens, int batch, int depth) {
   Measurement out{
-      fmt::format("{}{}", is_prompt ? "pp" : "tg", tokens), tokens, batch, depth, {}, true};
+      .test = fmt::format("{}{}", is_prompt ? "pp" : "tg", tokens),
+      .tokens = tokens,
+      .batch = batch,
+      .depth = depth,
+  };
+  out.stages.resize(stages.size());
   Load load(pipeline, batch);
   const auto run = [&] { is_prompt ? load.prompt(tokens) : load.generate(tokens); };
   if (!o.no_warmup) {
@@ -178,7 +202,16 @@ Measurement measure(LanguagePipeline& pipeline, const Options& o, bool is_prompt
   }
   for (int i = 0; i < o.repetitions; ++i) {
     load.begin(depth, tokens);
-    out.tokens_per_s.push_back(static_cast<double>(tokens) * batch / seconds_of(run));
+    std::ranges::fill(stages, StageWork{});
+    const double seconds = seconds_of(run);
+    out.tokens_per_s.push_back(static_cast<double>(tokens) * batch / seconds);
+    out.wall_s += seconds;
+    for (std::size_t stage = 0; stage < stages.size(); ++stage) {
+      out.stages[stage].busy_s += stages[stage].busy_s;
+      out.stages[stage].steps += stages[stage].steps;
+      out.stages[stage].rows += stages[stage].rows;
+      out.stages[stage].sent_bytes += stages[stage].sent_bytes;
+    }
   }
   out.sound = load.sound();
   return out;
@@ -214,20 +247,39 @@ void bench(const Options& o) {
   load.pipeline.max_sequences = batch;
   load.pipeline.cache_positions = std::int64_t{batch} * (positions + load.pipeline.block_positions);
   const std::filesystem::path path = resolve_model(o.common->model, o.common->quiet);
+  std::vector<StageWork> stages;
+  load.pipeline.hooks.stage = [&](const StageTiming& timing) {
+    if (stages.empty()) return;
+    StageWork& stage = stages[static_cast<std::size_t>(timing.stage)];
+    stage.busy_s += timing.seconds;
+    ++stage.steps;
+    stage.rows += timing.rows;
+  };
+  load.pipeline.hooks.sent = [&](int stage, std::uint64_t bytes) {
+    if (!stages.empty()) stages[static_cast<std::size_t>(stage)].sent_bytes += bytes;
+  };
   const LoadedModel model = load_model(machine, *o.common, load);
+  if (const std::size_t count = model.pipeline().placement().size(); count > 1)
+    stages.resize(count);
   const std::string format =
       o.common->quantize.empty() ? std::string(main_format(model.weights())) : o.common->quantize;
 
   std::vector<Measurement> results;
   const auto add = [&](bool is_prompt, int tokens, int sequences, int depth) {
     if (tokens == 0) return;
-    results.push_back(measure(model.pipeline(), o, is_prompt, tokens, sequences, depth));
+    results.push_back(measure(model.pipeline(), stages, o, is_prompt, tokens, sequences, depth));
     if (o.json) return;
     const Measurement& m = results.back();
     const double best = *std::max_element(m.tokens_per_s.begin(), m.tokens_per_s.end());
     write_output(
         fmt::format("{:8} batch {:3}  depth {:5}  {:10.1f} tokens/s (median of {}, best {:.1f})\n",
                     m.test, m.batch, m.depth, median(m.tokens_per_s), m.tokens_per_s.size(), best));
+    if (m.stages.empty()) return;
+    std::string shares;
+    for (const StageWork& stage : m.stages)
+      shares += fmt::format("{}{:.1f} %", shares.empty() ? "" : ", ", m.idle_share(stage) * 100);
+    write_output(
+        fmt::format("{:8} stages idle {}; bubble {:.1f} %\n", "", shares, m.bubble() * 100));
   };
   if (!o.json) {
     write_output(fmt::format("{}, {}, {} threads, loaded in {:.3f} s\n", model.title().text(),
@@ -256,6 +308,16 @@ void bench(const Options& o) {
                     {"batch", m.batch},
                     {"depth", m.depth},
                     {"tokens_per_s", m.tokens_per_s}});
+    if (m.stages.empty()) continue;
+    rows.back()["wall_s"] = m.wall_s;
+    rows.back()["bubble"] = m.bubble();
+    for (const StageWork& stage : m.stages) {
+      rows.back()["stages"].push_back({{"busy_s", stage.busy_s},
+                                       {"idle_share", m.idle_share(stage)},
+                                       {"steps", stage.steps},
+                                       {"rows", stage.rows},
+                                       {"sent_bytes", stage.sent_bytes}});
+    }
   }
   write_output(out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }

@@ -47,24 +47,34 @@ const Format& parse_quantization(const std::string& name) {
   return *format;
 }
 
+/// visit(part) for each of what stands between commas.
+template <class F>
+void for_each_part(std::string_view text, F visit) {
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    visit(part);
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+  }
+}
+
 std::vector<LayerIndex> parse_cuts(std::string_view text) {
   std::vector<LayerIndex> cuts;
-  while (!text.empty()) {
-    const std::string_view one = text.substr(0, text.find(','));
+  for_each_part(text, [&](std::string_view one) {
     std::int32_t layer = 0;
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), layer);
     if (error != std::errc() || end != one.data() + one.size())
       throw InvalidArgument("--cut {}: expected layers, as in 10,20", sirocco::quoted(one));
     cuts.emplace_back(layer);
-    text.remove_prefix(std::min(text.size(), one.size() + 1));
-  }
+  });
   return cuts;
 }
 
 /// The command's own thread computes too.
 void bind_this_thread(const OpenOptions& options) {
-  const std::optional<Device>& device = options.placement.device;
-  if (device) bind_thread(pthread_self(), device->cpus.front());
+  if (!options.devices.empty())
+    bind_thread(pthread_self(), options.devices.front().cpus.front());
+  else if (options.placement.device)
+    bind_thread(pthread_self(), options.placement.device->cpus.front());
 }
 
 /// Says that a model is asked for more than it was made for. Where its positions are a table, it
@@ -109,6 +119,14 @@ void serve_as_stage(const CommonOptions& options) {
 }
 
 std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
+  auto options = add_plan_options(app);
+  app.stage_callback([options] { serve_as_stage(*options); });
+  return options;
+}
+
+}  // namespace
+
+std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app) {
   const auto options = std::make_shared<CommonOptions>();
   app.add_option("-t,--threads", options->threads, "threads; one a core without").in_range(1, 1024);
   app.add_option("--isa", options->isa,
@@ -118,8 +136,10 @@ std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
       .capture_default_str();
   app.add_option("--ctx", options->context, "context in tokens; the model's own without")
       .in_range(1, 1 << 24);
-  app.add_option("--device", options->device,
-                 "group of cores to run on: cpu, or cpu:N for those of one memory node");
+  app.add_option(
+      "--device", options->device,
+      "group of cores to run on: cpu, or cpu:N for those of one memory node; several, as in "
+      "cpu:0,cpu:1, are of a stage each");
   app.add_option("--stages", options->stages,
                  "cut the model by layers into so many stages, each on its part of the cores")
       .in_range(1, 256);
@@ -128,11 +148,8 @@ std::shared_ptr<CommonOptions> add_options_but_model(CommandLine& app) {
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
-  app.stage_callback([options] { serve_as_stage(*options); });
   return options;
 }
-
-}  // namespace
 
 std::shared_ptr<CommonOptions> add_common_options(CommandLine& app) {
   auto options = add_options_but_model(app);
@@ -157,7 +174,9 @@ std::shared_ptr<CommonOptions> add_common_options(CommandLine& app,
 LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   LoadOptions load;
   load.placement.threads = options.threads;
-  if (!options.device.empty()) load.placement.device = machine.topology().device(options.device);
+  std::vector<Device> devices;
+  for_each_part(options.device,
+                [&](std::string_view name) { devices.push_back(machine.topology().device(name)); });
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.cuts = parse_cuts(options.cuts);
   const int cut = static_cast<int>(load.cuts.size()) + 1;
@@ -172,6 +191,17 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
                             load.stages);
     }
     load.connect = connect_ranks;
+  }
+  if (devices.size() == 1) {
+    load.placement.device = devices.front();
+  } else if (load.connect && std::ssize(devices) == job_size()) {
+    load.placement.device = devices[static_cast<std::size_t>(job_rank())];
+  } else if (!devices.empty()) {
+    const int stages = load.connect ? job_size() : load.stages;
+    if (std::ssize(devices) != stages)
+      throw InvalidArgument("--device {}: {} devices for {} stages; each needs one", options.device,
+                            devices.size(), stages);
+    load.devices = std::move(devices);
   }
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;

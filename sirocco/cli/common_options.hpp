@@ -26,8 +26,11 @@ struct CommonOptions {
   bool quiet = false;
 };
 
-/// Adds -m, -t, --isa, --kv-dtype, --ctx, --device, --stages, --cut, --quantize and --quiet to a
-/// command.
+/// Adds -t, --isa, --kv-dtype, --ctx, --device, --stages, --cut, --quantize and --quiet to a
+/// command: how a model would run.
+std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app);
+
+/// The same with -m, to a command that runs it.
 std::shared_ptr<CommonOptions> add_common_options(CommandLine& app);
 
 /// The same for a command that may run several models, which -m names one by one.

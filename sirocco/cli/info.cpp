@@ -8,8 +8,10 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
+#include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/stage_table.hpp"
 #include "sirocco/cli/terminal_text.hpp"
 #include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/text_source.hpp"
@@ -24,6 +26,7 @@ using Json = nlohmann::ordered_json;
 struct Options {
   std::string model;
   bool json = false;
+  std::shared_ptr<CommonOptions> plan;
 };
 
 /// Values longer than this are counted, not printed.
@@ -92,9 +95,25 @@ std::string dump(const Json& json, int indent) {
 
 void info(const Options& options) {
   const std::string path = resolve_model(options.model).string();
-  const Json described = describe(open_checkpoint(path), path);
+  Json described = describe(open_checkpoint(path), path);
+  std::string table;
+  if (options.plan->stages != 0 || !options.plan->cuts.empty()) {
+    Machine machine;
+    const LoadOptions load = load_options(machine, *options.plan);
+    const OpenedModel opened(machine, path, load);
+    const ModelOutline outline = opened.outline(load);
+    if (!outline.info.generates)
+      throw InvalidArgument("a model that makes embeddings can't be cut into stages");
+    const ModelPlan plan = plan_model(outline, load.pipeline, opened.places(), load.cuts);
+    described["plan"] = stage_json(plan, opened);
+    table = stage_table(plan, opened);
+  }
   if (options.json) {
     write_output(dump(described, 2) + "\n");
+    return;
+  }
+  if (!table.empty()) {
+    write_output(table);
     return;
   }
   std::string out;
@@ -121,6 +140,7 @@ void declare_info(CommandLine& app) {
   app.add_option("model,-m,--model", options->model,
                  "model file or name; the default model without");
   app.add_flag("--json", options->json, "print JSON");
+  options->plan = add_plan_options(app);
   app.callback([options] { info(*options); });
 }
 

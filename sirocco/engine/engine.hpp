@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/engine/lane.hpp"
+#include "sirocco/engine/lane_of.hpp"
 #include "sirocco/engine/request.hpp"
 #include "sirocco/platform/machine.hpp"
 

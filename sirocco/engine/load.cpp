@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "sirocco/engine/model_plan.hpp"
 #include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
 
@@ -55,19 +56,20 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
   if (!options.cuts.empty()) options.stages = static_cast<int>(options.cuts.size()) + 1;
   if (options.connect) options.stages = 1;  // in this process
   auto state = std::make_unique<LoadedModel::State>(machine, path, options);
-  if (options.pipeline.cache_budget == UINT64_MAX)
-    options.pipeline.cache_budget = machine.usual_cache_budget();
+  OpenedModel& opened = state->opened;
   if (options.connect) {
-    state->pipeline = load_head(machine, state->opened, options);
-    state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    return LoadedModel(std::move(state));
+    state->pipeline = load_head(opened, options);
+  } else {
+    if (options.stages > 1) {
+      options.cuts = cuts_of(cut_model(opened.outline(options), options.pipeline,
+                                       stage_devices(opened.places()), options.cuts));
+    }
+    // By their own type: what this loader adds to the options is none of `opened`'s business.
+    opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
+      state->pipeline = make_language_pipeline(builder, opened.places(),
+                                               std::move(options.pipeline), options.cuts);
+    });
   }
-  if (options.cuts.empty()) options.cuts = state->opened.even_cuts();
-  // By their own type: what this loader adds to the options is none of `opened`'s business.
-  state->opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
-    state->pipeline = make_language_pipeline(builder, state->opened.backends(), machine.ledger(),
-                                             std::move(options.pipeline), options.cuts);
-  });
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return LoadedModel(std::move(state));
 }
@@ -84,7 +86,7 @@ std::shared_ptr<EmbeddingPipeline> LoadedModel::make_embedding_pipeline(
     if (!options.normalize) options.normalize = true;
   }
   return std::make_shared<EmbeddingPipeline>(info(), std::move(*parts), std::vector<Linear>(),
-                                             backend(), machine().ledger(), std::move(options));
+                                             state_->opened.places().front(), std::move(options));
 }
 
 bool model_generates(Machine& machine, const std::filesystem::path& path,

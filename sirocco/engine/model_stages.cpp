@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/engine/model_plan.hpp"
 #include "sirocco/pipeline/remote_stages.hpp"
-#include "sirocco/pipeline/stage_plan.hpp"
 #include "sirocco/platform/read_speed.hpp"
 
 namespace sirocco {
@@ -31,6 +31,7 @@ std::string hash_of(const WeightSource& weights) {
       add(std::as_bytes(std::span(&size, 1)));
     }
     add(tensor.bytes.first(std::min(tensor.bytes.size(), kFirst)));
+    weights.release(tensor);  // most are another stage's
   }
   return fmt::format("{:016x}", hash);
 }
@@ -41,28 +42,25 @@ std::vector<Term> terms_of(const OpenedModel& opened, const LoadOptions& options
           {"--quantize", options.quantize == nullptr ? "" : std::string(options.quantize->name)}};
 }
 
-StageOffer offer_of(Machine& machine, const OpenedModel& opened) {
-  return {std::string(opened.backend().name()), opened.threads(), machine.ledger().free(),
-          read_speed(opened.backend().host_threads())};
+StageOffer offer_of(const OpenedModel& opened) {
+  return {std::string(opened.backend().name()), opened.threads(),
+          opened.places().front().ledger.free(), read_speed(opened.backend().host_threads())};
 }
 
 }  // namespace
 
-std::unique_ptr<LanguagePipeline> load_head(Machine& machine, OpenedModel& opened,
-                                            LoadOptions& options) {
+std::unique_ptr<LanguagePipeline> load_head(OpenedModel& opened, LoadOptions& options) {
   auto behind = std::make_unique<RemoteStages>(options.connect(terms_of(opened, options)));
-  const StageOffer own = offer_of(machine, opened);
+  const StageOffer own = offer_of(opened);
   std::vector<StageDevice> devices = {{own.bytes_per_second, own.memory}};
   for (const StageOffer& offer : behind->offers())
     devices.push_back({offer.bytes_per_second, offer.memory});
-  const LayerCosts costs = opened.layer_costs();
-  const std::vector<PlannedStage> stages = options.cuts.empty()
-                                               ? plan_stages(costs, devices, 0)
-                                               : stages_of_cuts(costs, devices, options.cuts, 0);
+  const std::vector<PlannedStage> stages =
+      cut_model(opened.outline(options), options.pipeline, devices, options.cuts);
   std::unique_ptr<LanguagePipeline> pipeline;
   opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
-    pipeline = make_language_pipeline(builder, opened.backend(), machine.ledger(),
-                                      std::move(options.pipeline), std::move(behind), stages);
+    pipeline = make_language_pipeline(builder, opened.places().front(), std::move(options.pipeline),
+                                      std::move(behind), stages);
   });
   return pipeline;
 }
@@ -73,13 +71,13 @@ void serve_model_stage(Machine& machine, const std::filesystem::path& path, Load
   const std::unique_ptr<AnyTransport> transport = options.connect(terms_of(opened, options));
   opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     builder.expect_context(options.pipeline.context);
-    Backend& backend = opened.backend();
+    const StagePlace& place = opened.places().front();
     const auto load = [&](LayerRange range) -> LoadedStage {
       if (range.end.value() == builder.info().layers)
-        return PlacedStage<Tail>(Stage<Tail>(load_parts<Tail>(builder, range)), backend);
-      return PlacedStage<Middle>(Stage<Middle>(load_parts<Middle>(builder, range)), backend);
+        return PlacedStage<Tail>(Stage<Tail>(load_parts<Tail>(builder, range)), place);
+      return PlacedStage<Middle>(Stage<Middle>(load_parts<Middle>(builder, range)), place);
     };
-    serve_stage(*transport, offer_of(machine, opened), builder.info(), machine.ledger(), load);
+    serve_stage(*transport, offer_of(opened), builder.info(), load);
   });
 }
 

@@ -1,12 +1,13 @@
 #include "sirocco/engine/opened_model.hpp"
 
+#include <algorithm>
 #include <utility>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/registry.hpp"
-#include "sirocco/pipeline/stage_plan.hpp"
 
 namespace sirocco {
 
@@ -15,38 +16,50 @@ OpenedModel::OpenedModel(Machine& machine, const std::filesystem::path& path,
     : machine_(machine),
       checkpoint_(open_checkpoint(path)),
       isa_(options.isa.value_or(best_isa(CpuFeatures::detect()))) {
-  for (int stage = 0; stage < options.stages; ++stage) {
-    ThreadGroup& threads = machine.threads(options.placement, {stage, options.stages});
+  std::vector<std::optional<Device>> devices(static_cast<std::size_t>(options.stages),
+                                             options.placement.device);
+  if (!options.devices.empty()) {
+    if (std::ssize(options.devices) != options.stages) {
+      throw InvalidArgument("{} devices were given for {} stages; each needs one",
+                            options.devices.size(), options.stages);
+    }
+    devices.assign(options.devices.begin(), options.devices.end());
+  }
+  const auto on_one = [](const std::optional<Device>& a) {
+    return [&a](const std::optional<Device>& b) {
+      return a.has_value() == b.has_value() && (!a || a->name == b->name);
+    };
+  };
+  for (auto device = devices.begin(); device != devices.end(); ++device) {
+    const CorePart part = {
+        .number = static_cast<int>(std::count_if(devices.begin(), device, on_one(*device))),
+        .parts = static_cast<int>(std::ranges::count_if(devices, on_one(*device)))};
+    const int asked = options.placement.threads * part.parts / options.stages;
+    ThreadGroup& threads = machine.threads(
+        {.device = *device, .threads = options.placement.threads == 0 ? 0 : std::max(asked, 1)},
+        part);
     threads_ += threads.size();
-    backends_.push_back(make_cpu_backend(isa_, threads, &machine.ledger()));
+    ByteLedger& ledger = machine.ledger(*device);
+    backends_.push_back(make_cpu_backend(isa_, threads, &ledger));
+    places_.push_back({*backends_.back(), ledger});
   }
 }
 
-std::vector<Backend*> OpenedModel::backends() const {
-  std::vector<Backend*> out;
-  for (const auto& backend : backends_) out.push_back(backend.get());
-  return out;
+CanonicalCheckpoint OpenedModel::canonical(const OpenOptions& options) const {
+  CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
+  if (options.quantize != nullptr)
+    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
+  return canonical;
 }
 
-LayerCosts OpenedModel::layer_costs() const {
-  const CanonicalCheckpoint canonical =
-      canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
-  return sirocco::layer_costs(*canonical.metadata, *canonical.weights);
-}
-
-std::vector<LayerIndex> OpenedModel::even_cuts() const {
-  if (backends_.size() == 1) return {};
-  std::vector<StageDevice> devices;
-  for (const auto& backend : backends_)
-    devices.push_back({.bytes_per_second = static_cast<double>(backend->host_threads().size())});
-  return cuts_of(plan_stages(layer_costs(), devices, 0));
+ModelOutline OpenedModel::outline(const OpenOptions& options) const {
+  const CanonicalCheckpoint canonical = this->canonical(options);
+  return model_outline(*canonical.metadata, *canonical.weights);
 }
 
 void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
-  CanonicalCheckpoint canonical = canonical_checkpoint(checkpoint_.metadata, checkpoint_.weights);
+  const CanonicalCheckpoint canonical = this->canonical(options);
   log_passed(canonical.weights->origin(), canonical.passed);
-  if (options.quantize != nullptr)
-    canonical.weights = quantized_weights(std::move(canonical.weights), *options.quantize);
   const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, backend(),
                                           std::move(options.progress));
   use(*builder);

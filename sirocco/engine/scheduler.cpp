@@ -7,6 +7,14 @@
 
 namespace sirocco {
 
+SchedulerLimits SchedulerLimits::fitted(const PipelineLimits& pipeline) const {
+  SchedulerLimits out = *this;
+  out.max_step = pipeline.max_step;
+  out.usual_step = std::min(std::max(usual_step, pipeline.usual_step), out.max_step);
+  out.min_patient_rows = std::min(min_patient_rows, out.usual_step);
+  return out;
+}
+
 std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows> indivisible) {
   for (const IndivisibleRows& together : indivisible) {
     if (together.first >= rows) break;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sirocco/engine/step_cost.hpp"
+#include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/work.hpp"
 
 namespace sirocco {
@@ -15,6 +16,9 @@ struct SchedulerLimits {
   int usual_step = 512;      ///< rows of a step, but for rows that can't be cut
   int max_step = 65536;      ///< rows of a step at all
   int min_patient_rows = 1;  ///< rows of those who can wait that fit into any step
+
+  /// As a pipeline allows them, with steps as large as are worth it there.
+  SchedulerLimits fitted(const PipelineLimits& pipeline) const;
 };
 
 /// What the scheduler sees of a work that could take part in a step.

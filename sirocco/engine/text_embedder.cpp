@@ -84,7 +84,6 @@ LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path&
     options.pooling = parse_pooling(*state->modules.pooling);
   if (!options.normalize) options.normalize = state->modules.normalize;
   state->opened.load(std::move(open), [&](ModelBuilder& builder) {
-    Backend& backend = state->opened.backend();
     builder.expect_context(options.context);
     Head parts = load_parts<Head>(builder, builder.all_layers());
     std::vector<Linear> projections = builder.projections();
@@ -93,9 +92,9 @@ LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path&
                              checkpoint.weights->origin(), state->modules.dense, projections.size(),
                              sirocco::quoted(builder.info().architecture));
     }
-    state->pipeline = std::make_shared<EmbeddingPipeline>(builder.info(), std::move(parts),
-                                                          std::move(projections), backend,
-                                                          machine.ledger(), std::move(options));
+    state->pipeline = std::make_shared<EmbeddingPipeline>(
+        builder.info(), std::move(parts), std::move(projections), state->opened.places().front(),
+        std::move(options));
   });
   return LoadedEmbedder(std::move(state));
 }

@@ -16,7 +16,7 @@
 namespace sirocco {
 
 /// A weight matrix [N, K] as a backend wants it. Immutable and safe to share. Made by
-/// Backend::pack.
+/// WeightPacker::pack.
 class WeightMatrix {
  public:
   WeightMatrix(const Format& format, std::int64_t rows, std::int64_t columns)
@@ -39,7 +39,7 @@ class WeightMatrix {
 };
 
 /// Weight matrices [N, K] of one format, as many as there are experts, or heads. Immutable and safe
-/// to share. Made by Backend::pack_stack.
+/// to share. Made by WeightPacker::pack_stack.
 class WeightStack {
  public:
   WeightStack(const Format& format, std::int64_t matrices, std::int64_t rows, std::int64_t columns)
@@ -333,13 +333,10 @@ class Products {
                            std::int64_t first_column) = 0;
 };
 
-/// What a device computes with: it packs the weights of models once, and has the ops.
-class Backend : public Ops, public Products {
+/// A WeightPacker makes matrices of stored tensors.
+class WeightPacker {
  public:
-  /// "avx512vnni", …
-  virtual std::string_view name() const = 0;
-  /// Threads for what the host does between ops, such as choosing tokens.
-  virtual ThreadGroup& host_threads() = 0;
+  virtual ~WeightPacker() = default;
 
   /// Repacks a stored matrix [N, K]. `source_rows`, when given, holds for each row of the result
   /// which stored row it is (how rotary rows are un-permuted, and parts taken). `source`, when
@@ -354,6 +351,15 @@ class Backend : public Ops, public Products {
   virtual std::shared_ptr<const WeightStack> pack_stack(
       std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows = {},
       const WeightSource* source = nullptr) = 0;
+};
+
+/// What a device computes with: it packs the weights of models once, and has the ops.
+class Backend : public Ops, public Products, public WeightPacker {
+ public:
+  /// "avx512vnni", …
+  virtual std::string_view name() const = 0;
+  /// Threads for what the host does between ops, such as choosing tokens.
+  virtual ThreadGroup& host_threads() = 0;
 };
 
 }  // namespace sirocco

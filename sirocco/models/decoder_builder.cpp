@@ -23,7 +23,7 @@ constexpr auto kParts = joined(kEmbedding, kBlocks, kHead, kProjections);
 }  // namespace
 
 DecoderBuilder::DecoderBuilder(DecoderConfig config, const ModelSources& from)
-    : config_(std::move(config)), loader_(from.weights, from.backend, from.progress) {
+    : config_(std::move(config)), loader_(from.weights, from.packer, from.progress) {
   const WeightSource& weights = from.weights;
   for (const StoredTensor& tensor : weights.tensors()) {
     const NamePattern pattern = pattern_of(tensor.name);

@@ -8,7 +8,7 @@ namespace sirocco {
 struct ModelSources {
   const Metadata& metadata;
   const WeightSource& weights;
-  Backend& backend;
+  WeightPacker& packer;
   LoadProgress progress;
 };
 

@@ -166,13 +166,13 @@ std::vector<SupportedModel> supported_models() {
 }
 
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
+                                                 const WeightSource& weights, WeightPacker& packer,
                                                  LoadProgress progress) {
   refuse_foreign(metadata);
   const auto name = metadata.require<std::string_view>("general.architecture");
   for (const RegisteredFamily& family : kFamilies) {
     if (family.architecture != name) continue;
-    auto builder = family.make_builder({metadata, weights, backend, std::move(progress)});
+    auto builder = family.make_builder({metadata, weights, packer, std::move(progress)});
     check_companions(family, weights);
     return builder;
   }

@@ -21,7 +21,7 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
 /// tensors that no part of it reads; FormatError where one that stands beside another is missing.
 /// What it is given is canonical: what no answer depends on has been left out.
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
-                                                 const WeightSource& weights, Backend& backend,
+                                                 const WeightSource& weights, WeightPacker& packer,
                                                  LoadProgress progress = {});
 
 /// A SupportedModel is what people want to know of an architecture that can be run:

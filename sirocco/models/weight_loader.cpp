@@ -35,8 +35,8 @@ bool fits(const Shape& stored, const Shape& wanted) {
 
 }  // namespace
 
-WeightLoader::WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress)
-    : weights_(weights), backend_(backend), progress_(std::move(progress)) {
+WeightLoader::WeightLoader(const WeightSource& weights, WeightPacker& packer, LoadProgress progress)
+    : weights_(weights), packer_(packer), progress_(std::move(progress)) {
   for (const StoredTensor& t : weights.tensors()) total_ += t.size_bytes();
 }
 
@@ -118,7 +118,7 @@ std::shared_ptr<const WeightMatrix> WeightLoader::matrix(std::string_view name,
                                                          std::int64_t outputs,
                                                          std::int64_t inputs) {
   const StoredTensor& stored = require(name, {outputs, inputs});
-  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, {}, &weights_);
+  std::shared_ptr<const WeightMatrix> packed = packer_.pack(stored, {}, &weights_);
   consumed(stored);
   return packed;
 }
@@ -140,7 +140,7 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
                             FunctionRef<std::vector<std::int32_t>()> source_rows) {
   const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});
   const std::vector<std::int32_t> sources = source_rows();
-  std::shared_ptr<const WeightMatrix> packed = backend_.pack(stored, sources, &weights_);
+  std::shared_ptr<const WeightMatrix> packed = packer_.pack(stored, sources, &weights_);
   consumed(stored);
   const std::string bias_name = fmt::format("{}.bias", stem);
   if (!has(bias_name)) return Linear(std::move(packed));
@@ -175,7 +175,7 @@ StackLinear WeightLoader::experts(std::string_view stem, std::int64_t experts, s
     sources.push_back(&all);
     for (std::int64_t e = 0; e < experts; ++e) matrices.push_back(all.member(e));
   }
-  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices, {}, &weights_);
+  std::shared_ptr<const WeightStack> packed = packer_.pack_stack(matrices, {}, &weights_);
   for (const StoredTensor* source : sources) consumed(*source);
   const std::string bias = fmt::format("{}_exps.bias", stem);
   if (!has(bias)) return StackLinear(std::move(packed));
@@ -187,7 +187,7 @@ StackLinear WeightLoader::stack(std::string_view name, std::int64_t count, std::
   const StoredTensor& all = require(name, {count, outputs, inputs});
   std::vector<StoredTensor> matrices;
   for (std::int64_t i = 0; i < count; ++i) matrices.push_back(all.member(i));
-  std::shared_ptr<const WeightStack> packed = backend_.pack_stack(matrices, {}, &weights_);
+  std::shared_ptr<const WeightStack> packed = packer_.pack_stack(matrices, {}, &weights_);
   consumed(all);
   return StackLinear(std::move(packed));
 }
@@ -221,8 +221,8 @@ std::pair<StackLinear, StackLinear> WeightLoader::split_stack(std::string_view n
     above.push_back({.name = all.name, .format = &format, .shape = {inputs, upper}, .bytes = out});
     below.push_back(all.members(first + upper, lower));
   }
-  std::pair<StackLinear, StackLinear> stacks{StackLinear(backend_.pack_stack(above)),
-                                             StackLinear(backend_.pack_stack(below))};
+  std::pair<StackLinear, StackLinear> stacks{StackLinear(packer_.pack_stack(above)),
+                                             StackLinear(packer_.pack_stack(below))};
   consumed(all);
   return stacks;
 }

@@ -36,7 +36,7 @@ struct HeadRows {
 class WeightLoader {
  public:
   /// Borrows its arguments.
-  WeightLoader(const WeightSource& weights, Backend& backend, LoadProgress progress);
+  WeightLoader(const WeightSource& weights, WeightPacker& packer, LoadProgress progress);
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
 
@@ -98,7 +98,7 @@ class WeightLoader {
   void consumed(const StoredTensor& tensor);
 
   const WeightSource& weights_;
-  Backend& backend_;
+  WeightPacker& packer_;
   LoadProgress progress_;
   std::uint64_t done_ = 0;
   std::uint64_t total_ = 0;

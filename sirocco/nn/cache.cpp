@@ -61,6 +61,11 @@ LayerCache CacheLayout::layer(LayerIndex index) const {
   return layers_[at];
 }
 
+CacheNeed CacheLayout::need(LayerIndex index) const {
+  const LayerCache where = layer(index);
+  return where.group < 0 ? CacheNeed{} : groups_[static_cast<std::size_t>(where.group)].need;
+}
+
 std::size_t CacheLayout::block_bytes(int group, KvType type, std::int32_t block_positions) const {
   const CacheGroup& g = groups_[static_cast<std::size_t>(group)];
   return static_cast<std::size_t>(g.slots) * (keys_bytes(g.need.geometry, type, block_positions) +

@@ -86,6 +86,8 @@ class CacheLayout {
 
   const std::vector<CacheGroup>& groups() const { return groups_; }
   LayerCache layer(LayerIndex index) const;
+  /// What the layer asked for; of the kind kNone where it keeps nothing.
+  CacheNeed need(LayerIndex index) const;
 
   /// Bytes that a block of `block_positions` positions takes in the pool of `group`.
   std::size_t block_bytes(int group, KvType type, std::int32_t block_positions) const;

@@ -19,6 +19,9 @@ class StackLinear;
 /// A StepMemory is the memory of the steps of one stage, kept from step to step so that a step like
 /// one before it allocates nothing.
 struct StepMemory {
+  /// `ledger`, when given, counts what it holds, and outlives it.
+  explicit StepMemory(ByteLedger* ledger = nullptr) : held(ledger), scratch(ledger) {}
+
   Arena held;     ///< lives for the step: hidden states, rotary tables, row numbers
   Arena scratch;  ///< lives for a scope in a layer
 

@@ -41,11 +41,10 @@ std::int64_t chosen_width(std::int64_t width, std::int64_t asked) {
 }  // namespace
 
 EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Linear> projections,
-                                     Backend& backend, ByteLedger& ledger,
-                                     EmbeddingPipelineOptions options)
+                                     const StagePlace& place, EmbeddingPipelineOptions options)
     : info_(std::move(info)),
       options_(std::move(options)),
-      placed_(Stage<Head>(std::move(parts)), backend),
+      placed_(Stage<Head>(std::move(parts)), place),
       projections_(std::move(projections)),
       pooling_(chosen_pooling(info_, options_.pooling)),
       width_(chosen_width(projections_.empty() ? info_.width : projections_.back().outputs(),
@@ -68,7 +67,7 @@ EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Lin
   cache.max_sequences = options_.max_sequences;
   cache.max_step = options_.max_step;
   pools_ = CachePools::make({&placed_.stage.cache_layout()}, cache);
-  placed_.allocate(pools_->shape(0), ledger);
+  placed_.allocate(pools_->shape(0));
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
                      .max_context = options_.context,
@@ -223,14 +222,14 @@ double EmbeddingPipeline::wait(Ticket ticket) {
   return seconds_;
 }
 
-std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder, Backend& backend,
-                                                           ByteLedger& ledger,
+std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder,
+                                                           const StagePlace& place,
                                                            EmbeddingPipelineOptions options) {
   chosen_pooling(builder.info(), options.pooling);  // before anything is loaded
   builder.expect_context(options.context);
   Head parts = load_parts<Head>(builder, builder.all_layers());
-  return std::make_unique<EmbeddingPipeline>(
-      builder.info(), std::move(parts), builder.projections(), backend, ledger, std::move(options));
+  return std::make_unique<EmbeddingPipeline>(builder.info(), std::move(parts),
+                                             builder.projections(), place, std::move(options));
 }
 
 }  // namespace sirocco

@@ -42,11 +42,10 @@ class EmbeddingPipeline final : public Pipeline {
   using Work = EmbeddingWork;
   using Event = EmbeddingEvent;
 
-  /// `projections` are applied to the pooled row, in order. `ledger` is charged for the cache; it
-  /// and `backend` outlive the pipeline. Throws InvalidArgument for options that don't fit the
-  /// model, ResourceExhausted.
-  EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Linear> projections, Backend& backend,
-                    ByteLedger& ledger, EmbeddingPipelineOptions options);
+  /// `projections` are applied to the pooled row, in order. Throws InvalidArgument for options that
+  /// don't fit the model, ResourceExhausted.
+  EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Linear> projections,
+                    const StagePlace& place, EmbeddingPipelineOptions options);
   ~EmbeddingPipeline() override;
 
   const ModelInfo& info() const override { return info_; }
@@ -99,8 +98,8 @@ class EmbeddingPipeline final : public Pipeline {
 static_assert(RunsWork<EmbeddingPipeline>);
 
 /// Loads what such a pipeline holds of a model; throws what loading throws besides.
-std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder, Backend& backend,
-                                                           ByteLedger& ledger,
+std::unique_ptr<EmbeddingPipeline> make_embedding_pipeline(ModelBuilder& builder,
+                                                           const StagePlace& place,
                                                            EmbeddingPipelineOptions options);
 
 }  // namespace sirocco

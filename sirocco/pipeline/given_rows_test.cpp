@@ -248,7 +248,7 @@ class ThreeAxes {
     options.block_positions = 16;
     options.cache_positions = 512;
     pipeline_ = std::make_unique<LanguagePipeline>(
-        info, TextStages(PlacedStage<Whole>(Stage<Whole>(std::move(whole)), *backend_)), ledger_,
+        info, TextStages(PlacedStage<Whole>(Stage<Whole>(std::move(whole)), {*backend_, ledger_})),
         std::move(options));
   }
   LanguagePipeline& operator*() { return *pipeline_; }

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/cache_choice.hpp"
 
 namespace sirocco {
 
-LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger& ledger,
+LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages,
                                    LanguagePipelineOptions options)
     : info_(std::move(info)),
       options_(std::move(options)),
@@ -25,16 +25,9 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                           options_.default_max_tokens);
   }
   std::vector<const CacheLayout*> layouts = stages_.layouts();
-  CacheOptions cache;
-  cache.type = options_.kv_type;
-  cache.block_positions = options_.block_positions;
-  cache.max_sequences = options_.max_sequences;
-  cache.max_step = options_.max_step;
-  cache.blocks = options_.blocks;
-  choose_context(cache, layouts, ledger);
-  cache.positions = options_.cache_positions == 0 ? usual_cache_positions(cache, layouts, ledger)
-                                                  : options_.cache_positions;
-  pools_ = CachePools::make(std::move(layouts), cache);
+  const CacheChoice choice = choose_cache(info_, options_, layouts, stages_.rooms());
+  options_.context = choice.context;
+  pools_ = CachePools::make(std::move(layouts), choice.options);
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
                      .width = info_.width,
@@ -48,40 +41,10 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger
                      .max_sequences = options_.max_sequences,
                      .max_steps_in_flight = stages_.size(),
                      .default_max_tokens = options_.default_max_tokens});
-  stages_.start(*pools_, limits_, ledger, options_.hooks);
+  stages_.start(*pools_, limits_, options_.hooks);
 }
 
 LanguagePipeline::~LanguagePipeline() = default;
-
-void LanguagePipeline::choose_context(CacheOptions cache,
-                                      std::span<const CacheLayout* const> layouts,
-                                      const ByteLedger& ledger) {
-  if (options_.context == 0) {
-    options_.context = info_.context_length;
-    const std::uint64_t budget = std::min(options_.cache_budget, ledger.free());
-    while (options_.context > 1 &&
-           CachePools::sequence_bytes(layouts, cache, options_.context) > budget) {
-      options_.context -= std::max(options_.context / 8, 1);
-    }
-  }
-  if (options_.context < 1) {
-    throw InvalidArgument("the context is {} positions; it must be at least 1", options_.context);
-  }
-  if (info_.position_limit != 0 && options_.context > info_.position_limit) {
-    throw InvalidArgument("a context of {} positions was asked for, but the model has {}",
-                          options_.context, info_.position_limit);
-  }
-}
-
-std::int64_t LanguagePipeline::usual_cache_positions(const CacheOptions& cache,
-                                                     std::span<const CacheLayout* const> layouts,
-                                                     const ByteLedger& ledger) const {
-  const std::uint64_t budget = std::min(options_.cache_budget, ledger.free());
-  const std::uint64_t one = CachePools::sequence_bytes(layouts, cache, options_.context);
-  const auto fit = static_cast<int>(std::min<std::uint64_t>(
-      one == 0 ? UINT64_MAX : budget / one, static_cast<std::uint64_t>(options_.cache_sequences)));
-  return std::int64_t{options_.context} * std::max(fit, 1);
-}
 
 std::optional<TextWork> LanguagePipeline::begin(CheckedTextJob& job) {
   if (*running_ + job.choices_ > options_.max_sequences) return std::nullopt;
@@ -312,78 +275,6 @@ std::span<const TextOutcome> LanguagePipeline::wait_for_items(Ticket ticket) {
   sort_outcomes(*shown_);
   for (const TextItem& item : shown_->items) item.cache->end_step();
   return shown_->outcomes;
-}
-
-void LanguagePipeline::score(TextRows rows, std::span<const int> chunks, VisitLogits visit) {
-  if (rows.size() == 0) throw InvalidArgument("there are no tokens to score");
-  rows.require_fit(*limits_);
-  for (const int chunk : chunks) {
-    if (chunk < 1 || chunk > options_.max_step) {
-      throw InvalidArgument("a chunk has {} tokens; a step has 1 to {}", chunk, options_.max_step);
-    }
-  }
-  // So that the logits of one step stay below 64 MiB, whatever the vocabulary.
-  const auto affordable = (std::int64_t{16} << 20) / std::max<std::int64_t>(info_.vocabulary, 1);
-  const int usual = static_cast<int>(std::clamp<std::int64_t>(affordable, 1, limits_->usual_step));
-  std::optional<SequenceCache> cache = lease(length_of(rows.size()));
-  if (!cache) {
-    throw ResourceExhausted("no room in the cache for {} positions now: {} are free", rows.size(),
-                            pools_->available_length());
-  }
-  // Parts that are under way, several where there are several stages.
-  struct Part {
-    Ticket ticket;
-    std::int64_t begin;
-    std::int64_t count;
-  };
-  std::deque<Part> under_way;
-  const auto show_oldest = [&] {
-    Part part = std::move(under_way.front());
-    under_way.pop_front();
-    std::unique_ptr<Step> step = end(std::move(part.ticket));
-    const auto vocabulary = static_cast<std::size_t>(info_.vocabulary);
-    for (std::int64_t row = 0; row < part.count; ++row) {
-      visit(part.begin + row, std::span(step->outcome.logits)
-                                  .subspan(static_cast<std::size_t>(row) * vocabulary, vocabulary));
-    }
-    cache->end_step();
-    spare_.push_back(std::move(step));
-  };
-  // What is under way borrows from here.
-  const auto end_all = [&] {
-    while (!under_way.empty()) {
-      Part part = std::move(under_way.front());
-      under_way.pop_front();
-      try {
-        end(std::move(part.ticket));
-      } catch (const std::exception&) {  // an earlier one is told
-      }
-    }
-  };
-  const auto run_all = [&] {
-    std::size_t number = 0;
-    for (std::int64_t begin_row = 0; begin_row < rows.size(); ++number) {
-      const int size = chunks.empty() ? usual : chunks[std::min(number, chunks.size() - 1)];
-      const TextRows rest = rows.part(begin_row, rows.size() - begin_row);
-      const std::int64_t count = rest.without_cut(size);
-      while (!under_way.empty() && (std::ssize(under_way) == limits_->max_steps_in_flight ||
-                                    cache->under_way() + count > options_.max_step))
-        show_oldest();
-      std::unique_ptr<Step> step = empty_step();
-      step->items.assign(
-          1, {SequenceId(0), &*cache, rest.part(0, count), WantLogits{.all_rows = true}});
-      under_way.push_back(
-          {begin(std::move(step), TextStages::Sequences::kOfStep), begin_row, count});
-      begin_row += count;
-    }
-    while (!under_way.empty()) show_oldest();
-  };
-  try {
-    run_all();
-  } catch (...) {
-    end_all();
-    throw;
-  }
 }
 
 }  // namespace sirocco

@@ -10,6 +10,7 @@
 
 #include "sirocco/base/function_ref.hpp"
 #include "sirocco/pipeline/cache_pools.hpp"
+#include "sirocco/pipeline/language_pipeline_options.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/remote_stages.hpp"
 #include "sirocco/pipeline/sequence_cache.hpp"
@@ -18,24 +19,6 @@
 #include "sirocco/pipeline/text_work.hpp"
 
 namespace sirocco {
-
-struct LanguagePipelineOptions {
-  /// Positions that a sequence may have; 0: what the model was trained for, or what fits into
-  /// `cache_budget`. Never more than the cache holds.
-  std::int32_t context = 0;
-  std::uint64_t cache_budget = UINT64_MAX;  ///< bytes of cache that a context of 0 may come to
-  /// Room for the positions of all sequences together; 0: `cache_sequences` of the whole context,
-  /// as far as `cache_budget` allows, one at least.
-  std::int64_t cache_positions = 0;
-  int cache_sequences = 1;
-  KvType kv_type = KvType::kF16;
-  int block_positions = 32;
-  int max_sequences = 16;
-  int max_step = 512;                      ///< rows of a step
-  std::int64_t default_max_tokens = 2048;  ///< of an answer whose job gives no limit
-  BlockPool::Options blocks;
-  PipelineHooks hooks;
-};
 
 /// Text models: from tokens, and embeddings in place of some, to the next token. Several sequences
 /// advance in one step, each by a prompt chunk or a token; for one backend the logits of a sequence
@@ -52,10 +35,8 @@ class LanguagePipeline final : public Pipeline {
   using Work = TextWork;
   using Event = TextEvent;
 
-  /// `ledger` is charged for the cache; it and the backends outlive the pipeline. Throws
-  /// InvalidArgument, UnsupportedError, ResourceExhausted.
-  LanguagePipeline(ModelInfo info, TextStages stages, ByteLedger& ledger,
-                   LanguagePipelineOptions options);
+  /// Throws InvalidArgument, UnsupportedError, ResourceExhausted.
+  LanguagePipeline(ModelInfo info, TextStages stages, LanguagePipelineOptions options);
   ~LanguagePipeline() override;
 
   const ModelInfo& info() const override { return info_; }
@@ -120,11 +101,8 @@ class LanguagePipeline final : public Pipeline {
     double began = 0;
   };
 
-  void choose_context(CacheOptions cache, std::span<const CacheLayout* const> layouts,
-                      const ByteLedger& ledger);
-  std::int64_t usual_cache_positions(const CacheOptions& cache,
-                                     std::span<const CacheLayout* const> layouts,
-                                     const ByteLedger& ledger) const;
+  class Scoring;
+
   void check(std::span<const TextItem> items) const;
   /// Rows as a length. Throws InvalidArgument for none, and for more than the context.
   std::int32_t length_of(std::int64_t rows) const;
@@ -157,24 +135,23 @@ class LanguagePipeline final : public Pipeline {
 static_assert(RunsWork<LanguagePipeline>);
 
 /// Layers after which a model is cut: {10, 20} makes three stages of a model of 30. Empty: one
-/// stage. Loads only what each stage holds. Each stage has a backend of its own, the head's first;
-/// those behind it run on threads of their own. Throws InvalidArgument unless the cuts ascend and
-/// leave every stage a layer, and what loading throws.
+/// stage. Loads only what each stage holds. No two stages share a backend; those behind the head
+/// run on threads of their own. Throws InvalidArgument unless the cuts ascend and leave every stage
+/// a layer, and what loading throws.
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
-                                                         std::span<Backend* const> backends,
-                                                         ByteLedger& ledger,
+                                                         std::span<const StagePlace> places,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts = {});
 /// The head of a model, of which other processes hold the stages behind. All load their layers at
 /// the same time. Throws what any of them throws.
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         ByteLedger& ledger,
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         const StagePlace& place,
                                                          LanguagePipelineOptions options,
                                                          std::unique_ptr<RemoteStages> behind,
                                                          std::span<const PlannedStage> stages);
 /// The same on one device, uncut.
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         ByteLedger& ledger,
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         const StagePlace& place,
                                                          LanguagePipelineOptions options);
 
 }  // namespace sirocco

@@ -8,20 +8,20 @@ namespace sirocco {
 
 namespace {
 
-/// Loads the parts of a stage, for the backend that it runs on.
+/// Loads the parts of a stage, for where it runs.
 template <class Role>
-PlacedStage<Role> load_stage(ModelBuilder& builder, LayerRange range, Backend& backend) {
-  return PlacedStage<Role>(Stage<Role>(load_parts<Role>(builder, range)), backend);
+PlacedStage<Role> load_stage(ModelBuilder& builder, LayerRange range, const StagePlace& place) {
+  return PlacedStage<Role>(Stage<Role>(load_parts<Role>(builder, range)), place);
 }
 
-TextStages load_stages(ModelBuilder& builder, std::span<Backend* const> backends,
-                       ByteLedger& ledger, std::span<const LayerIndex> cuts) {
-  if (backends.size() != cuts.size() + 1) {
+TextStages load_stages(ModelBuilder& builder, std::span<const StagePlace> places,
+                       std::span<const LayerIndex> cuts) {
+  if (places.size() != cuts.size() + 1) {
     throw InvalidArgument("{} backends were given for {} stages; each needs one of its own",
-                          backends.size(), cuts.size() + 1);
+                          places.size(), cuts.size() + 1);
   }
   if (cuts.empty()) {
-    return TextStages(load_stage<Whole>(builder, builder.all_layers(), *backends.front()));
+    return TextStages(load_stage<Whole>(builder, builder.all_layers(), places.front()));
   }
   std::int32_t last = 0;
   for (const LayerIndex cut : cuts) {
@@ -31,49 +31,46 @@ TextStages load_stages(ModelBuilder& builder, std::span<Backend* const> backends
     }
     last = cut.value();
   }
-  auto head = load_stage<Head>(builder, {LayerIndex(0), cuts.front()}, *backends.front());
+  auto head = load_stage<Head>(builder, {LayerIndex(0), cuts.front()}, places.front());
   std::vector<PlacedStage<Middle>> middles;
   for (std::size_t i = 0; i + 1 < cuts.size(); ++i)
-    middles.push_back(load_stage<Middle>(builder, {cuts[i], cuts[i + 1]}, *backends[i + 1]));
+    middles.push_back(load_stage<Middle>(builder, {cuts[i], cuts[i + 1]}, places[i + 1]));
   auto tail =
-      load_stage<Tail>(builder, {cuts.back(), LayerIndex(builder.info().layers)}, *backends.back());
+      load_stage<Tail>(builder, {cuts.back(), LayerIndex(builder.info().layers)}, places.back());
   return TextStages(std::move(head),
-                    std::make_unique<LocalStages>(std::move(middles), std::move(tail), ledger));
+                    std::make_unique<LocalStages>(std::move(middles), std::move(tail)));
 }
 
 }  // namespace
 
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
-                                                         std::span<Backend* const> backends,
-                                                         ByteLedger& ledger,
+                                                         std::span<const StagePlace> places,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts) {
   if (!builder.info().generates) builder.lm_head();  // says what it is
   builder.expect_context(options.context);
-  TextStages stages = load_stages(builder, backends, ledger, cuts);
-  return std::make_unique<LanguagePipeline>(builder.info(), std::move(stages), ledger,
-                                            std::move(options));
+  TextStages stages = load_stages(builder, places, cuts);
+  return std::make_unique<LanguagePipeline>(builder.info(), std::move(stages), std::move(options));
 }
 
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         ByteLedger& ledger,
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         const StagePlace& place,
                                                          LanguagePipelineOptions options,
                                                          std::unique_ptr<RemoteStages> behind,
                                                          std::span<const PlannedStage> stages) {
   if (!builder.info().generates) builder.lm_head();  // says what it is
   builder.expect_context(options.context);
   behind->assign(stages);
-  auto head = load_stage<Head>(builder, {LayerIndex(0), LayerIndex(stages.front().end)}, backend);
+  auto head = load_stage<Head>(builder, {LayerIndex(0), LayerIndex(stages.front().end)}, place);
   behind->loaded();
   return std::make_unique<LanguagePipeline>(
-      builder.info(), TextStages(std::move(head), std::move(behind)), ledger, std::move(options));
+      builder.info(), TextStages(std::move(head), std::move(behind)), std::move(options));
 }
 
-std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder, Backend& backend,
-                                                         ByteLedger& ledger,
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         const StagePlace& place,
                                                          LanguagePipelineOptions options) {
-  Backend* const one = &backend;
-  return make_language_pipeline(builder, std::span(&one, 1), ledger, std::move(options));
+  return make_language_pipeline(builder, std::span(&place, 1), std::move(options));
 }
 
 }  // namespace sirocco

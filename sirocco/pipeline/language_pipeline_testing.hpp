@@ -44,12 +44,12 @@ class TinyModel {
                                              std::vector<LayerIndex> cuts = {}) {
     options.blocks.poison = true;
     const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
-    std::vector<Backend*> backends = {backend_.get()};
-    while (backends.size() <= cuts.size()) {
+    std::vector<StagePlace> places = {{*backend_, ledger_}};
+    while (places.size() <= cuts.size()) {
       behind_.push_back(make_cpu_backend(Isa::kRef, threads_));
-      backends.push_back(behind_.back().get());
+      places.push_back({*behind_.back(), ledger_});
     }
-    return make_language_pipeline(*builder, backends, ledger_, std::move(options), cuts);
+    return make_language_pipeline(*builder, places, std::move(options), cuts);
   }
   ByteLedger& ledger() { return ledger_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }

@@ -1,10 +1,13 @@
 #include "sirocco/pipeline/local_stages.hpp"
 
+#include <pthread.h>
+
 #include <exception>
 #include <utility>
 
 #include "sirocco/base/log.hpp"
 #include "sirocco/pipeline/stage_worker.hpp"
+#include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/transport/local_transport.hpp"
 
 namespace sirocco {
@@ -28,10 +31,17 @@ std::vector<const CacheLayout*> LocalStages::layouts() const {
   return out;
 }
 
+std::vector<CacheRoom> LocalStages::rooms() const {
+  std::vector<CacheRoom> out;
+  for (const auto& middle : middles_) out.push_back(usual_cache_room(*middle.ledger));
+  out.push_back(usual_cache_room(*tail_.ledger));
+  return out;
+}
+
 void LocalStages::start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits) {
   int number = 1;
-  for (auto& middle : middles_) middle.allocate(pools.shape(number++), ledger_);
-  tail_.allocate(pools.shape(number), ledger_);
+  for (auto& middle : middles_) middle.allocate(pools.shape(number++));
+  tail_.allocate(pools.shape(number));
   for (LocalTransport& end : LocalTransport::connect(number + 1))
     ends_.push_back(
         std::make_unique<AnyTransport>(std::make_unique<LocalTransport>(std::move(end))));
@@ -39,6 +49,8 @@ void LocalStages::start(const CachePools& pools, std::shared_ptr<const PipelineL
     threads_.emplace_back([&stage, &end = *ends_[static_cast<std::size_t>(of_stage)], limits,
                            shape = pools.shape(of_stage)] {
       try {
+        const std::optional<int> cpu = stage.backend->host_threads().cpu_of_caller();
+        if (cpu) bind_thread(pthread_self(), *cpu);
         StageWorker<Role>(stage, *limits, shape, end).run();
       } catch (const std::exception& e) {
         end.fail(e.what());  // the head says what became of it

@@ -59,6 +59,7 @@ void RemoteStages::loaded() {
                         planned.end - planned.first);
     }
     layouts_.emplace_back(LayerIndex(planned.first), needs.layers);
+    rooms_.push_back({needs.cache_room});
   }
 }
 
@@ -97,25 +98,22 @@ template <class Role>
 StageNeeds needs_of(const PlacedStage<Role>& stage, LayerRange range) {
   const CacheLayout& layout = stage.stage.cache_layout();
   StageNeeds needs;
-  for (std::int32_t layer = range.begin.value(); layer < range.end.value(); ++layer) {
-    const LayerCache where = layout.layer(LayerIndex(layer));
-    needs.layers.push_back(where.group < 0
-                               ? CacheNeed{}
-                               : layout.groups()[static_cast<std::size_t>(where.group)].need);
-  }
+  for (std::int32_t layer = range.begin.value(); layer < range.end.value(); ++layer)
+    needs.layers.push_back(layout.need(LayerIndex(layer)));
+  needs.cache_room = usual_cache_room(*stage.ledger).bytes;
   return needs;
 }
 
 template <class Role>
 void serve(PlacedStage<Role>& stage, AnyTransport& transport, const ModelInfo& info,
-           ByteLedger& ledger, LayerRange range) {
+           LayerRange range) {
   send_setup(transport, 0, needs_of(stage, range));
   StageStart start = read_start(receive_of_head(transport));
   if (start.cache.blocks.size() != stage.stage.cache_layout().groups().size()) {
     throw FormatError("a cache of {} groups; this stage has {}", start.cache.blocks.size(),
                       stage.stage.cache_layout().groups().size());
   }
-  stage.allocate(start.cache, ledger);
+  stage.allocate(start.cache);
   PipelineLimits limits;
   limits.vocabulary = info.vocabulary;
   limits.width = info.width;
@@ -129,7 +127,7 @@ void serve(PlacedStage<Role>& stage, AnyTransport& transport, const ModelInfo& i
 }  // namespace
 
 void serve_stage(AnyTransport& transport, const StageOffer& offer, const ModelInfo& info,
-                 ByteLedger& ledger, const std::function<LoadedStage(LayerRange)>& load) {
+                 const std::function<LoadedStage(LayerRange)>& load) {
   try {
     send_setup(transport, 0, offer);
     const StageTask task = read_task(receive_of_head(transport));
@@ -138,7 +136,7 @@ void serve_stage(AnyTransport& transport, const StageOffer& offer, const ModelIn
     }
     const LayerRange range = {LayerIndex(task.first), LayerIndex(task.end)};
     LoadedStage stage = load(range);
-    std::visit([&](auto& placed) { serve(placed, transport, info, ledger, range); }, stage);
+    std::visit([&](auto& placed) { serve(placed, transport, info, range); }, stage);
   } catch (const PeerLost&) {
     throw;
   } catch (const std::exception& e) {

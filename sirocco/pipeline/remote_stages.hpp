@@ -31,6 +31,7 @@ class RemoteStages final : public StagesBehind {
 
   std::vector<StagePlacement> placement() const override;
   std::vector<const CacheLayout*> layouts() const override;
+  std::vector<CacheRoom> rooms() const override { return rooms_; }
   void start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits) override;
   AnyTransport& transport() override { return *transport_; }
 
@@ -42,15 +43,16 @@ class RemoteStages final : public StagesBehind {
   std::vector<StageOffer> offers_;
   std::vector<PlannedStage> stages_;
   std::vector<CacheLayout> layouts_;
+  std::vector<CacheRoom> rooms_;
 };
 
 /// A stage behind the head, loaded.
 using LoadedStage = std::variant<PlacedStage<Middle>, PlacedStage<Tail>>;
 
 /// Is one of the stages of a head in another process, from its offer to the head's shutdown. `load`
-/// loads the layers that the head asks for, those with the last one as a tail; `ledger` is charged
-/// for the cache. Throws what loading throws, of which the head hears, and what StageWorker throws.
+/// loads the layers that the head asks for, those with the last one as a tail. Throws what loading
+/// throws, of which the head hears, and what StageWorker throws.
 void serve_stage(AnyTransport& transport, const StageOffer& offer, const ModelInfo& info,
-                 ByteLedger& ledger, const std::function<LoadedStage(LayerRange)>& load);
+                 const std::function<LoadedStage(LayerRange)>& load);
 
 }  // namespace sirocco

@@ -71,15 +71,4 @@ static_assert(Maps<Stage<Tail>, Hidden, Logits> && !Maps<Stage<Tail>, TokenBatch
 static_assert(Maps<Stage<Whole>, TokenBatch, Logits> && !Maps<Stage<Whole>, Hidden, Logits>);
 static_assert(!Maps<Stage<Middle>, Logits, Hidden> && !Maps<Stage<Tail>, Logits, Logits>);
 
-/// A model cut into stages, in the only order that there is.
-struct StageChain {
-  Stage<Head> head;
-  std::vector<Stage<Middle>> middles;
-  Stage<Tail> tail;
-
-  StageChain(Stage<Head> h, std::vector<Stage<Middle>> m, Stage<Tail> t)
-      : head(std::move(h)), middles(std::move(m)), tail(std::move(t)) {}
-  StageChain(Stage<Head> h, Stage<Tail> t) : StageChain(std::move(h), {}, std::move(t)) {}
-};
-
 }  // namespace sirocco

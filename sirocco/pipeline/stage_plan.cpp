@@ -13,17 +13,23 @@ constexpr double kNever = std::numeric_limits<double>::infinity();
 /// Sums of what layers before one cost.
 class Costs {
  public:
-  Costs(const LayerCosts& costs, std::uint64_t cache_bytes)
-      : embedding_(costs.embedding), head_(costs.head), cache_(cache_bytes), sums_(1) {
-    for (const PartCost& layer : costs.layers)
+  Costs(const LayerCosts& costs, std::span<const std::uint64_t> cache_bytes)
+      : embedding_(costs.embedding), head_(costs.head), sums_(1), caches_(1) {
+    SIROCCO_CHECK(cache_bytes.empty() || cache_bytes.size() == costs.layers.size());
+    for (const PartCost& layer : costs.layers) {
       sums_.push_back({sums_.back().bytes + layer.bytes, sums_.back().read + layer.read});
+      const std::size_t at = caches_.size() - 1;
+      caches_.push_back(caches_.back() + (cache_bytes.empty() ? 0 : cache_bytes[at]));
+    }
   }
   std::int32_t layers() const { return static_cast<std::int32_t>(sums_.size()) - 1; }
+  std::uint64_t cache() const { return caches_.back(); }
 
   PlannedStage stage(std::int32_t first, std::int32_t end, const StageDevice& device) const {
     const auto sum = [&](std::int32_t layer) { return sums_[static_cast<std::size_t>(layer)]; };
-    PlannedStage out{first, end, sum(end).bytes - sum(first).bytes,
-                     cache_ * static_cast<std::uint64_t>(end - first), 0};
+    PlannedStage out{
+        first, end, sum(end).bytes - sum(first).bytes,
+        caches_[static_cast<std::size_t>(end)] - caches_[static_cast<std::size_t>(first)], 0};
     std::uint64_t read = sum(end).read - sum(first).read;
     if (first == 0) out.weight_bytes += embedding_.bytes;
     if (end == layers()) {
@@ -55,14 +61,14 @@ class Costs {
  private:
   PartCost embedding_;
   PartCost head_;
-  std::uint64_t cache_;
-  std::vector<PartCost> sums_;
+  std::vector<PartCost> sums_;         // of the layers before one
+  std::vector<std::uint64_t> caches_;  // the same
 };
 
 }  // namespace
 
 std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const StageDevice> devices,
-                                      std::uint64_t cache_bytes) {
+                                      std::span<const std::uint64_t> cache_bytes) {
   const Costs of(costs, cache_bytes);
   const std::int32_t layers = of.layers();
   const auto stages = static_cast<std::int32_t>(devices.size());
@@ -94,8 +100,7 @@ std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const S
     }
   }
   if (at(stages - 1, layers).slowest == kNever) {
-    std::uint64_t needed =
-        costs.embedding.bytes + costs.head.bytes + cache_bytes * static_cast<std::uint64_t>(layers);
+    std::uint64_t needed = costs.embedding.bytes + costs.head.bytes + of.cache();
     std::uint64_t there = 0;
     for (const PartCost& layer : costs.layers) needed += layer.bytes;
     for (const StageDevice& device : devices)
@@ -118,7 +123,7 @@ std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const S
 std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
                                          std::span<const StageDevice> devices,
                                          std::span<const LayerIndex> cuts,
-                                         std::uint64_t cache_bytes) {
+                                         std::span<const std::uint64_t> cache_bytes) {
   const Costs of(costs, cache_bytes);
   if (devices.size() != cuts.size() + 1) {
     throw InvalidArgument("{} devices for {} stages; each needs one", devices.size(),
@@ -140,7 +145,7 @@ std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
 
 double stage_weight(const LayerCosts& costs, std::int32_t first, std::int32_t end,
                     const StageDevice& device) {
-  return Costs(costs, 0).weight(first, end, device);
+  return Costs(costs, {}).weight(first, end, device);
 }
 
 std::vector<LayerIndex> cuts_of(std::span<const PlannedStage> stages) {

@@ -27,17 +27,17 @@ struct PlannedStage {
 /// Cuts a model into a stage for each device, so that the slowest stage is as fast as can be, both
 /// for tokens of answers, which go through the head, and for those of prompts, which don't: what
 /// counts is the worse of a stage's parts of the two. Each fits into its device's memory, with
-/// `cache_bytes` of cache for each layer. Throws InvalidArgument for more devices than layers or
-/// none, ResourceExhausted, with the figures, where no cut fits.
+/// `cache_bytes` of cache, a number a layer; none: nothing. Throws InvalidArgument for more devices
+/// than layers or none, ResourceExhausted, with the figures, where no cut fits.
 std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const StageDevice> devices,
-                                      std::uint64_t cache_bytes);
+                                      std::span<const std::uint64_t> cache_bytes);
 
 /// The stages that begin behind the given cuts. Throws InvalidArgument unless the cuts ascend and
 /// leave every stage a layer, and there is a device for each.
 std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
                                          std::span<const StageDevice> devices,
                                          std::span<const LayerIndex> cuts,
-                                         std::uint64_t cache_bytes);
+                                         std::span<const std::uint64_t> cache_bytes);
 
 /// What counts of a stage for `plan_stages`, where the whole model is 1 at a speed of 1.
 double stage_weight(const LayerCosts& costs, std::int32_t first, std::int32_t end,

@@ -27,46 +27,50 @@ std::vector<std::int32_t> ends(const std::vector<PlannedStage>& stages) {
 
 TEST(StagePlan, EvenMachinesGetEvenParts) {
   const std::vector<StageDevice> three(3);
-  EXPECT_EQ(ends(plan_stages(even(30, 10), three, 0)), (std::vector<std::int32_t>{10, 20, 30}));
+  EXPECT_EQ(ends(plan_stages(even(30, 10), three, {})), (std::vector<std::int32_t>{10, 20, 30}));
 }
 
 TEST(StagePlan, TheHeadOfAModelWeighsAtItsEnd) {
   const std::vector<StageDevice> two(2);
   // A head as heavy as ten layers, for answers: they alone would want 20 layers before it, prompts
   // 15.
-  EXPECT_EQ(ends(plan_stages(even(30, 10, 100), two, 0)), (std::vector<std::int32_t>{17, 30}));
+  EXPECT_EQ(ends(plan_stages(even(30, 10, 100), two, {})), (std::vector<std::int32_t>{17, 30}));
 }
 
 TEST(StagePlan, AFasterMachineGetsMore) {
   const std::vector<StageDevice> uneven = {{.bytes_per_second = 1}, {.bytes_per_second = 3}};
-  EXPECT_EQ(ends(plan_stages(even(40, 10), uneven, 0)), (std::vector<std::int32_t>{10, 40}));
+  EXPECT_EQ(ends(plan_stages(even(40, 10), uneven, {})), (std::vector<std::int32_t>{10, 40}));
 }
 
 TEST(StagePlan, WhatFitsNowhereIsRefusedWithTheFigures) {
   const std::vector<StageDevice> small = {{.memory = 100}, {.memory = 250}};
-  EXPECT_EQ(ends(plan_stages(even(30, 10), small, 1)), (std::vector<std::int32_t>{9, 30}));
+  EXPECT_EQ(ends(plan_stages(even(30, 10), small, std::vector<std::uint64_t>(30, 1))),
+            (std::vector<std::int32_t>{9, 30}));
   try {
-    plan_stages(even(30, 10), small, 2);
+    plan_stages(even(30, 10), small, std::vector<std::uint64_t>(30, 2));
     FAIL();
   } catch (const ResourceExhausted& e) {
     EXPECT_STREQ(e.what(),
                  "no cut into 2 stages fits: weights and cache are 360 bytes, the devices have 350 "
                  "in all");
   }
-  EXPECT_THROW(plan_stages(even(2, 1), std::vector<StageDevice>(3), 0), InvalidArgument);
+  EXPECT_THROW(plan_stages(even(2, 1), std::vector<StageDevice>(3), {}), InvalidArgument);
 }
 
 TEST(StagePlan, CutsByHand) {
   const std::vector<StageDevice> three(3);
   const std::vector<LayerIndex> cuts = {LayerIndex(3), LayerIndex(4)};
-  const auto stages = stages_of_cuts(even(10, 10, 5), three, cuts, 2);
+  const std::vector<std::uint64_t> caches = {1, 1, 1, 7, 2, 2, 2, 2, 2, 3};
+  const auto stages = stages_of_cuts(even(10, 10, 5), three, cuts, caches);
   EXPECT_EQ(ends(stages), (std::vector<std::int32_t>{3, 4, 10}));
   EXPECT_EQ(cuts_of(stages), cuts);
   EXPECT_EQ(stages[2].weight_bytes, 65U);
-  EXPECT_EQ(stages[2].cache_bytes, 12U);
+  EXPECT_EQ(stages[0].cache_bytes, 3U);
+  EXPECT_EQ(stages[1].cache_bytes, 7U);
+  EXPECT_EQ(stages[2].cache_bytes, 13U);
   for (const std::vector<std::int32_t>& bad : {std::vector<std::int32_t>{4, 4}, {0, 5}, {5, 10}}) {
     const std::vector<LayerIndex> wrong = {LayerIndex(bad[0]), LayerIndex(bad[1])};
-    EXPECT_THROW(stages_of_cuts(even(10, 10), three, wrong, 0), InvalidArgument);
+    EXPECT_THROW(stages_of_cuts(even(10, 10), three, wrong, {}), InvalidArgument);
   }
 }
 
@@ -85,7 +89,8 @@ TEST(StagePlan, NoCutIsBetter) {
       device.bytes_per_second = *rc::gen::inRange(1, 5);
       device.memory = *rc::gen::inRange<std::uint64_t>(50, 900);
     }
-    const std::uint64_t cache = *rc::gen::inRange<std::uint64_t>(0, 10);
+    const auto cache = *rc::gen::container<std::vector<std::uint64_t>>(
+        costs.layers.size(), rc::gen::inRange<std::uint64_t>(0, 10));
     double least = std::numeric_limits<double>::infinity();
     std::vector<LayerIndex> cuts;
     const std::function<void(std::int32_t)> try_all = [&](std::int32_t from) {

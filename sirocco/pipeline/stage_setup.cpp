@@ -72,7 +72,7 @@ void send_setup(AnyTransport& transport, int to, const StageNeeds& needs) {
     writer.write(need.geometry.value_first);
     writer.write(need.window);
   });
-  writer.write(needs.weight_bytes);
+  writer.write(needs.cache_room);
   send(transport, to, writer);
 }
 
@@ -134,7 +134,7 @@ StageNeeds read_needs(const Frame& frame) {
         return need;
       },
       kMaxLayers, "layers");
-  needs.weight_bytes = reader.read<std::uint64_t>("bytes of weights");
+  needs.cache_room = reader.read<std::uint64_t>("bytes of cache");
   reader.finish();
   return needs;
 }

@@ -30,7 +30,7 @@ struct StageTask {
 /// What its layers keep of sequences. From the stage, which has loaded them.
 struct StageNeeds {
   std::vector<CacheNeed> layers;
-  std::uint64_t weight_bytes = 0;  ///< that they took
+  std::uint64_t cache_room = 0;  ///< bytes that its cache may take where nobody says
 };
 /// How much it is to keep, and what steps will be. From the head.
 struct StageStart {

@@ -58,17 +58,26 @@ std::vector<const CacheLayout*> TextStages::layouts() const {
   return out;
 }
 
+std::vector<CacheRoom> TextStages::rooms() const {
+  if (const auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
+    return {usual_cache_room(*whole->ledger)};
+  const Chain& chain = std::get<Chain>(stages_);
+  std::vector<CacheRoom> out = chain.behind->rooms();
+  out.insert(out.begin(), usual_cache_room(*chain.head.ledger));
+  return out;
+}
+
 void TextStages::start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits,
-                       ByteLedger& ledger, const PipelineHooks& hooks) {
+                       const PipelineHooks& hooks) {
   hooks_ = &hooks;
   limits_ = std::move(limits);
   if (auto* whole = std::get_if<PlacedStage<Whole>>(&stages_)) {
-    whole->allocate(pools.shape(0), ledger);
+    whole->allocate(pools.shape(0));
     outcomes_.emplace(limits_->vocabulary, limits_->max_context);
     return;
   }
   Chain& chain = std::get<Chain>(stages_);
-  chain.head.allocate(pools.shape(0), ledger);
+  chain.head.allocate(pools.shape(0));
   chain.behind->start(pools, limits_);
 }
 

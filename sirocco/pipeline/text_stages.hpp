@@ -18,7 +18,6 @@
 #include "sirocco/pipeline/staged_step.hpp"
 #include "sirocco/pipeline/stages_behind.hpp"
 #include "sirocco/pipeline/step_frames.hpp"
-#include "sirocco/platform/byte_ledger.hpp"
 
 namespace sirocco {
 
@@ -38,10 +37,10 @@ class TextStages {
   std::optional<Head> embedding_parts() const;
   /// Of each stage; valid as long as the stages.
   std::vector<const CacheLayout*> layouts() const;
-  /// Makes the memory of the caches, that of the head charged to `ledger`, and sets the stages to
-  /// work. Throws ResourceExhausted.
+  std::vector<CacheRoom> rooms() const;
+  /// Makes the memory of the caches and sets the stages to work. Throws ResourceExhausted.
   void start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits,
-             ByteLedger& ledger, const PipelineHooks& hooks);
+             const PipelineHooks& hooks);
 
   /// How long what is known of a sequence at the tail is of use.
   enum class Sequences : std::uint8_t {

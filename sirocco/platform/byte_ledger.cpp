@@ -22,11 +22,11 @@ struct ByteLedger::State {
     return accounts.size() - 1;
   }
 
-  bool take(std::size_t account, std::uint64_t bytes) {
-    if (bytes > limit - in_use) return false;
+  std::uint64_t left() const { return limit - std::min(limit, in_use); }
+
+  void take(std::size_t account, std::uint64_t bytes) {
     in_use += bytes;
     accounts[account].bytes += bytes;
-    return true;
   }
 
   void give_back(std::size_t account, std::uint64_t bytes) {
@@ -53,8 +53,7 @@ struct ByteLedger::State {
     throw ResourceExhausted(
         "{} needs {}, but {} of the memory budget of {} are left{}; use a smaller model or "
         "context, or a larger budget",
-        accounts[account].name, byte_text(bytes), byte_text(limit - in_use), byte_text(limit),
-        held);
+        accounts[account].name, byte_text(bytes), byte_text(left()), byte_text(limit), held);
   }
 
   const std::uint64_t limit;
@@ -64,19 +63,23 @@ struct ByteLedger::State {
 };
 
 ByteLedger::Reservation::Reservation(std::shared_ptr<State> state, std::size_t account,
-                                     std::uint64_t bytes)
-    : state_(std::move(state)), account_(account), bytes_(bytes) {}
+                                     std::uint64_t bytes, std::unique_ptr<Reservation> of_whole)
+    : state_(std::move(state)), account_(account), bytes_(bytes), of_whole_(std::move(of_whole)) {
+  state_->take(account_, bytes_);
+}
 
 ByteLedger::Reservation::Reservation(Reservation&& other) noexcept
     : state_(std::move(other.state_)),
       account_(other.account_),
-      bytes_(std::exchange(other.bytes_, 0)) {}
+      bytes_(std::exchange(other.bytes_, 0)),
+      of_whole_(std::move(other.of_whole_)) {}
 
 ByteLedger::Reservation& ByteLedger::Reservation::operator=(Reservation&& other) noexcept {
   Reservation taken(std::move(other));
   std::swap(state_, taken.state_);
   std::swap(account_, taken.account_);
   std::swap(bytes_, taken.bytes_);
+  std::swap(of_whole_, taken.of_whole_);
   return *this;
 }
 
@@ -87,12 +90,23 @@ ByteLedger::Reservation::~Reservation() {
 }
 
 ByteLedger::ByteLedger(std::uint64_t limit) : state_(std::make_shared<State>(limit)) {}
+ByteLedger::ByteLedger(std::uint64_t limit, ByteLedger& whole)
+    : state_(std::make_shared<State>(limit)), whole_(&whole) {}
 
 ByteLedger::Reservation ByteLedger::reserve(std::uint64_t bytes, std::string_view what) {
+  std::unique_ptr<Reservation> of_whole;
+  if (whole_ != nullptr) of_whole = std::make_unique<Reservation>(whole_->reserve(bytes, what));
   const std::lock_guard lock(state_->mutex);
   const std::size_t account = state_->account_of(what);
-  if (!state_->take(account, bytes)) state_->refuse(account, bytes);
-  return {state_, account, bytes};
+  if (bytes > state_->left()) state_->refuse(account, bytes);
+  return {state_, account, bytes, std::move(of_whole)};
+}
+
+ByteLedger::Reservation ByteLedger::charge(std::uint64_t bytes, std::string_view what) {
+  std::unique_ptr<Reservation> of_whole;
+  if (whole_ != nullptr) of_whole = std::make_unique<Reservation>(whole_->charge(bytes, what));
+  const std::lock_guard lock(state_->mutex);
+  return {state_, state_->account_of(what), bytes, std::move(of_whole)};
 }
 
 std::uint64_t ByteLedger::limit() const { return state_->limit; }
@@ -102,7 +116,11 @@ std::uint64_t ByteLedger::in_use() const {
   return state_->in_use;
 }
 
-std::uint64_t ByteLedger::free() const { return limit() - in_use(); }
+std::uint64_t ByteLedger::free() const {
+  const std::uint64_t of_whole = whole_ == nullptr ? UINT64_MAX : whole_->free();
+  const std::lock_guard lock(state_->mutex);
+  return std::min(of_whole, state_->left());
+}
 
 std::vector<ByteLedger::Account> ByteLedger::accounts() const {
   const std::lock_guard lock(state_->mutex);

@@ -81,6 +81,41 @@ TEST(ByteLedger, AReservationMayOutliveTheLedger) {
   EXPECT_EQ(held.bytes(), 40u);
 }
 
+TEST(ByteLedger, APartCountsInTheWholeToo) {
+  ByteLedger whole(100);
+  ByteLedger part(60, whole);
+  ByteLedger other(60, whole);
+  Reservation held = part.reserve(50, "weights");
+  EXPECT_EQ(part.free(), 10u);
+  EXPECT_EQ(whole.in_use(), 50u);
+  EXPECT_EQ(whole.accounts().front().name, "weights");
+  // What the part refuses is given back to the whole, and what the whole refuses isn't the part's.
+  EXPECT_THROW(part.reserve(11, "KV cache"), ResourceExhausted);
+  EXPECT_EQ(whole.in_use(), 50u);
+  EXPECT_EQ(other.free(), 50u);
+  EXPECT_THROW(other.reserve(51, "KV cache"), ResourceExhausted);
+  EXPECT_EQ(other.in_use(), 0u);
+  Reservation moved = std::move(held);
+  EXPECT_EQ(whole.in_use(), 50u);
+  moved = {};
+  EXPECT_EQ(whole.in_use(), 0u);
+  EXPECT_EQ(part.free(), 60u);
+}
+
+TEST(ByteLedger, WhatIsTakenInAnyCaseIsCountedBeyondTheBudget) {
+  ByteLedger whole(100);
+  ByteLedger part(60, whole);
+  const Reservation weights = part.reserve(50, "weights");
+  Reservation scratch = part.charge(70, "scratch memory");
+  EXPECT_EQ(part.in_use(), 120u);
+  EXPECT_EQ(whole.in_use(), 120u);
+  EXPECT_EQ(part.free(), 0u);
+  EXPECT_THROW(whole.reserve(1, "a byte"), ResourceExhausted);
+  scratch = {};
+  EXPECT_EQ(whole.in_use(), 50u);
+  EXPECT_EQ(part.free(), 10u);
+}
+
 RC_GTEST_PROP(ByteLedger, TheBooksAlwaysBalance, ()) {
   const auto limit = *rc::gen::inRange<std::uint64_t>(0, 200);
   ByteLedger ledger(limit);

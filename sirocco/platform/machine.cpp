@@ -36,8 +36,11 @@ std::vector<int> cpus_of(const Device& device, CorePart part) {
 Machine::Machine(DeviceTopology topology, Options options)
     : topology_(std::move(topology)), ledger_(memory_of(topology_, options.max_memory)) {}
 
-std::uint64_t Machine::usual_cache_budget() const {
-  return std::min(ledger_.limit() / 2, ledger_.free());
+ByteLedger& Machine::ledger(const std::optional<Device>& device) {
+  if (!device || !device->node) return ledger_;
+  const std::lock_guard lock(mutex_);
+  const std::uint64_t memory = device->memory != 0 ? device->memory : UINT64_MAX;
+  return of_nodes_.try_emplace(*device->node, memory, ledger_).first->second;
 }
 
 ThreadGroup& Machine::threads(const Placement& placement, CorePart part) {

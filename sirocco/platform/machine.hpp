@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -48,9 +49,9 @@ class Machine {
   const DeviceTopology& topology() const { return topology_; }
   /// The budget that weights, caches and scratch memory are charged to.
   ByteLedger& ledger() { return ledger_; }
-  /// Bytes that a cache may take when nobody says: half of all memory, and no more than is left of
-  /// the budget.
-  std::uint64_t usual_cache_budget() const;
+  /// The part of it that a device has, which is all where that spans several memory nodes, or is
+  /// none in particular.
+  ByteLedger& ledger(const std::optional<Device>& device);
 
   /// The threads of a placement, made at the first call for it. Whoever asks for the same gets the
   /// same: models that never compute at the same time need no threads of their own. Throws
@@ -71,6 +72,7 @@ class Machine {
   const DeviceTopology topology_;
   ByteLedger ledger_;
   std::mutex mutex_;
+  std::map<int, ByteLedger> of_nodes_;
   std::vector<Group> groups_;
 };
 

@@ -256,6 +256,7 @@ struct ThreadGroup::State {
 
   const int size;
   const bool crowded;  ///< more threads than cores: whoever waits should make room
+  std::optional<int> cpu_of_caller;
   std::vector<SeparateShare> shares;
   std::vector<Helper> helpers;
   std::mutex turn;
@@ -272,6 +273,7 @@ ThreadGroup::ThreadGroup(int threads, std::span<const int> cpus) {
       cpus.empty() ? usable_cpus().size() : std::set<int>(cpus.begin(), cpus.end()).size();
   state_ = std::make_unique<State>(threads, static_cast<std::size_t>(threads) > cores);
   State& state = *state_;
+  if (!cpus.empty()) state.cpu_of_caller = cpus.front();
   const SignalsBlocked signals;
   for (int thread = 1; thread < threads; ++thread) {
     std::thread& helper = state.helpers[static_cast<std::size_t>(thread - 1)].thread;
@@ -290,6 +292,8 @@ ThreadGroup::ThreadGroup(int threads, std::span<const int> cpus) {
 ThreadGroup::~ThreadGroup() = default;
 
 int ThreadGroup::size() const { return state_->size; }
+
+std::optional<int> ThreadGroup::cpu_of_caller() const { return state_->cpu_of_caller; }
 
 void ThreadGroup::run(FunctionRef<void(int thread)> body) {
   const State::Running running(*state_);

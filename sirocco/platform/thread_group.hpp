@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "sirocco/base/function_ref.hpp"
@@ -23,6 +24,8 @@ class ThreadGroup {
   ThreadGroup& operator=(const ThreadGroup&) = delete;
 
   int size() const;
+  /// Where the thread that calls it is best bound to; nothing where helpers go where they like.
+  std::optional<int> cpu_of_caller() const;
 
   /// body(thread) once on each thread, 0 to size() - 1 (0 is the caller). Returns when all have
   /// finished; what they wrote is visible to the caller. The body doesn't throw.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "sirocco/platform/byte_ledger.hpp"
 #include "sirocco/platform/memory.hpp"
 #include "sirocco/tensor/tensor.hpp"
 
@@ -13,7 +14,8 @@ namespace sirocco {
 /// nothing. Not thread-safe: ops get tensors, the thread that drives the step allocates.
 class Arena {
  public:
-  Arena() = default;
+  /// `ledger`, when given, counts what it holds, and outlives it.
+  explicit Arena(ByteLedger* ledger = nullptr) : ledger_(ledger) {}
   Arena(Arena&&) = default;
   Arena& operator=(Arena&&) = default;
 
@@ -45,7 +47,14 @@ class Arena {
   };
 
  private:
-  std::vector<Memory> chunks_;
+  struct Chunk {
+    Memory memory;
+    ByteLedger::Reservation charged;
+  };
+  void add_chunk(std::size_t bytes);
+
+  ByteLedger* ledger_;
+  std::vector<Chunk> chunks_;
   std::size_t chunk_ = 0;  // the chunk that is being filled
   std::size_t used_ = 0;   // bytes of it
 };

@@ -31,6 +31,22 @@ TEST(Arena, GrowsOnceForTheSameSteps) {
   EXPECT_EQ(arena.capacity(), capacity);
 }
 
+TEST(Arena, ALedgerCountsWhatItHolds) {
+  ByteLedger ledger(1 << 20);
+  {
+    Arena arena(&ledger);
+    EXPECT_EQ(ledger.in_use(), 0u);
+    // More than the budget: a step that has begun gets its memory.
+    arena.tensor(DType::kF32, {1 << 19});
+    arena.tensor(DType::kF32, {1 << 20});
+    EXPECT_EQ(ledger.in_use(), arena.capacity());
+    arena.reset();
+    EXPECT_EQ(ledger.in_use(), arena.capacity());
+    EXPECT_EQ(ledger.accounts().front().name, "scratch memory");
+  }
+  EXPECT_EQ(ledger.in_use(), 0u);
+}
+
 TEST(Tensor, SlicesRows) {
   Arena arena;
   const Tensor t = arena.tensor(DType::kF32, {4, 2, 3});

@@ -1,14 +1,19 @@
-// expect-gcc: no matching function for call to .*StageChain::StageChain|could not convert
-// expect-clang: no matching constructor for initialization of .*StageChain
-// A chain of stages ends with its tail.
+// expect-gcc: no matching function for call to .*LocalStages::LocalStages|could not convert
+// expect-clang: no matching constructor for initialization of .*LocalStages
+// The stages behind a head end with the tail.
 #include <utility>
 
-#include "sirocco/pipeline/stage.hpp"
+#include "sirocco/pipeline/local_stages.hpp"
 
-sirocco::StageChain chain(sirocco::Stage<sirocco::Head> head, sirocco::Stage<sirocco::Tail> tail) {
+using Middle = sirocco::PlacedStage<sirocco::Middle>;
+using Tail = sirocco::PlacedStage<sirocco::Tail>;
+
+sirocco::LocalStages stages(std::vector<Middle> middles, Middle middle, Tail tail) {
 #ifdef SIROCCO_CONTROL
-  return sirocco::StageChain(std::move(head), std::move(tail));
+  static_cast<void>(middle);
+  return sirocco::LocalStages(std::move(middles), std::move(tail));
 #else
-  return sirocco::StageChain(std::move(tail), std::move(head));
+  static_cast<void>(tail);
+  return sirocco::LocalStages(std::move(middles), std::move(middle));
 #endif
 }

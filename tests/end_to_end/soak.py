@@ -201,7 +201,9 @@ class Soak:
 
 async def by_hand(options):
     models = (await http_client.ask(options.port, "GET", "/v1/models")).json()["data"]
-    maker = Maker([model["id"] for model in models], options.letters, options.max_tokens, options.swap)
+    names = [model["id"] for model in models]
+    vector = await http_client.ask(options.port, "POST", "/v1/embeddings", {"model": names[0], "input": "a"})
+    maker = Maker(names, options.letters, options.max_tokens, options.swap, embeds=vector.status == 200)
     soak = Soak(options.port, maker, options.seed, options.clients, options.pid)
     if options.replay:
         different = await soak.replay(options.replay)

@@ -49,14 +49,14 @@ async def whole(connection, reply):
 
 
 class Maker:
-    """Makes requests for a server. `models` write text; `spare`, one of the store, comes and goes."""
+    """Makes requests for a server. `models` write text and, if they are whole, embed it; `spare`, one of the store, comes and goes."""
 
-    def __init__(self, models, letters, max_tokens, spare=None):
-        self.models, self.letters, self.max_tokens, self.spare = models, letters, max_tokens, spare
+    def __init__(self, models, letters, max_tokens, spare=None, embeds=True):
+        self.models, self.letters, self.max_tokens, self.spare, self.embeds = models, letters, max_tokens, spare, embeds
 
     def make(self, rng):
         kinds = (self.chat, self.completion, self.embeddings, self.tokenize, self.list_models, self.metrics)
-        return rng.choices(kinds, (40, 25, 10, 10, 5, 10))[0](rng)
+        return rng.choices(kinds, (40, 25, 10 if self.embeds else 0, 10, 5, 10))[0](rng)
 
     def model(self, rng):
         return self.spare if self.spare and rng.random() < 0.25 else rng.choice(self.models)

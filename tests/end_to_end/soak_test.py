@@ -26,6 +26,8 @@ MAX_GROWTH_MIB = 48
 class Pressed(Case):
     """A server with little cache and few places, of a model that depends on all of its weights and one that counts."""
 
+    MORE = ()
+
     @classmethod
     def setUpClass(cls):
         folder = HOME / "random"
@@ -34,11 +36,12 @@ class Pressed(Case):
             write_counting(HOME / "counting")
             (HOME / "models").mkdir(exist_ok=True)
             write_random(HOME / "models" / "spare", CHARACTERS, template=TEMPLATE, seed=2)
-        cls.ARGUMENTS = ("-m", folder, "-m", HOME / "counting", "--parallel", 8, "--cache-tokens", 1024,)
+        cls.ARGUMENTS = ("-m", folder, "-m", HOME / "counting", "--parallel", 8, "--cache-tokens", 1024, *cls.MORE)
         super().setUpClass()
 
-    def soak(self, seed, spare=None):
-        return Soak(self.server.port, Maker(["random", "counting"], 120, 40, spare), seed, 16, self.server.process.pid)
+    def soak(self, seed, spare=None, embeds=True):
+        maker = Maker(["random", "counting"], 120, 40, spare, embeds)
+        return Soak(self.server.port, maker, seed, 16, self.server.process.pid)
 
     def none(self, failures):
         self.assertFalse(failures, f"{len(failures)} failures:\n" + "\n".join(failures[:10]))
@@ -61,7 +64,7 @@ class Pressed(Case):
         if not SANITIZED:
             self.assertLess(after, warm + MAX_GROWTH_MIB)
         # All that was meant to happen did.
-        for kind in ("chat", "completion", "embeddings"):
+        for kind in ("chat", "completion", *(["embeddings"] if soak.maker.embeds else [])):
             for outcome in ("answered", "left", "invalid"):
                 self.assertGreater(soak.outcomes[f"{kind}: {outcome}"], 0, soak.outcomes)
         self.assertGreater(soak.outcomes["model: unloaded"], 0, soak.outcomes)
@@ -84,6 +87,16 @@ class Pressed(Case):
         self.none(hostile.failures + soak.failures)
         self.assertTrue({200, 400, 404} <= hostile.statuses.keys(), hostile.statuses)  # it got through to the routes, and they answered
         self.answers_well()
+
+
+class Cut(Pressed):
+    """The same with each model cut into two stages, which work at the same time."""
+
+    MORE = ("--stages", 2)
+    test_hostile_clients = None  # what they send never reaches a stage
+
+    def soak(self, seed, spare=None, embeds=False):
+        return super().soak(seed, spare, embeds)
 
 
 if __name__ == "__main__":

@@ -5,10 +5,6 @@ stage that is gone ends the job in words.
 usage: stages_test.py PROGRAM SOURCE_FOLDER MPIRUN        MPIRUN may be empty: then there is none
 """
 
-import sys
-
-MPIRUN = sys.argv.pop(3)
-
 import http.client
 import json
 import os
@@ -21,31 +17,9 @@ import unittest
 import urllib.request
 import uuid
 
+from mpi_job import SETTINGS, job, needs_mpirun, output_of, run_job
 from program import ENVIRONMENT, HOME, MODEL, PROGRAM, sirocco
 from random_model import write_random
-
-# Root is refused otherwise, and so are more ranks than cores. Nothing listens but on the loopback device.
-SETTINGS = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_oob_tcp_if_include": "lo",
-    "OMPI_MCA_btl_tcp_if_include": "lo",
-    "OMPI_MCA_orte_base_help_aggregate": "0",
-}
-
-
-def job(ranks, *arguments):
-    return [MPIRUN, "--oversubscribe", "-n", str(ranks), PROGRAM, *map(str, arguments)]
-
-
-def run_job(command, stdin=b""):
-    return subprocess.run(command, input=stdin, capture_output=True, env={**ENVIRONMENT, **SETTINGS}, timeout=300, check=False)
-
-
-def output_of(done):
-    if done.returncode != 0:
-        raise AssertionError(f"status {done.returncode}: {done.stderr.decode()}")
-    return done.stdout
 
 
 class Cut(unittest.TestCase):
@@ -83,23 +57,23 @@ class Cut(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(said, done.stderr.decode())
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_ranks_say_the_same(self):
         for ranks, cut in ((2, ()), (3, ("--cut", "10,11")), (4, ("--stages", 4))):
             self.assertEqual(output_of(run_job(job(ranks, *self.ASK, *cut))), self.said, cut)
         whole = self.scores()
         self.assertEqual(self.scores("--chunks", 50, run=lambda *arguments: run_job(job(3, *arguments))), whole)
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_a_prompt_comes_by_standard_input_to_the_first_rank(self):
         ask = ("run", "-m", MODEL, "--temp", 0, "-n", 12, "--quiet")
         self.assertEqual(output_of(run_job(job(2, *ask), b"What is a river?")), output_of(sirocco(*ask, stdin=b"What is a river?")))
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_commands_without_a_model_run_once(self):
         self.assertEqual(output_of(run_job(job(2, "list"))), output_of(sirocco("list")))
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_what_ranks_do_not_have_in_common_is_named(self):
         for options, said in ((("--isa", "ref"), "instruction set"), (("-m", self.other_model()), "model")):
             mine = job(1, *self.ASK)
@@ -108,7 +82,7 @@ class Cut(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertRegex(done.stderr.decode(), f"stage 1.*{said}|{said}.*stage 1")
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_what_cannot_be_cut_is_refused(self):
         done = run_job(job(2, "serve", "-m", MODEL, "-m", MODEL, "--port", 0))
         self.assertEqual(done.returncode, 1)
@@ -118,7 +92,7 @@ class Cut(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("can't be cut into stages", done.stderr.decode())
 
-    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+    @needs_mpirun
     def test_as_many_stages_as_ranks(self):
         done = run_job(job(3, *self.ASK, "--stages", 2))
         self.assertEqual(done.returncode, 1)
@@ -132,7 +106,7 @@ class Cut(unittest.TestCase):
         return folder
 
 
-@unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
+@needs_mpirun
 class Served(unittest.TestCase):
     """A server of two ranks, of which one is lost."""
 

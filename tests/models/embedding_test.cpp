@@ -52,7 +52,8 @@ class Embedder {
     const Checkpoint checkpoint = open_checkpoint(file);
     const auto canonical = canonical_checkpoint(checkpoint.metadata, checkpoint.weights);
     const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, *backend_);
-    pipeline_ = make_embedding_pipeline(*builder, *backend_, machine_.ledger(), std::move(options));
+    pipeline_ =
+        make_embedding_pipeline(*builder, {*backend_, machine_.ledger()}, std::move(options));
     handle_ = engine_.add(pipeline_);
   }
   EmbeddingPipeline& pipeline() { return *pipeline_; }

@@ -43,12 +43,12 @@ StepRunner::StepRunner(const Checkpoint& checkpoint, const Options& options)
   made.blocks = {.shuffle_seed = options.seed, .poison = true};
   std::vector<LayerIndex> cuts;
   for (const std::int32_t layer : options.cuts) cuts.emplace_back(layer);
-  std::vector<Backend*> backends = {backend_.get()};
-  while (backends.size() <= cuts.size()) {
+  std::vector<StagePlace> places = {{*backend_, ledger_}};
+  while (places.size() <= cuts.size()) {
     behind_.push_back(make_backend(options, threads_));
-    backends.push_back(behind_.back().get());
+    places.push_back({*behind_.back(), ledger_});
   }
-  pipeline_ = make_language_pipeline(*builder, backends, ledger_, std::move(made), cuts);
+  pipeline_ = make_language_pipeline(*builder, places, std::move(made), cuts);
 }
 
 SequenceCache& StepRunner::cache(int sequence) {

@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""What is said of a model's stages before they are loaded, and what they then take and do.
+
+usage: stage_plan_test.py PROGRAM SOURCE_FOLDER MPIRUN        MPIRUN may be empty: then there is none
+"""
+
+import contextlib
+import json
+import pathlib
+import re
+import subprocess
+import time
+import unittest
+import urllib.request
+import uuid
+
+from mpi_job import SETTINGS, job, needs_mpirun, output_of
+from program import ENVIRONMENT, HOME, MODEL, sirocco
+
+
+def plan(*options):
+    return json.loads(output_of(sirocco("info", MODEL, "--json", *options)))["plan"]
+
+
+class Plan(unittest.TestCase):
+    def test_layers_bytes_and_time_of_each_stage(self):
+        found = plan("--stages", 3)
+        self.assertEqual([stage["role"] for stage in found["stages"]], ["head", "middle", "tail"])
+        layers = [stage["layers"] for stage in found["stages"]]
+        self.assertEqual((layers[0][0], layers[-1][1]), (0, 29))
+        for before, after in zip(layers, layers[1:]):
+            self.assertEqual(before[1] + 1, after[0])
+        self.assertTrue(all(stage["seconds_a_token"] > 0 and stage["threads"] >= 1 for stage in found["stages"]))
+        self.assertEqual(found["context"], 8192)
+
+    def test_what_it_weighs_is_what_the_file_has(self):
+        described = json.loads(output_of(sirocco("info", MODEL, "--json", "--stages", 2)))
+        table = 49152 * 576 // 32 * 34  # the tied table of this file, in Q8_0, is at both ends
+        planned = sum(stage["weight_bytes"] for stage in described["plan"]["stages"])
+        self.assertEqual(planned, described["weight_bytes"] + table)
+
+    def test_caches_follow_from_what_is_asked_for(self):
+        def caches(*options):
+            return [stage["cache_bytes"] for stage in plan("--cut", "10", *options)["stages"]]
+
+        # Keys and values of a position and layer: 3 heads of 64 elements each.
+        for kv_type, element in (("f16", 2), ("f32", 4)):
+            small, large = (caches("--kv-dtype", kv_type, "--ctx", context) for context in (1024, 2048))
+            self.assertEqual(small[1], 2 * small[0])
+            self.assertEqual(large[0] - small[0], 1024 * 10 * 2 * 3 * 64 * element)
+
+    def test_a_table_for_people(self):
+        shown = output_of(sirocco("info", MODEL, "--cut", "12")).decode().splitlines()
+        self.assertEqual(shown[0].split(), ["stage", "role", "layers", "weights", "cache", "a", "token", "threads"])
+        self.assertRegex(shown[1], r"^0 +head +0-11 .* MiB .* MiB .* ms +\d+$")
+        self.assertRegex(shown[2], r"^1 +tail +12-29 ")
+
+    def test_cuts_that_cannot_be(self):
+        done = sirocco("info", MODEL, "--cut", "30")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("leaves a stage empty; the model has 30 layers", done.stderr.decode())
+
+
+class Devices(unittest.TestCase):
+    ASK = ("run", "-m", MODEL, "--temp", 0, "-n", 12, "--quiet", "-p", "Name a river.")
+
+    def test_each_stage_has_its_own(self):
+        whole = output_of(sirocco(*self.ASK))
+        self.assertEqual(output_of(sirocco(*self.ASK, "--stages", 2, "--device", "cpu,cpu")), whole)
+        self.assertEqual(output_of(sirocco(*self.ASK, "--stages", 3, "--device", "cpu")), whole)
+
+    def test_as_many_as_stages(self):
+        for options in (("--stages", 3, "--device", "cpu,cpu"), ("--device", "cpu,cpu")):
+            done = sirocco(*self.ASK, *options)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("--device cpu,cpu: 2 devices for", done.stderr.decode())
+        done = sirocco(*self.ASK, "--stages", 2, "--device", "cpu,gpu")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("gpu", done.stderr.decode())
+
+
+class Measured(unittest.TestCase):
+    SHORT = ("bench", "-m", MODEL, "-p", 64, "-n", 4, "-b", 2, "-r", 2)
+
+    def test_bench_says_what_each_stage_did(self):
+        done = json.loads(output_of(sirocco(*self.SHORT, "--json", "--stages", 2)))
+        prompt, answers = done["results"]
+        for result, rows in ((prompt, 2 * 2 * 64), (answers, 2 * 2 * 4)):
+            self.assertEqual(len(result["stages"]), 2)
+            for stage in result["stages"]:
+                self.assertEqual(stage["rows"], rows)
+                self.assertTrue(0 < stage["busy_s"] <= result["wall_s"])
+                self.assertAlmostEqual(stage["idle_share"], 1 - stage["busy_s"] / result["wall_s"])
+            # Hidden states, F32 of 576 elements, cross the one cut; tokens are all that comes back.
+            self.assertEqual([stage["sent_bytes"] for stage in result["stages"]], [rows * 576 * 4, 0])
+            self.assertAlmostEqual(result["bubble"], sum(stage["idle_share"] for stage in result["stages"]) / 2)
+        self.assertNotIn("stages", json.loads(output_of(sirocco(*self.SHORT, "--json")))["results"][0])
+        self.assertRegex(output_of(sirocco(*self.SHORT, "--stages", 2)).decode(), r"stages idle [\d.]+ %, [\d.]+ %; bubble [\d.]+ %")
+
+
+@needs_mpirun
+class Shares(unittest.TestCase):
+    """What the processes of two ranks hold, by the system's account."""
+
+    def held(self, cut):
+        """Bytes of each rank's process, when both have answered once."""
+        mark = str(uuid.uuid4())
+        with contextlib.ExitStack() as stack:
+            errors = stack.enter_context(open(HOME / f"{mark}.err", "w+b"))
+            process = stack.enter_context(subprocess.Popen(
+                job(2, "serve", "-m", MODEL, "--port", 0, "--ctx", 64, "--parallel", 1, "--cut", cut), stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=errors, env={**ENVIRONMENT, **SETTINGS, "SIROCCO_TEST_JOB": mark}))
+            stack.callback(process.terminate)
+            end = time.monotonic() + 120
+            while not (found := re.search(rb"serving .* on http://127\.0\.0\.1:(\d+)", pathlib.Path(errors.name).read_bytes())):
+                self.assertLess(time.monotonic(), end, pathlib.Path(errors.name).read_bytes())
+                time.sleep(0.05)
+            body = json.dumps({"prompt": "A river", "max_tokens": 4}).encode()
+            urllib.request.urlopen(f"http://127.0.0.1:{int(found[1])}/v1/completions", body, timeout=120).read()
+            return [self.resident(mark, rank) for rank in range(2)]
+
+    @staticmethod
+    def resident(mark, rank):
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (folder / "environ").read_bytes().split(b"\0")
+                status = (folder / "status").read_text()
+            except OSError:
+                continue
+            if f"SIROCCO_TEST_JOB={mark}".encode() in variables and f"OMPI_COMM_WORLD_RANK={rank}".encode() in variables:
+                return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+        raise AssertionError(f"no process of rank {rank}")
+
+    def test_a_rank_holds_its_layers_and_no_others(self):
+        def weights(cut):
+            return [stage["weight_bytes"] for stage in plan("--cut", cut)["stages"]]
+
+        few, many = self.held(1), self.held(29)
+        for rank in range(2):
+            expected = weights(29)[rank] - weights(1)[rank]
+            self.assertAlmostEqual((many[rank] - few[rank]) / expected, 1, delta=0.05)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
