@@ -9,14 +9,16 @@ of them; what is predicted is another: 16 sequences from 1, 2, 4, 8 and 32, a pr
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
+from typing import Optional
 
-from simulator import Chain, Frames, Link, simulate
+from simulator import Chain, Frames, Link, Naps, simulate
 from stage_times import Measured
 from workloads import decode, prompt, usual_chunk
 
@@ -26,12 +28,24 @@ SEQUENCES, KNOWN_SEQUENCES = 16, (1, 2, 4, 8, 32)
 PROMPT, KNOWN_PROMPTS = 2048, (512, 1024, 4096)
 # Root is refused otherwise.
 SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-KINDS = {"local": ("one process", (), ("--stages", str(STAGES))), "mpi": ("MPI", ("mpirun", "-n", str(STAGES)), ())}
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """Kind is how stages are run: in `name`."""
+
+    name: str
+    before: tuple = ()  # of the command
+    behind: tuple = ()
+    naps: Optional[Naps] = None
+
+
+KINDS = {"local": Kind("one process", behind=("--stages", str(STAGES))),
+         "mpi": Kind("two, with MPI", before=("mpirun", "-n", str(STAGES)), naps=Naps())}
 
 
 def bench(options, kind, *arguments):
-    _, before, behind = KINDS[kind]
-    command = [*before, str(options.sirocco), "bench", "--json", "--quiet", *arguments, *behind]
+    command = [*kind.before, str(options.sirocco), "bench", "--json", "--quiet", *arguments, *kind.behind]
     if options.model:
         command += ["-m", options.model]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **SETTINGS}, check=False)
@@ -44,11 +58,18 @@ def listed(numbers):
     return ",".join(map(str, numbers))
 
 
-def chain(times, latency, head_row_s):
-    """Two stages. What goes over the links is small beside what is in the times; where the tail sends logits, a row of them costs
-    the head something."""
-    links = tuple(Link(latency) for _ in times)
-    return Chain(tuple(times), links, Frames(width=576), lambda step: head_row_s * step.wanted)
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """Between is what a step takes besides the stages' computing. Bytes are few beside it, but for the logits that the tail sends
+    where `bench` asks for them: the head spends time on each row of these."""
+
+    latency_s: float
+    logits_row_s: float
+    naps: Optional[Naps] = None
+
+    def chain(self, times):
+        return Chain(tuple(times), tuple(Link(self.latency_s) for _ in times), Frames(width=576),
+                     lambda step: self.logits_row_s * step.wanted, naps=self.naps)
 
 
 def bisect(gap, low, high):
@@ -65,30 +86,32 @@ def wall_of(result):
     return result["wall_s"] / len(result["tokens_per_s"])
 
 
-def decode_prediction(known):
-    """The outcome of SEQUENCES from what was measured of other numbers of them."""
-    times = []
-    for stage in range(STAGES):
-        # One sequence alone is left out here: the other stage doesn't read the same memory meanwhile.
-        seconds = {sequences // STAGES: result["stages"][stage]["busy_s"] / result["stages"][stage]["steps"]
-                   for sequences, result in known.items() if sequences > 1}
-        times.append(Measured(seconds))
-    alone = [Measured({1: known[1]["stages"][stage]["busy_s"] / known[1]["stages"][stage]["steps"]}) for stage in range(STAGES)]
+def seconds_a_step(result, stage):
+    return result["stages"][stage]["busy_s"] / result["stages"][stage]["steps"]
+
+
+def decode_prediction(known, naps=None):
+    """The outcome of SEQUENCES from what was measured of other numbers of them, {sequences: result}; and what lies between."""
+    # Of one sequence alone apart: the other stage doesn't read the same memory meanwhile.
+    alone = [Measured({1: seconds_a_step(known[1], stage)}) for stage in range(STAGES)]
+    times = [Measured({sequences // STAGES: seconds_a_step(result, stage) for sequences, result in known.items() if sequences > 1})
+             for stage in range(STAGES)]
     most = max(known)
 
-    def wall(times, sequences, latency, row):
-        return simulate(chain(times, latency, row), decode(sequences, STAGES, TOKENS)).wall_s
+    def excess(times, sequences, between):
+        return simulate(between.chain(times), decode(sequences, STAGES, TOKENS)).wall_s - wall_of(known[sequences])
 
-    # What neither stage computes: of one sequence it is latencies and a row, of many it is rows.
-    row = latency = 0.0
+    # Of one sequence it is latencies and a row, of many it is rows.
+    latency = row = 0.0
     for _ in range(4):
-        latency = bisect(lambda value, row=row: wall(alone, 1, value, row) - wall_of(known[1]), 0, 0.01)
-        row = bisect(lambda value, latency=latency: wall(times, most, latency, value) - wall_of(known[most]), 0, 0.01)
-    return simulate(chain(times, latency, row), decode(SEQUENCES, STAGES, TOKENS)), latency, row
+        latency = bisect(lambda value, row=row: excess(alone, 1, Between(value, row, naps)), 0, 0.01)
+        row = bisect(lambda value, latency=latency: excess(times, most, Between(latency, value, naps)), 0, 0.01)
+    between = Between(latency, row, naps)
+    return simulate(between.chain(times), decode(SEQUENCES, STAGES, TOKENS)), between
 
 
-def prompt_prediction(known, latency, row):
-    """The outcome of a prompt of PROMPT tokens from shorter and longer ones."""
+def prompt_prediction(known, between):
+    """The outcome of a prompt of PROMPT tokens from shorter and longer ones, {tokens: result}."""
     chunk = usual_chunk(STAGES)
     times = []
     for stage in range(STAGES):
@@ -102,7 +125,7 @@ def prompt_prediction(known, latency, row):
         a, b = (sum(x[i] for x in rows) for i in (0, 1))
         determinant = aa * bb - ab * ab
         times.append(Measured({chunk: (a * bb - b * ab) / determinant}, (aa * b - ab * a) / determinant))
-    return simulate(chain(times, latency, row), prompt(PROMPT, chunk))
+    return simulate(between.chain(times), prompt(PROMPT, chunk))
 
 
 def one_round(options, kind):
@@ -111,13 +134,14 @@ def one_round(options, kind):
     decoding = bench(options, kind, "-p", "0", "-n", str(TOKENS), "-b", listed([*KNOWN_SEQUENCES, SEQUENCES]), *repetitions)
     known = {result["batch"]: result for result in decoding}
     measured = known.pop(SEQUENCES)
-    predicted, latency, row = decode_prediction(known)
-    print(f"  {KINDS[kind][0]}: {1e6 * latency:.0f} us from stage to stage, {1e6 * row:.0f} us a row of logits", file=sys.stderr)
+    predicted, between = decode_prediction(known, kind.naps)
+    print(f"{kind.name}: {1e6 * between.latency_s:.0f} us from stage to stage, {1e6 * between.logits_row_s:.0f} us a row of logits",
+          file=sys.stderr)
     yield f"{SEQUENCES} sequences", predicted, measured
     reading = bench(options, kind, "-n", "0", "-p", listed([*KNOWN_PROMPTS, PROMPT]), *repetitions)
     known = {result["tokens"]: result for result in reading}
     measured = known.pop(PROMPT)
-    yield f"a prompt of {PROMPT}", prompt_prediction(known, latency, row), measured
+    yield f"a prompt of {PROMPT}", prompt_prediction(known, between), measured
 
 
 def main():
@@ -131,9 +155,9 @@ def main():
     options = parser.parse_args()
     ratios, rows = {}, {}
     for _ in range(options.rounds):
-        for kind in options.kinds:
+        for kind in (KINDS[name] for name in options.kinds):
             for name, predicted, measured in one_round(options, kind):
-                key = (KINDS[kind][0], name)
+                key = (kind.name, name)
                 rate = statistics.harmonic_mean(measured["tokens_per_s"])
                 ratios.setdefault(key, []).append(predicted.rows_per_s / rate)
                 idle = [(100 * predicted.idle_share(i), 100 * measured["stages"][i]["idle_share"]) for i in range(STAGES)]

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import unittest
 
-from check import KNOWN_PROMPTS, KNOWN_SEQUENCES, PROMPT, SEQUENCES, STAGES, TOKENS, chain, decode_prediction, prompt_prediction
-from simulator import Frames, simulate
+from check import KNOWN_PROMPTS, KNOWN_SEQUENCES, PROMPT, SEQUENCES, STAGES, TOKENS, Between, decode_prediction, prompt_prediction
+from simulator import Frames, Naps, simulate
 from stage_times import Measured
 from workloads import decode, prompt, usual_chunk
 
@@ -27,23 +27,22 @@ def result(outcome, repetitions=2):
 
 class Conclusions(unittest.TestCase):
     TIMES = (Measured({1: 0.010, 16: 0.040}, 1e-6), Measured({1: 0.012, 16: 0.045}, 2e-6))
-    LATENCY, ROW = 300e-6, 70e-6
+    BETWEEN = Between(300e-6, 70e-6, Naps())
 
     def test_other_numbers_of_sequences_foretell_one(self):
-        times = [Measured(stage.seconds) for stage in self.TIMES]
-        known = {n: result(simulate(chain(times, self.LATENCY, self.ROW), decode(n, STAGES, TOKENS))) for n in KNOWN_SEQUENCES}
-        predicted, latency, row = decode_prediction(known)
-        self.assertAlmostEqual(latency, self.LATENCY, delta=5e-6)
-        self.assertAlmostEqual(row, self.ROW, delta=5e-6)
-        true = simulate(chain(times, self.LATENCY, self.ROW), decode(SEQUENCES, STAGES, TOKENS))
+        chain = self.BETWEEN.chain([Measured(stage.seconds) for stage in self.TIMES])
+        known = {number: result(simulate(chain, decode(number, STAGES, TOKENS))) for number in KNOWN_SEQUENCES}
+        predicted, between = decode_prediction(known, self.BETWEEN.naps)
+        self.assertAlmostEqual(between.latency_s, self.BETWEEN.latency_s, delta=5e-6)
+        self.assertAlmostEqual(between.logits_row_s, self.BETWEEN.logits_row_s, delta=5e-6)
+        true = simulate(chain, decode(SEQUENCES, STAGES, TOKENS))
         self.assertAlmostEqual(predicted.rows_per_s / true.rows_per_s, 1, places=3)
 
     def test_other_lengths_of_prompts_foretell_one(self):
-        stages = chain(self.TIMES, self.LATENCY, self.ROW)
-        known = {n: result(simulate(stages, prompt(n, usual_chunk(STAGES)))) for n in KNOWN_PROMPTS}
-        predicted = prompt_prediction(known, self.LATENCY, self.ROW)
-        true = simulate(stages, prompt(PROMPT, usual_chunk(STAGES)))
-        self.assertAlmostEqual(predicted.wall_s, true.wall_s, places=6)
+        chain = self.BETWEEN.chain(self.TIMES)
+        known = {tokens: result(simulate(chain, prompt(tokens, usual_chunk(STAGES)))) for tokens in KNOWN_PROMPTS}
+        predicted = prompt_prediction(known, self.BETWEEN)
+        self.assertAlmostEqual(predicted.wall_s, simulate(chain, prompt(PROMPT, usual_chunk(STAGES))).wall_s, places=6)
 
 
 @unittest.skipUnless(PROGRAM and MODEL, "needs a program, and the default model in SIROCCO_TEST_MODEL")
@@ -55,7 +54,7 @@ class Steps(unittest.TestCase):
         measured = {(found["test"], found["batch"]): found["stages"] for found in json.loads(done.stdout)["results"]}
         for key, steps in (((f"tg{tokens}", sequences), decode(sequences, stages, tokens)), ((f"tg{tokens}", 1), decode(1, stages, tokens)),
                            ((f"pp{long}", 1), prompt(long, usual_chunk(stages)))):
-            simulated = simulate(chain([Measured({1: 1.0})] * stages, 0, 0), steps).stages
+            simulated = simulate(Between(0, 0).chain([Measured({1: 1.0})] * stages), steps).stages
             for stage, (found, use) in enumerate(zip(measured[key], simulated)):
                 hidden = sum(Frames(576).hidden(step) - Frames.HEADER for step in steps) if stage < stages - 1 else 0
                 self.assertEqual((found["steps"], found["rows"], found["sent_bytes"]), (use.steps, use.rows, hidden), (key, stage))

@@ -55,19 +55,18 @@ class Workload:
 
 
 ALONE = Workload("one sequence", lambda stages: decode(1, 1, 16, BEHIND))
-MANY = Workload("four sequences a stage", lambda stages: decode(4 * stages, stages, 16, BEHIND))
+MANY = Workload("four sequences a stage", lambda stages: decode(4 * stages, stages, 64, BEHIND))
 READ = Workload(f"a prompt of {PROMPT} tokens", lambda stages: prompt(PROMPT, usual_chunk(stages)))
 
 
 def rounded(value):
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f}"
 
 
 def print_table(machine, numbers):
-    figures = " / ".join(f"{network.gbit_per_s:g}" for network in NETWORKS)
-    columns = [f"{workload.name}, tokens/s at {figures} Gbit/s" for workload in (ALONE, MANY, READ)]
-    print("| stages | " + " | ".join(columns) + " | stages idle, four sequences a stage |")
-    print("|---" * (len(columns) + 2) + "|")
+    print(f"Tokens a second at {' / '.join(network.name for network in NETWORKS)}:\n")
+    print("| stages | " + " | ".join(workload.name for workload in (ALONE, MANY, READ)) + " | idle, four sequences a stage |")
+    print("|---" * 5 + "|")
     for stages in numbers:
         cells, idle = [], []
         for workload in (ALONE, MANY, READ):

@@ -10,6 +10,7 @@ it has nothing else to begin.
 
 import collections
 import dataclasses
+import functools
 import heapq
 import itertools
 import math
@@ -32,15 +33,20 @@ class Step:
     spans: tuple[Span, ...]
     after: Optional[int] = None
 
-    @property
+    @functools.cached_property
     def rows(self):
         return sum(span.rows for span in self.spans)
 
-    @property
+    @functools.cached_property
     def wanted(self):
         return sum(span.wanted for span in self.spans)
 
-    @property
+    @functools.cached_property
+    def positions(self):
+        """In the caches of its sequences, its own rows among them."""
+        return sum(span.behind + span.rows for span in self.spans)
+
+    @functools.cached_property
     def keys(self):
         """Pairs of a row and a position that it sees, itself among them."""
         return sum(span.rows * span.behind + span.rows * (span.rows + 1) // 2 for span in self.spans)
@@ -271,7 +277,8 @@ class _Run:
             return
         size = self.chain.frames.hidden(self.steps[number])
         to.on_the_way += size
-        self.at(max(self.send(i, size), to.described[number]), self.came, i + 1, to.arrived, number)
+        # The description has come: it left the head before the hidden states did, over the same link.
+        self.at(self.send(i, size), self.came, i + 1, to.arrived, number)
         self.go_on(i)
 
     def report_came(self):
@@ -283,7 +290,7 @@ class _Run:
         if self.chain.naps is None or stage.at_work or stage.unsent is not None:
             self.noticed(i, into, number)
             return
-        while stage.descriptions_heard < len(stage.described) and stage.described[stage.descriptions_heard] <= self.now:
+        while stage.descriptions_heard < len(stage.described) and stage.described[stage.descriptions_heard] < self.now:
             stage.heard = max(stage.heard, stage.described[stage.descriptions_heard])
             stage.descriptions_heard += 1
         quiet = self.now - max(stage.heard, stage.free_since)

@@ -111,6 +111,13 @@ class ClosedForms(unittest.TestCase):
         got = simulate(chain(0.25, 8, 0.5, naps=naps), decode(1, 1, 1))
         self.assertAlmostEqual(got.ended_s[0], 0.25 + 0.1 / 2 + 8 + 0.4 / 2 + 0.5 + (0.7 / 4) / 2)
 
+    def test_what_comes_within_a_nap_waits_for_its_end(self):
+        # The second arrives 0.1 s behind the first, which is noticed 0.2 s after it came.
+        head, tail = Measured({1: 0.1, 9: 10.0}), Measured({1: 5.0, 9: 1.0})
+        got = simulate(Chain((head, tail), (Link(), Link()), FRAMES, naps=Naps(1 / 4, 0.02, 0.4)), [Step((Span(9),)), Step((Span(1),))])
+        self.assertAlmostEqual(got.ended_s[0], 10 + 0.2 + 1 + (1.1 / 4) / 2)
+        self.assertAlmostEqual(got.ended_s[1], 11.2 + 5 + 0.2)
+
     def test_without_room_a_stage_waits_for_the_next(self):
         # One chunk at a stage, one before it, and no more: the first is as slow as the second.
         roomy = simulate(chain(1, 5, steps_under_way=9), prompt(12, 1))
@@ -177,10 +184,13 @@ class RandomChains(unittest.TestCase):
         for stages, steps in self.each():
             if len(set(stages.links)) < len(stages.links):
                 continue  # who comes first on a shared link may change
+            napping = simulate(stages, steps).wall_s
+            stages = dataclasses.replace(stages, naps=None)
             before = simulate(stages, steps).wall_s
+            self.assertLessEqual(before, napping + 1e-9)
             links = tuple(Link(link.latency_s / 2, link.bytes_per_s * 2) for link in stages.links)
             under_way = (stages.steps_under_way or len(stages.stages)) + 1
-            for better in (dataclasses.replace(stages, links=links), dataclasses.replace(stages, max_on_the_way=math.inf), dataclasses.replace(stages, naps=None),
+            for better in (dataclasses.replace(stages, links=links), dataclasses.replace(stages, max_on_the_way=math.inf),
                            dataclasses.replace(stages, head_work=lambda step: 0.0),
                            dataclasses.replace(stages, steps_under_way=under_way)):
                 self.assertLessEqual(simulate(better, steps).wall_s, before + 1e-9)
@@ -235,17 +245,22 @@ class StageTimes(unittest.TestCase):
         slow_memory = Roofline(shape, Machine(1e9, 1e18, 1e18), 10)
         self.assertAlmostEqual(slow_memory(token), 10 * (shape.layer_weights * 18 / 32 + 4096) / 1e9)
         self.assertAlmostEqual(slow_memory(chunk) - slow_memory(token), 10 * 511 * 4096 / 1e9)
+        # Chunks but the last of a prompt don't go through the vocabulary's head.
+        self.assertEqual(dataclasses.replace(slow_memory, has_head=True)(chunk), slow_memory(chunk))
+        self.assertAlmostEqual(dataclasses.replace(slow_memory, has_head=True)(token), slow_memory(token) + 8192 * 128256 * 18 / 32 / 1e9)
         slow_products = Roofline(shape, Machine(1e18, 1e12, 1e18), 10, has_head=True)
         self.assertAlmostEqual(slow_products(chunk), 512 * 10 * 2 * shape.layer_weights / 1e12)
         self.assertAlmostEqual(slow_products(token), 2 * (10 * shape.layer_weights + shape.head_weights) / 1e12)
 
     def test_cuts(self):
-        for stages in range(1, 81):
+        for stages in (1, 2, 3, 7, 16, 40, 64, 79, 80):
             layers = cut(LLAMA_70B_Q4_0, stages)
             self.assertEqual((len(layers), sum(layers)), (stages, 80))
             self.assertGreaterEqual(min(layers), 1)
             self.assertLessEqual(max(layers), -(-80 // stages) + 1)
         self.assertEqual(cut(LLAMA_70B_Q4_0, 2), (40, 40))
+        # The vocabulary's head weighs as 1.2 layers: 10 of the tail would be slower than 11 elsewhere.
+        self.assertEqual(cut(LLAMA_70B_Q4_0, 8), (10, 10, 10, 10, 10, 10, 11, 9))
         self.assertRaises(ValueError, cut, LLAMA_70B_Q4_0, 81)
 
 

@@ -73,8 +73,7 @@ class Roofline:
     def __call__(self, step):
         shape, machine = self.shape, self.machine
         head = shape.head_weights if self.has_head and step.wanted else 0
-        positions = sum(span.behind + span.rows for span in step.spans)
-        cached = positions * 2 * shape.K * shape.E * shape.bytes_per_cached
+        cached = step.positions * 2 * shape.K * shape.E * shape.bytes_per_cached
         read = (self.layers * shape.layer_weights + head) * shape.bytes_per_weight + self.layers * cached
         products = 2 * (self.layers * shape.layer_weights * step.rows + head * step.wanted)
         attention = 4 * shape.H * shape.E * step.keys * self.layers
