@@ -26,13 +26,17 @@ def result(outcome, repetitions=2):
 
 
 class Conclusions(unittest.TestCase):
-    TIMES = (Measured({1: 0.010, 16: 0.040}, 1e-6), Measured({1: 0.012, 16: 0.045}, 2e-6))
+    # Eight rows take little longer than six.
+    TIMES = tuple(Measured({1: 0.5 * unit, 4: 2 * unit, 6: 3 * unit, 8: 3.1 * unit, 10: 5 * unit, 16: 6 * unit}, per_key)
+                  for unit, per_key in ((0.0066, 1e-6), (0.0075, 2e-6)))
     BETWEEN = Between(300e-6, 70e-6, Naps())
 
     def test_other_numbers_of_sequences_foretell_one(self):
         chain = self.BETWEEN.chain([Measured(stage.seconds) for stage in self.TIMES])
         known = {number: result(simulate(chain, decode(number, STAGES, TOKENS))) for number in KNOWN_SEQUENCES}
-        predicted, between = decode_prediction(known, self.BETWEEN.naps)
+        rows = [sequences // STAGES for sequences in (*KNOWN_SEQUENCES, SEQUENCES) if sequences > 1]
+        whole = {count: 0.8 * sum(stage.seconds[count] for stage in self.TIMES) for count in rows}
+        predicted, between = decode_prediction(known, whole, self.BETWEEN.naps)
         self.assertAlmostEqual(between.latency_s, self.BETWEEN.latency_s, delta=5e-6)
         self.assertAlmostEqual(between.logits_row_s, self.BETWEEN.logits_row_s, delta=5e-6)
         true = simulate(chain, decode(SEQUENCES, STAGES, TOKENS))

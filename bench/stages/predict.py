@@ -11,8 +11,9 @@ import argparse
 import dataclasses
 import pathlib
 import statistics
+from typing import Callable
 
-from simulator import Chain, Frames, Link, Naps, simulate
+from simulator import Chain, Frames, Link, Naps, Step, simulate
 from stage_times import LLAMA_70B_Q4_0, Machine, roofline_stages
 from workloads import decode, prompt, usual_chunk
 
@@ -44,10 +45,10 @@ NETWORKS = (Network(1, 100e-6), Network(10, 50e-6), Network(100, 10e-6))
 
 @dataclasses.dataclass(frozen=True)
 class Workload:
-    """Workload is steps for a number of stages."""
+    """Workload is the steps that a number of stages is given."""
 
     name: str
-    steps: object  # of the number of stages
+    steps: Callable[[int], list[Step]]
 
     def run(self, machine, network, stages):
         chain = Chain(roofline_stages(SHAPE, machine, stages), network.links(stages), Frames(SHAPE.D), naps=network.naps)
