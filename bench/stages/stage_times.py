@@ -84,13 +84,13 @@ class Roofline:
 def cut(shape, stages):
     """How many layers each stage has, the head first, as `plan_stages` of sirocco/pipeline/stage_plan.cpp cuts for equal
     machines: the slowest is as fast as can be, both at prompts, which don't go through the vocabulary's head, and at answers,
-    which do."""
+    which do, and weigh less."""
     if not 1 <= stages <= shape.layers:
         raise ValueError(f"{stages} stages of {shape.layers} layers; there can be 1 to {shape.layers}")
     head = shape.head_weights / shape.layer_weights
 
     def weight(layers, has_head):
-        return max(layers / shape.layers, (layers + head * has_head) / (shape.layers + head))
+        return max(layers / shape.layers, 0.8 * (layers + head * has_head) / (shape.layers + head))
 
     # best[s][end]: the slowest of stages 0 to s that have the layers before `end`, and where the last of them begins.
     best = [{end: (weight(end, end == shape.layers), 0) for end in range(1, shape.layers + 1)}]

@@ -6,8 +6,10 @@ MAX_STEP = 512  # rows that are under way of one prompt
 
 
 def usual_chunk(stages):
-    """Rows of a prompt in a step: as many chunks are under way as there are stages."""
-    return max(MAX_STEP // stages, 1)
+    """Rows of a prompt in a step, as `usual_step` of sirocco/pipeline/language_pipeline.cpp has it."""
+    if stages == 1:
+        return MAX_STEP
+    return min(max(MAX_STEP // (2 * stages), 16), max(MAX_STEP // stages, 1))
 
 
 def decode(sequences, groups, tokens, behind=0):

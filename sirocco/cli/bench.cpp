@@ -51,10 +51,10 @@ struct Measurement {
   int tokens = 0;
   int batch = 0;
   int depth = 0;
-  std::vector<double> tokens_per_s;
-  bool sound = true;              // the scores that came out are numbers
-  double wall_s = 0;              // of all repetitions, as the next
-  std::vector<StageWork> stages;  // of a model that is cut
+  std::vector<double> tokens_per_s = {};
+  bool sound = true;                   // the scores that came out are numbers
+  double wall_s = 0;                   // of all repetitions, as the next
+  std::vector<StageWork> stages = {};  // of a model that is cut
 
   double idle_share(const StageWork& stage) const { return 1 - stage.busy_s / wall_s; }
   /// The part of their time in which stages had nothing to do.
@@ -65,13 +65,20 @@ struct Measurement {
   }
 };
 
-/// Drives a pipeline with random tokens, without sampling.
+/// Drives a pipeline with random tokens. What it wants of a sequence's last row is its logits or,
+/// where these are made elsewhere, the likeliest token: logits are more than a link is there for.
 class Load {
  public:
   Load(LanguagePipeline& pipeline, int batch)
       : pipeline_(pipeline),
         batch_(batch),
-        vocabulary_(static_cast<std::int32_t>(pipeline.info().vocabulary)) {}
+        vocabulary_(static_cast<std::int32_t>(pipeline.info().vocabulary)),
+        likeliest_(greedy(), vocabulary_) {
+    if (pipeline.placement().size() == 1)
+      wanted_ = WantLogits{};
+    else
+      wanted_ = WantToken{.sampler = &likeliest_};
+  }
 
   /// Fresh sequences with `depth` tokens behind them and room for `more`.
   void begin(int depth, int more) {
@@ -94,8 +101,8 @@ class Load {
       for (int done = 0; done < tokens;) {
         const int rows = std::min(tokens - done, pipeline_.limits()->usual_step);
         done += rows;
-        const TextWanted wanted = done == tokens ? TextWanted(WantLogits{}) : TextWanted();
-        begin_step(random_tokens(rows), {&sequence, 1}, rows, wanted);
+        begin_step(random_tokens(rows), {&sequence, 1}, rows,
+                   done == tokens ? wanted_ : TextWanted());
       }
     }
     end_steps();
@@ -111,7 +118,7 @@ class Load {
         const std::size_t begin = sequences_.size() * group / groups;
         const std::size_t end = sequences_.size() * (group + 1) / groups;
         begin_step(random_tokens(static_cast<int>(end - begin)),
-                   std::span(sequences_).subspan(begin, end - begin), 1, WantLogits{});
+                   std::span(sequences_).subspan(begin, end - begin), 1, wanted_);
       }
     }
     end_steps();
@@ -121,6 +128,12 @@ class Load {
   bool sound() const { return sound_; }
 
  private:
+  static SamplingParams greedy() {
+    SamplingParams params;
+    params.temperature = 0;
+    return params;
+  }
+
   struct Step {
     std::vector<TokenId> tokens;
     std::vector<TextItem> items;
@@ -133,7 +146,7 @@ class Load {
            (!steps_.empty() && sequences.front().under_way() + rows > pipeline_.limits()->max_step))
       end_step();
     // A sequence's next token follows from the last one.
-    while (std::holds_alternative<WantLogits>(wanted) && rows == 1 &&
+    while (!std::holds_alternative<NoOutput>(wanted) && rows == 1 &&
            sequences.front().under_way() > 0)
       end_step();
     Step& step = steps_.emplace_back();
@@ -152,6 +165,7 @@ class Load {
     const auto outcomes = pipeline_.wait_for_items(std::move(*step.ticket));
     if (!steps_.empty()) return;
     sound_ = std::ranges::all_of(outcomes, [](const TextOutcome& outcome) {
+      if (std::holds_alternative<StepFault>(outcome)) return false;
       const auto* logits = std::get_if<StepLogits>(&outcome);
       return logits == nullptr || make_distribution(logits->values);
     });
@@ -172,6 +186,8 @@ class Load {
   LanguagePipeline& pipeline_;
   int batch_;
   std::int32_t vocabulary_;
+  Sampler likeliest_;
+  TextWanted wanted_;
   std::mt19937 random_{1};
   std::vector<SequenceCache> sequences_;
   std::deque<Step> steps_;  // under way, the oldest first

@@ -12,7 +12,7 @@ ModelOutline ten_layers() {
   ModelOutline model;
   model.info.layers = 10;
   model.info.context_length = 1024;
-  model.costs.layers.assign(10, {100, 100});
+  model.costs.layers.assign(10, {100, 100, 100});
   model.caches.assign(10, {CacheKind::kFull, {.kv_heads = 1, .key_dim = 16, .value_dim = 16}});
   return model;
 }

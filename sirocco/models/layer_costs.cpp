@@ -24,9 +24,11 @@ std::optional<std::size_t> layer_of(std::string_view name) {
   return number;
 }
 
-void add(PartCost& cost, std::uint64_t bytes, std::uint64_t read) {
-  cost.bytes += bytes;
-  cost.read += read;
+/// `used` of `experts` parts of the tensor are what one token goes through.
+void add(PartCost& cost, const StoredTensor& tensor, std::uint64_t used, std::uint64_t experts) {
+  cost.bytes += tensor.size_bytes();
+  cost.read += tensor.size_bytes() / experts * used;
+  cost.products += static_cast<std::uint64_t>(tensor.shape.elements()) / experts * used;
 }
 
 }  // namespace
@@ -47,22 +49,21 @@ LayerCosts layer_costs(const Metadata& metadata, const WeightSource& weights) {
   costs.layers.resize(static_cast<std::size_t>(layers));
   bool has_head = false;
   for (const StoredTensor& tensor : weights.tensors()) {
-    const std::uint64_t bytes = tensor.size_bytes();
     if (const std::optional<std::size_t> layer = layer_of(tensor.name)) {
       if (*layer >= costs.layers.size()) continue;  // those of later tokens, which aren't run
       const bool stacked = tensor.name.find("_exps.") != tensor.name.npos;
-      add(costs.layers[*layer], bytes, stacked ? bytes / experts * used : bytes);
+      add(costs.layers[*layer], tensor, stacked ? used : 1, stacked ? experts : 1);
     } else if (tensor.name.starts_with("output")) {
       has_head |= tensor.name == "output.weight";
-      add(costs.head, bytes, bytes);
+      add(costs.head, tensor, 1, 1);
     } else {
       // A token goes through a row of its table.
-      add(costs.embedding, bytes, 0);
+      add(costs.embedding, tensor, 0, 1);
     }
   }
   if (!has_head)
     if (const StoredTensor* table = weights.find("token_embd.weight"))
-      add(costs.head, table->size_bytes(), table->size_bytes());
+      add(costs.head, *table, 1, 1);
   return costs;
 }
 

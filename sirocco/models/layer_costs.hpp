@@ -10,8 +10,9 @@ namespace sirocco {
 
 /// A PartCost is what a part of a model weighs.
 struct PartCost {
-  std::uint64_t bytes = 0;  ///< of its tensors
-  std::uint64_t read = 0;   ///< of these, what one token goes through: not experts that rest
+  std::uint64_t bytes = 0;     ///< of its tensors
+  std::uint64_t read = 0;      ///< of these, what one token goes through: not experts that rest
+  std::uint64_t products = 0;  ///< of one token with an element of these
 };
 
 /// LayerCosts are what the parts of a model weigh that it can be cut into.

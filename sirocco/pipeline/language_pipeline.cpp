@@ -9,6 +9,21 @@
 
 namespace sirocco {
 
+namespace {
+
+/// Rows that a step is worth to have: all that are usual where one stage takes it; else so few that
+/// a prompt soon fills the stages, but no fewer than arithmetic is worth reading the weights for,
+/// as long as a prompt has a part for each stage.
+int usual_step(int max_step, int stages) {
+  constexpr int kUsual = 512;
+  constexpr int kWorthwhile = 16;
+  if (stages == 1) return std::min(kUsual, max_step);
+  const int rows = std::max(kUsual / (2 * stages), kWorthwhile);
+  return std::clamp(max_step / stages, 1, rows);
+}
+
+}  // namespace
+
 LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages,
                                    LanguagePipelineOptions options)
     : info_(std::move(info)),
@@ -36,8 +51,7 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages,
                      .max_cached_positions = pools_->max_length(),
                      .cache = pools_->capacity(),
                      .max_step = options_.max_step,
-                     // So that a prompt fills all stages.
-                     .usual_step = std::max(std::min(512, options_.max_step) / stages_.size(), 1),
+                     .usual_step = usual_step(options_.max_step, stages_.size()),
                      .max_sequences = options_.max_sequences,
                      .max_steps_in_flight = stages_.size(),
                      .default_max_tokens = options_.default_max_tokens});

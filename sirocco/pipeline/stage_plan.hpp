@@ -25,10 +25,10 @@ struct PlannedStage {
 };
 
 /// Cuts a model into a stage for each device, so that the slowest stage is as fast as can be, both
-/// for tokens of answers, which go through the head, and for those of prompts, which don't: what
-/// counts is the worse of a stage's parts of the two. Each fits into its device's memory, with
-/// `cache_bytes` of cache, a number a layer; none: nothing. Throws InvalidArgument for more devices
-/// than layers or none, ResourceExhausted, with the figures, where no cut fits.
+/// for tokens of prompts and for those of answers, which go through the head besides and gain more
+/// by stages: what counts is the worse of a stage's parts of the two. Each fits into its device's
+/// memory, with `cache_bytes` of cache, a number a layer; none: nothing. Throws InvalidArgument for
+/// more devices than layers or none, ResourceExhausted, with the figures, where no cut fits.
 std::vector<PlannedStage> plan_stages(const LayerCosts& costs, std::span<const StageDevice> devices,
                                       std::span<const std::uint64_t> cache_bytes);
 

@@ -14,8 +14,8 @@ namespace {
 
 LayerCosts even(int layers, std::uint64_t each, std::uint64_t head = 0) {
   LayerCosts costs;
-  costs.layers.assign(static_cast<std::size_t>(layers), {each, each});
-  costs.head = {head, head};
+  costs.layers.assign(static_cast<std::size_t>(layers), {each, each, each});
+  costs.head = {head, head, head};
   return costs;
 }
 
@@ -32,9 +32,10 @@ TEST(StagePlan, EvenMachinesGetEvenParts) {
 
 TEST(StagePlan, TheHeadOfAModelWeighsAtItsEnd) {
   const std::vector<StageDevice> two(2);
-  // A head as heavy as ten layers, for answers: they alone would want 20 layers before it, prompts
-  // 15.
-  EXPECT_EQ(ends(plan_stages(even(30, 10, 100), two, {})), (std::vector<std::int32_t>{17, 30}));
+  // A head as heavy as ten layers: answers alone would want 20 layers before it, prompts 15, and
+  // gain a fifth less.
+  EXPECT_EQ(ends(plan_stages(even(30, 10, 100), two, {})), (std::vector<std::int32_t>{15, 30}));
+  EXPECT_EQ(ends(plan_stages(even(30, 10, 300), two, {})), (std::vector<std::int32_t>{17, 30}));
 }
 
 TEST(StagePlan, AFasterMachineGetsMore) {
@@ -79,11 +80,11 @@ TEST(StagePlan, NoCutIsBetter) {
     LayerCosts costs;
     costs.layers.resize(*rc::gen::inRange<std::size_t>(1, 9));
     for (PartCost& layer : costs.layers) {
-      layer.read = *rc::gen::inRange<std::uint64_t>(1, 50);
-      layer.bytes = layer.read * *rc::gen::inRange<std::uint64_t>(1, 4);
+      layer.products = *rc::gen::inRange<std::uint64_t>(1, 50);
+      layer.bytes = layer.products * *rc::gen::inRange<std::uint64_t>(1, 4);
     }
-    costs.head = {30, 30};
-    costs.embedding = {*rc::gen::inRange<std::uint64_t>(0, 60), 0};
+    costs.head = {30, 30, 30};
+    costs.embedding = {*rc::gen::inRange<std::uint64_t>(0, 60), 0, 0};
     std::vector<StageDevice> devices(*rc::gen::inRange<std::size_t>(1, costs.layers.size() + 1));
     for (StageDevice& device : devices) {
       device.bytes_per_second = *rc::gen::inRange(1, 5);

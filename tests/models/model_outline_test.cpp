@@ -36,6 +36,7 @@ TEST_P(Outlines, AreWhatLoadingMakes) {
     planned += layer.bytes;
     EXPECT_LE(layer.read, layer.bytes);
     EXPECT_GT(layer.read, 0U);
+    EXPECT_GT(layer.products, 0U);
   }
   std::uint64_t stored = 0;
   for (const StoredTensor& tensor : canonical.weights->tensors()) stored += tensor.size_bytes();
@@ -45,7 +46,7 @@ TEST_P(Outlines, AreWhatLoadingMakes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, Outlines, ::testing::ValuesIn(golden_models()),
-                         [](const auto& info) { return case_name(info.param); });
+                         [](const auto& named) { return case_name(named.param); });
 
 }  // namespace
 }  // namespace sirocco::testing
