@@ -63,16 +63,16 @@ def listed(numbers):
 
 @dataclasses.dataclass(frozen=True)
 class Between:
-    """Between is what a step takes besides the stages' computing. Bytes are few beside it, but for the logits that the tail sends
-    where `bench` asks for them: the head spends time on each row of these."""
+    """Between is what a step takes besides the stages' computing: on the way from stage to stage, and with each outcome at the
+    head. Bytes are few beside it. Both are fitted."""
 
     latency_s: float
-    logits_row_s: float
+    outcome_s: float
     naps: Optional[Naps] = None
 
     def chain(self, times):
         return Chain(tuple(times), tuple(Link(self.latency_s) for _ in times), Frames(width=576),
-                     lambda step: self.logits_row_s * step.wanted, naps=self.naps)
+                     lambda step: self.outcome_s * step.wanted, naps=self.naps)
 
 
 def bisect(gap, low, high):
@@ -147,7 +147,7 @@ def one_round(options, kind):
     known = {result["batch"]: result for result in decoding}
     measured = known.pop(SEQUENCES)
     predicted, between = decode_prediction(known, whole, kind.naps)
-    print(f"{kind.name}: {1e6 * between.latency_s:.0f} us from stage to stage, {1e6 * between.logits_row_s:.0f} us a row of logits",
+    print(f"{kind.name}: {1e6 * between.latency_s:.0f} us from stage to stage, {1e6 * between.outcome_s:.0f} us an outcome",
           file=sys.stderr)
     yield f"{SEQUENCES} sequences", predicted, measured
     reading = bench(options, kind, "-n", "0", "-p", listed([*KNOWN_PROMPTS, PROMPT]), *repetitions)

@@ -38,7 +38,7 @@ class Conclusions(unittest.TestCase):
         whole = {count: 0.8 * sum(stage.seconds[count] for stage in self.TIMES) for count in rows}
         predicted, between = decode_prediction(known, whole, self.BETWEEN.naps)
         self.assertAlmostEqual(between.latency_s, self.BETWEEN.latency_s, delta=5e-6)
-        self.assertAlmostEqual(between.logits_row_s, self.BETWEEN.logits_row_s, delta=5e-6)
+        self.assertAlmostEqual(between.outcome_s, self.BETWEEN.outcome_s, delta=5e-6)
         true = simulate(chain, decode(SEQUENCES, STAGES, TOKENS))
         self.assertAlmostEqual(predicted.rows_per_s / true.rows_per_s, 1, places=3)
 

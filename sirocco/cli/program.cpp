@@ -18,6 +18,7 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/input.hpp"
+#include "sirocco/cli/job_signals.hpp"
 #include "sirocco/cli/ranks.hpp"
 #include "sirocco/platform/reader_gone.hpp"
 
@@ -123,6 +124,7 @@ int run_program(int argc, char** argv) {
   const auto pipe_signal = std::signal(SIGPIPE, SIG_IGN);
   // So is a file that may not grow further.
   std::signal(SIGXFSZ, SIG_IGN);
+  follow_job_signals();
   set_log_prefix(rank_prefix());
   CLI::App app("Runs language models from GGUF files on this machine.", "sirocco");
   app.require_subcommand(1);

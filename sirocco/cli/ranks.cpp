@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sirocco/cli/job_signals.hpp"
 #include "sirocco/transport/mpi_transport.hpp"
 
 namespace sirocco {
@@ -12,7 +13,8 @@ namespace {
 /// A transport with the session that it stands on.
 class RankTransport {
  public:
-  explicit RankTransport(const std::vector<Term>& terms) : transport_(session_, terms) {}
+  RankTransport(const std::vector<Term>& terms, WiredOptions options)
+      : transport_(session_, terms, std::move(options)) {}
 
   int stage() const { return transport_.stage(); }
   int stages() const { return transport_.stages(); }
@@ -32,7 +34,18 @@ int job_size() { return job_place().value_or(JobPlace{}).size; }
 int job_rank() { return job_place().value_or(JobPlace{}).rank; }
 
 std::unique_ptr<AnyTransport> connect_ranks(const std::vector<Term>& terms) {
-  return std::make_unique<AnyTransport>(std::make_unique<RankTransport>(terms));
+  return connect_watched_ranks(terms, {});
+}
+
+std::unique_ptr<AnyTransport> connect_watched_ranks(
+    const std::vector<Term>& terms, std::function<void(const PeerLost& loss)> on_loss) {
+  WiredOptions options;
+  options.alarmed = job_may_be_ending;
+  options.on_loss = [on_loss = std::move(on_loss)](const PeerLost& loss) {
+    note_lost_stage();
+    if (on_loss) on_loss(loss);
+  };
+  return std::make_unique<AnyTransport>(std::make_unique<RankTransport>(terms, std::move(options)));
 }
 
 }  // namespace sirocco

@@ -6,6 +6,7 @@
 
 #include "sirocco/transport/any_transport.hpp"
 #include "sirocco/transport/terms.hpp"
+#include "sirocco/transport/transport.hpp"
 
 namespace sirocco {
 
@@ -17,5 +18,8 @@ int job_rank();
 /// This process' end of what is between them, as LoadOptions::connect makes it. Throws what
 /// MpiSession and MpiTransport throw.
 std::unique_ptr<AnyTransport> connect_ranks(const std::vector<Term>& terms);
+/// The same; `on_loss` is told of the first stage that is lost, on another thread.
+std::unique_ptr<AnyTransport> connect_watched_ranks(
+    const std::vector<Term>& terms, std::function<void(const PeerLost& loss)> on_loss);
 
 }  // namespace sirocco

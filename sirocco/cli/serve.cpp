@@ -1,15 +1,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <csignal>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +19,8 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/end_of_serving.hpp"
+#include "sirocco/cli/job_signals.hpp"
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/ranks.hpp"
 #include "sirocco/engine/served_models.hpp"
@@ -83,28 +83,11 @@ std::string name_of(const std::string& given, const std::filesystem::path& path)
   return name.extension() == ".gguf" ? name.stem().string() : name.string();
 }
 
-/// Whether a stage of a model that is cut is gone, and why. Thread-safe.
-class LostStage {
- public:
-  void set(const std::string& why) {
-    const std::lock_guard lock(mutex_);
-    if (!why_) why_ = why;
-  }
-  std::optional<std::string> why() const {
-    const std::lock_guard lock(mutex_);
-    return why_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::optional<std::string> why_;
-};
-
 /// Brings models up as the command line wants them.
 class ModelLoader {
  public:
-  ModelLoader(Engine& engine, const Options& options, LostStage& lost)
-      : engine_(engine), options_(options), lost_(lost) {}
+  ModelLoader(Engine& engine, const Options& options, EndOfServing& end)
+      : engine_(engine), options_(options), end_(end) {}
 
   /// A model as -m names it.
   std::unique_ptr<ServedModel> load(const std::string& given,
@@ -131,7 +114,14 @@ class ModelLoader {
     serve.load.pipeline.cache_sequences = options_.parallel;
     serve.load.pipeline.cache_positions = options_.cache_tokens;
     serve.load.pipeline.default_max_tokens = options_.default_max_tokens;
-    serve.load.pipeline.hooks.lost = [&lost = lost_](const std::string& why) { lost.set(why); };
+    const auto lose = [&end = end_](const std::string& why) { end.lose(why); };
+    serve.load.pipeline.hooks.lost = lose;
+    if (serve.load.connect) {
+      // Though nobody asks for anything.
+      serve.load.connect = [lose](const std::vector<Term>& terms) {
+        return connect_watched_ranks(terms, [lose](const PeerLost& loss) { lose(loss.what()); });
+      };
+    }
     serve.embedding.context = serve.load.pipeline.context;
     serve.embedding.kv_type = serve.load.pipeline.kv_type;
     return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
@@ -139,7 +129,7 @@ class ModelLoader {
 
   Engine& engine_;
   const Options& options_;
-  LostStage& lost_;
+  EndOfServing& end_;
 };
 
 void load_models(const Options& options, const ModelLoader& loader, ServedModels& models) {
@@ -170,25 +160,6 @@ void load_models(const Options& options, const ModelLoader& loader, ServedModels
   }
 }
 
-/// SIGINT and SIGTERM, blocked in all threads that begin after it is made.
-class Signals {
- public:
-  Signals() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  /// Whether one comes within so many seconds.
-  bool wait_for(int seconds) const {
-    const timespec time{seconds, 0};
-    return sigtimedwait(&set_, nullptr, &time) > 0;
-  }
-
- private:
-  sigset_t set_;
-};
-
 http::ServerOptions server_options(const Options& options, std::shared_ptr<const Guard> guard) {
   http::ServerOptions out;
   out.host = options.host;
@@ -209,7 +180,7 @@ std::vector<http::Route> routes_of(const Options& options, const Service& servic
 }
 
 void serve(const Options& options) {
-  const Signals signals;
+  EndOfServing end;
   const bool tls = !options.tls_cert.empty();
   const auto guard =
       std::make_shared<const Guard>(GuardOptions{.host = options.host,
@@ -218,12 +189,11 @@ void serve(const Options& options) {
                                                  .host_names = options.host_names,
                                                  .origins = options.origins,
                                                  .allow_public_without_key = options.insecure});
-  LostStage lost;
   Machine machine;
   Engine engine(machine);
   engine.start();
   ServedModels models;
-  const ModelLoader loader(engine, options, lost);
+  const ModelLoader loader(engine, options, end);
   load_models(options, loader, models);
   const Service service(
       engine, models,
@@ -247,18 +217,20 @@ void serve(const Options& options) {
     fmt::print(stderr, "serving {} on {}://{}\n", fmt::join(models.names(), ", "),
                tls ? "https" : "http", fmt::join(server.addresses(), ", "));
   }
-  while (!signals.wait_for(1) && !lost.why()) {
-  }
+  end.wait();
+  if (end.signals() > 0) note_request_to_end();
   // Before it is said, so that whoever reads it can rely on it.
   server.drain();
   if (!options.common->quiet)
     fmt::print(stderr, "ending: running answers have {} s; once more ends at once\n",
                options.drain_s);
   // A second signal cuts it short.
-  for (int waited = 0; waited < options.drain_s && !server.wait_until_closed(0); ++waited)
-    if (signals.wait_for(1)) break;
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + std::chrono::seconds(options.drain_s);
+  while (!server.wait_until_closed(0.05) && end.signals() < 2 && Clock::now() < until) {
+  }
   server.stop();
-  if (const auto why = lost.why()) throw IoError("{}", *why);
+  if (const auto why = end.loss()) throw IoError("{}", *why);
 }
 
 }  // namespace

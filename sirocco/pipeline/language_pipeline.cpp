@@ -196,7 +196,12 @@ std::unique_ptr<LanguagePipeline::Step> LanguagePipeline::end(Ticket ticket) {
   SIROCCO_CHECK(!submitted_.empty() && ticket.number() == submitted_.front()->number);
   std::unique_ptr<Step> step = std::move(submitted_.front());
   submitted_.erase(submitted_.begin());
-  stages_.wait();
+  try {
+    stages_.wait();
+  } catch (...) {
+    for (const Share<TextWork>& share : step->shares) share.work->drop();
+    throw;
+  }
   return step;
 }
 

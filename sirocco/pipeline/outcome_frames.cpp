@@ -1,8 +1,12 @@
 #include "sirocco/pipeline/outcome_frames.hpp"
 
+#include <fmt/core.h>
+
 #include <cstring>
+#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -137,49 +141,54 @@ StageReport read_report(const Frame& frame, int stage) {
   return report;
 }
 
-Frame error_frame(const std::exception& error, std::uint64_t number) {
+Frame error_frame(const std::exception& error, std::uint64_t number, int stage) {
   const auto* known = dynamic_cast<const Error*>(&error);
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const std::string_view text = no_memory ? "out of memory" : error.what();
   ByteWriter writer;
   writer.write(
       static_cast<std::uint8_t>(known != nullptr ? known->kind() : ErrorKind::kResourceExhausted));
-  writer.write_string(error.what());
+  writer.write_string(stage == 0 ? std::string(text) : fmt::format("stage {}: {}", stage, text));
   return frame_of(FrameKind::kError, number, writer);
 }
 
 namespace {
 
-[[noreturn]] void throw_error_of(ErrorKind kind, const std::string& text) {
+std::exception_ptr error_of(ErrorKind kind, const std::string& text) {
+  const auto of = [&]<class E>(std::type_identity<E>) {
+    return std::make_exception_ptr(E("{}", text));
+  };
   switch (kind) {
     case ErrorKind::kUnsupported:
-      throw UnsupportedError("{}", text);
+      return of(std::type_identity<UnsupportedError>());
     case ErrorKind::kInvalidArgument:
-      throw InvalidArgument("{}", text);
+      return of(std::type_identity<InvalidArgument>());
     case ErrorKind::kNotFound:
-      throw NotFound("{}", text);
+      return of(std::type_identity<NotFound>());
     case ErrorKind::kIo:
-      throw IoError("{}", text);
+      return of(std::type_identity<IoError>());
     case ErrorKind::kResourceExhausted:
-      throw ResourceExhausted("{}", text);
+      return of(std::type_identity<ResourceExhausted>());
     case ErrorKind::kBusy:
-      throw Busy("{}", text);
+      return of(std::type_identity<Busy>());
     case ErrorKind::kNotANumber:
-      throw NotANumber("{}", text);
+      return of(std::type_identity<NotANumber>());
     case ErrorKind::kCancelled:
-      throw Cancelled("{}", text);
+      return of(std::type_identity<Cancelled>());
     case ErrorKind::kFormat:
       break;
   }
-  throw FormatError("{}", text);
+  return of(std::type_identity<FormatError>());
 }
 
 }  // namespace
 
-void throw_error(const Frame& frame) {
+std::exception_ptr read_error(const Frame& frame) {
   ByteReader reader(frame.payload, "an error of a stage");
   const auto kind = static_cast<ErrorKind>(reader.read<std::uint8_t>("the kind of an error"));
   const std::string text = reader.read_string(std::uint64_t{1} << 16, "the text of an error");
   reader.finish();
-  throw_error_of(kind, text);
+  return error_of(kind, text);
 }
 
 }  // namespace sirocco

@@ -33,8 +33,10 @@ Frame report_frame(const StageReport& report, std::uint64_t number);
 /// Throws FormatError.
 StageReport read_report(const Frame& frame, int stage);
 
-Frame error_frame(const std::exception& error, std::uint64_t number);
-/// Throws the error that is in it.
-[[noreturn]] void throw_error(const Frame& frame);
+/// An error of a stage. The text begins with the stage's number, but for the head's: what it says
+/// is mostly of a request.
+Frame error_frame(const std::exception& error, std::uint64_t number, int stage);
+/// The error that is in it. Throws FormatError.
+std::exception_ptr read_error(const Frame& frame);
 
 }  // namespace sirocco

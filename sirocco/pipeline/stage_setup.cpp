@@ -30,7 +30,7 @@ void send(AnyTransport& transport, int to, ByteWriter& writer) {
 }
 
 ByteReader reader_of(const Frame& frame, Part part) {
-  if (frame.header.kind == FrameKind::kError) throw_error(frame);
+  if (frame.header.kind == FrameKind::kError) std::rethrow_exception(read_error(frame));
   if (frame.header.kind != FrameKind::kSetup) {
     throw FormatError("a frame '{}' came before the stages were set up",
                       frame_kind_name(frame.header.kind));
@@ -93,7 +93,7 @@ void send_setup(AnyTransport& transport, int to, const StageReady&) {
 }
 
 void send_error(AnyTransport& transport, int to, const std::exception& error) {
-  transport.send(to, error_frame(error, 0));
+  transport.send(to, error_frame(error, 0, transport.stage()));
 }
 
 StageOffer read_offer(const Frame& frame) {

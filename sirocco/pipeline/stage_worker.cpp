@@ -71,10 +71,12 @@ void StageWorker<Role>::take_step(const Frame& step, const Frame& input) {
   }
   reader_.step(step, kIsTail, step_);
   const int next = kIsTail ? 0 : transport_.stage() + 1;
+  // Whatever becomes of the step, its commands are owed to other sequences.
+  const CacheViews& views = stage_.cache->apply(step_.caches, *stage_.backend);
   const auto began = std::chrono::steady_clock::now();
   Frame out;
   try {
-    out = result(input);
+    out = result(input, views);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
     const StageReport report = {{transport_.stage(), step_.rows.rows(), took.count()},
                                 kIsTail ? 0 : hidden_.bytes()};
@@ -82,16 +84,14 @@ void StageWorker<Role>::take_step(const Frame& step, const Frame& input) {
   } catch (const PeerLost&) {
     throw;
   } catch (const std::exception& e) {
-    out = error_frame(e, step_.number);
+    out = error_frame(e, step_.number, transport_.stage());
   }
   transport_.send(next, std::move(out));
 }
 
 template <Transforms Role>
   requires(!Embeds<Role>)
-Frame StageWorker<Role>::result(const Frame& input) {
-  // Whatever becomes of the step, its commands are owed to other sequences.
-  const CacheViews& views = stage_.cache->apply(step_.caches, *stage_.backend);
+Frame StageWorker<Role>::result(const Frame& input, const CacheViews& views) {
   if (input.header.kind == FrameKind::kError) return input;
   read_activation(input, step_.rows.rows(), width_, hidden_);
   TransformContext context(*stage_.backend, stage_.memory, step_.rows, views);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "sirocco/pipeline/cache_memory.hpp"
 #include "sirocco/pipeline/outcome_frames.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
@@ -34,7 +35,7 @@ class StageWorker {
   void serve();
   /// A step whose input is there.
   void take_step(const Frame& step, const Frame& input);
-  Frame result(const Frame& input);
+  Frame result(const Frame& input, const CacheViews& views);
 
   PlacedStage<Role>& stage_;
   AnyTransport& transport_;

@@ -4,7 +4,10 @@
 #include <rapidcheck.h>
 
 #include <cstring>
+#include <exception>
 #include <memory>
+#include <new>
+#include <string>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -223,13 +226,22 @@ TEST(OutcomeFrames, AreReadAsTheyWereWritten) {
 }
 
 TEST(OutcomeFrames, AnErrorKeepsItsKind) {
-  const Frame frame = error_frame(ResourceExhausted("no room for {}", 7), 4);
+  const auto said = [](const Frame& frame) -> std::string {
+    try {
+      std::rethrow_exception(read_error(frame));
+    } catch (const ResourceExhausted& e) {
+      return e.what();
+    }
+  };
+  const ResourceExhausted error("no room for {}", 7);
+  const Frame frame = error_frame(error, 4, 0);
   EXPECT_EQ(frame.header.step, 4U);
-  try {
-    throw_error(frame);
-  } catch (const ResourceExhausted& e) {
-    EXPECT_STREQ(e.what(), "no room for 7");
-  }
+  EXPECT_EQ(said(frame), "no room for 7");
+  EXPECT_EQ(said(error_frame(error, 4, 2)), "stage 2: no room for 7");
+  EXPECT_EQ(said(error_frame(std::bad_alloc(), 4, 2)), "stage 2: out of memory");
+  Frame torn = frame;
+  torn.payload.pop_back();
+  EXPECT_THROW(read_error(torn), FormatError);
 }
 
 TEST(ActivationFrames, OfAnotherShapeAreRefused) {

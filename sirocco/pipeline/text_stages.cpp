@@ -1,5 +1,7 @@
 #include "sirocco/pipeline/text_stages.hpp"
 
+#include <fmt/core.h>
+
 #include <chrono>
 #include <exception>
 #include <limits>
@@ -107,7 +109,7 @@ Frame TextStages::run_head(Chain& chain, const StagedStep& step, std::uint64_t n
     TransformContext context(*chain.head.backend, chain.head.memory, step.rows, views);
     send(chain.head.stage.run(token_batch(step, context), context), context, chain.hidden);
   } catch (const std::exception& e) {
-    return error_frame(e, number);
+    return error_frame(e, number, 0);
   }
   tell(0, step.rows.rows(), began);
   if (hooks_->sent) hooks_->sent(0, chain.hidden.bytes());
@@ -118,17 +120,22 @@ void TextStages::submit(const StagedStep& step, Sequences sequences, StepOutcome
   if (auto* whole = std::get_if<PlacedStage<Whole>>(&stages_))
     return run_whole(*whole, step, outcome);
   Chain& chain = std::get<Chain>(stages_);
+  if (lost_) throw PeerLost(*lost_);
   try {
     submit_to(chain, step, sequences, outcome);
   } catch (const PeerLost& loss) {
-    lose(loss);
-    throw;
+    lose(chain, loss);
+  } catch (const std::exception& e) {
+    // Some stages may have the step, and others not.
+    lose(chain, PeerLost(0, e.what()));
   }
 }
 
-void TextStages::lose(const PeerLost& loss) {
-  if (std::exchange(lost_, true) || !hooks_->lost) return;
-  hooks_->lost(loss.what());
+void TextStages::lose(Chain& chain, const PeerLost& loss) {
+  lost_ = loss;
+  chain.behind->transport().fail(loss.what());
+  if (hooks_->lost) hooks_->lost(loss.what());
+  throw PeerLost(*lost_);
 }
 
 void TextStages::submit_to(Chain& chain, const StagedStep& step, Sequences sequences,
@@ -147,41 +154,60 @@ void TextStages::submit_to(Chain& chain, const StagedStep& step, Sequences seque
 void TextStages::wait() {
   auto* chain = std::get_if<Chain>(&stages_);
   if (chain == nullptr) return;
-  try {
-    wait_for(*chain);
-  } catch (const PeerLost& loss) {
-    lose(loss);
-    throw;
-  }
-}
-
-void TextStages::wait_for(Chain& chain) {
   SIROCCO_CHECK(!flights_.empty());
   const Flight flight = flights_.front();
   flights_.pop_front();
+  if (lost_) throw PeerLost(*lost_);
+  std::exception_ptr failed;
+  try {
+    failed = take(*chain, flight);
+  } catch (const PeerLost& loss) {
+    lose(*chain, loss);
+  }
+  if (failed) std::rethrow_exception(failed);
+}
+
+namespace {
+
+/// What `read` makes of something that a stage sent. Throws PeerLost for what can't be: nothing
+/// that comes of it later can be relied on.
+template <class F>
+auto read_of(int stage, F read) {
+  try {
+    return read();
+  } catch (const FormatError& e) {
+    throw PeerLost(stage, fmt::format("it sent what can't be: {}", e.what()));
+  }
+}
+
+}  // namespace
+
+std::exception_ptr TextStages::take(Chain& chain, const Flight& flight) {
   constexpr Seconds kForever = std::numeric_limits<Seconds>::infinity();
-  std::optional<Received> received;
-  while (!received) {
-    received = chain.behind->transport().receive(kForever);
+  while (true) {
+    const std::optional<Received> received = chain.behind->transport().receive(kForever);
     if (!received) continue;
-    if (received->frame.header.kind == FrameKind::kShutdown)
-      throw PeerLost(received->from, "it ended by itself");
-    if (received->frame.header.kind != FrameKind::kReport) continue;
-    const StageReport report = read_report(received->frame, received->from);
-    if (hooks_->stage) hooks_->stage(report.timing);
-    if (hooks_->sent && report.sent > 0) hooks_->sent(received->from, report.sent);
-    received.reset();
+    const int from = received->from;
+    const Frame& frame = received->frame;
+    const FrameKind kind = frame.header.kind;
+    if (kind == FrameKind::kShutdown) throw PeerLost(from, "it ended by itself");
+    if (kind == FrameKind::kReport) {
+      const StageReport report = read_of(from, [&] { return read_report(frame, from); });
+      if (hooks_->stage) hooks_->stage(report.timing);
+      if (hooks_->sent && report.sent > 0) hooks_->sent(from, report.sent);
+      continue;
+    }
+    return read_of(from, [&]() -> std::exception_ptr {
+      const bool answers = kind == FrameKind::kTokens || kind == FrameKind::kError;
+      if (!answers || from != size() - 1 || frame.header.step != flight.number) {
+        throw FormatError("a frame '{}' of step {}; expected tokens of step {}, from stage {}",
+                          frame_kind_name(kind), frame.header.step, flight.number, size() - 1);
+      }
+      if (kind == FrameKind::kError) return read_error(frame);
+      read_outcome(frame, flight.step->wanted, limits_->vocabulary, *flight.outcome);
+      return nullptr;
+    });
   }
-  const Frame& frame = received->frame;
-  const bool answers =
-      frame.header.kind == FrameKind::kTokens || frame.header.kind == FrameKind::kError;
-  if (!answers || received->from != size() - 1 || frame.header.step != flight.number) {
-    throw FormatError("stage {} sent the head a frame '{}' of step {}; expected tokens of step {}",
-                      received->from, frame_kind_name(frame.header.kind), frame.header.step,
-                      flight.number);
-  }
-  if (frame.header.kind == FrameKind::kError) throw_error(frame);
-  read_outcome(frame, flight.step->wanted, limits_->vocabulary, *flight.outcome);
 }
 
 void TextStages::finish(SequenceId sequence) {
@@ -191,8 +217,7 @@ void TextStages::finish(SequenceId sequence) {
   if (!frame || lost_) return;
   try {
     chain->behind->transport().send(size() - 1, std::move(*frame));
-  } catch (const PeerLost& loss) {
-    lose(loss);
+  } catch (const PeerLost&) {  // the next step tells
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -51,7 +52,9 @@ class TextStages {
   /// until then. Throws what backends throw where a whole model fails, PeerLost; the caches are
   /// then as the step's commands left them.
   void submit(const StagedStep& step, Sequences sequences, StepOutcome& outcome);
-  /// Waits for the oldest step that was submitted. Throws what a stage threw, PeerLost.
+  /// Waits for the oldest step that was submitted. Throws what a stage threw, the head among them,
+  /// which concerns this step alone; and PeerLost, after which no step succeeds: a stage is gone,
+  /// or sent what can't be.
   void wait();
   /// The sequence is over.
   void finish(SequenceId sequence);
@@ -70,9 +73,10 @@ class TextStages {
   };
   void run_whole(PlacedStage<Whole>& whole, const StagedStep& step, StepOutcome& outcome);
   void submit_to(Chain& chain, const StagedStep& step, Sequences sequences, StepOutcome& outcome);
-  void wait_for(Chain& chain);
-  /// Tells of the loss of a stage, once.
-  void lose(const PeerLost& loss);
+  /// What comes of a step, if not the error in its place. Throws PeerLost.
+  std::exception_ptr take(Chain& chain, const Flight& flight);
+  /// Throws the loss, and has every later step throw it.
+  [[noreturn]] void lose(Chain& chain, const PeerLost& loss);
   Frame run_head(Chain& chain, const StagedStep& step, std::uint64_t number);
   void tell(int stage, std::int64_t rows, double began);
 
@@ -82,7 +86,7 @@ class TextStages {
   std::optional<RowOutcomes> outcomes_;
   std::deque<Flight> flights_;  // the oldest first
   std::uint64_t next_step_ = 0;
-  bool lost_ = false;
+  std::optional<PeerLost> lost_;
 };
 
 }  // namespace sirocco

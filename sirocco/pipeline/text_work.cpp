@@ -225,6 +225,11 @@ void TextWork::take(std::span<TextOutcome> outcomes, std::span<ChosenTokens> sco
   drop_ended();
 }
 
+void TextWork::drop() {
+  --steps_;
+  if (!ending_) ending_ = Ending{.reason = FinishReason::kFailed};
+}
+
 void TextWork::fail(StepFault fault) {
   ending_ =
       Ending{FinishReason::kFailed, step_fault_kind(fault), std::string(step_fault_text(fault))};

@@ -156,6 +156,8 @@ class TextWork {
   void list_indivisible();
   /// The step that began first is over. `scores` are those of each item.
   void take(std::span<TextOutcome> outcomes, std::span<ChosenTokens> scores);
+  /// The same of a step that failed: nothing counts that comes of later ones, which go on from it.
+  void drop();
   /// What is to be told of a part of the prompt.
   WantScores wanted_scores(std::int64_t rows) const;
   void fail(StepFault fault);

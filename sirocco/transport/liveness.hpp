@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -9,9 +10,10 @@ namespace sirocco {
 
 /// How stages know of each other that they are alive.
 struct LivenessOptions {
-  Seconds pulse = 1;             ///< a stage is sent something that often, if only a pulse
-  Seconds patience = 10;         ///< a stage of which nothing came for so long is lost
-  Seconds start_patience = 120;  ///< the same before the first word of it
+  Seconds pulse = 0.25;             ///< a stage is sent something that often, if only a pulse
+  Seconds patience = 10;            ///< a stage of which nothing came for so long is lost
+  Seconds start_patience = 120;     ///< the same before the first word of it
+  Seconds alarmed_patience = 0.75;  ///< the same, after that word, while there is an alarm
 };
 
 /// Liveness counts for how long the other stages have been silent. Whether they are is judged by
@@ -26,7 +28,14 @@ class Liveness {
   void heard(int stage) { at(stage).heard = now_; }
   void sent(int stage) { at(stage).sent = now_; }
 
-  bool is_silent(int stage) const { return now_ - at(stage).heard > options_.patience; }
+  /// There is a sign that a stage may be gone, or there is none any more.
+  void set_alarmed(bool alarmed) { alarmed_ = alarmed; }
+  /// For how long a stage may be silent now.
+  Seconds patience() const {
+    return alarmed_ ? std::min(options_.alarmed_patience, options_.patience) : options_.patience;
+  }
+
+  bool is_silent(int stage) const { return now_ - at(stage).heard > patience(); }
   bool wants_pulse(int stage) const { return now_ - at(stage).sent >= options_.pulse; }
 
  private:
@@ -39,6 +48,7 @@ class Liveness {
 
   LivenessOptions options_;
   Seconds now_;
+  bool alarmed_ = false;
   std::vector<Peer> peers_;
 };
 

@@ -42,6 +42,32 @@ TEST(Liveness, APatienceBeyondThatOfTheStartCountsFromTheStart) {
   EXPECT_TRUE(liveness.is_silent(1));
 }
 
+TEST(Liveness, AnAlarmShortensThePatience) {
+  LivenessOptions options = kOptions;
+  options.alarmed_patience = 2;
+  Liveness liveness(2, options, 0);
+  liveness.listen(0.5);
+  liveness.heard(1);
+  listen_until(liveness, 0.75, 3);
+  EXPECT_FALSE(liveness.is_silent(1));
+  liveness.set_alarmed(true);
+  EXPECT_EQ(liveness.patience(), 2);
+  EXPECT_TRUE(liveness.is_silent(1)) << "it had been silent for 2.5 s before";
+  liveness.heard(1);
+  listen_until(liveness, 3.25, 5);
+  EXPECT_FALSE(liveness.is_silent(1));
+  liveness.set_alarmed(false);
+  listen_until(liveness, 5.25, 13);
+  EXPECT_FALSE(liveness.is_silent(1));
+}
+
+TEST(Liveness, AnAlarmDoesNotShortenTheStart) {
+  Liveness liveness(2, kOptions, 0);
+  liveness.set_alarmed(true);
+  listen_until(liveness, 0, 90);
+  EXPECT_FALSE(liveness.is_silent(1));
+}
+
 TEST(Liveness, TimeInWhichNobodyListenedIsNotSilence) {
   Liveness liveness(2, kOptions, 0);
   liveness.listen(0.5);

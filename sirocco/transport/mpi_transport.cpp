@@ -1,5 +1,7 @@
 #include "sirocco/transport/mpi_transport.hpp"
 
+#include <dlfcn.h>
+
 // The bindings of C++, which nobody needs, are in another library.
 #define OMPI_SKIP_MPICXX 1
 #include <mpi.h>
@@ -269,6 +271,14 @@ std::unique_ptr<Wire> make_wire(const MpiSession& session, std::timed_mutex& cal
                                    options.frames.max_payload);
 }
 
+/// Has Open MPI say nothing of its own any more. What it has to say of a connection that broke goes
+/// through mpirun, and the thread that says it waits: in vain, while mpirun ends the job for just
+/// that reason. Its setting of this name is read at the start only, when messages are wanted.
+void silence_mpi() {
+  if (void* const quiet = dlsym(RTLD_DEFAULT, "orte_execute_quiet"))
+    *static_cast<bool*>(quiet) = true;
+}
+
 }  // namespace
 
 bool is_built_with_mpi() { return true; }
@@ -284,6 +294,7 @@ MpiSession::MpiSession() : state_(std::make_unique<State>()) {
   if (error != MPI_SUCCESS) throw IoError("MPI: {}", mpi_error(error));
   if (level < MPI_THREAD_SERIALIZED)
     throw UnsupportedError("this MPI can't be used from a thread of the program's choice");
+  silence_mpi();
 }
 
 MpiSession::~MpiSession() {

@@ -96,6 +96,8 @@ class WiredEnd {
   Liveness liveness_;  // the thread's
   std::vector<WireEvent> events_;
   std::optional<Seconds> farewell_until_;
+  bool told_of_loss_ = false;
+  bool stirred_ = false;  // more than pulses came or went at the last look
 
   std::mutex mutex_;
   std::condition_variable wake_;     // of the thread

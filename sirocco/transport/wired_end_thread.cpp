@@ -27,6 +27,11 @@ constexpr Seconds kNapAtRest = 5e-3;
 // How long the others have to hear why this end failed.
 constexpr Seconds kFarewell = 1;
 
+bool is_pulse(const WireEvent& event) {
+  const auto* frame = std::get_if<Frame>(&event.what);
+  return frame != nullptr && frame->header.kind == FrameKind::kPulse;
+}
+
 }  // namespace
 
 void WiredEnd::run() {
@@ -54,20 +59,23 @@ void WiredEnd::work(std::unique_lock<std::mutex>& lock) {
     lock.unlock();
     const Seconds now = clock_();
     liveness_.listen(now);
+    if (options_.alarmed) liveness_.set_alarmed(options_.alarmed());
     events_.clear();
     wire_->progress(events_);
     lock.lock();
 
     bool active = !events_.empty();
+    stirred_ = !std::all_of(events_.begin(), events_.end(), is_pulse);
     for (WireEvent& event : events_) handle(event);
     for_each_other([&](int other, Peer& peer) {
       if (begin_next(other, peer)) active = true;
       if (!peer.over && liveness_.is_silent(other))
-        lose(other, fmt::format("nothing was heard of it for {} s", options_.liveness.patience));
+        lose(other, fmt::format("nothing was heard of it for {} s", liveness_.patience()));
     });
     if (is_done(now)) return;
 
-    if (active || (receiving_ && !was_receiving)) active_at = steady_seconds();
+    // A chain at rest has its pulses too.
+    if (stirred_ || (receiving_ && !was_receiving)) active_at = steady_seconds();
     was_receiving = receiving_;
     if (active) continue;
     wake_.wait_for(lock, std::chrono::duration<double>(nap(steady_seconds() - active_at)),
@@ -146,6 +154,8 @@ void WiredEnd::lose(int stage, std::string_view why) {
   peer.lost = true;
   peer.queue.clear();
   inbox_.lose(stage, why);
+  if (options_.on_loss && !std::exchange(told_of_loss_, true))
+    options_.on_loss(PeerLost(stage, why));
   changed_.notify_all();
 }
 
@@ -163,6 +173,7 @@ bool WiredEnd::begin_next(int to, Peer& peer) {
   } else if (!peer.queue.empty()) {
     wire_->begin(to, std::move(peer.queue.front()));
     peer.queue.pop_front();
+    stirred_ = true;
   } else {
     return false;
   }

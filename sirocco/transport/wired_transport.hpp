@@ -21,13 +21,19 @@ struct WiredOptions {
   LivenessOptions liveness;
   /// What time goes by; none: a steady clock of the system. Called on a thread of the transport.
   std::function<Seconds()> clock;
+  /// Whether there is a sign from elsewhere that a stage may be gone; none: there never is one.
+  /// Called on a thread of the transport.
+  std::function<bool()> alarmed = {};
+  /// Told of the first stage that is lost, when nobody receives or sends either. Called on a thread
+  /// of the transport; calls nothing of it.
+  std::function<void(const PeerLost&)> on_loss = {};
 };
 
 /// A WiredTransport is a `Transport` between processes, over a `Wire`. A thread of its own has the
 /// wire: it sends and receives while the stage computes, and tells the other stages that this one
 /// is alive, as they tell it. In between it naps: for 20 us to a millisecond while somebody waits
-/// for a frame, 2 ms while nobody does, 5 ms when nothing has gone on for a second. That is a
-/// hundredth of a core at rest.
+/// for a frame, 2 ms while nobody does, 5 ms when nothing has gone on for a second. That is less
+/// than two hundredths of a core at rest.
 class WiredTransport {
  public:
   /// Returns when all stages have the same `terms`, version of sirocco and `options.frames`. Throws

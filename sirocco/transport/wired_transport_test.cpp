@@ -106,6 +106,37 @@ TEST(WiredTransport, AStageThatFallsSilentIsLost) {
   EXPECT_EQ(loss_at(*ends[0]), "stage 1 is lost: nothing was heard of it for 10 s");
 }
 
+TEST(WiredTransport, ALossIsToldOfOnceThoughNobodyReceives) {
+  FakeNetwork network(3);
+  std::promise<std::string> told;
+  auto ends = connect_wired(3, [&](int stage) {
+    WiredOptions options = patient();
+    if (stage == 0) options.on_loss = [&](const PeerLost& loss) { told.set_value(loss.what()); };
+    return WiredTransport(network.wire(stage), {}, options);
+  });
+  network.inject(0, {2, WireFault{"the line is cut"}});
+  EXPECT_EQ(told.get_future().get(), "stage 2 is lost: the line is cut");
+  network.inject(0, {1, WireFault{"this one too"}});
+  ends[0]->fail("the test is over");
+  EXPECT_EQ(loss([&] { ends[0]->join(); }), "stage 0 is lost: it gave up: 'the test is over'");
+}
+
+TEST(WiredTransport, AnAlarmShortensThePatience) {
+  FakeNetwork network(2);
+  std::atomic<bool> alarmed = false;
+  auto ends = connect_wired(2, [&](int stage) {
+    WiredOptions options = patient();
+    if (stage == 0) {
+      options.liveness.alarmed_patience = 0.75;
+      options.clock = hasty_clock([&] { return alarmed.load(); });
+      options.alarmed = [&] { return alarmed.load(); };
+    }
+    return WiredTransport(network.wire(stage), {}, options);
+  });
+  alarmed = true;
+  EXPECT_EQ(loss_at(*ends[0]), "stage 1 is lost: nothing was heard of it for 0.75 s");
+}
+
 TEST(WiredTransport, PulsesKeepAStageThatSaysNothing) {
   FakeNetwork network(2);
   std::atomic<int> seconds = 0;

@@ -4,18 +4,17 @@
 usage: stage_plan_test.py PROGRAM SOURCE_FOLDER MPIRUN        MPIRUN may be empty: then there is none
 """
 
-import contextlib
+import sys
+
+MPIRUN = sys.argv.pop(3)
+
 import json
 import pathlib
 import re
-import subprocess
-import time
 import unittest
-import urllib.request
-import uuid
 
-from mpi_job import SETTINGS, job, needs_mpirun, output_of
-from program import ENVIRONMENT, HOME, MODEL, sirocco
+from program import MODEL, sirocco
+from ranks import Served, job, output_of
 
 
 def plan(*options):
@@ -98,38 +97,21 @@ class Measured(unittest.TestCase):
         self.assertRegex(output_of(sirocco(*self.SHORT, "--stages", 2)).decode(), r"stages idle [\d.]+ %, [\d.]+ %; bubble [\d.]+ %")
 
 
-@needs_mpirun
+@unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
 class Shares(unittest.TestCase):
     """What the processes of two ranks hold, by the system's account."""
 
-    def held(self, cut):
-        """Bytes of each rank's process, when both have answered once."""
-        mark = str(uuid.uuid4())
-        with contextlib.ExitStack() as stack:
-            errors = stack.enter_context(open(HOME / f"{mark}.err", "w+b"))
-            process = stack.enter_context(subprocess.Popen(
-                job(2, "serve", "-m", MODEL, "--port", 0, "--ctx", 64, "--parallel", 1, "--cut", cut), stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=errors, env={**ENVIRONMENT, **SETTINGS, "SIROCCO_TEST_JOB": mark}))
-            stack.callback(process.terminate)
-            end = time.monotonic() + 120
-            while not (found := re.search(rb"serving .* on http://127\.0\.0\.1:(\d+)", pathlib.Path(errors.name).read_bytes())):
-                self.assertLess(time.monotonic(), end, pathlib.Path(errors.name).read_bytes())
-                time.sleep(0.05)
-            body = json.dumps({"prompt": "A river", "max_tokens": 4}).encode()
-            urllib.request.urlopen(f"http://127.0.0.1:{int(found[1])}/v1/completions", body, timeout=120).read()
-            return [self.resident(mark, rank) for rank in range(2)]
-
     @staticmethod
-    def resident(mark, rank):
-        for folder in pathlib.Path("/proc").glob("[0-9]*"):
-            try:
-                variables = (folder / "environ").read_bytes().split(b"\0")
-                status = (folder / "status").read_text()
-            except OSError:
-                continue
-            if f"SIROCCO_TEST_JOB={mark}".encode() in variables and f"OMPI_COMM_WORLD_RANK={rank}".encode() in variables:
-                return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
-        raise AssertionError(f"no process of rank {rank}")
+    def held(cut):
+        """Bytes of each rank's process, when both have answered once."""
+        served = Served(job(MPIRUN, 2, "serve", "-m", MODEL, "--port", 0, "--ctx", 64, "--parallel", 1, "--cut", cut))
+        try:
+            served.ask("/v1/completions", prompt="A river", max_tokens=4).read()
+            resident = {rank: re.search(r"VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text())[1]
+                        for pid, rank in served.processes().items() if rank is not None}
+            return [int(resident[rank]) * 1024 for rank in range(2)]
+        finally:
+            served.kill()
 
     def test_a_rank_holds_its_layers_and_no_others(self):
         def weights(cut):

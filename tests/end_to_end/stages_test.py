@@ -1,25 +1,18 @@
 #!/usr/bin/env python3
-"""A model cut into stages: in one process, and in several that mpirun starts. The bits are those of the uncut model, and a
-stage that is gone ends the job in words.
+"""A model cut into stages: in one process, and in several that mpirun starts. The bits are those of the uncut model.
 
 usage: stages_test.py PROGRAM SOURCE_FOLDER MPIRUN        MPIRUN may be empty: then there is none
 """
 
-import http.client
-import json
-import os
-import pathlib
-import re
-import signal
-import subprocess
-import time
-import unittest
-import urllib.request
-import uuid
+import sys
 
-from mpi_job import SETTINGS, job, needs_mpirun, output_of, run_job
-from program import ENVIRONMENT, HOME, MODEL, PROGRAM, sirocco
+MPIRUN = sys.argv.pop(3)
+
+import unittest
+
+from program import HOME, MODEL, PROGRAM, sirocco
 from random_model import write_random
+from ranks import job, output_of, run_job
 
 
 class Cut(unittest.TestCase):
@@ -57,44 +50,44 @@ class Cut(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn(said, done.stderr.decode())
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_ranks_say_the_same(self):
         for ranks, cut in ((2, ()), (3, ("--cut", "10,11")), (4, ("--stages", 4))):
-            self.assertEqual(output_of(run_job(job(ranks, *self.ASK, *cut))), self.said, cut)
+            self.assertEqual(output_of(run_job(job(MPIRUN, ranks, *self.ASK, *cut))), self.said, cut)
         whole = self.scores()
-        self.assertEqual(self.scores("--chunks", 50, run=lambda *arguments: run_job(job(3, *arguments))), whole)
+        self.assertEqual(self.scores("--chunks", 50, run=lambda *arguments: run_job(job(MPIRUN, 3, *arguments))), whole)
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_a_prompt_comes_by_standard_input_to_the_first_rank(self):
         ask = ("run", "-m", MODEL, "--temp", 0, "-n", 12, "--quiet")
-        self.assertEqual(output_of(run_job(job(2, *ask), b"What is a river?")), output_of(sirocco(*ask, stdin=b"What is a river?")))
+        self.assertEqual(output_of(run_job(job(MPIRUN, 2, *ask), b"What is a river?")), output_of(sirocco(*ask, stdin=b"What is a river?")))
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_commands_without_a_model_run_once(self):
-        self.assertEqual(output_of(run_job(job(2, "list"))), output_of(sirocco("list")))
+        self.assertEqual(output_of(run_job(job(MPIRUN, 2, "list"))), output_of(sirocco("list")))
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_what_ranks_do_not_have_in_common_is_named(self):
         for options, said in ((("--isa", "ref"), "instruction set"), (("-m", self.other_model()), "model")):
-            mine = job(1, *self.ASK)
+            mine = job(MPIRUN, 1, *self.ASK)
             theirs = ["-n", "1", PROGRAM, *map(str, (*self.ASK, *options) if "--isa" in options else ("run", *options, *self.ASK[3:]))]
             done = run_job([*mine, ":", *theirs])
             self.assertNotEqual(done.returncode, 0)
             self.assertRegex(done.stderr.decode(), f"stage 1.*{said}|{said}.*stage 1")
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_what_cannot_be_cut_is_refused(self):
-        done = run_job(job(2, "serve", "-m", MODEL, "-m", MODEL, "--port", 0))
+        done = run_job(job(MPIRUN, 2, "serve", "-m", MODEL, "-m", MODEL, "--port", 0))
         self.assertEqual(done.returncode, 1)
         self.assertIn("have one model", done.stderr.decode())
-        for command in (job(2, "embed", "-m", MODEL, "a"), [PROGRAM, "embed", "-m", MODEL, "--stages", "2", "a"]):
+        for command in (job(MPIRUN, 2, "embed", "-m", MODEL, "a"), [PROGRAM, "embed", "-m", MODEL, "--stages", "2", "a"]):
             done = run_job(command)
             self.assertEqual(done.returncode, 1)
             self.assertIn("can't be cut into stages", done.stderr.decode())
 
-    @needs_mpirun
+    @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_as_many_stages_as_ranks(self):
-        done = run_job(job(3, *self.ASK, "--stages", 2))
+        done = run_job(job(MPIRUN, 3, *self.ASK, "--stages", 2))
         self.assertEqual(done.returncode, 1)
         self.assertIn("mpirun started 3 processes for 2 stages; each needs one", done.stderr.decode())
 
@@ -104,91 +97,6 @@ class Cut(unittest.TestCase):
         if not folder.exists():
             write_random(folder, list("abcdefgh "), template="{{ messages[0].content }}")
         return folder
-
-
-@needs_mpirun
-class Served(unittest.TestCase):
-    """A server of two ranks, of which one is lost."""
-
-    def setUp(self):
-        self.mark = f"SIROCCO_TEST_JOB={uuid.uuid4()}"
-        self.errors = open(HOME / f"{uuid.uuid4()}.err", "w+b")  # pylint: disable=consider-using-with
-        self.process = subprocess.Popen(job(2, "serve", "-m", MODEL, "--port", 0), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                        stderr=self.errors, env={**ENVIRONMENT, **SETTINGS, **dict([self.mark.split("=")])})
-        self.addCleanup(self.end)
-        self.port = int(self.wait_for_words(rb"serving .* on http://127\.0\.0\.1:(\d+)")[1])
-
-    def end(self):
-        for pid in self.processes():
-            os.kill(pid, signal.SIGKILL)
-        self.process.wait()
-        self.errors.close()
-
-    def words(self):
-        self.errors.flush()
-        return pathlib.Path(self.errors.name).read_bytes()
-
-    def wait_for_words(self, pattern, seconds=120):
-        end = time.monotonic() + seconds
-        while not (found := re.search(pattern, self.words())):
-            self.assertLess(time.monotonic(), end, self.words())
-            time.sleep(0.05)
-        return found
-
-    def processes(self):
-        found = {}
-        for environ in pathlib.Path("/proc").glob("[0-9]*/environ"):
-            try:
-                variables = environ.read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if self.mark.encode() in variables:
-                rank = [v for v in variables if v.startswith(b"OMPI_COMM_WORLD_RANK=")]
-                found[int(environ.parent.name)] = int(rank[0].partition(b"=")[2]) if rank else None
-        return found
-
-    def worker(self):
-        return next(pid for pid, rank in self.processes().items() if rank == 1)
-
-    def stream(self, tokens):
-        body = {"messages": [{"role": "user", "content": "Tell a long story."}], "max_tokens": tokens, "ignore_eos": True, "stream": True}
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/v1/chat/completions", json.dumps(body).encode())
-        return urllib.request.urlopen(request, timeout=120)
-
-    def test_answers_and_ends(self):
-        with self.stream(20) as events:
-            self.assertTrue(events.read().endswith(b"data: [DONE]\n\n"))
-        head = next(pid for pid, rank in self.processes().items() if rank == 0)
-        os.kill(head, signal.SIGTERM)
-        self.assertEqual(self.process.wait(60), 0, self.words())
-        self.assertFalse(self.processes())
-
-    def lose(self, signal_number, patience):
-        """What a stream says whose stage is lost, and how the job ended."""
-        with self.stream(100000 if patience else 5000) as events:
-            for _ in range(8):
-                events.readline()
-            os.kill(self.worker(), signal_number)
-            try:
-                rest = events.read()
-            except (OSError, http.client.HTTPException) as error:  # mpirun has ended the head, a second later
-                rest = str(error).encode()
-        status = self.process.wait(120)
-        end = time.monotonic() + 30
-        while self.processes() and time.monotonic() < end:
-            time.sleep(0.1)
-        self.assertFalse(self.processes())
-        return rest, status
-
-    def test_a_stage_that_is_killed(self):
-        _, status = self.lose(signal.SIGKILL, 0)
-        self.assertNotEqual(status, 0)
-
-    def test_a_stage_that_is_stopped(self):
-        rest, status = self.lose(signal.SIGSTOP, 10)
-        self.assertIn(b"stage 1 is lost", rest)
-        self.assertNotEqual(status, 0)
-        self.assertIn(b"stage 1 is lost", self.words())
 
 
 if __name__ == "__main__":
