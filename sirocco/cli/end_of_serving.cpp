@@ -12,6 +12,7 @@
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
+
 EndOfServing::EndOfServing() {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGINT);

@@ -53,19 +53,20 @@ class FailingStages {
           builder->blocks({LayerIndex(first), LayerIndex(end)}), faults[stage]));
     };
     const std::int32_t layers = builder->info().layers;
-    PlacedStage<Head> head(Stage<Head>(Head(builder->embed(), blocks(0, 1, 0))), *backends_[0]);
+    const auto place = [&](std::size_t stage) { return StagePlace{*backends_[stage], ledger_}; };
+    PlacedStage<Head> head(Stage<Head>(Head(builder->embed(), blocks(0, 1, 0))), place(0));
     std::vector<PlacedStage<Middle>> middles;
-    middles.emplace_back(Stage<Middle>(Middle(blocks(1, layers - 1, 1))), *backends_[1]);
+    middles.emplace_back(Stage<Middle>(Middle(blocks(1, layers - 1, 1))), place(1));
     PlacedStage<Tail> tail(Stage<Tail>(Tail(blocks(layers - 1, layers, 2), builder->lm_head())),
-                           *backends_[2]);
+                           place(2));
     LanguagePipelineOptions options = small_blocks();
     options.blocks.poison = true;
     options.hooks.lost = [&](const std::string& why) { lost = why; };
     pipeline_ = std::make_unique<LanguagePipeline>(
         builder->info(),
         TextStages(std::move(head),
-                   std::make_unique<LocalStages>(std::move(middles), std::move(tail), ledger_)),
-        ledger_, std::move(options));
+                   std::make_unique<LocalStages>(std::move(middles), std::move(tail))),
+        std::move(options));
   }
   LanguagePipeline& pipeline() { return *pipeline_; }
 

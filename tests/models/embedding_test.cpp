@@ -328,9 +328,10 @@ TEST(EmbeddingPipeline, AnEncoderWritesNoText) {
     const Checkpoint checkpoint = open_checkpoint(kFolder / file);
     const auto builder = make_model_builder(*checkpoint.metadata, *checkpoint.weights, *backend);
     EXPECT_FALSE(builder->info().generates);
-    EXPECT_TRUE(contains(
-        message<UnsupportedError>([&] { make_language_pipeline(*builder, *backend, ledger, {}); }),
-        "sirocco embed"));
+    EXPECT_TRUE(contains(message<UnsupportedError>([&] {
+                           make_language_pipeline(*builder, StagePlace{*backend, ledger}, {});
+                         }),
+                         "sirocco embed"));
   }
 }
 
