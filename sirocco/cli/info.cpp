@@ -11,12 +11,14 @@
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/model_store.hpp"
-#include "sirocco/cli/stage_table.hpp"
 #include "sirocco/cli/terminal_text.hpp"
+#include "sirocco/engine/model_plan.hpp"
 #include "sirocco/engine/model_title.hpp"
+#include "sirocco/engine/opened_model.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/models/registry.hpp"
+#include "sirocco/platform/byte_text.hpp"
 
 namespace sirocco {
 namespace {
@@ -91,6 +93,44 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
 
 std::string dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string_view role_of(std::size_t stage, std::size_t stages) {
+  if (stages == 1) return "whole";
+  if (stage == 0) return "head";
+  return stage + 1 == stages ? "tail" : "middle";
+}
+
+/// A plan for scripts: {"context", "positions", "stages": [{"role", "layers": [first, last],
+/// "weight_bytes", "cache_bytes", "seconds_a_token", "threads"}]}.
+Json stage_json(const ModelPlan& plan, const OpenedModel& opened) {
+  Json stages = Json::array();
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const PlannedStage& stage = plan.stages[i];
+    stages.push_back({{"role", role_of(i, plan.stages.size())},
+                      {"layers", {stage.first, stage.end - 1}},
+                      {"weight_bytes", stage.weight_bytes},
+                      {"cache_bytes", stage.cache_bytes},
+                      {"seconds_a_token", stage.seconds},
+                      {"threads", opened.places()[i].backend.host_threads().size()}});
+  }
+  return {{"context", plan.context}, {"positions", plan.positions}, {"stages", std::move(stages)}};
+}
+
+/// The same for people: a line a stage, under a heading.
+std::string stage_table(const ModelPlan& plan, const OpenedModel& opened) {
+  std::string out = fmt::format("{:6} {:7} {:>9} {:>10} {:>10} {:>10} {:>8}\n", "stage", "role",
+                                "layers", "weights", "cache", "a token", "threads");
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    const PlannedStage& stage = plan.stages[i];
+    out += fmt::format("{:<6} {:7} {:>9} {:>10} {:>10} {:>7.2f} ms {:>8}\n", i,
+                       role_of(i, plan.stages.size()),
+                       fmt::format("{}-{}", stage.first, stage.end - 1),
+                       byte_text(stage.weight_bytes), byte_text(stage.cache_bytes),
+                       stage.seconds * 1e3, opened.places()[i].backend.host_threads().size());
+  }
+  return out + fmt::format("a context of {} tokens, caches for {} of all sequences together\n",
+                           plan.context, plan.positions);
 }
 
 void info(const Options& options) {
