@@ -82,13 +82,13 @@ class Job:
 
     def wait(self):
         """The status of mpirun, once all processes are gone."""
-        status = self.process.wait(SECONDS)
-        end = time.monotonic() + 30
+        end = time.monotonic() + SECONDS
         while left := self.processes():
             if time.monotonic() > end:
-                raise AssertionError(f"{left} are left: {self.words()}")
+                raise AssertionError(f"processes and their ranks are left, {left}: {self.words()}")
+            self.process.poll()  # or it would be left as a zombie
             time.sleep(0.1)
-        return status
+        return self.process.wait()
 
     def kill(self):
         for pid in self.processes():

@@ -19,7 +19,7 @@ import uuid
 from program import HOME, MODEL, PROGRAM
 from ranks import SECONDS, Job, Served, job, run_job
 
-STORY = [{"role": "user", "content": "Tell a long story."}]
+STORY = [{"role": "user", "content": "Write a long story about a river and the people who live by it, in ten chapters."}]
 CHAT = {"messages": STORY, "max_tokens": 4000, "ignore_eos": True}
 # mpirun gives its ranks a second to notice that one has died, and another one to end. On a busy machine that may be too little.
 PATIENT = {"OMPI_MCA_odls_base_sigkill_timeout": "4"}
@@ -40,9 +40,11 @@ class Answers:
     def __init__(self, served):
         self.said = {}
         self._begun = threading.Barrier(5)
+        # Two of the APIs can't be told to go on for ever; what is likeliest here is long.
+        likeliest = {"temperature": 0, "stream": True}
         kinds = {"chat": ("/v1/chat/completions", {**CHAT, "stream": True}),
-                 "messages": ("/v1/messages", {"model": "m", "messages": STORY, "max_tokens": 4000, "stream": True}),
-                 "responses": ("/v1/responses", {"input": "Tell a long story.", "max_output_tokens": 4000, "stream": True}),
+                 "messages": ("/v1/messages", {"model": "m", "messages": STORY, "max_tokens": 4000, **likeliest}),
+                 "responses": ("/v1/responses", {"input": STORY, "max_output_tokens": 4000, **likeliest}),
                  "plain": ("/v1/chat/completions", CHAT)}
         self._threads = [threading.Thread(target=self._read, args=(served, kind, *how)) for kind, how in kinds.items()]
         for thread in self._threads:
