@@ -45,15 +45,15 @@ class Job:
     def __init__(self, command, **settings):
         name = str(uuid.uuid4())
         self.mark = f"SIROCCO_TEST_JOB={name}".encode()
-        self.errors = HOME / f"{name}.err"
-        with self.errors.open("wb") as errors:
+        self.said = HOME / f"{name}.said"
+        with self.said.open("wb") as said:
             self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                 env={**ENVIRONMENT, **SETTINGS, **settings, "SIROCCO_TEST_JOB": name})
 
     def words(self):
-        """What was said on standard error."""
-        return self.errors.read_text(errors="replace")
+        """All that was said."""
+        return self.said.read_text(errors="replace")
 
     def wait_for_words(self, pattern):
         end = time.monotonic() + SECONDS
@@ -110,11 +110,15 @@ class Served(Job):
             self.kill()
             raise
 
-    def ask(self, path, **members):
-        """An answer that has begun."""
+    def send(self, path, **members):
+        """A connection on which something was asked."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         connection.request("POST", path, json.dumps(members), {"Content-Type": "application/json", "Connection": "close"})
-        return connection.getresponse()
+        return connection
+
+    def ask(self, path, **members):
+        """An answer that has begun."""
+        return self.send(path, **members).getresponse()
 
     def is_well(self):
         """What its health says; nothing when it listens no more."""
