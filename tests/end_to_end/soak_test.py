@@ -26,6 +26,7 @@ MAX_GROWTH_MIB = 48
 class Pressed(Case):
     """A server with little cache and few places, of a model that depends on all of its weights and one that counts."""
 
+    MODELS = ("random", "counting")
     MORE = ()
 
     @classmethod
@@ -36,11 +37,12 @@ class Pressed(Case):
             write_counting(HOME / "counting")
             (HOME / "models").mkdir(exist_ok=True)
             write_random(HOME / "models" / "spare", CHARACTERS, template=TEMPLATE, seed=2)
-        cls.ARGUMENTS = ("-m", folder, "-m", HOME / "counting", "--parallel", 8, "--cache-tokens", 1024, *cls.MORE)
+        models = [argument for name in cls.MODELS for argument in ("-m", HOME / name)]
+        cls.ARGUMENTS = (*models, "--parallel", 8, "--cache-tokens", 1024, *cls.MORE)
         super().setUpClass()
 
     def soak(self, seed, spare=None, embeds=True):
-        maker = Maker(["random", "counting"], 120, 40, spare, embeds)
+        maker = Maker(list(self.MODELS), 120, 40, spare, embeds)
         return Soak(self.server.port, maker, seed, 16, self.server.process.pid)
 
     def none(self, failures):
@@ -90,13 +92,18 @@ class Pressed(Case):
 
 
 class Cut(Pressed):
-    """The same with each model cut into two stages, which work at the same time."""
+    """The same with the model that has two layers cut into as many stages, which work at the same time."""
 
+    MODELS = ("random",)
     MORE = ("--stages", 2)
     test_hostile_clients = None  # what they send never reaches a stage
 
     def soak(self, seed, spare=None, embeds=False):
         return super().soak(seed, spare, embeds)
+
+    def answers_well(self):
+        answer = self.client.chat.completions.create(model="random", messages=user("a"), max_tokens=30, extra_body={"ignore_eos": True})
+        self.assertEqual(answer.usage.completion_tokens, 30)
 
 
 if __name__ == "__main__":
