@@ -62,8 +62,10 @@ LayerCosts layer_costs(const Metadata& metadata, const WeightSource& weights) {
     }
   }
   if (!has_head)
-    if (const StoredTensor* table = weights.find("token_embd.weight"))
+    if (const StoredTensor* table = weights.find("token_embd.weight")) {
       add(costs.head, *table, 1, 1);
+      costs.tied_bytes = table->size_bytes();
+    }
   return costs;
 }
 

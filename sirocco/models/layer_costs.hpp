@@ -20,6 +20,7 @@ struct LayerCosts {
   PartCost embedding;
   std::vector<PartCost> layers;
   PartCost head;  ///< with the last norm; a table that is the embedding's too counts at both ends
+  std::uint64_t tied_bytes = 0;  ///< of that table: who has both ends holds it once
 };
 
 /// The costs of a model, of its table of tensors (canonical_checkpoint) alone. Throws FormatError

@@ -18,7 +18,11 @@ constexpr double kAnswersWeight = 0.8;
 class Costs {
  public:
   Costs(const LayerCosts& costs, std::span<const std::uint64_t> cache_bytes)
-      : embedding_(costs.embedding), head_(costs.head), sums_(1), caches_(1) {
+      : embedding_(costs.embedding),
+        head_(costs.head),
+        tied_bytes_(costs.tied_bytes),
+        sums_(1),
+        caches_(1) {
     SIROCCO_CHECK(cache_bytes.empty() || cache_bytes.size() == costs.layers.size());
     for (const PartCost& layer : costs.layers) {
       sums_.push_back({sums_.back().bytes + layer.bytes, sums_.back().read + layer.read,
@@ -41,6 +45,7 @@ class Costs {
       out.weight_bytes += head_.bytes;
       read += head_.read;
     }
+    if (first == 0 && end == layers()) out.weight_bytes -= tied_bytes_;
     out.seconds = static_cast<double>(read) / device.bytes_per_second;
     return out;
   }
@@ -67,6 +72,7 @@ class Costs {
  private:
   PartCost embedding_;
   PartCost head_;
+  std::uint64_t tied_bytes_;
   std::vector<PartCost> sums_;         // of the layers before one
   std::vector<std::uint64_t> caches_;  // the same
 };

@@ -11,10 +11,12 @@
 namespace sirocco {
 
 double read_speed(ThreadGroup& threads) {
-  // More than caches hold.
+  // More than caches hold, and little beside what a machine of so many cores has.
   constexpr std::size_t kOfThread = std::size_t{48} << 20;
+  constexpr std::size_t kOfAll = std::size_t{1} << 30;
   const auto count = static_cast<std::size_t>(threads.size());
-  Memory memory(kOfThread * count);
+  const std::size_t of_thread = std::min(kOfThread, kOfAll / count) / 64 * 64;
+  Memory memory(of_thread * count);
   std::memset(memory.data(), 1, memory.size());
   std::vector<std::uint64_t> sums(count);
   double best = 0;
@@ -22,9 +24,9 @@ double read_speed(ThreadGroup& threads) {
     const auto begin = std::chrono::steady_clock::now();
     threads.run([&](int thread) {
       const auto at = static_cast<std::size_t>(thread);
-      const std::byte* const part = memory.data() + at * kOfThread;
+      const std::byte* const part = memory.data() + at * of_thread;
       std::uint64_t sum = 0;
-      for (std::size_t i = 0; i < kOfThread; i += sizeof(std::uint64_t)) {
+      for (std::size_t i = 0; i < of_thread; i += sizeof(std::uint64_t)) {
         std::uint64_t word;
         std::memcpy(&word, part + i, sizeof(word));
         sum += word;

@@ -14,17 +14,10 @@ import time
 import unittest
 import uuid
 
+from mpi_settings import SETTINGS
+
 MPIRUN, RANKS = sys.argv[1:3]
 del sys.argv[1:3]
-
-# Root is refused otherwise, and so are more ranks than cores. Nothing listens but on the loopback device.
-SETTINGS = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "OMPI_MCA_oob_tcp_if_include": "lo",
-    "OMPI_MCA_btl_tcp_if_include": "lo",
-    "OMPI_MCA_orte_base_help_aggregate": "0",
-}
 
 
 class Job:

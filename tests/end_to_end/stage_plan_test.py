@@ -37,6 +37,10 @@ class Plan(unittest.TestCase):
         table = 49152 * 576 // 32 * 34  # the tied table of this file, in Q8_0, is at both ends
         planned = sum(stage["weight_bytes"] for stage in described["plan"]["stages"])
         self.assertEqual(planned, described["weight_bytes"] + table)
+        self.assertEqual([stage["weight_bytes"] for stage in plan("--stages", 1)["stages"]], [described["weight_bytes"]])
+
+    def test_many_threads_take_no_more_memory_to_measure(self):
+        self.assertEqual(plan("--stages", 1, "--threads", 600)["stages"][0]["threads"], 600)
 
     def test_caches_follow_from_what_is_asked_for(self):
         def caches(*options):
