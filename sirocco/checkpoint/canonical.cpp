@@ -45,8 +45,9 @@ CanonicalCheckpoint passed_gguf(std::shared_ptr<const Metadata> metadata,
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
                                          std::shared_ptr<const WeightSource> weights,
-                                         const FolderSchema& schema) {
-  check_class(schema, *folder);
+                                         const FolderSchema& schema,
+                                         std::span<const EncoderSchema* const> encoders) {
+  check_class(schema, *folder, encoders);
   auto owned = std::make_shared<OwnedDescription>(
       OwnedDescription{folder, describe_folder(*folder, schema), {}});
   FolderWeights folder_weights(schema, owned->description, std::move(weights));
@@ -65,7 +66,7 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
   if (metadata->find("config.model_type") == nullptr)
     return {std::move(metadata), std::move(weights)};
   const FolderSchema& schema = find_schema(*metadata, families.folders);
-  return canonical_checkpoint(std::move(metadata), std::move(weights), schema);
+  return canonical_checkpoint(std::move(metadata), std::move(weights), schema, families.encoders);
 }
 
 }  // namespace sirocco

@@ -24,6 +24,8 @@ struct CanonicalCheckpoint {
 struct KnownFamilies {
   std::span<const FolderSchema* const> folders;          ///< how their folders are read
   std::span<const std::string_view> gguf_architectures;  ///< what their GGUF files name
+  /// Parts that see pictures, of folders whose classes these say.
+  std::span<const EncoderSchema* const> encoders = {};
 };
 
 /// The function presents what `open_checkpoint` opened in those words. A GGUF file speaks them
@@ -42,6 +44,7 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
 /// The same of a folder whose schema is given.
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> folder,
                                          std::shared_ptr<const WeightSource> weights,
-                                         const FolderSchema& schema);
+                                         const FolderSchema& schema,
+                                         std::span<const EncoderSchema* const> encoders = {});
 
 }  // namespace sirocco

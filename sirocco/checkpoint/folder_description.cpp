@@ -65,10 +65,16 @@ MetadataValue rounded(const MetadataValue& value) {
 }  // namespace
 
 FolderDescription::FolderDescription(const Metadata& folder, const FolderSchema* schema)
-    : folder_(folder), architecture_(schema ? schema->architecture : "") {}
+    : folder_(folder),
+      architecture_(schema ? schema->architecture : ""),
+      part_(schema ? schema->part : FolderSchema().part) {}
+
+bool FolderDescription::has_parts() const {
+  return folder_.find(fmt::format("config.{}.model_type", part_)) != nullptr;
+}
 
 std::string FolderDescription::config_path(std::string_view name) const {
-  std::string nested = fmt::format("config.text_config.{}", name);
+  std::string nested = fmt::format("config.{}.{}", part_, name);
   const bool of_the_whole = std::ranges::find(kOfTheWhole, name) != kOfTheWhole.end();
   if (has_parts() ? !of_the_whole : has(folder_, nested)) return nested;
   return fmt::format("config.{}", name);

@@ -27,7 +27,9 @@ class FolderDescription final : public Metadata {
   /// such things only there.
   std::string config_path(std::string_view name) const;
   /// Whether it is a model of several parts.
-  bool has_parts() const { return folder_.find("config.text_config.model_type") != nullptr; }
+  bool has_parts() const;
+  /// The folder's own, whose config.json is below "config.".
+  const Metadata& folder() const { return folder_; }
   /// Whether it has the member, be it null, and whether it is null.
   bool says(std::string_view name) const;
   bool says_null(std::string_view name) const { return folder_.is_null(config_path(name)); }
@@ -69,6 +71,7 @@ class FolderDescription final : public Metadata {
 
   const Metadata& folder_;
   std::string_view architecture_;
+  std::string_view part_;
   std::map<std::string, MetadataValue, std::less<>> values_;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/canonical_encoder.hpp"
 #include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/checkpoint/known_names.hpp"
 
@@ -63,13 +64,15 @@ const FolderSchema& find_schema(const Metadata& folder,
                          quoted(*type), known_names(types, *type));
 }
 
-void check_class(const FolderSchema& schema, const Metadata& folder) {
+void check_class(const FolderSchema& schema, const Metadata& folder,
+                 std::span<const EncoderSchema* const> encoders) {
   const auto* const named = folder.get_array<std::vector<std::string_view>>("config.architectures");
   if (named == nullptr || named->empty()) return;
+  const EncoderSchema* const encoder = find_encoder(folder, encoders);
   for (const std::string_view name : *named) {
-    if (std::ranges::any_of(schema.classes,
-                            [&](std::string_view known) { return is_of_class(name, known); }))
-      return;
+    const auto is_named = [&](std::string_view known) { return is_of_class(name, known); };
+    if (std::ranges::any_of(schema.classes, is_named)) return;
+    if (encoder != nullptr && std::ranges::any_of(encoder->of.classes, is_named)) return;
   }
   throw UnsupportedError("{}: is saved as {}, which isn't supported; of model type {} known are {}",
                          folder.origin(), quoted(named->front()), schema.model_types.front(),

@@ -12,7 +12,9 @@ namespace sirocco {
 const FolderSchema& find_schema(const Metadata& folder, std::span<const FolderSchema* const> known);
 
 /// The function throws UnsupportedError for a class of the schema's model type that isn't one of
-/// its own, nor one of these with a head of another task.
-void check_class(const FolderSchema& schema, const Metadata& folder);
+/// its own, nor one of these with a head of another task, nor that of a model of several parts
+/// whose encoder is among `encoders`.
+void check_class(const FolderSchema& schema, const Metadata& folder,
+                 std::span<const EncoderSchema* const> encoders = {});
 
 }  // namespace sirocco

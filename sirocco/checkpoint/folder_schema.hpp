@@ -84,6 +84,18 @@ struct FolderSchema {
   bool (*applies)(const FolderDescription&) = nullptr;
   /// What rows can't say; runs after them.
   void (*finish)(FolderDescription&) = nullptr;
+  /// The member of config.json that describes it, where the model has several parts.
+  std::string_view part = "text_config";
+};
+
+/// An EncoderSchema is how the part of a folder that sees pictures becomes an encoder in the words
+/// of llama.cpp's mmproj files, which models read.
+struct EncoderSchema {
+  /// `model_types` and `classes` are those of the whole, `architecture` is "clip". Names of tensors
+  /// stand without what is in front of the whole's and, of the encoder's own, behind "tower.".
+  FolderSchema of;
+  /// Beginnings of names whose tensors no answer depends on.
+  std::span<const std::string_view> unused = {};
 };
 
 /// Tables one behind another.

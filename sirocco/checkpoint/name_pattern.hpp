@@ -9,7 +9,8 @@
 namespace sirocco {
 
 /// What stands in front of a decoder's own names in a folder, depending on the class that saved it.
-inline constexpr std::array<std::string_view, 7> kFolderPrefixes = {"model.language_model.",
+inline constexpr std::array<std::string_view, 8> kFolderPrefixes = {"model.language_model.",
+                                                                    "model.text_model.",
                                                                     "language_model.model.",
                                                                     "language_model.",
                                                                     "model.",

@@ -109,6 +109,7 @@ std::span<const PassedTensors::Row> PassedTensors::table() {
       {Kind::kSenses, At::kFront, "vision_model"},
       {Kind::kSenses, At::kFront, "visual"},
       {Kind::kSenses, At::kFront, "multi_modal_projector"},
+      {Kind::kSenses, At::kFront, "connector"},
       {Kind::kSenses, At::kFront, "mm_projector"},
       {Kind::kSenses, At::kFront, "embed_vision"},
       {Kind::kSenses, At::kFront, "image_newline"},
@@ -179,7 +180,7 @@ std::vector<PassedCount> PassedTensors::counts() const {
       {"of scales for values that stay in float", 0, false},
       {"of heads for other tasks", 0, true},
       {"of layers that guess further tokens", 0, true},
-      {"of parts for pictures and sound", 0, true},
+      {"of parts for pictures and sound", 0, true, true},
   }};
   std::vector<PassedCount> out;
   for (std::size_t i = 0; i < kKinds; ++i) {

@@ -23,6 +23,8 @@ struct CommonOptions {
   int stages = 0;  ///< 0: as `cuts` has it, else one
   std::string cuts;
   std::string quantize;
+  std::string mmproj;
+  bool no_mmproj = false;
   bool quiet = false;
 };
 

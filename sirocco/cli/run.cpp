@@ -34,6 +34,7 @@ struct Options {
   bool raw = false;
   bool special = false;
   bool no_word_wrap = false;
+  std::vector<std::string> images;
 };
 
 /// The prompt of a single answer; none when a person is there to talk with.
@@ -86,8 +87,8 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     return true;
   };
   const Completion completion = [&] {
-    if (options.raw) return answerer.complete(prompt, settings, show);
-    return answerer.answer({options.system, {{"user", prompt}}}, settings, show);
+    if (options.raw) return answerer.complete(prompt, settings, show, {}, options.images);
+    return answerer.answer({options.system, {{"user", prompt, options.images}}}, settings, show);
   }();
   const bool failed = completion.reason == FinishReason::kFailed;
   if (to_terminal) {
@@ -113,10 +114,11 @@ void run(const Options& options) {
     settings.variables = chosen_variables(format->chosen({}), *options.chat_template);
   }
   Answerer answerer(model, std::move(format), options.special);
+  for (const std::string& file : options.images) answerer.look_at(file);
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
-    chat_on_terminal(answerer, settings, options.system, !options.no_word_wrap,
+    chat_on_terminal(answerer, settings, options.system, options.images, !options.no_word_wrap,
                      options.common->quiet);
   }
 }
@@ -136,6 +138,9 @@ void declare_run(CommandLine& app) {
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       .needs(raw);
   options->chat_template = add_template_options(app, raw);
+  app.add_option("--image", options->images,
+                 "show this picture with the prompt, or with the first message; repeatable")
+      .allow_extra_args(false);
   app.add_flag("--nowordwrap", options->no_word_wrap,
                "leave it to the terminal to break the lines of answers, within words too");
   for (const Setting& setting : run_settings_table()) {

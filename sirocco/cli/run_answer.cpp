@@ -9,6 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
+#include "sirocco/cli/input.hpp"
 
 namespace sirocco {
 namespace {
@@ -45,7 +46,7 @@ Answerer::Answerer(const LoadedModel& model, std::optional<ChatFormat> format, b
       format_(std::move(format)),
       parse_special_(parse_special),
       engine_(model.machine()),
-      pipeline_(engine_.add(model.shared_pipeline())),
+      pipeline_(model.add_to(engine_)),
       session_(engine_, pipeline_, model.tokenizer()) {}
 
 const ChatTemplate* Answerer::chat_template() const {
@@ -59,12 +60,48 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
   context.messages = messages_of(conversation);
   context.variables = template_values(settings.variables);
   const RenderedPrompt prompt = format_->render(std::move(context));
-  return run(prompt.segments(), true, settings, on_text, stop);
+  std::vector<ReadPicture> shown;
+  for (const ChatMessage& message : conversation.messages)
+    for (const std::string& file : message.pictures) shown.push_back(picture(file));
+  if (shown.empty()) return run(tokens_of(prompt), true, settings, on_text, stop);
+  return run(model_.pictures()->parts(prompt, shown), true, settings, on_text, stop);
+}
+
+const ReadPicture& Answerer::picture(const std::string& file) {
+  const auto known = pictures_.find(file);
+  if (known != pictures_.end()) return known->second;
+  const PictureReader* const reader = model_.pictures();
+  if (reader == nullptr)
+    throw UnsupportedError("{} takes text only, no pictures", model_.title().text());
+  const std::string bytes = read_file(file);
+  try {
+    return pictures_.emplace(file, reader->read(std::as_bytes(std::span(bytes)))).first->second;
+  } catch (const Error& e) {
+    throw FormatError("{}: {}", sirocco::quoted(file, 400), e.what());
+  }
+}
+
+TextPrompt Answerer::tokens_of(const RenderedPrompt& prompt) const {
+  return tokenize_prompt(model_.tokenizer(), prompt.segments());
 }
 
 Completion Answerer::complete(std::string_view text, const RunSettings& settings,
-                              const OnText& on_text, const StopAnswer& stop) {
-  return run(std::array{TextSegment{text, parse_special_}}, false, settings, on_text, stop);
+                              const OnText& on_text, const StopAnswer& stop,
+                              std::span<const std::string> pictures) {
+  if (pictures.empty()) {
+    return run(tokenize_prompt(model_.tokenizer(), std::array{TextSegment{text, parse_special_}}),
+               false, settings, on_text, stop);
+  }
+  std::vector<ReadPicture> shown;
+  RenderedPrompt prompt;
+  for (const std::string& file : pictures) {
+    shown.push_back(picture(file));
+    prompt.text += model_.pictures()->placeholder();
+  }
+  prompt.trusted.push_back({0, prompt.text.size()});
+  prompt.text += text;
+  if (parse_special_) prompt.trusted.back().end = prompt.text.size();
+  return run(model_.pictures()->parts(prompt, shown), false, settings, on_text, stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,
@@ -80,18 +117,17 @@ std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits&
   return limit;
 }
 
-Completion Answerer::run(std::span<const TextSegment> segments, bool own_text,
-                         const RunSettings& settings, const OnText& on_text,
-                         const StopAnswer& stop) {
+Completion Answerer::run(TextPrompt prompt, bool own_text, const RunSettings& settings,
+                         const OnText& on_text, const StopAnswer& stop) {
   TextRequest request;
-  request.prompt = tokenize_prompt(model_.tokenizer(), segments);
+  request.prompt = std::move(prompt);
   request.own_text = own_text;
   request.sampling = settings.sampling;
   request.sampling.seed = settings.seed ? *settings.seed : random_seed();
   request.max_tokens = settings.max_tokens;
   request.stop = settings.stop;
 
-  const auto tokens = std::ssize(request.prompt);
+  const std::int64_t tokens = rows_of(request.prompt);
   const std::int32_t context = this->context();
   if (tokens >= context) {
     throw ResourceExhausted(

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,9 +42,13 @@ class Answerer {
   /// Streams the answer to a conversation's last message.
   Completion answer(const Conversation& conversation, const RunSettings& settings,
                     const OnText& on_text, const StopAnswer& stop = {});
-  /// Streams what follows a text.
+  /// Streams what follows a text; `pictures` are the files of those that stand before it.
   Completion complete(std::string_view text, const RunSettings& settings, const OnText& on_text,
-                      const StopAnswer& stop = {});
+                      const StopAnswer& stop = {}, std::span<const std::string> pictures = {});
+
+  /// Reads a file's picture, so that it is known whether it can be shown. Throws UnsupportedError
+  /// where the model doesn't see, NotFound, IoError and as PictureReader::read.
+  void look_at(const std::string& file) { static_cast<void>(picture(file)); }
 
   bool raw() const { return !format_.has_value(); }
   /// What conversations are rendered with; null where there is no format.
@@ -53,11 +58,14 @@ class Answerer {
   /// Tokens of the last prompt and its answer.
   std::int64_t used_context() const { return used_context_; }
   /// Tokens that a prompt and its answer may have.
-  std::int32_t context() const { return pipeline_.limits().max_context; }
+  std::int32_t context() const { return limits_of(pipeline_).max_context; }
 
  private:
-  Completion run(std::span<const TextSegment> segments, bool own_text, const RunSettings& settings,
+  Completion run(TextPrompt prompt, bool own_text, const RunSettings& settings,
                  const OnText& on_text, const StopAnswer& stop);
+  /// A file's picture, read once. Throws as read_file and PictureReader::read.
+  const ReadPicture& picture(const std::string& file);
+  TextPrompt tokens_of(const RenderedPrompt& prompt) const;
   /// On the tokens of an answer. Says, once, that there is one which leaves no room.
   std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
                                                 std::int64_t prompt);
@@ -66,8 +74,9 @@ class Answerer {
   std::optional<ChatFormat> format_;
   bool parse_special_;
   Engine engine_;
-  Handle<LanguagePipeline> pipeline_;
+  TextHandle pipeline_;
   LanguageSession session_;
+  std::map<std::string, ReadPicture> pictures_;  // by file
   RunStatistics statistics_;
   std::int64_t used_context_ = 0;
   bool told_of_length_ = false;

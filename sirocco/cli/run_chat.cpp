@@ -29,10 +29,12 @@ std::filesystem::path typed_path(const std::string& text) {
 
 class Chat {
  public:
-  Chat(Answerer& answerer, RunSettings settings, const std::string& system, bool wraps, bool quiet)
+  Chat(Answerer& answerer, RunSettings settings, const std::string& system,
+       std::vector<std::string> pictures, bool wraps, bool quiet)
       : answerer_(answerer),
         settings_(std::move(settings)),
         editor_(interrupts_, model_store().parent_path() / "history"),
+        pictures_(std::move(pictures)),
         quiet_(quiet) {
     conversation_.system = system;
     printer_.wraps = wraps;
@@ -75,7 +77,8 @@ class Chat {
       if (message.one_line && is_chat_command(message.text)) {
         obey(parse_chat_command(message.text));
       } else if (answerer_.raw()) {
-        finish(answerer_.complete(message.text, settings_, show(), stop_asked()));
+        finish(answerer_.complete(message.text, settings_, show(), stop_asked(), pictures_));
+        pictures_.clear();
       } else {
         reply(message.text);
       }
@@ -113,7 +116,7 @@ class Chat {
   /// The question stays in the conversation only with an answer, however short.
   void reply(const std::string& question) {
     Conversation next = conversation_;
-    next.messages.push_back({"user", question});
+    next.messages.push_back({"user", question, pictures_});
     Completion completion;
     try {
       completion = answerer_.answer(next, settings_, show(), stop_asked());
@@ -123,6 +126,7 @@ class Chat {
     if (!completion.text.empty() || completion.reason == FinishReason::kStop) {
       next.messages.push_back({"assistant", completion.text});
       conversation_ = std::move(next);
+      pictures_.clear();
     }
     finish(completion);
   }
@@ -133,6 +137,7 @@ class Chat {
         return say(chat_help());
       case ChatCommandKind::kClear:
         conversation_.messages.clear();
+        pictures_.clear();
         return say("A new conversation.");
       case ChatCommandKind::kSystem:
         return tell_system(command.argument);
@@ -151,12 +156,22 @@ class Chat {
         conversation_ = load_conversation(typed_path(command.argument));
         return say(fmt::format("Loaded {} messages from {}.", conversation_.messages.size(),
                                sirocco::quoted(command.argument, 400)));
+      case ChatCommandKind::kImage:
+        return show_picture(typed_path(command.argument).string());
       case ChatCommandKind::kStats:
         return show_statistics();
       case ChatCommandKind::kLeave:
         left_ = true;
         return;
     }
+  }
+
+  void show_picture(const std::string& file) {
+    answerer_.look_at(file);
+    pictures_.push_back(file);
+    say(fmt::format(
+        "The next message shows {}.",
+        pictures_.size() == 1 ? "that picture" : fmt::format("{} pictures", pictures_.size())));
   }
 
   void tell_system(const std::string& text) {
@@ -194,6 +209,7 @@ class Chat {
   AnswerPrinter printer_;
   MessageAssembler assembler_;
   Conversation conversation_;
+  std::vector<std::string> pictures_;  // that the next message shows
   bool quiet_;
   bool left_ = false;
 };
@@ -201,8 +217,8 @@ class Chat {
 }  // namespace
 
 void chat_on_terminal(Answerer& answerer, RunSettings settings, const std::string& system,
-                      bool wraps, bool quiet) {
-  Chat(answerer, std::move(settings), system, wraps, quiet).run();
+                      std::vector<std::string> pictures, bool wraps, bool quiet) {
+  Chat(answerer, std::move(settings), system, std::move(pictures), wraps, quiet).run();
 }
 
 }  // namespace sirocco

@@ -27,6 +27,8 @@ constexpr std::array kCommands = {
                 "write the conversation to a file, as JSON"},
     ChatCommand{"/load", Takes::kSomething, ChatCommandKind::kLoad, "/load FILE",
                 "go on with a conversation that was saved"},
+    ChatCommand{"/image", Takes::kSomething, ChatCommandKind::kImage, "/image FILE",
+                "show a picture with the next message"},
     ChatCommand{"/stats", Takes::kNothing, ChatCommandKind::kStats, "/stats",
                 "show the model, the context and the speed"},
     ChatCommand{"/bye", Takes::kNothing, ChatCommandKind::kLeave, "/bye", "leave, as Ctrl-D does"},

@@ -6,7 +6,18 @@
 
 namespace sirocco {
 
-enum class ChatCommandKind { kHelp, kClear, kSystem, kSet, kWrap, kSave, kLoad, kStats, kLeave };
+enum class ChatCommandKind {
+  kHelp,
+  kClear,
+  kSystem,
+  kSet,
+  kWrap,
+  kSave,
+  kLoad,
+  kImage,
+  kStats,
+  kLeave
+};
 
 /// What can be typed at the prompt beside messages: a row of the table that parsing, /help and
 /// error texts come from.

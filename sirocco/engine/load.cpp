@@ -1,11 +1,15 @@
 #include "sirocco/engine/load.hpp"
 
 #include <chrono>
+#include <mutex>
 #include <utility>
 
+#include "sirocco/checkpoint/canonical_encoder.hpp"
+#include "sirocco/engine/mmproj.hpp"
 #include "sirocco/engine/model_plan.hpp"
 #include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
+#include "sirocco/models/picture_folders.hpp"
 
 namespace sirocco {
 
@@ -17,8 +21,35 @@ struct LoadedModel::State {
   OpenedModel opened;
   ModelTitle title;
   std::shared_ptr<LanguagePipeline> pipeline;
+  std::shared_ptr<MultimodalPipeline> multimodal;
+  std::optional<PictureSettings> picture_settings;
+  std::once_flag reader_made;
+  std::optional<PictureReader> reader;
   double load_seconds = 0;
+
+  /// Loads the part that sees pictures, where there is one, from a file of its own or this one's.
+  void load_encoder(const std::filesystem::path& path, const LoadOptions& options);
 };
+
+void LoadedModel::State::load_encoder(const std::filesystem::path& path,
+                                      const LoadOptions& options) {
+  if (!options.sees) return;
+  const std::optional<std::filesystem::path> file =
+      options.mmproj ? options.mmproj : find_mmproj(path);
+  std::optional<Checkpoint> own;
+  if (file) own = open_checkpoint(*file);
+  const Checkpoint& from = own ? *own : opened.checkpoint();
+  std::optional<AnyEncoder> encoder = opened.load_encoder(from, pipeline->info().width, options);
+  if (!encoder) {
+    if (!options.mmproj) return;
+    throw UnsupportedError("{}: holds no part of a model that sees pictures",
+                           from.metadata->origin());
+  }
+  picture_settings = own ? mmproj_picture_settings(*from.metadata)
+                         : find_picture_settings(*opened.checkpoint().files);
+  multimodal = std::make_shared<MultimodalPipeline>(
+      pipeline, std::move(*encoder), opened.places().front(), opened.row_products(options));
+}
 
 LoadedModel::LoadedModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 LoadedModel::LoadedModel(LoadedModel&&) noexcept = default;
@@ -27,6 +58,29 @@ LoadedModel::~LoadedModel() = default;
 
 LanguagePipeline& LoadedModel::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<LanguagePipeline> LoadedModel::shared_pipeline() const { return state_->pipeline; }
+std::shared_ptr<MultimodalPipeline> LoadedModel::multimodal_pipeline() const {
+  return state_->multimodal;
+}
+
+TextHandle LoadedModel::add_to(Engine& engine) const {
+  if (state_->multimodal != nullptr) return engine.add(state_->multimodal);
+  return engine.add(state_->pipeline);
+}
+
+const PictureReader* LoadedModel::pictures() const {
+  if (state_->multimodal == nullptr) return nullptr;
+  std::call_once(state_->reader_made, [&] {
+    if (!state_->picture_settings) {
+      throw NotFound(
+          "{}: nothing says how pictures are prepared; expected a processor_config.json or "
+          "preprocessor_config.json",
+          metadata().origin());
+    }
+    state_->reader.emplace(state_->multimodal, *state_->picture_settings, tokenizer());
+  });
+  return &*state_->reader;
+}
+
 const Metadata& LoadedModel::metadata() const { return state_->opened.metadata(); }
 const WeightSource& LoadedModel::weights() const { return *state_->opened.checkpoint().weights; }
 Machine& LoadedModel::machine() const { return state_->opened.machine(); }
@@ -38,7 +92,13 @@ double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 
 ChatFormat LoadedModel::chat_format(std::optional<std::string_view> name) const {
-  return make_chat_format(chat_templates(), tokenizer(), name);
+  return shown_pictures(make_chat_format(chat_templates(), tokenizer(), name));
+}
+
+ChatFormat LoadedModel::shown_pictures(ChatFormat format) const {
+  const PictureReader* const reader = pictures();
+  if (reader == nullptr) return format;
+  return std::move(format).with_pictures(std::string(reader->placeholder()));
 }
 
 RecommendedGeneration LoadedModel::recommended_generation() const {
@@ -57,6 +117,8 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
   if (options.connect) options.stages = 1;  // in this process
   auto state = std::make_unique<LoadedModel::State>(machine, path, options);
   OpenedModel& opened = state->opened;
+  const bool sees = options.sees && find_encoder(opened.metadata(), known_encoders()) != nullptr;
+  const LoadOptions asked = options;
   if (options.connect) {
     state->pipeline = load_head(opened, options);
   } else {
@@ -65,11 +127,15 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
                                        stage_devices(opened.places()), options.cuts));
     }
     // By their own type: what this loader adds to the options is none of `opened`'s business.
-    opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
-      state->pipeline = make_language_pipeline(builder, opened.places(),
-                                               std::move(options.pipeline), options.cuts);
-    });
+    opened.load(
+        static_cast<const OpenOptions&>(options),
+        [&](ModelBuilder& builder) {
+          state->pipeline = make_language_pipeline(builder, opened.places(),
+                                                   std::move(options.pipeline), options.cuts);
+        },
+        sees);
   }
+  state->load_encoder(path, asked);
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return LoadedModel(std::move(state));
 }

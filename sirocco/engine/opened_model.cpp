@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/canonical_encoder.hpp"
 #include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
+#include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/registry.hpp"
 
 namespace sirocco {
@@ -57,12 +59,30 @@ ModelOutline OpenedModel::outline(const OpenOptions& options) const {
   return model_outline(*canonical.metadata, *canonical.weights);
 }
 
-void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use) {
-  const CanonicalCheckpoint canonical = this->canonical(options);
+void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool sees) {
+  CanonicalCheckpoint canonical = this->canonical(options);
+  if (sees) std::erase_if(canonical.passed, [](const PassedCount& count) { return count.sees; });
   log_passed(canonical.weights->origin(), canonical.passed);
   const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, backend(),
                                           std::move(options.progress));
   use(*builder);
+}
+
+std::optional<AnyEncoder> OpenedModel::load_encoder(const Checkpoint& from, std::int64_t width,
+                                                    const OpenOptions& options) {
+  std::optional<CanonicalCheckpoint> canonical =
+      canonical_encoder(from.metadata, from.weights, known_encoders());
+  if (!canonical) return std::nullopt;
+  return make_encoder(*canonical->metadata, *canonical->weights, backend(), width,
+                      options.progress);
+}
+
+std::uint64_t OpenedModel::row_products(const OpenOptions& options) const {
+  const CanonicalCheckpoint canonical = this->canonical(options);
+  std::uint64_t products = 0;
+  for (const PartCost& layer : layer_costs(*canonical.metadata, *canonical.weights).layers)
+    products += layer.products;
+  return products;
 }
 
 const Tokenizer& OpenedModel::tokenizer(LetterCase letters) const {

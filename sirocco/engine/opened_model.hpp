@@ -11,6 +11,7 @@
 #include "sirocco/checkpoint/canonical.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/kernels/backend.hpp"
+#include "sirocco/models/encoder.hpp"
 #include "sirocco/models/model_outline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
 #include "sirocco/pipeline/stage_plan.hpp"
@@ -41,8 +42,16 @@ class OpenedModel {
   OpenedModel(Machine& machine, const std::filesystem::path& path, const OpenOptions& options);
 
   /// Lets `use` load what it wants of the model. Throws what the architecture says
-  /// (canonical_checkpoint, make_model_builder) and what loading does.
-  void load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use);
+  /// (canonical_checkpoint, make_model_builder) and what loading does. `sees`: the part for
+  /// pictures is loaded too, by load_encoder, so that nothing is said of its being left out.
+  void load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool sees = false);
+
+  /// The encoder of pictures in `from`, a checkpoint of its own or this one; nothing where it has
+  /// none. `width` is the language model's D. Throws as canonical_encoder and make_encoder.
+  std::optional<AnyEncoder> load_encoder(const Checkpoint& from, std::int64_t width,
+                                         const OpenOptions& options);
+  /// The products of a row of the language model with its weights.
+  std::uint64_t row_products(const OpenOptions& options) const;
 
   Machine& machine() const { return machine_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }

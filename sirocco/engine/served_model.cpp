@@ -33,14 +33,14 @@ RecommendedGeneration recommended_of(const LoadedModel& model) {
 ServedText::ServedText(Engine& engine, LoadedModel model)
     : engine_(engine),
       model_(std::move(model)),
-      pipeline_(engine.add(model_.shared_pipeline())),
+      pipeline_(model_.add_to(engine)),
       session_(engine, pipeline_, model_.tokenizer()),
       chat_format_(format_of(model_)),
       recommended_(recommended_of(model_)) {}
 
 ServedText::~ServedText() {
   if (embeddings_) engine_.remove(*embeddings_);
-  engine_.remove(pipeline_);
+  std::visit([&](const auto& pipeline) { engine_.remove(pipeline); }, pipeline_);
 }
 
 const ChatFormat& ServedText::chat_format() const {
@@ -65,8 +65,7 @@ const ModelInfo& ServedModel::info() const {
 }
 
 std::int32_t ServedModel::context() const {
-  return text != nullptr ? text->pipeline().limits().max_context
-                         : embedder->pipeline().limits().max_context;
+  return text != nullptr ? text->limits().max_context : embedder->pipeline().limits().max_context;
 }
 
 std::unique_ptr<ServedModel> load_served_model(Engine& engine, std::string name,

@@ -30,7 +30,8 @@ class ServedText {
 
   const LoadedModel& model() const { return model_; }
   const Tokenizer& tokenizer() const { return model_.tokenizer(); }
-  const Handle<LanguagePipeline>& pipeline() const { return pipeline_; }
+  const PipelineLimits& limits() const { return limits_of(pipeline_); }
+  const LaneStatistics& statistics() const { return statistics_of(pipeline_); }
   LanguageSession& session() { return session_; }
   /// Throws what making it threw: NotFound where the checkpoint has no template, what reading it
   /// says.
@@ -45,7 +46,7 @@ class ServedText {
  private:
   Engine& engine_;
   LoadedModel model_;
-  Handle<LanguagePipeline> pipeline_;
+  TextHandle pipeline_;
   LanguageSession session_;
   std::variant<ChatFormat, std::exception_ptr> chat_format_;
   RecommendedGeneration recommended_;

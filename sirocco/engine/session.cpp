@@ -52,8 +52,60 @@ class Answer {
 
 }  // namespace
 
+namespace {
+
+/// The caller's end of a job on any pipeline that writes text.
+class AnyTextRequest {
+ public:
+  template <class P>
+  explicit AnyTextRequest(Request<P> request) : request_(std::move(request)) {}
+
+  const TextTerms& terms() const {
+    return std::visit([](const auto& r) -> const TextTerms& { return r.terms(); }, request_);
+  }
+  std::optional<TextEvent> try_next() const {
+    return std::visit([](const auto& r) { return r.try_next(); }, request_);
+  }
+  std::optional<TextEvent> next() const {
+    return std::visit([](const auto& r) { return r.next(); }, request_);
+  }
+  std::optional<Finished> finished() const {
+    return std::visit([](const auto& r) { return r.finished(); }, request_);
+  }
+  void cancel() const {
+    std::visit([](const auto& r) { r.cancel(); }, request_);
+  }
+  void cancel_choice(std::uint32_t choice) const {
+    std::visit([&](const auto& r) { r.cancel_choice(choice); }, request_);
+  }
+
+ private:
+  std::variant<Request<LanguagePipeline>, Request<MultimodalPipeline>> request_;
+};
+
+}  // namespace
+
+std::int64_t rows_of(const TextPrompt& prompt) {
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&prompt)) return std::ssize(*tokens);
+  std::int64_t rows = 0;
+  for (const PromptPart& part : std::get<std::vector<PromptPart>>(prompt)) {
+    const auto* tokens = std::get_if<std::vector<TokenId>>(&part);
+    rows += tokens != nullptr ? std::ssize(*tokens) : std::ssize(std::get<PictureRows>(part).rows);
+  }
+  return rows;
+}
+
+const PipelineLimits& limits_of(const TextHandle& pipeline) {
+  return std::visit([](const auto& h) -> const PipelineLimits& { return h.limits(); }, pipeline);
+}
+
+const LaneStatistics& statistics_of(const TextHandle& pipeline) {
+  return std::visit([](const auto& h) -> const LaneStatistics& { return h.statistics(); },
+                    pipeline);
+}
+
 struct TextStream::State {
-  State(Request<LanguagePipeline> r, const Tokenizer& tokenizer, const TextRequest& asked,
+  State(AnyTextRequest r, const Tokenizer& tokenizer, const TextRequest& asked,
         const StopMatcher& matcher)
       : request(std::move(r)) {
     answers.reserve(static_cast<std::size_t>(asked.choices));
@@ -111,7 +163,7 @@ struct TextStream::State {
     return std::nullopt;
   }
 
-  Request<LanguagePipeline> request;
+  AnyTextRequest request;
   std::vector<Answer> answers;
   bool ended = false;
 };
@@ -180,8 +232,29 @@ Completion TextStream::wait() {
   return completion();
 }
 
-LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline,
-                                 const Tokenizer& tokenizer)
+namespace {
+
+AnyTextRequest submitted(Engine& engine, const Handle<LanguagePipeline>& pipeline,
+                         TextPrompt prompt, TextJob job, const SubmitOptions& with) {
+  auto* const tokens = std::get_if<std::vector<TokenId>>(&prompt);
+  if (tokens == nullptr) throw UnsupportedError("the model takes text only, no pictures");
+  job.prompt = std::move(*tokens);
+  return AnyTextRequest(engine.submit(pipeline, std::move(job), with));
+}
+
+AnyTextRequest submitted(Engine& engine, const Handle<MultimodalPipeline>& pipeline,
+                         TextPrompt prompt, TextJob job, const SubmitOptions& with) {
+  MultimodalJob seen{{}, std::move(job)};
+  if (auto* const tokens = std::get_if<std::vector<TokenId>>(&prompt))
+    seen.prompt.emplace_back(std::move(*tokens));
+  else
+    seen.prompt = std::move(std::get<std::vector<PromptPart>>(prompt));
+  return AnyTextRequest(engine.submit(pipeline, std::move(seen), with));
+}
+
+}  // namespace
+
+LanguageSession::LanguageSession(Engine& engine, TextHandle pipeline, const Tokenizer& tokenizer)
     : engine_(engine),
       pipeline_(std::move(pipeline)),
       tokenizer_(tokenizer),
@@ -198,7 +271,6 @@ LanguageSession::LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeli
 TextStream LanguageSession::submit(TextRequest request, const SubmitOptions& with) {
   const StopMatcher matcher(std::move(request.stop));
   TextJob job;
-  job.prompt = std::move(request.prompt);
   job.sampling = std::move(request.sampling);
   LogitRules& rules = job.sampling.rules;
   if (rules.known_tokens == 0 || rules.known_tokens > known_tokens_)
@@ -210,8 +282,13 @@ TextStream LanguageSession::submit(TextRequest request, const SubmitOptions& wit
   job.choices = request.choices;
   job.alternatives = request.alternatives;
   job.prompt_alternatives = request.prompt_alternatives;
-  return TextStream(std::make_unique<TextStream::State>(
-      engine_.submit(pipeline_, std::move(job), with), tokenizer_, request, matcher));
+  AnyTextRequest made = std::visit(
+      [&](const auto& pipeline) {
+        return submitted(engine_, pipeline, std::move(request.prompt), std::move(job), with);
+      },
+      pipeline_);
+  return TextStream(
+      std::make_unique<TextStream::State>(std::move(made), tokenizer_, request, matcher));
 }
 
 Completion LanguageSession::complete(TextRequest request, const OnText& on_text,

@@ -6,19 +6,26 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
+#include "sirocco/pipeline/multimodal_pipeline.hpp"
 #include "sirocco/pipeline/stop_matcher.hpp"
 #include "sirocco/text/detokenizer.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
 
+/// A TextPrompt is tokens (tokenize_prompt), or text and pictures (PictureReader::parts).
+using TextPrompt = std::variant<std::vector<TokenId>, std::vector<PromptPart>>;
+/// The rows that it has.
+std::int64_t rows_of(const TextPrompt& prompt);
+
 /// A TextRequest is what a program asks of a text model: what follows a prompt, as text.
 struct TextRequest {
-  std::vector<TokenId> prompt;  ///< of text: tokenize_prompt
+  TextPrompt prompt;
   SamplingParams sampling;
   std::optional<std::int64_t> max_tokens;  ///< of an answer; without, as TextJob has it
   std::int32_t choices = 1;                ///< answers, made beside one another
@@ -97,14 +104,21 @@ class TextStream {
 /// OnText is told of text as it comes, on the thread that asked for it. False stops the answer.
 using OnText = std::function<bool(std::string_view text)>;
 
-/// A LanguageSession takes text in and gives text out: one pipeline of an engine with its
-/// tokenizer. Both outlive it. Answers are made of tokens that the tokenizer has: never of ids
-/// beyond it, which a model's head may have too, nor of its unused ones. Thread-safe.
+/// A TextHandle is the place in an engine of a pipeline that writes text.
+using TextHandle = std::variant<Handle<LanguagePipeline>, Handle<MultimodalPipeline>>;
+const PipelineLimits& limits_of(const TextHandle& pipeline);
+const LaneStatistics& statistics_of(const TextHandle& pipeline);
+
+/// A LanguageSession takes text in, and pictures where the model sees, and gives text out: one
+/// pipeline of an engine with its tokenizer. Both outlive it. Answers are made of tokens that the
+/// tokenizer has: never of ids beyond it, which a model's head may have too, nor of its unused
+/// ones. Thread-safe.
 class LanguageSession {
  public:
-  LanguageSession(Engine& engine, Handle<LanguagePipeline> pipeline, const Tokenizer& tokenizer);
+  LanguageSession(Engine& engine, TextHandle pipeline, const Tokenizer& tokenizer);
 
-  /// Throws as Engine::submit, and InvalidArgument for stop strings out of range.
+  /// Throws as Engine::submit, InvalidArgument for stop strings out of range, and UnsupportedError
+  /// for pictures where the model doesn't see.
   TextStream submit(TextRequest request, const SubmitOptions& with = {});
 
   /// submit, then steps the engine on this thread until the answer is there. Between steps `stop`
@@ -114,7 +128,7 @@ class LanguageSession {
 
  private:
   Engine& engine_;
-  Handle<LanguagePipeline> pipeline_;
+  TextHandle pipeline_;
   const Tokenizer& tokenizer_;
   std::int64_t known_tokens_;    // all that an answer may have are below
   std::vector<TokenId> unused_;  // those below that are none

@@ -99,7 +99,12 @@ enum class GateActivation : std::uint8_t {
 };
 
 /// What becomes of a value by itself.
-enum class PlainActivation : std::uint8_t { kSilu, kGeluTanh, kGeluErf };
+enum class PlainActivation : std::uint8_t {
+  kSilu,
+  kGeluTanh,
+  kGeluErf,
+  kQuickGelu,  ///< x · sigmoid(1.702 · x), as CLIP has it
+};
 
 /// Two products of one input that are joined at once, so that neither is kept:
 /// activation(input · gateᵀ (+ bias)) with (input · upᵀ (+ bias)).

@@ -16,6 +16,7 @@
 #include "sirocco/models/gpt_oss.hpp"
 #include "sirocco/models/llama.hpp"
 #include "sirocco/models/phi2.hpp"
+#include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/qwen3.hpp"
 
 namespace sirocco {
@@ -145,7 +146,9 @@ void check_companions(const RegisteredFamily& family, const WeightSource& weight
 
 }  // namespace
 
-KnownFamilies known_families() { return {.folders = kFolders, .gguf_architectures = kNames}; }
+KnownFamilies known_families() {
+  return {.folders = kFolders, .gguf_architectures = kNames, .encoders = known_encoders()};
+}
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
                                          std::shared_ptr<const WeightSource> weights) {

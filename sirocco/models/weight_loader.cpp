@@ -154,6 +154,38 @@ Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::in
   return Linear(std::move(packed), WeightVector(std::move(bias)));
 }
 
+std::shared_ptr<const WeightMatrix> WeightLoader::packed(std::string_view name,
+                                                         std::span<const float> values,
+                                                         std::int64_t outputs,
+                                                         std::int64_t inputs) {
+  return packer_.pack({.name = name,
+                       .format = find_format(FormatId::kF32),
+                       .shape = {outputs, inputs},
+                       .bytes = std::as_bytes(values)});
+}
+
+WeightVector WeightLoader::bias_of(std::string_view stem, std::int64_t outputs) {
+  const std::string name = fmt::format("{}.bias", stem);
+  return has(name) ? vector(name, outputs) : WeightVector();
+}
+
+Linear WeightLoader::patch_linear(std::string_view stem, std::int64_t outputs,
+                                  std::int64_t channels, std::int64_t patch) {
+  const std::string name = fmt::format("{}.weight", stem);
+  const std::vector<float> values = floats(name, Shape{outputs, channels, patch, patch});
+  return Linear(packed(name, values, outputs, channels * patch * patch), bias_of(stem, outputs));
+}
+
+Linear WeightLoader::turned_linear(std::string_view name, std::int64_t outputs,
+                                   std::int64_t inputs) {
+  const std::vector<float> values = floats(name, Shape{inputs, outputs});
+  std::vector<float> turned(values.size());
+  const auto width = static_cast<std::size_t>(outputs);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    turned[(i % width) * static_cast<std::size_t>(inputs) + i / width] = values[i];
+  return Linear(packed(name, turned, outputs, inputs));
+}
+
 StackLinear WeightLoader::experts(std::string_view stem, std::int64_t experts, std::int64_t outputs,
                                   std::int64_t inputs) {
   std::vector<StoredTensor> matrices;

@@ -67,6 +67,12 @@ class WeightLoader {
                 FunctionRef<std::vector<std::int32_t>()> source_rows);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
+  /// The product with patches of a picture: STEM.weight [outputs, channels, patch, patch] with
+  /// STEM.bias when it is there, as a matrix [outputs, channels · patch · patch] of F32.
+  Linear patch_linear(std::string_view stem, std::int64_t outputs, std::int64_t channels,
+                      std::int64_t patch);
+  /// A matrix that is stored the other way round, [inputs, outputs], as one of F32.
+  Linear turned_linear(std::string_view name, std::int64_t outputs, std::int64_t inputs);
   /// The experts' matrices [outputs, inputs] of a layer: STEM_exps.weight [experts, outputs,
   /// inputs], or STEM.0.weight … as old files have them, with STEM_exps.bias [experts, outputs]
   /// when it is there.
@@ -95,6 +101,9 @@ class WeightLoader {
   const StoredTensor& require(std::string_view name, const Shape& shape);
   std::vector<float> floats(std::string_view name, const Shape& shape);
   std::vector<float> decoded(const StoredTensor& tensor) const;
+  std::shared_ptr<const WeightMatrix> packed(std::string_view name, std::span<const float> values,
+                                             std::int64_t outputs, std::int64_t inputs);
+  WeightVector bias_of(std::string_view stem, std::int64_t outputs);
   void consumed(const StoredTensor& tensor);
 
   const WeightSource& weights_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sirocco/nn/step_results.hpp"
+#include "sirocco/nn/step_rows.hpp"
 #include "sirocco/nn/transform_context.hpp"
 
 namespace sirocco {
@@ -32,6 +33,17 @@ concept EmbeddingModel = Embeds<M> && Transforms<M>;
 
 template <class M>
 concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
+
+/// A model Encodes what isn't text: rows of a picture or of sound in, f32 [P, K], and rows in place
+/// of a language model's tokens out. Between is a residual stream that layers advance, so that a
+/// pipeline can stop behind any of them and go on in another step.
+template <class M>
+concept Encodes =
+    requires(const M& m, const Tensor& input, Hidden h, LayerIndex layer, TransformContext& c) {
+      { m.embed(input, c) } -> std::same_as<Hidden>;
+      { m.transform(std::move(h), layer, layer, c) } -> std::same_as<Hidden>;
+      { m.project(std::move(h), c) } -> std::same_as<Hidden>;
+    };
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.
 
@@ -63,6 +75,15 @@ concept Attention = Mixer<A> && requires(const A& a, Activations x, const typena
 template <class F>
 concept FeedForward = requires(const F& f, Activations x, TransformContext& c) {
   { f.forward(x, c) } -> std::same_as<Tensor>;
+};
+
+/// A Projector makes rows for a language model of an encoder's, f32 [T, K] to [R, D]: sequence by
+/// sequence, whose grids are in the context. `projected` says what becomes of a grid.
+template <class P>
+concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, TransformContext& c) {
+  { p.forward(x, c) } -> std::same_as<Tensor>;
+  { p.projected(grid) } -> std::same_as<PatchGrid>;
+  { p.outputs() } -> std::same_as<std::int64_t>;
 };
 
 }  // namespace sirocco

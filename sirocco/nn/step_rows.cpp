@@ -54,6 +54,13 @@ SequenceRows SequenceRows::with_key_length(std::int32_t length) && {
   return std::move(*this);
 }
 
+SequenceRows SequenceRows::with_grid(PatchGrid grid) && {
+  if (grid.rows < 1 || grid.columns < 1 || grid.patches() > rows_)
+    throw InvalidArgument("{} x {} patches in {} rows", grid.rows, grid.columns, rows_);
+  grid_ = grid;
+  return std::move(*this);
+}
+
 std::int64_t StepRows::rows() const {
   std::int64_t total = 0;
   for (const SequenceRows& s : sequences) total += s.rows();

@@ -42,6 +42,14 @@ class RotaryPositions {
   std::vector<std::int32_t> numbers_;
 };
 
+/// A PatchGrid is how the patches of a picture, or of a tile of one, lie: row by row.
+struct PatchGrid {
+  std::int32_t rows = 0;
+  std::int32_t columns = 0;
+  std::int64_t patches() const { return std::int64_t{rows} * columns; }
+  friend bool operator==(const PatchGrid&, const PatchGrid&) = default;
+};
+
 /// SequenceRows are one sequence's part of a step: rows at consecutive positions, at least one. A
 /// row's position is its place in the sequence and in its cache, by which masks go too. Rows that
 /// see each other are never cut, so that their span lies in one step.
@@ -60,6 +68,9 @@ class SequenceRows {
   /// The rows see so many positions of a cache that an encoder wrote. Throws InvalidArgument unless
   /// there is one at least.
   SequenceRows with_key_length(std::int32_t length) &&;
+  /// The rows are the patches of a picture, behind those that an encoder puts before them. Throws
+  /// InvalidArgument unless there is one at least and they are that many at most.
+  SequenceRows with_grid(PatchGrid grid) &&;
 
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
@@ -68,6 +79,7 @@ class SequenceRows {
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
   std::int32_t rotary_shift() const { return rotary_shift_; }
   std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
+  const PatchGrid& grid() const { return grid_; }          ///< of none where it is no picture
 
  private:
   SequenceId sequence_;
@@ -75,6 +87,7 @@ class SequenceRows {
   std::int64_t rows_;
   std::int32_t key_length_ = 0;
   std::int32_t rotary_shift_ = 0;
+  PatchGrid grid_;
   std::vector<MutualSpan> spans_;
   std::optional<RotaryPositions> rotary_;
 };

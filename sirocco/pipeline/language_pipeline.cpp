@@ -141,7 +141,7 @@ void LanguagePipeline::put_together(Step& step) {
     const std::span<const TokenId> tokens = item.rows.tokens();
     step.staged.tokens.insert(step.staged.tokens.end(), tokens.begin(), tokens.end());
     item.rows.each_given([&](const TextRows::Given& given) {
-      step.staged.given.push_back({begin + given.first, given.width, given.values});
+      step.staged.given.push_back({begin + given.first, given.width(), given.values()});
     });
     const auto want = [&](std::int64_t row, auto what) {
       rows.outputs.push_back(static_cast<std::int32_t>(begin + row));

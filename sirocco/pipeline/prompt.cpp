@@ -42,7 +42,10 @@ bool stands_at(std::span<const std::int32_t> numbers, std::int64_t position) {
 
 EmbeddedRows::EmbeddedRows(std::int64_t width, std::vector<float> values,
                            std::optional<EmbeddingKey> key)
-    : width_(width), values_(std::move(values)), key_(key) {
+    : width_(width),
+      rows_(width < 1 ? 0 : std::ssize(values) / width),
+      values_(std::move(values)),
+      key_(key) {
   if (width_ < 1 || values_.empty() || std::ssize(values_) % width_ != 0) {
     throw InvalidArgument(
         "{} numbers are no embeddings of width {}; expected whole rows, at least one",
@@ -54,6 +57,18 @@ EmbeddedRows::EmbeddedRows(std::int64_t width, std::vector<float> values,
     throw InvalidArgument("element {} of embedding {} is {}; expected a finite number", at % width_,
                           at / width_, *strange);
   }
+}
+
+EmbeddedRows::EmbeddedRows(std::int64_t width, std::int64_t rows, const EmbeddingKey& key)
+    : width_(width), rows_(rows), key_(key) {
+  if (width_ < 1 || rows_ < 1)
+    throw InvalidArgument("{} embeddings of width {}; expected at least one of each", rows_,
+                          width_);
+}
+
+void EmbeddedRows::put_in(std::vector<float> values) {
+  SIROCCO_CHECK(!is_there() && std::ssize(values) == rows_ * width_);
+  values_ = std::move(values);
 }
 
 /// Where the rows of a prompt come from, besides its tokens, and how they stand.
@@ -194,7 +209,7 @@ TextRows TextRows::part(std::int64_t first, std::int64_t count) const {
   const auto tokens_before = [&](std::int64_t rows) {
     std::int64_t given = 0;
     each_given([&](const Given& g) {
-      const std::int64_t end = g.first + std::ssize(g.values) / g.width;
+      const std::int64_t end = g.first + g.rows();
       given += std::max<std::int64_t>(0, std::min(end, rows) - g.first);
     });
     return rows - given;
@@ -217,12 +232,7 @@ std::optional<TextRows::Given> TextRows::given_run(std::size_t run) const {
   const Prompt::Arrangement::Run& whole = arrangement_->given[run];
   const std::int64_t first = std::max(whole.first, first_);
   const std::int64_t end = std::max(first, std::min(whole.end(), first_ + count_));
-  const std::int64_t width = whole.rows->width();
-  return Given{first - first_, width,
-               first == end ? std::span<const float>()
-                            : whole.rows->values().subspan(
-                                  static_cast<std::size_t>((first - whole.first) * width),
-                                  static_cast<std::size_t>((end - first) * width))};
+  return Given{first - first_, whole.rows.get(), first - whole.first, end - whole.first};
 }
 
 template <class Body>
@@ -254,9 +264,9 @@ void TextRows::list_indivisible(std::vector<IndivisibleRows>& out) const {
 void TextRows::require_fit(const PipelineLimits& limits, std::string_view where) const {
   require_tokens(tokens_, limits.vocabulary, where);
   each_given([&](const Given& given) {
-    if (given.width == limits.width) return;
+    if (given.width() == limits.width) return;
     throw InvalidArgument("{}row {} is an embedding of width {}; the model's have {}", where,
-                          given.first, given.width, limits.width);
+                          given.first, given.width(), limits.width);
   });
   each_mutual([&](const MutualSpan& span) {
     const std::int32_t rows = span.end.value() - span.first.value();

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/base/ids.hpp"
 #include "sirocco/nn/step_rows.hpp"
 #include "sirocco/pipeline/prefix_cache.hpp"
@@ -30,8 +31,9 @@ struct EmbeddingKey {
   std::uint64_t low = 0;
 };
 
-/// Rows that come as embeddings instead of as tokens: a picture's, or a sound's. Immutable, shared
-/// by whoever reads them.
+/// Rows that come as embeddings instead of as tokens: a picture's, or a sound's. Shared by whoever
+/// reads them. They are there from the beginning, or promised: then somebody puts them in, once,
+/// before a step reads them.
 class EmbeddedRows {
  public:
   /// `values` is f32 [n, width], row by row, as the rows of tokens are when the first layer gets
@@ -41,13 +43,25 @@ class EmbeddedRows {
   EmbeddedRows(std::int64_t width, std::vector<float> values,
                std::optional<EmbeddingKey> key = std::nullopt);
 
+  /// So many rows that are promised. Throws InvalidArgument unless there is one at least.
+  EmbeddedRows(std::int64_t width, std::int64_t rows, const EmbeddingKey& key);
+
   std::int64_t width() const { return width_; }
-  std::int64_t rows() const { return std::ssize(values_) / width_; }
-  std::span<const float> values() const { return values_; }
+  std::int64_t rows() const { return rows_; }
+  bool is_there() const { return !values_.empty(); }
+  /// f32 [rows, width], which are there.
+  std::span<const float> values() const {
+    SIROCCO_CHECK(is_there());
+    return values_;
+  }
   const std::optional<EmbeddingKey>& key() const { return key_; }
+
+  /// Puts promised rows in: f32 [rows, width] of finite numbers. On the thread that runs the steps.
+  void put_in(std::vector<float> values);
 
  private:
   std::int64_t width_;
+  std::int64_t rows_;
   std::vector<float> values_;
   std::optional<EmbeddingKey> key_;
 };
@@ -131,11 +145,19 @@ class TextRows {
   /// Replaces `out` by what they are to the prefix cache, up to the first that nobody can share.
   void list_contents(Position first, std::vector<ContentId>& out) const;
 
-  /// Embeddings among them.
+  /// Embeddings among them: rows [begin, end) of what is shared, at least one.
   struct Given {
     std::int64_t first;  ///< the number of the first row
-    std::int64_t width;
-    std::span<const float> values;  ///< [rows, width]
+    const EmbeddedRows* from;
+    std::int64_t begin;
+    std::int64_t end;
+    std::int64_t width() const { return from->width(); }
+    std::int64_t rows() const { return end - begin; }
+    /// f32 [rows, width], which are there.
+    std::span<const float> values() const {
+      return from->values().subspan(static_cast<std::size_t>(begin * width()),
+                                    static_cast<std::size_t>(rows() * width()));
+    }
   };
   /// Calls visit(Given) for each run of them, in order.
   template <class Visit>
@@ -143,7 +165,7 @@ class TextRows {
     for (std::size_t run = 0;; ++run) {
       const std::optional<Given> given = given_run(run);
       if (!given) return;
-      if (!given->values.empty()) visit(*given);
+      if (given->rows() > 0) visit(*given);
     }
   }
 

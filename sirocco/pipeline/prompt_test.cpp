@@ -44,9 +44,9 @@ std::vector<Prompt::Piece> ten_rows() {
 std::vector<std::int32_t> spelled(const TextRows& rows) {
   std::vector<std::int32_t> out(static_cast<std::size_t>(rows.size()), -1);
   rows.each_given([&](const TextRows::Given& given) {
-    for (std::size_t i = 0; i < given.values.size(); i += kWidth)
+    for (std::size_t i = 0; i < given.values().size(); i += kWidth)
       out[static_cast<std::size_t>(given.first) + i / kWidth] =
-          static_cast<std::int32_t>(given.values[i]);
+          static_cast<std::int32_t>(given.values()[i]);
   });
   auto token = rows.tokens().begin();
   for (std::int32_t& row : out)

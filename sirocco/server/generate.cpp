@@ -46,7 +46,7 @@ void require_possible_choices(const TextRequest& request, const PipelineLimits& 
                          fmt::format("n: found {}; the model gives up to {} answers at once",
                                      request.choices, most));
   }
-  const std::int64_t rows = std::ssize(request.prompt);
+  const std::int64_t rows = rows_of(request.prompt);
   const std::int64_t room = limits.max_context - rows + 1;
   const std::int64_t tokens =
       request.max_tokens.value_or(std::min(limits.default_max_tokens, room));
@@ -106,16 +106,16 @@ AnswerHead answer_head(std::string_view id_prefix, const ServedModel& model) {
   return {new_id(id_prefix), std::time(nullptr), model.name, fingerprint_of(model)};
 }
 
-TextRequest text_request(const ServedText& model, const Generation& generation,
-                         std::vector<TokenId> prompt, std::string_view param,
-                         std::vector<std::string>& warnings) {
+TextRequest text_request(const ServedText& model, const Generation& generation, TextPrompt prompt,
+                         std::string_view param, std::vector<std::string>& warnings) {
   const RecommendedGeneration& recommended = model.recommended();
-  const std::int64_t context = model.pipeline().limits().max_context;
-  const std::int64_t rows = std::ssize(prompt);
+  const std::int64_t context = model.limits().max_context;
+  const std::int64_t rows = rows_of(prompt);
   if (rows == 0)
     throw InvalidRequest(std::string(param), "invalid_value", "the prompt has no tokens");
-  require_known_tokens(prompt, model.pipeline().limits().vocabulary, param);
-  require_known_biases(generation.sampling.logit_bias, model.pipeline().limits().vocabulary);
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&prompt))
+    require_known_tokens(*tokens, model.limits().vocabulary, param);
+  require_known_biases(generation.sampling.logit_bias, model.limits().vocabulary);
   if (rows >= context) {
     throw InvalidRequest(
         std::string(param), "context_length_exceeded",
@@ -140,7 +140,7 @@ TextRequest text_request(const ServedText& model, const Generation& generation,
   out.choices = generation.choices;
   out.alternatives = generation.alternatives;
   if (!generation.use_prefixes) out.prefixes.reset();
-  require_possible_choices(out, model.pipeline().limits());
+  require_possible_choices(out, model.limits());
   return out;
 }
 
@@ -151,7 +151,7 @@ TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared
   std::vector<TextStream> streams;
   ModelFigures figures{.model = prepared.model->name};
   for (TextRequest& request : prepared.requests) {
-    figures.prompt_tokens += std::ssize(request.prompt);
+    figures.prompt_tokens += rows_of(request.prompt);
     if (request.prefixes) request.prefixes = service.prefixes_of(exchange);
     streams.push_back(prepared.model->text->session().submit(std::move(request), terms));
   }

@@ -39,9 +39,8 @@ struct Prepared {
 /// recommends. `param` is the member that holds the prompt. Throws InvalidRequest for a prompt that
 /// fills the context or has tokens that the model hasn't, for biases of such tokens, and for more
 /// answers at once than the model gives.
-TextRequest text_request(const ServedText& model, const Generation& generation,
-                         std::vector<TokenId> prompt, std::string_view param,
-                         std::vector<std::string>& warnings);
+TextRequest text_request(const ServedText& model, const Generation& generation, TextPrompt prompt,
+                         std::string_view param, std::vector<std::string>& warnings);
 /// Throws InvalidRequest, which names `param`, for tokens beyond a vocabulary of so many.
 void require_known_tokens(std::span<const TokenId> tokens, std::int64_t vocabulary,
                           std::string_view param);

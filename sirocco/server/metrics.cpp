@@ -37,7 +37,7 @@ std::vector<Offered> lanes_of(const ServedModels& models) {
   for (const ModelLease& model : models.list()) {
     const std::string labels = fmt::format("model=\"{}\"", label_value(model->name));
     lanes.push_back({labels, model,
-                     model->text != nullptr ? &model->text->pipeline().statistics()
+                     model->text != nullptr ? &model->text->statistics()
                                             : &model->embedder->pipeline().statistics()});
   }
   return lanes;

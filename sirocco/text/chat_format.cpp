@@ -62,10 +62,22 @@ const ChatTemplate& ChatFormat::chosen(const ChatContext& context) const {
   return std::get<ChatTemplate>(readable);
 }
 
-RenderedPrompt ChatFormat::render(ChatContext context) const {
+ChatFormat ChatFormat::with_pictures(std::string placeholder) && {
+  ChatContext like;
+  add_special_tokens(like);
+  contents_.emplace(chosen({}), std::move(placeholder), like);
+  return std::move(*this);
+}
+
+void ChatFormat::add_special_tokens(ChatContext& context) const {
   for (const auto& [name, text] : special_tokens_) {
     if (!context.variables.contains(name)) context.special_tokens.try_emplace(name, text);
   }
+}
+
+RenderedPrompt ChatFormat::render(ChatContext context) const {
+  add_special_tokens(context);
+  if (contents_) context.messages = contents_->shaped(context.messages);
   return chosen(context).render(context);
 }
 

@@ -11,6 +11,7 @@
 
 #include "sirocco/text/chat_template.hpp"
 #include "sirocco/text/chat_templates.hpp"
+#include "sirocco/text/message_contents.hpp"
 #include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
@@ -30,6 +31,11 @@ class ChatFormat {
   /// an error when it is wanted.
   ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens);
 
+  /// This format for a model that sees: messages may consist of texts and pictures
+  /// (text_part, picture_part), and where a picture is shown the prompt has `placeholder`, as the
+  /// template writes it or as a text that the template takes it for. Throws as `chosen`.
+  ChatFormat with_pictures(std::string placeholder) &&;
+
   /// The template for a conversation like this one, which counts as one with tools where these are
   /// anything but null. Throws as ChatTemplates::choose and as ChatTemplate's constructor.
   const ChatTemplate& chosen(const ChatContext& context) const;
@@ -39,11 +45,14 @@ class ChatFormat {
   RenderedPrompt render(ChatContext context) const;
 
  private:
+  void add_special_tokens(ChatContext& context) const;
+
   /// A template, or why there is none.
   using Readable = std::variant<ChatTemplate, std::exception_ptr>;
 
   Readable plain_;
   std::optional<Readable> with_tools_;  ///< without: the same
+  std::optional<MessageContents> contents_;
   TokenTexts special_tokens_;
 };
 

@@ -6,6 +6,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/utf8.hpp"
 #include "sirocco/jinja/objects.hpp"
+#include "sirocco/text/message_contents.hpp"
 
 namespace sirocco {
 namespace {
@@ -24,11 +25,33 @@ const std::string& text_field(const Json& message, const char* name, std::size_t
   return field->get_ref<const std::string&>();
 }
 
-/// Calls `take(role, content)` for each message, the system message first.
+/// Of {"type": "image", "path": FILE} and, behind them, {"type": "text", "text": …}.
+void read_parts(const Json& parts, std::size_t index, std::string_view origin, ChatMessage& out) {
+  for (const Json& part : parts) {
+    if (!part.is_object()) {
+      throw FormatError("{}: a part of message {} is of type {}; expected an object", origin,
+                        index + 1, part.type_name());
+    }
+    const std::string& type = text_field(part, "type", index, origin);
+    const bool behind_text = !out.content.empty();
+    if (type == "image" && !behind_text) {
+      out.pictures.push_back(text_field(part, "path", index, origin));
+    } else if (type == "text" && !behind_text) {
+      out.content = text_field(part, "text", index, origin);
+    } else {
+      throw FormatError(
+          "{}: message {} has a part of type {}; expected pictures (\"image\") and one text behind "
+          "them",
+          origin, index + 1, sirocco::quoted(type));
+    }
+  }
+}
+
+/// Calls `take(message)` for each message, the system message first.
 template <class Take>
 void for_each_message(const Conversation& conversation, Take take) {
-  if (!conversation.system.empty()) take("system", conversation.system);
-  for (const ChatMessage& message : conversation.messages) take(message.role, message.content);
+  if (!conversation.system.empty()) take(ChatMessage{"system", conversation.system});
+  for (const ChatMessage& message : conversation.messages) take(message);
 }
 
 jinja::Value text_value(std::string_view bytes) {
@@ -43,18 +66,34 @@ jinja::Value text_value(std::string_view bytes) {
 
 std::string Conversation::json(int indent) const {
   Json out = Json::array();
-  for_each_message(*this, [&](std::string_view role, std::string_view content) {
-    out.push_back(Json{{"role", role}, {"content", content}});
+  for_each_message(*this, [&](const ChatMessage& message) {
+    Json content = message.content;
+    if (!message.pictures.empty()) {
+      content = Json::array();
+      for (const std::string& file : message.pictures)
+        content.push_back(Json{{"type", "image"}, {"path", file}});
+      content.push_back(Json{{"type", "text"}, {"text", message.content}});
+    }
+    out.push_back(Json{{"role", message.role}, {"content", std::move(content)}});
   });
   return out.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
 
 jinja::Value messages_of(const Conversation& conversation) {
   std::vector<jinja::Value> messages;
-  for_each_message(conversation, [&](std::string_view role, std::string_view content) {
+  for_each_message(conversation, [&](const ChatMessage& message) {
     jinja::Dict fields;
-    fields.set(text_value("role"), text_value(role));
-    fields.set(text_value("content"), text_value(content));
+    fields.set(text_value("role"), text_value(message.role));
+    jinja::Value content = text_value(message.content);
+    if (!message.pictures.empty()) {
+      std::vector<jinja::Value> parts(message.pictures.size(), picture_part());
+      jinja::Dict text;
+      text.set("type", jinja::Value::string("text", jinja::Origin::kTemplate));
+      text.set("text", std::move(content));
+      parts.push_back(jinja::Value::dict(std::move(text)));
+      content = jinja::Value::list(std::move(parts));
+    }
+    fields.set(text_value("content"), std::move(content));
     messages.push_back(jinja::Value::dict(std::move(fields)));
   });
   return jinja::Value::list(std::move(messages));
@@ -86,11 +125,15 @@ Conversation parse_conversation(std::string_view json, std::string_view origin) 
                         message.type_name());
     }
     const std::string& role = text_field(message, "role", i, origin);
-    const std::string& content = text_field(message, "content", i, origin);
-    if (role == "system" && i == 0) {
-      out.system = content;
+    ChatMessage read{role, {}};
+    if (const auto parts = message.find("content"); parts != message.end() && parts->is_array())
+      read_parts(*parts, i, origin, read);
+    else
+      read.content = text_field(message, "content", i, origin);
+    if (role == "system" && i == 0 && read.pictures.empty()) {
+      out.system = std::move(read.content);
     } else if (role == "user" || role == "assistant") {
-      out.messages.push_back({role, content});
+      out.messages.push_back(std::move(read));
     } else {
       throw FormatError(
           "{}: message {} has the role {}; expected user or assistant, or system for the first one",

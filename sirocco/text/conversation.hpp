@@ -13,6 +13,7 @@ class Value;
 struct ChatMessage {
   std::string role;  ///< "user" or "assistant"
   std::string content;
+  std::vector<std::string> pictures = {};  ///< files that are shown before it
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 

@@ -186,7 +186,7 @@ constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
 
 inline constexpr int kPanelFormats = static_cast<int>(kPanelTraits.size());
 inline constexpr int kGateActivations = 4;   ///< values of GateActivation
-inline constexpr int kPlainActivations = 3;  ///< values of PlainActivation
+inline constexpr int kPlainActivations = 4;  ///< values of PlainActivation
 
 struct CpuKernels {
   const char* name;

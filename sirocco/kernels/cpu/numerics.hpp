@@ -28,7 +28,7 @@
 ///            picks one and its sign. Good to 1e-6 up to |x| of 2e6.
 ///   silu(x)  x / (1 + exp(-x))
 ///   gelu tanh, erf: (0.5·x) · (1 + tanh((√(2/π)·x) · fma(0.044715·x, x, 1))), with erf(√½·x)
-///
+///   quick gelu  x / (1 + exp(-(1.702·x)))
 ///   clamped swish  with g = min(7, gate) and u = max(-7, min(7, up)):
 ///            (g / (1 + exp(-(1.702·g)))) · (u + 1)
 ///

@@ -212,6 +212,28 @@ TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
   }
 }
 
+TEST(Rows, QuickGeluAgreesInEveryTierAndIsWhatItSays) {
+  Random random(20);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> x = awkward_floats(random, rows * columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<float> out = x;
+      const Tensor in = tensor_of(out, {rows, columns});
+      backend.activate(PlainActivation::kQuickGelu, in, Out(Activations{in, {}}));
+      std::vector<std::uint8_t> bytes;
+      append(bytes, out);
+      return bytes;
+    });
+  }
+  const std::vector<float> x = random_floats(random, 300, 9.0f);
+  std::vector<float> out = x;
+  const auto backend = make_test_backend();
+  const Tensor in = tensor_of(out, {1, 300});
+  backend->activate(PlainActivation::kQuickGelu, in, Out(Activations{in, {}}));
+  for (std::size_t i = 0; i < x.size(); ++i)
+    ASSERT_NEAR(out[i], x[i] / (1.0 + std::exp(-1.702 * double{x[i]})), 2e-6) << x[i];
+}
+
 TEST(Rows, GateAgreesInEveryTier) {
   Random random(13);
   for (const auto [rows, columns] : kSizes) {

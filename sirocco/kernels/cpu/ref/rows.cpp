@@ -154,6 +154,8 @@ template void activate<gelu_tanh>(const ActivateTask&, std::int64_t, std::int64_
                                   std::int64_t) noexcept;
 template void activate<gelu_erf>(const ActivateTask&, std::int64_t, std::int64_t,
                                  std::int64_t) noexcept;
+template void activate<quick_gelu>(const ActivateTask&, std::int64_t, std::int64_t,
+                                   std::int64_t) noexcept;
 
 void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
   for (std::int64_t i = 0; i < count; ++i) {

@@ -105,6 +105,8 @@ inline float gelu_tanh(float x) {
 }
 inline float gelu_erf(float x) { return (0.5f * x) * (1.0f + erf(numerics::kSqrtHalf * x)); }
 
+inline float quick_gelu(float x) { return x / (1.0f + exp(-(numerics::kSwishSlope * x))); }
+
 // Of a gate and the value beside it.
 inline float silu(float gate, float up) { return silu(gate) * up; }
 inline float gelu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }

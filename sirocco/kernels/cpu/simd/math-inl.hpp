@@ -108,6 +108,11 @@ struct GeluErf : Gated<GeluErf> {
     return (broadcast(0.5f) * x) * (broadcast(1.0f) + erf(broadcast(numerics::kSqrtHalf) * x));
   }
 };
+struct QuickGelu {
+  INLINE static F32x16 of(F32x16 x) {
+    return x / (broadcast(1.0f) + exp(-(broadcast(numerics::kSwishSlope) * x)));
+  }
+};
 struct ClampedSwish {
   INLINE static F32x16 gate(F32x16 gate, F32x16 up) {
     using namespace numerics;

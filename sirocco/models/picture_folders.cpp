@@ -1,0 +1,227 @@
+#include "sirocco/models/picture_folders.hpp"
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
+
+namespace sirocco {
+namespace {
+
+/// What the classes of towers differ in where a folder leaves it out.
+struct TowerDefaults {
+  std::int64_t width;
+  std::int64_t feed_forward;
+  std::int64_t layers;
+  std::int64_t heads;
+  std::int64_t image;
+  std::int64_t patch;
+  double epsilon;
+};
+constexpr auto tower_keys(const TowerDefaults& d) {
+  return std::array{
+      ConfigKey{"vision.embedding_length", "hidden_size", {}, d.width},
+      ConfigKey{"vision.feed_forward_length", "intermediate_size", {}, d.feed_forward},
+      ConfigKey{"vision.block_count", "num_hidden_layers", {}, d.layers},
+      ConfigKey{"vision.attention.head_count", "num_attention_heads", {}, d.heads},
+      ConfigKey{"vision.attention.layer_norm_epsilon", "layer_norm_eps", {}, d.epsilon},
+      ConfigKey{"vision.image_size", "image_size", {}, d.image},
+      ConfigKey{"vision.patch_size", "patch_size", {}, d.patch},
+      ConfigKey{"vision.num_channels", "num_channels", {}, std::int64_t{3}},
+      ConfigKey{"vision.hidden_act", "hidden_act"},
+  };
+}
+constexpr std::array kIdefics3Keys = tower_keys({1152, 3072, 12, 16, 224, 32, 1e-6});
+constexpr std::array kSiglipKeys = tower_keys({768, 3072, 12, 12, 224, 16, 1e-6});
+constexpr std::array kClipKeys = tower_keys({768, 3072, 12, 12, 224, 32, 1e-5});
+
+constexpr std::array kTowerTensors = {
+    TensorRule{"tower.embeddings.patch_embedding", "v.patch_embd"},
+    TensorRule{"tower.embeddings.position_embedding", "v.position_embd"},
+    TensorRule{"tower.encoder.layers.#.layer_norm1", "v.blk.#.ln1"},
+    TensorRule{"tower.encoder.layers.#.layer_norm2", "v.blk.#.ln2"},
+    TensorRule{"tower.encoder.layers.#.self_attn.q_proj", "v.blk.#.attn_q"},
+    TensorRule{"tower.encoder.layers.#.self_attn.k_proj", "v.blk.#.attn_k"},
+    TensorRule{"tower.encoder.layers.#.self_attn.v_proj", "v.blk.#.attn_v"},
+    TensorRule{"tower.encoder.layers.#.self_attn.out_proj", "v.blk.#.attn_out"},
+    TensorRule{"tower.encoder.layers.#.mlp.fc1", "v.blk.#.ffn_up"},
+    TensorRule{"tower.encoder.layers.#.mlp.fc2", "v.blk.#.ffn_down"},
+};
+constexpr std::array kPostNorm = {TensorRule{"tower.post_layernorm", "v.post_ln"}};
+constexpr std::array kIdefics3Tensors =
+    joined(kTowerTensors, kPostNorm,
+           std::array{TensorRule{"connector.modality_projection.proj", "mm.model.fc"}});
+constexpr std::array kGemma3Tensors = joined(
+    kTowerTensors, kPostNorm,
+    std::array{
+        TensorRule{"multi_modal_projector.mm_input_projection_weight",
+                   "mm.input_projection.weight"},
+        TensorRule{
+            "multi_modal_projector.mm_soft_emb_norm", "mm.soft_emb_norm", {.one_plus = true}},
+    });
+constexpr std::array kLlavaTensors =
+    joined(kTowerTensors, std::array{
+                              TensorRule{"tower.embeddings.class_embedding", "v.class_embd"},
+                              TensorRule{"tower.pre_layrnorm", "v.pre_ln"},
+                              TensorRule{"multi_modal_projector.linear_1", "mm.0"},
+                              TensorRule{"multi_modal_projector.linear_2", "mm.2"},
+                              TensorRule{"image_newline", "v.image_newline"},
+                          });
+constexpr std::array kBiases = {CompanionRule{"v.blk.#.*"}};
+constexpr std::array kSiglipBiases = joined(kBiases, std::array{CompanionRule{"v.patch_embd"}});
+
+constexpr std::array<std::string_view, 2> kComputed = {"tower.embeddings.position_ids",
+                                                       "tower.head."};
+// Rows are taken from before it.
+constexpr std::array<std::string_view, 3> kLlavaUnused = {"tower.embeddings.position_ids",
+                                                          "tower.head.", "tower.post_layernorm."};
+
+template <class T>
+T of_the_whole(const FolderDescription& d, std::string_view name, T fallback) {
+  const std::string path = "config." + std::string(name);
+  return d.folder().get_or<T>(path, fallback);
+}
+
+void say_activation(FolderDescription& d, std::string_view fallback) {
+  if (!d.is_set("vision.hidden_act")) d.set("vision.hidden_act", fallback);
+}
+
+void finish_idefics3(FolderDescription& d) {
+  d.set("projector_type", std::string_view("idefics3"));
+  d.set("vision.projector.scale_factor", of_the_whole<std::int64_t>(d, "scale_factor", 2));
+  say_activation(d, "gelu_pytorch_tanh");
+}
+
+void finish_gemma3(FolderDescription& d) {
+  d.set("projector_type", std::string_view("gemma3"));
+  const auto rows = of_the_whole<std::int64_t>(d, "mm_tokens_per_image", 256);
+  const auto side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(rows)));
+  if (rows < 1 || side * side != rows) {
+    throw UnsupportedError("{}: 'config.mm_tokens_per_image' is {}, which makes no square",
+                           d.origin(), rows);
+  }
+  d.set("vision.projector.rows_of_a_side", side);
+  say_activation(d, "gelu_pytorch_tanh");
+}
+
+/// The layers up to the one whose rows are wanted, which may be counted from behind.
+void set_feature_layer(FolderDescription& d) {
+  constexpr std::string_view kLayer = "vision_feature_layer";
+  const std::string path = "config." + std::string(kLayer);
+  if (d.folder().get_array<std::vector<std::int64_t>>(path) != nullptr) {
+    throw UnsupportedError("{}: {} names several layers, which isn't supported", d.origin(),
+                           quoted(path));
+  }
+  const std::int64_t layers = d.integer("vision.block_count");
+  const auto said = of_the_whole<std::int64_t>(d, kLayer, -2);
+  const std::int64_t wanted = said < 0 ? layers + 1 + said : said;
+  if (wanted < 1 || wanted > layers) {
+    throw FormatError("{}: {} is {}, but the encoder has {} layers", d.origin(), quoted(path), said,
+                      layers);
+  }
+  d.set("vision.block_count", wanted);
+}
+
+void finish_llava(FolderDescription& d) {
+  constexpr std::string_view kStrategy = "vision_feature_select_strategy";
+  d.set("projector_type", std::string_view("mlp"));
+  set_feature_layer(d);
+  const auto strategy = of_the_whole<std::string_view>(d, kStrategy, "default");
+  if (strategy != "default" && strategy != "full") {
+    throw UnsupportedError("{}: {} is {}, but only 'default' or 'full' is supported", d.origin(),
+                           quoted("config." + std::string(kStrategy)), quoted(strategy));
+  }
+  d.set("vision.keeps_class", strategy == "full");
+  const auto projector = of_the_whole<std::string_view>(d, "projector_hidden_act", "gelu");
+  if (projector != "gelu") {
+    throw UnsupportedError("{}: 'config.projector_hidden_act' is {}, but only 'gelu' is supported",
+                           d.origin(), quoted(projector));
+  }
+}
+
+bool is_clip(const FolderDescription& d) {
+  return d.said<std::string_view>("model_type") == "clip_vision_model";
+}
+bool is_siglip(const FolderDescription& d) {
+  return d.said<std::string_view>("model_type") == "siglip_vision_model";
+}
+
+constexpr std::array<std::string_view, 1> kIdefics3Types = {"idefics3"};
+constexpr std::array<std::string_view, 2> kIdefics3Classes = {"Idefics3ForConditionalGeneration",
+                                                              "Idefics3Model"};
+constexpr std::array<std::string_view, 1> kSmolVlmTypes = {"smolvlm"};
+constexpr std::array<std::string_view, 2> kSmolVlmClasses = {"SmolVLMForConditionalGeneration",
+                                                             "SmolVLMModel"};
+constexpr std::array<std::string_view, 1> kGemma3Types = {"gemma3"};
+constexpr std::array<std::string_view, 2> kGemma3Classes = {"Gemma3ForConditionalGeneration",
+                                                            "Gemma3Model"};
+constexpr std::array<std::string_view, 2> kLlavaTypes = {"llava", "llava_next"};
+constexpr std::array<std::string_view, 4> kLlavaClasses = {
+    "LlavaForConditionalGeneration", "LlavaModel", "LlavaNextForConditionalGeneration",
+    "LlavaNextModel"};
+
+constexpr EncoderSchema kIdefics3 = {.of = {.architecture = "clip",
+                                            .model_types = kIdefics3Types,
+                                            .classes = kIdefics3Classes,
+                                            .keys = kIdefics3Keys,
+                                            .tensors = kIdefics3Tensors,
+                                            .companions = kSiglipBiases,
+                                            .finish = finish_idefics3,
+                                            .part = "vision_config"},
+                                     .unused = kComputed};
+constexpr EncoderSchema kSmolVlm = {.of = {.architecture = "clip",
+                                           .model_types = kSmolVlmTypes,
+                                           .classes = kSmolVlmClasses,
+                                           .keys = kIdefics3Keys,
+                                           .tensors = kIdefics3Tensors,
+                                           .companions = kSiglipBiases,
+                                           .finish = finish_idefics3,
+                                           .part = "vision_config"},
+                                    .unused = kComputed};
+constexpr EncoderSchema kGemma3 = {.of = {.architecture = "clip",
+                                          .model_types = kGemma3Types,
+                                          .classes = kGemma3Classes,
+                                          .keys = kSiglipKeys,
+                                          .tensors = kGemma3Tensors,
+                                          .companions = kSiglipBiases,
+                                          .finish = finish_gemma3,
+                                          .part = "vision_config"},
+                                   .unused = kComputed};
+constexpr EncoderSchema kLlavaClip = {.of = {.architecture = "clip",
+                                             .model_types = kLlavaTypes,
+                                             .classes = kLlavaClasses,
+                                             .keys = kClipKeys,
+                                             .tensors = kLlavaTensors,
+                                             .companions = kBiases,
+                                             .applies = is_clip,
+                                             .finish =
+                                                 [](FolderDescription& d) {
+                                                   finish_llava(d);
+                                                   say_activation(d, "quick_gelu");
+                                                 },
+                                             .part = "vision_config"},
+                                      .unused = kLlavaUnused};
+constexpr EncoderSchema kLlavaSiglip = {.of = {.architecture = "clip",
+                                               .model_types = kLlavaTypes,
+                                               .classes = kLlavaClasses,
+                                               .keys = kSiglipKeys,
+                                               .tensors = kLlavaTensors,
+                                               .companions = kSiglipBiases,
+                                               .applies = is_siglip,
+                                               .finish =
+                                                   [](FolderDescription& d) {
+                                                     finish_llava(d);
+                                                     say_activation(d, "gelu_pytorch_tanh");
+                                                   },
+                                               .part = "vision_config"},
+                                        .unused = kLlavaUnused};
+
+constexpr std::array kEncoders = {&kIdefics3, &kSmolVlm, &kGemma3, &kLlavaClip, &kLlavaSiglip};
+
+}  // namespace
+
+std::span<const EncoderSchema* const> known_encoders() { return kEncoders; }
+
+}  // namespace sirocco

@@ -1,0 +1,83 @@
+#include "sirocco/nn/projectors.hpp"
+
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+void require_width(const char* what, std::int64_t found, std::int64_t expected) {
+  if (found != expected)
+    throw InvalidArgument("projector: {} is {} wide, not {}", what, found, expected);
+}
+
+void require_side(std::int32_t side) {
+  if (side < 1) throw InvalidArgument("projector: squares of {} patches a side", side);
+}
+
+/// The rows of x so that those of each square of patches stand together, row by row.
+Tensor by_squares(const Tensor& x, std::int32_t side, TransformContext& context) {
+  std::vector<std::int32_t>& order = context.host_integers();
+  std::int64_t first = 0;
+  for (const SequenceRows& s : context.host_rows().sequences) {
+    const PatchGrid grid = s.grid();
+    for (std::int32_t r = 0; r + side <= grid.rows; r += side) {
+      for (std::int32_t c = 0; c + side <= grid.columns; c += side) {
+        for (std::int32_t y = r; y < r + side; ++y)
+          for (std::int32_t z = c; z < c + side; ++z)
+            order.push_back(static_cast<std::int32_t>(first + std::int64_t{y} * grid.columns + z));
+      }
+    }
+    first += grid.patches();
+  }
+  const Tensor rows = context.ops().upload(context.scratch(), order, {std::ssize(order)});
+  const Tensor out = context.scratch().tensor(DType::kF32, {std::ssize(order), x.columns()});
+  context.ops().gather_rows(x, rows, Out(out));
+  return out;
+}
+
+}  // namespace
+
+MlpProjector::MlpProjector(Linear first, PlainActivation activation, Linear second)
+    : first_(std::move(first)), activation_(activation), second_(std::move(second)) {
+  require_width("what the second product reads", second_.inputs(), first_.outputs());
+}
+
+Tensor MlpProjector::forward(const Tensor& x, TransformContext& context) const {
+  const Tensor inner = first_.forward({.f32 = x, .q8 = {}}, context);
+  context.ops().activate(activation_, inner, Out(Activations{inner, {}}));
+  return second_.forward({.f32 = inner, .q8 = {}}, context);
+}
+
+ShuffleProjector::ShuffleProjector(std::int32_t side, Linear projection)
+    : side_(side), projection_(std::move(projection)) {
+  require_side(side);
+}
+
+Tensor ShuffleProjector::forward(const Tensor& x, TransformContext& context) const {
+  const std::int64_t square = std::int64_t{side_} * side_;
+  const Tensor rows = by_squares(x, side_, context);
+  const Tensor shuffled = rows.reshaped({rows.rows() / square, x.columns() * square});
+  return projection_.forward({.f32 = shuffled, .q8 = {}}, context);
+}
+
+PoolProjector::PoolProjector(std::int32_t side, RmsNorm norm, Linear projection)
+    : side_(side), norm_(std::move(norm)), projection_(std::move(projection)) {
+  require_side(side);
+  require_width("what is normalized", norm_.width(), projection_.inputs());
+}
+
+Tensor PoolProjector::forward(const Tensor& x, TransformContext& context) const {
+  const std::int32_t square = side_ * side_;
+  const Tensor rows = by_squares(x, side_, context);
+  const std::int64_t count = rows.rows() / square;
+  std::vector<std::int32_t>& begins = context.host_integers();
+  for (std::int64_t i = 0; i <= count; ++i) begins.push_back(static_cast<std::int32_t>(i * square));
+  const Tensor begin = context.ops().upload(context.scratch(), begins, {count + 1});
+  const Tensor means = context.scratch().tensor(DType::kF32, {count, x.columns()});
+  context.ops().mean_rows(rows, begin, Out(means));
+  return projection_.forward(norm_.forward(means, context), context);
+}
+
+}  // namespace sirocco

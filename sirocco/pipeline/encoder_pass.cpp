@@ -1,0 +1,91 @@
+#include "sirocco/pipeline/encoder_pass.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <span>
+#include <utility>
+
+namespace sirocco {
+
+EncoderPass::EncoderPass(AnyEncoder encoder, std::shared_ptr<const EncoderInput> input)
+    : encoder_(std::move(encoder)), input_(std::move(input)), key_(input_->key()) {
+  for (const EncoderTile& tile : input_->tiles())
+    left_ += layer_cost(tile) * encoder_.info().layers;
+}
+
+EncoderCost EncoderPass::layer_cost(const EncoderTile& tile) const {
+  const EncoderInfo& info = encoder_.info();
+  const auto rows = static_cast<double>(tile.grid.patches() + info.rows_before);
+  // Scores and what they weigh: two products for each element of a head and pair of rows.
+  return rows * (static_cast<double>(info.layer_products) +
+                 2 * rows * static_cast<double>(info.attention_width));
+}
+
+EncoderCost EncoderPass::next_piece() const {
+  return ended_ ? 0 : layer_cost(input_->tiles()[tile_]);
+}
+
+void EncoderPass::end(std::optional<EncoderFault> fault) {
+  ended_ = true;
+  left_ = 0;
+  fault_ = std::move(fault);
+  residual_ = {};
+  input_ = nullptr;
+  if (fault_) rows_ = {};
+}
+
+void EncoderPass::advance(EncoderCost budget, Backend& backend, StepMemory& memory) {
+  SIROCCO_CHECK(!ended_);
+  try {
+    run(budget, backend, memory);
+  } catch (const Error& e) {
+    end(EncoderFault{e.kind(), e.what()});
+  } catch (const std::bad_alloc&) {
+    end(EncoderFault{ErrorKind::kResourceExhausted, "there is no memory to encode a picture"});
+  }
+}
+
+void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) {
+  const EncoderTile& tile = input_->tiles()[tile_];
+  const EncoderInfo& info = encoder_.info();
+  const EncoderCost each = layer_cost(tile);
+  const std::int32_t layers = std::clamp<std::int32_t>(
+      static_cast<std::int32_t>(std::min<double>(budget / each, info.layers)), 1,
+      info.layers - layer_);
+  const std::int64_t rows = info.rows_before + tile.grid.patches();
+  StepRows step;
+  step.sequences.push_back(SequenceRows(SequenceId(0), Position(0), rows).with_grid(tile.grid));
+  const CacheViews none;
+  TransformContext context(backend, memory, step, none);
+  Ops& ops = context.ops();
+  const auto uploaded = [&](std::span<const float> values, std::int64_t count) {
+    return ops.upload(context.held(), values, {count, std::ssize(values) / count});
+  };
+  Hidden hidden = layer_ == 0 ? encoder_.embed(uploaded(tile.patches, tile.grid.patches()), context)
+                              : Hidden(context, {.f32 = uploaded(residual_, rows), .q8 = {}});
+  hidden = encoder_.transform(std::move(hidden), LayerIndex(layer_), LayerIndex(layer_ + layers),
+                              context);
+  layer_ += layers;
+  left_ = std::max(0.0, left_ - each * layers);
+  if (layer_ < info.layers) {
+    const std::span<const float> values = ops.read(hidden.values());
+    residual_.assign(values.begin(), values.end());
+    return;
+  }
+  hidden = encoder_.project(std::move(hidden), context);
+  const std::span<const float> made = ops.read(hidden.values());
+  if (!std::ranges::all_of(made, [](float x) { return std::isfinite(x); }))
+    return end(EncoderFault{ErrorKind::kNotANumber,
+                            "the encoder made numbers of a picture that aren't finite"});
+  rows_.insert(rows_.end(), made.begin(), made.end());
+  layer_ = 0;
+  if (++tile_ < input_->tiles().size()) return;
+  if (const WeightVector& newline = info.newline) {
+    const auto* values = newline.tensor().as<float>();
+    rows_.insert(rows_.end(), values, values + newline.size());
+  }
+  end(std::nullopt);
+}
+
+}  // namespace sirocco

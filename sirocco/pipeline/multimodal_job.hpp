@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "sirocco/pipeline/encoder_input.hpp"
+#include "sirocco/pipeline/text_work.hpp"
+
+namespace sirocco {
+
+/// Rows of a prompt that a picture gives, together: all of them or a part, as its family wants it.
+struct PictureRows {
+  /// The encoder's row for the end of a row of tiles.
+  static constexpr std::int32_t kNewline = -1;
+
+  std::shared_ptr<const EncoderInput> picture;
+  std::vector<std::int32_t> rows;  ///< of those that become of it, or kNewline; at least one
+  bool mutual = false;             ///< whether they see each other
+};
+
+/// What a prompt of several kinds consists of.
+using PromptPart = std::variant<std::vector<TokenId>, PictureRows>;
+
+/// What a program asks of a model that sees: what follows a prompt of text and pictures.
+struct MultimodalJob {
+  std::vector<PromptPart> prompt;
+  TextJob text;  ///< all else; its own prompt is none
+};
+
+/// A job that a pipeline of certain limits can run. Move-only.
+class CheckedMultimodalJob {
+ public:
+  /// Throws as CheckedTextJob, and InvalidArgument for rows that a picture doesn't give, or that
+  /// aren't as wide as the language model's.
+  CheckedMultimodalJob(const PipelineLimits& limits, MultimodalJob job);
+  CheckedMultimodalJob(CheckedMultimodalJob&&) noexcept = default;
+  CheckedMultimodalJob& operator=(CheckedMultimodalJob&&) noexcept = default;
+
+  TextTerms terms() const { return text_.terms(); }
+  Usage usage() const { return text_.usage(); }
+
+ private:
+  friend class MultimodalPipeline;
+  friend class MultimodalWork;
+  /// Rows of the prompt that wait for their picture.
+  struct Promised {
+    std::int64_t end;  // the position behind them
+    PictureRows from;
+    std::shared_ptr<EmbeddedRows> rows;
+  };
+  static CheckedTextJob checked(const PipelineLimits& limits, MultimodalJob& job,
+                                std::vector<Promised>& promised);
+
+  std::vector<Promised> promised_;
+  CheckedTextJob text_;
+};
+
+}  // namespace sirocco

@@ -1,0 +1,220 @@
+#include "sirocco/pipeline/multimodal_pipeline.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What these rows of a picture are: its contents, and which they are.
+EmbeddingKey key_of(const PictureRows& rows) {
+  EmbeddingKey key = rows.picture->key();
+  for (const std::int32_t row : rows.rows) {
+    key.low = (key.low ^ static_cast<std::uint32_t>(row)) * 0x9e3779b97f4a7c15U;
+    key.low ^= key.low >> 29;
+  }
+  return key;
+}
+
+void require_rows(const PictureRows& rows, std::int64_t width) {
+  if (rows.picture == nullptr || rows.rows.empty())
+    throw InvalidArgument("prompt: there is no picture, or no row of it, where some should come");
+  if (rows.picture->width() != width) {
+    throw InvalidArgument("prompt: rows of a picture are {} wide; the model's have {}",
+                          rows.picture->width(), width);
+  }
+  for (const std::int32_t row : rows.rows) {
+    if (row == PictureRows::kNewline ? rows.picture->has_newline()
+                                     : row >= 0 && row < rows.picture->rows())
+      continue;
+    throw InvalidArgument("prompt: a picture of {} rows has no row {}", rows.picture->rows(), row);
+  }
+}
+
+}  // namespace
+
+CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, MultimodalJob& job,
+                                             std::vector<Promised>& promised) {
+  std::vector<Prompt::Piece> pieces;
+  PromptLayout layout;
+  std::int64_t at = 0;
+  for (PromptPart& part : job.prompt) {
+    if (auto* tokens = std::get_if<std::vector<TokenId>>(&part)) {
+      at += std::ssize(*tokens);
+      pieces.emplace_back(std::move(*tokens));
+      continue;
+    }
+    auto& picture = std::get<PictureRows>(part);
+    require_rows(picture, limits.width);
+    const auto count = std::ssize(picture.rows);
+    if (at + count > limits.max_context) {
+      throw InvalidArgument(
+          "prompt: its pictures and text are more than the {} rows of the context",
+          limits.max_context);
+    }
+    auto rows = std::make_shared<EmbeddedRows>(limits.width, count, key_of(picture));
+    if (picture.mutual) {
+      layout.mutual.push_back({Position(static_cast<std::int32_t>(at)),
+                               Position(static_cast<std::int32_t>(at + count))});
+    }
+    at += count;
+    pieces.emplace_back(rows);
+    promised.push_back({at, std::move(picture), std::move(rows)});
+  }
+  job.text.prompt = Prompt(std::move(pieces), std::move(layout));
+  return {limits, std::move(job.text)};
+}
+
+CheckedMultimodalJob::CheckedMultimodalJob(const PipelineLimits& limits, MultimodalJob job)
+    : text_(checked(limits, job, promised_)) {}
+
+MultimodalWork::MultimodalWork(TextWork text, std::vector<Awaited> awaited, EncoderCost row_cost,
+                               std::int64_t max_rows)
+    : text_(std::move(text)),
+      awaited_(std::move(awaited)),
+      row_cost_(row_cost),
+      max_rows_(max_rows) {}
+
+EncoderPass* MultimodalWork::encoding() const {
+  for (const Awaited& awaited : awaited_)
+    if (!awaited.pass->ended()) return awaited.pass.get();
+  return nullptr;
+}
+
+Demand MultimodalWork::demand() const {
+  if (ending_ || encodes_) return {};
+  if (awaited_.empty()) return text_.demand();
+  const EncoderPass* const pass = encoding();
+  // What has ended is looked at in the next step.
+  if (pass == nullptr) return {.rows = 1};
+  const auto rows_of = [&](EncoderCost cost) {
+    constexpr double kMany = 1 << 20;
+    return static_cast<std::int64_t>(std::clamp(std::ceil(cost / row_cost_), 1.0, kMany));
+  };
+  EncoderCost left = 0;
+  for (const Awaited& awaited : awaited_) left += awaited.pass->left();
+  piece_ = {0, std::min(rows_of(pass->next_piece()), max_rows_)};
+  return {.rows = std::max(piece_.end, rows_of(left)), .indivisible = std::span(&piece_, 1)};
+}
+
+bool MultimodalWork::settle() {
+  for (Awaited& awaited : awaited_) {
+    if (!awaited.pass->ended()) continue;
+    if (const auto& fault = awaited.pass->fault()) {
+      ending_ = {.reason = FinishReason::kFailed, .error = fault->kind, .message = fault->message};
+      awaited_.clear();
+      return false;
+    }
+    CheckedMultimodalJob::Promised& promised = awaited.promised;
+    const auto width = static_cast<std::size_t>(promised.rows->width());
+    const std::vector<float>& all = awaited.pass->rows();
+    std::vector<float> values;
+    values.reserve(promised.from.rows.size() * width);
+    for (const std::int32_t row : promised.from.rows) {
+      const std::size_t from =
+          row == PictureRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
+      values.insert(values.end(), all.begin() + static_cast<std::ptrdiff_t>(from),
+                    all.begin() + static_cast<std::ptrdiff_t>(from + width));
+    }
+    promised.rows->put_in(std::move(values));
+  }
+  std::erase_if(awaited_, [](const Awaited& awaited) { return awaited.promised.rows->is_there(); });
+  return true;
+}
+
+MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> language,
+                                       AnyEncoder encoder, const StagePlace& place,
+                                       std::uint64_t row_products,
+                                       MultimodalPipelineOptions options)
+    : language_(std::move(language)),
+      encoder_(std::move(encoder)),
+      backend_(place.backend),
+      memory_(&place.ledger),
+      row_cost_(static_cast<double>(std::max<std::uint64_t>(row_products, 1))),
+      encoded_(encoder_, options.max_encoded_bytes, place.ledger) {
+  if (encoder_.info().width != info().width) {
+    throw InvalidArgument("an encoder's rows are {} wide, the language model's {}",
+                          encoder_.info().width, info().width);
+  }
+}
+
+MultimodalPipeline::~MultimodalPipeline() = default;
+
+std::vector<StagePlacement> MultimodalPipeline::placement() const {
+  std::vector<StagePlacement> out = language_->placement();
+  out.insert(out.begin(), {"encoder", backend_.name()});
+  return out;
+}
+
+std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const EncoderInput>& picture) {
+  const std::shared_ptr<EncoderPass> pass = encoded_.pass(picture);
+  while (!pass->ended()) pass->advance(std::numeric_limits<double>::max(), backend_, memory_);
+  if (pass->fault()) throw ResourceExhausted("{}", pass->fault()->message);
+  encoded_.keep(pass);
+  return pass->rows();
+}
+
+std::optional<MultimodalWork> MultimodalPipeline::begin(CheckedMultimodalJob& job) {
+  std::optional<TextWork> text = language_->begin(job.text_);
+  if (!text) return std::nullopt;
+  const std::int64_t known = text->usage().cached;
+  std::vector<MultimodalWork::Awaited> awaited;
+  for (CheckedMultimodalJob::Promised& promised : job.promised_) {
+    // Its rows are in the cache, or what they became there.
+    if (promised.end <= known) continue;
+    std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.picture);
+    awaited.push_back({std::move(pass), std::move(promised)});
+  }
+  MultimodalWork work(std::move(*text), std::move(awaited), row_cost_, limits()->max_step);
+  work.settle();
+  return work;
+}
+
+Ticket MultimodalPipeline::submit(std::span<const Share<MultimodalWork>> shares) {
+  const auto begin = Clock::now();
+  Step step{++steps_, std::nullopt, {}, 0};
+  std::vector<Share<TextWork>> text;
+  for (const Share<MultimodalWork>& share : shares) {
+    MultimodalWork& work = *share.work;
+    if (work.awaited_.empty()) {
+      text.push_back({&work.text_, share.rows});
+      continue;
+    }
+    work.encodes_ = true;
+    step.encoding.push_back(&work);
+    EncoderPass* const pass = work.encoding();
+    if (pass == nullptr) continue;
+    pass->advance(static_cast<double>(share.rows) * row_cost_, backend_, memory_);
+    if (!pass->ended() || pass->fault()) continue;
+    const auto of = std::ranges::find(work.awaited_, pass,
+                                      [](const auto& awaited) { return awaited.pass.get(); });
+    encoded_.keep(of->pass);
+  }
+  if (!step.encoding.empty())
+    step.seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  if (!text.empty()) step.text = language_->submit(text);
+  submitted_.push_back(std::move(step));
+  return Ticket(steps_);
+}
+
+double MultimodalPipeline::wait(Ticket ticket) {
+  SIROCCO_CHECK(!submitted_.empty() && submitted_.front().number == ticket.number());
+  Step step = std::move(submitted_.front());
+  submitted_.erase(submitted_.begin());
+  double seconds = step.seconds;
+  for (MultimodalWork* work : step.encoding) {
+    work->encodes_ = false;
+    work->settle();
+  }
+  if (step.text) seconds += language_->wait(std::move(*step.text));
+  return seconds;
+}
+
+}  // namespace sirocco
