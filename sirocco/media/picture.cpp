@@ -23,12 +23,13 @@ Picture cropped(const Picture& picture, int left, int top, PictureSize size, Col
   const auto bottom = std::min<std::int64_t>(std::int64_t{top} + size.height, picture.height());
   const std::int64_t from_x = std::max(left, 0);
   const std::int64_t from_y = std::max(top, 0);
-  const bool covered = from_x == left && from_y == top && right - left == size.width &&
-                       bottom - top == size.height;
+  const bool covered =
+      from_x == left && from_y == top && right - left == size.width && bottom - top == size.height;
   Picture out(size, covered ? kBlack : color);
   if (right <= from_x) return out;
   for (std::int64_t y = from_y; y < bottom; ++y) {
-    const auto from = picture.row(static_cast<int>(y)).subspan(static_cast<std::size_t>(from_x * 3));
+    const auto from =
+        picture.row(static_cast<int>(y)).subspan(static_cast<std::size_t>(from_x * 3));
     const auto to = out.row(static_cast<int>(y - top));
     std::memcpy(to.data() + (from_x - left) * 3, from.data(),
                 static_cast<std::size_t>((right - from_x) * 3));
@@ -40,8 +41,10 @@ Picture oriented(Picture picture, int orientation) {
   if (orientation < 2 || orientation > 8) return picture;
   // 5 to 8 exchange rows and columns first, then all is mirrored.
   const bool transposed = orientation >= 5;
-  const bool from_right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+  const bool from_right =
+      orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool from_bottom =
+      orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
   const auto [width, height] = picture.size();
   Picture out(transposed ? PictureSize{height, width} : PictureSize{width, height});
   for (int y = 0; y < out.height(); ++y) {

@@ -33,7 +33,9 @@ class Picture {
   int height() const { return size_.height; }
 
   /// Row `y`, counted from the top: [W, 3].
-  std::span<const std::uint8_t> row(int y) const { return {bytes_.data() + y * stride(), stride()}; }
+  std::span<const std::uint8_t> row(int y) const {
+    return {bytes_.data() + y * stride(), stride()};
+  }
   std::span<std::uint8_t> row(int y) { return {bytes_.data() + y * stride(), stride()}; }
 
   /// All rows, [H, W, 3].

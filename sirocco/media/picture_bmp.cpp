@@ -39,7 +39,8 @@ class Reader {
   std::uint32_t number(std::uint64_t at, std::size_t size) const {
     const Bytes bytes = part(at, size);
     std::uint32_t value = 0;
-    for (std::size_t i = size; i-- > 0;) value = value << 8 | std::to_integer<std::uint32_t>(bytes[i]);
+    for (std::size_t i = size; i-- > 0;)
+      value = value << 8 | std::to_integer<std::uint32_t>(bytes[i]);
     return value;
   }
 
@@ -111,7 +112,8 @@ Header read_header(const Reader& file) {
   std::uint32_t colors = 0;
   const bool core = info_size == 12;
   if (core) {
-    header.size = {static_cast<int>(file.u16(kInfoAt + 4)), static_cast<int>(file.u16(kInfoAt + 6))};
+    header.size = {static_cast<int>(file.u16(kInfoAt + 4)),
+                   static_cast<int>(file.u16(kInfoAt + 6))};
     header.bits = file.u16(kInfoAt + 10);
   } else if (std::ranges::count(std::array{40u, 52u, 56u, 64u, 108u, 124u}, info_size) == 1) {
     const std::int64_t width = static_cast<std::int32_t>(file.u32(kInfoAt + 4));

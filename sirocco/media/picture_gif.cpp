@@ -9,8 +9,8 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/media/picture_decoders.hpp"
 
-/// The first frame of a GIF, on the file's canvas, by giflib, which is asked for that frame only: to
-/// have it read a whole file takes memory for all frames.
+/// The first frame of a GIF, on the file's canvas, by giflib, which is asked for that frame only:
+/// to have it read a whole file takes memory for all frames.
 namespace sirocco::decoders {
 namespace {
 
@@ -63,8 +63,7 @@ class Gif {
     const auto shown = [&](GifPixelType index) {
       return background && index == transparent_ ? *background : palette[index];
     };
-    Picture picture(size(),
-                    shown(static_cast<GifPixelType>(std::max(transparent_, 0))));
+    Picture picture(size(), shown(static_cast<GifPixelType>(std::max(transparent_, 0))));
     std::vector<GifPixelType> row(static_cast<std::size_t>(frame.Width));
     const auto read_row = [&](int y) {
       if (DGifGetLine(gif_.get(), row.data(), frame.Width) == GIF_ERROR) fail(gif_->Error);

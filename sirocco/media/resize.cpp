@@ -46,12 +46,18 @@ struct Filter {
 
 Filter filter_of(Resampling resampling) {
   switch (resampling) {
-    case Resampling::kLanczos: return {lanczos, 3};
-    case Resampling::kBilinear: return {triangle, 1};
-    case Resampling::kBicubic: return {cubic, 2};
-    case Resampling::kBox: return {box, 0.5};
-    case Resampling::kHamming: return {hamming, 1};
-    case Resampling::kNearest: break;
+    case Resampling::kLanczos:
+      return {lanczos, 3};
+    case Resampling::kBilinear:
+      return {triangle, 1};
+    case Resampling::kBicubic:
+      return {cubic, 2};
+    case Resampling::kBox:
+      return {box, 0.5};
+    case Resampling::kHamming:
+      return {hamming, 1};
+    case Resampling::kNearest:
+      break;
   }
   throw InvalidArgument("a resampling with the number {}; there are 0 to 5",
                         static_cast<int>(resampling));
