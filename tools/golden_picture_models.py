@@ -45,7 +45,8 @@ class Variation:
     shows: str
     names: tuple[tuple[str, str], ...] = ()  # prefixes that tensors have instead
     old_files: bool = False  # preprocessor_config.json and chat_template.json, as folders were saved before
-    image_processor: dict = dataclasses.field(default_factory=dict)  # members that are others
+    # Members that are others, which the processor is asked for too: Gemma's puts its own before the folder's.
+    image_processor: dict = dataclasses.field(default_factory=dict)
     config: Callable[[dict], None] | None = None  # changes config.json
     cases: tuple[str, ...] = ()  # that are recorded anew; without any, those of the model hold
 
@@ -191,6 +192,16 @@ MODELS = {
             image_seq_len=4, video_processor=transformers.SmolVLMVideoProcessor(
                 size={"longest_edge": 64}, max_image_size={"longest_edge": 64}), **parts), "<image>",
         idefics3_template("{{- '<|im_start|>' -}}"), cases=("one", "two")),
+    "smolvlm-positions": Model(
+        "25 x 25 patches, whose positions aren't all the patches' own numbers: they are found by rounded fractions; one tile",
+        idefics3_config(transformers.SmolVLMConfig, tower_shape(2, 24, 2, 36, 100, 4), text_shape(
+            32, 4, 2, 8, 44, False, rope_parameters=rotary(10000.0)), 5, False),
+        lambda: byte_level(SMOLVLM_TOKENS),
+        lambda: transformers.SmolVLMImageProcessor(size={"longest_edge": 100}, max_image_size={"longest_edge": 100}),
+        lambda **parts: transformers.SmolVLMProcessor(
+            image_seq_len=25, video_processor=transformers.SmolVLMVideoProcessor(
+                size={"longest_edge": 100}, max_image_size={"longest_edge": 100}), **parts), "<image>",
+        idefics3_template("{{- '<|im_start|>' -}}"), cases=("one",)),
     "gemma3": Model(
         "nine rows a picture that see each other, a window of six that cuts them, means of 2 x 2 patches; newlines of the text join "
         "those around a picture",
@@ -240,7 +251,7 @@ MODELS = {
 
 # --- two towers ----------------------------------------------------------------------------------------------------------------
 
-TEXTS = ("a picture of the red picture", "Blue!", "", "a red, a blue & 12 of the 3 -- what else is there?")
+TEXTS = ("a picture of the red picture", "Blue!", "", "a red, a blue & 12 of the 3 -- what else is there?", "a <mark> picture")
 
 
 def clip_config(eos: str):
@@ -278,7 +289,7 @@ PAIRS = {
     "clip": Pair("the text's row is that of the highest id (an end token written as 2, as the first folders have it)",
                  clip_config("old"), clip, lambda: transformers.CLIPImageProcessor(**clip_sizes(56)), transformers.CLIPProcessor,
                  dict(truncation=True)),
-    "clip-eos": Pair("the text's row is that of the first end token",
+    "clip-eos": Pair("the text's row is that of the first end token, which isn't the highest id",
                      clip_config("new"), clip, lambda: transformers.CLIPImageProcessor(**clip_sizes(56)), transformers.CLIPProcessor,
                  dict(truncation=True)),
     "siglip": Pair("texts filled up to the full length, their last row; pictures pooled by attention with one learned query",

@@ -94,9 +94,11 @@ def keep_pixels(store: Store, pixels: Array) -> dict:
 # --- one prompt --------------------------------------------------------------------------------------------------------
 
 
-def inputs_of(processor, contents: list, swap: dict[str, str] | None = None) -> dict[str, torch.Tensor]:
-    return dict(processor.apply_chat_template(messages(contents, swap), add_generation_prompt=True, tokenize=True,
-                                              return_dict=True, return_tensors="pt"))
+def inputs_of(processor, contents: list, swap: dict[str, str] | None = None, **arguments) -> dict[str, torch.Tensor]:
+    """With what the script asks of the processor besides what its folder says (`asked`)."""
+    return dict(processor.apply_chat_template(
+        messages(contents, swap), add_generation_prompt=True, tokenize=True, return_dict=True,
+        return_tensors="pt", processor_kwargs={"images_kwargs": getattr(processor, "asked", {})}, **arguments))
 
 
 def model_inputs(inputs: dict, dtype: torch.dtype) -> dict:
@@ -194,8 +196,13 @@ def case_record(name: str, contents: list, model: torch.nn.Module, processor, st
 
 def typed_record(processor, placeholder: str) -> dict:
     contents = [part.replace("PLACEHOLDER", placeholder) if isinstance(part, str) else part for part in TYPED]
+    return {"messages": plain_messages(contents),
+            "plainly": ids_or_refusal(lambda: inputs_of(processor, contents)),
+            "sanitized": ids_or_refusal(lambda: inputs_of(processor, contents, sanitize_control_tokens=True))}
+
+
+def ids_or_refusal(call) -> dict:
     try:
-        made = {"ids": inputs_of(processor, contents)["input_ids"][0].tolist()}
-    except (ValueError, IndexError, RuntimeError) as error:
-        made = {"refused": f"{type(error).__name__}: {error}"}
-    return {"messages": plain_messages(contents), "transformers": made}
+        return {"ids": call()["input_ids"][0].tolist()}
+    except Exception as error:  # whatever it is, it is what a user sees
+        return {"refused": f"{type(error).__name__}: {error}"}

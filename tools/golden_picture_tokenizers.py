@@ -106,7 +106,9 @@ def clip() -> transformers.CLIPTokenizer:
                 vocab.setdefault("".join(pair), len(vocab))
     for token in ("<|startoftext|>", "<|endoftext|>"):
         vocab[token] = len(vocab)
-    return transformers.CLIPTokenizer(vocab, merges, model_max_length=24)
+    tokenizer = transformers.CLIPTokenizer(vocab, merges, model_max_length=24)
+    tokenizer.add_tokens(["<mark>"])
+    return tokenizer
 
 
 def siglip(length: int) -> transformers.PreTrainedTokenizerFast:

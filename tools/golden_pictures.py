@@ -241,6 +241,7 @@ def vary(name: str, variation: Variation, out: Path, scratch: Path) -> None:
     safetensors.torch.save_file(tensors, file, {"format": "pt"})
     views = {renamed(tensor, variation.names): view for tensor, view in saved_views(config, weights).items()}
     read, processor = load(folder), read_processor(folder)
+    processor.asked = variation.image_processor
     record = {"name": name, "shows": variation.shows, "folder": name, "made_with": made_with(seed),
               "same_weights_as": variation.model, "placeholder": model_of.placeholder, "image_token_id": read.config.image_token_id,
               "pictures": [picture_record(each) for each in PICTURES]}

@@ -79,12 +79,16 @@ class Values {
   std::vector<float> all_;
 };
 
-PicturePrompt read_prompt(const JsonValue& entry, const JsonValue& model, const Values& values) {
-  PicturePrompt out;
-  out.name = text(entry, "name");
+struct Contents {
+  std::vector<ContentPart> parts;
+  std::vector<MadePicture> pictures;
+};
+
+Contents read_contents(const JsonValue& entry, const JsonValue& model) {
+  Contents out;
   for (const JsonValue& message : array(entry, "messages")) {
     for (const JsonValue& part : array(message, "content")) {
-      ContentPart& added = out.contents.emplace_back();
+      ContentPart& added = out.parts.emplace_back();
       if (text(part, "type") == "text") {
         added.text = text(part, "text");
       } else {
@@ -93,6 +97,15 @@ PicturePrompt read_prompt(const JsonValue& entry, const JsonValue& model, const 
       }
     }
   }
+  return out;
+}
+
+PicturePrompt read_prompt(const JsonValue& entry, const JsonValue& model, const Values& values) {
+  PicturePrompt out;
+  out.name = text(entry, "name");
+  Contents contents = read_contents(entry, model);
+  out.contents = std::move(contents.parts);
+  out.pictures = std::move(contents.pictures);
   out.rendered = text(entry, "prompt");
   out.ids = ids_member(entry, "ids");
   out.token_type_ids = ids_member(entry, "token_type_ids");
@@ -182,12 +195,18 @@ PictureModel read_picture_model(const std::string& name) {
     PictureModel same = read_picture_model(text(model, "same_results_as"));
     out.tile_positions = std::move(same.tile_positions);
     out.prompts = std::move(same.prompts);
+    out.typed = std::move(same.typed);
     return out;
   }
   out.tile_positions = places_member(model, "tile_positions");
   const Values values(model);
   for (const JsonValue& entry : array(model, "cases"))
     out.prompts.push_back(read_prompt(entry, model, values));
+  if (const JsonValue* const typed = model.member("typed")) {
+    Contents contents = read_contents(*typed, model);
+    out.typed = TypedPlaceholder{std::move(contents.parts), std::move(contents.pictures),
+                                 ids_member(member(*typed, "sanitized"), "ids")};
+  }
   return out;
 }
 

@@ -43,11 +43,17 @@ void expect_logits_fit(const PicturePrompt& prompt) {
 TEST(GoldenPictures, PromptsAreReadWhole) {
   const std::vector<std::string> names = picture_models();
   EXPECT_GE(names.size(), 14u);
+  int typed = 0;
   for (const std::string& name : names) {
     const PictureModel model = read_picture_model(name);
     EXPECT_TRUE(fs::exists(model.folder / "config.json")) << name;
     EXPECT_TRUE(fs::exists(model.folder / "tokenizer.json")) << name;
-    EXPECT_GE(model.prompts.size(), 2u) << name;
+    EXPECT_FALSE(model.prompts.empty()) << name;
+    if (model.typed) {
+      ++typed;
+      EXPECT_NE(model.typed->contents.back().text.find(model.placeholder), std::string::npos);
+      EXPECT_EQ(model.typed->pictures.size(), 1u);
+    }
     for (const PicturePrompt& prompt : model.prompts) {
       SCOPED_TRACE(name + " " + prompt.name);
       expect_logits_fit(prompt);
@@ -66,6 +72,7 @@ TEST(GoldenPictures, PromptsAreReadWhole) {
       EXPECT_EQ(std::ranges::count(prompt.token_type_ids, 1), rows);
     }
   }
+  EXPECT_GE(typed, 9);
 }
 
 TEST(GoldenPictures, PairsAreReadWhole) {

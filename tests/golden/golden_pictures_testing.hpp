@@ -71,6 +71,13 @@ struct PicturePrompt {
   std::string text;                        ///< of the continuation
 };
 
+/// A message whose text holds what a template writes for a picture; it stays text.
+struct TypedPlaceholder {
+  std::vector<ContentPart> contents;
+  std::vector<MadePicture> pictures;
+  std::vector<std::int32_t> ids;  ///< empty where the other implementation can't keep it text
+};
+
 /// A model that writes about pictures.
 struct PictureModel {
   std::string name;
@@ -79,9 +86,10 @@ struct PictureModel {
   std::string placeholder;       ///< what a template writes for a picture
   std::int32_t image_token_id = 0;
   std::vector<std::size_t>
-      tile_positions;                  ///< rows of the position table; empty where not recorded
-  std::vector<PicturePrompt> prompts;  ///< those of the model whose weights it has, if its own are
-                                       ///< the same
+      tile_positions;  ///< rows of the position table; empty where not recorded
+  /// Those of the model whose weights it has, where its own are the same; so is `typed`.
+  std::vector<PicturePrompt> prompts;
+  std::optional<TypedPlaceholder> typed;
 };
 
 /// A text with what it became, of a model of texts and pictures side by side.
