@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records what Pillow and transformers make of pictures, into tests/golden/pictures/: small picture files, and expected.json, which
+"""Records what Pillow and transformers make of pictures, into tests/golden/media/: small picture files, and expected.json, which
 says of each what its pixels are, what noise becomes in other sizes, and what the image processors of transformers make of noise.
 
 Pixels are recorded by their digest (counted_values.py). Noise of WIDTH x HEIGHT is the bytes of `words(1, "WIDTHxHEIGHT")`, rows of
@@ -347,7 +347,7 @@ def record_processors():
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "tests/golden/pictures")
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "tests/golden/media")
     warnings.simplefilter("ignore")
     shutil.rmtree(folder / "files", ignore_errors=True)
     (folder / "files").mkdir(parents=True)

@@ -1,5 +1,8 @@
 #include "sirocco/models/patch_embedding.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -8,19 +11,56 @@ namespace sirocco {
 
 PatchEmbedding::PatchEmbedding(Linear patches, WeightVector class_row,
                                std::shared_ptr<const WeightMatrix> positions,
-                               std::int32_t grid_side)
+                               std::int32_t grid_side, PatchPlaces places)
     : patches_(std::move(patches)),
       class_row_(std::move(class_row)),
       positions_(std::move(positions)),
-      grid_side_(grid_side) {
-  const std::int64_t places = rows_before() + std::int64_t{grid_side} * grid_side;
-  if (positions_->rows() != places || positions_->columns() != width() ||
+      grid_side_(grid_side),
+      rule_(places) {
+  const std::int64_t wanted = rows_before() + std::int64_t{grid_side} * grid_side;
+  if (positions_->rows() != wanted || positions_->columns() != width() ||
       (class_row_ && class_row_.size() != width())) {
     throw InvalidArgument(
         "patch embedding: {} x {} positions and a class token of {} for a grid of {} a side and "
         "rows of {}",
         positions_->rows(), positions_->columns(), class_row_.size(), grid_side, width());
   }
+}
+
+std::vector<std::int32_t> fraction_places(std::int32_t count, std::int32_t side) {
+  // The bounds between learned places are steps of 1 / side up to 1. What computes them for
+  // transformers does so 16 at a time, in two halves each from a float on, and what is left one by
+  // one from the beginning.
+  const double step = 1.0 / side;
+  const auto bounds = static_cast<std::int64_t>(std::ceil((1.0 - step) / step));
+  std::vector<float> bound;
+  for (std::int64_t i = 0; i < bounds; ++i) {
+    constexpr std::int64_t kBlock = 16;
+    constexpr std::int64_t kHalf = 8;
+    const bool in_block = i / kBlock < bounds / kBlock;
+    const auto at = [&](std::int64_t index) {
+      return static_cast<float>(step + step * static_cast<double>(index));
+    };
+    const std::int64_t first = i / kHalf * kHalf;
+    bound.push_back(
+        in_block ? static_cast<float>(double{at(first)} + step * static_cast<double>(i - first))
+                 : at(i));
+  }
+  std::vector<std::int32_t> out;
+  const float each = 1.0f / static_cast<float>(count);
+  for (std::int32_t i = 0; i < count; ++i) {
+    const float along = std::min(static_cast<float>(i) * each, static_cast<float>(1.0 - 1e-6));
+    out.push_back(
+        static_cast<std::int32_t>(std::ranges::upper_bound(bound, along) - bound.begin()));
+  }
+  return out;
+}
+
+std::vector<std::int32_t> PatchEmbedding::places_of(std::int32_t count) const {
+  if (rule_ == PatchPlaces::kFraction) return fraction_places(count, grid_side_);
+  std::vector<std::int32_t> own(static_cast<std::size_t>(count));
+  std::iota(own.begin(), own.end(), 0);
+  return own;
 }
 
 PatchEmbedding PatchEmbedding::with_norm(LayerNorm norm) && {
@@ -54,14 +94,15 @@ Hidden PatchEmbedding::forward(const Tensor& patches, TransformContext& context)
   std::vector<std::int32_t>& places = context.host_integers();
   for (const SequenceRows& s : context.host_rows().sequences) {
     if (class_row_) places.push_back(0);
-    const auto along = [&](std::int64_t i, std::int64_t of) {
-      return static_cast<std::int32_t>(i * grid_side_ / of);
-    };
-    for (std::int32_t r = 0; r < s.grid().rows; ++r) {
-      for (std::int32_t c = 0; c < s.grid().columns; ++c)
-        places.push_back(rows_before() + along(r, s.grid().rows) * grid_side_ +
-                         along(c, s.grid().columns));
+    const PatchGrid& grid = s.grid();
+    if (rule_ == PatchPlaces::kOwn && grid != PatchGrid{grid_side_, grid_side_}) {
+      throw InvalidArgument("a picture of {} x {} patches for an encoder of {} x {}", grid.columns,
+                            grid.rows, grid_side_, grid_side_);
     }
+    const std::vector<std::int32_t> across = places_of(grid.columns);
+    for (const std::int32_t row : places_of(grid.rows))
+      for (const std::int32_t column : across)
+        places.push_back(rows_before() + row * grid_side_ + column);
   }
   const Tensor at = ops.upload(context.scratch(), places, {count});
   const Tensor learned = context.scratch().tensor(DType::kF32, {count, width()});

@@ -106,9 +106,9 @@ class VitLoader {
   WeightLoader& weights() { return loader_; }
 
   template <Projector P>
-  AnyEncoder encoder(P projector,
+  AnyEncoder encoder(P projector, PatchPlaces places = PatchPlaces::kOwn,
                      typename PictureEncoder<P>::Rows rows = PictureEncoder<P>::Rows::kOfPatches) {
-    PatchEmbedding embedding = embed();
+    PatchEmbedding embedding = embed(places);
     EncoderInfo info = config_.info;
     info.rows_before = embedding.rows_before();
     if (loader_.has(kNewline)) info.newline = loader_.vector(kNewline, info.width);
@@ -125,7 +125,7 @@ class VitLoader {
  private:
   static constexpr std::string_view kNewline = "v.image_newline";
 
-  PatchEmbedding embed() {
+  PatchEmbedding embed(PatchPlaces rule) {
     const EncoderInfo& info = config_.info;
     WeightVector class_row;
     if (loader_.has("v.class_embd")) class_row = loader_.vector("v.class_embd", config_.inner);
@@ -133,7 +133,7 @@ class VitLoader {
     PatchEmbedding made(
         loader_.patch_linear("v.patch_embd", config_.inner, info.channels, info.patch),
         std::move(class_row), loader_.matrix("v.position_embd.weight", places, config_.inner),
-        info.grid_side);
+        info.grid_side, rule);
     if (!loader_.has("v.pre_ln.weight")) return made;
     return std::move(made).with_norm(layer_norm("v.pre_ln"));
   }
@@ -174,7 +174,8 @@ AnyEncoder mlp(VitLoader& loader) {
                          PlainActivation::kGeluErf, loader.weights().linear("mm.2", width, width));
   const bool all = loader.config().reader.metadata().get_or<bool>("clip.vision.keeps_class", false);
   using Rows = PictureEncoder<MlpProjector>::Rows;
-  return loader.encoder(std::move(projector), all ? Rows::kAll : Rows::kOfPatches);
+  return loader.encoder(std::move(projector), PatchPlaces::kOwn,
+                        all ? Rows::kAll : Rows::kOfPatches);
 }
 
 /// The side of squares of patches that become one row. Throws FormatError unless whole ones fill
@@ -191,8 +192,9 @@ std::int32_t square_side(const VitConfig& config) {
 AnyEncoder idefics3(VitLoader& loader) {
   const VitConfig& config = loader.config();
   const std::int32_t side = square_side(config);
-  return loader.encoder(ShuffleProjector(
-      side, loader.weights().linear("mm.model.fc", config.info.width, config.inner * side * side)));
+  ShuffleProjector projector(
+      side, loader.weights().linear("mm.model.fc", config.info.width, config.inner * side * side));
+  return loader.encoder(std::move(projector), PatchPlaces::kFraction);
 }
 
 AnyEncoder gemma3(VitLoader& loader) {

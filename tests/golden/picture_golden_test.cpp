@@ -21,7 +21,7 @@ namespace {
 using testing::CountedValues;
 using Json = nlohmann::json;
 
-const std::string kFolder = source_path("tests/golden/pictures/");
+const std::string kFolder = source_path("tests/golden/media/");
 
 std::string read_file(const std::string& path) {
   std::ostringstream text;

@@ -41,7 +41,7 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
   std::int64_t tokens = 0;
   TextAnswers answers = co_await exchange.off_thread([&] {
     prepared = prepared_message(service, exchange.take_body());
-    tokens = std::ssize(prepared.requests.front().prompt);
+    tokens = rows_of(prepared.requests.front().prompt);
     return submitted(service, exchange, prepared);
   });
   if (prepared.generation.stream) {
