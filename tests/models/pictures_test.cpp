@@ -9,6 +9,7 @@
 
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/session.hpp"
+#include "sirocco/jinja/objects.hpp"
 #include "sirocco/text/message_contents.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
 
@@ -162,7 +163,9 @@ TEST_P(Pictures, AnswersAreThoseOfTransformers) {
       for (const TokenId token : answer.tokens) ids.push_back(token.value());
       EXPECT_EQ(ids, prompt.continuation) << answer.message;
       EXPECT_EQ(answer.usage.prompt, std::ssize(prompt.ids));
-      if (again) EXPECT_GE(answer.usage.cached, (std::ssize(prompt.ids) - 1) / 32 * 32);
+      if (again) {
+        EXPECT_GE(answer.usage.cached, (std::ssize(prompt.ids) - 1) / 32 * 32);
+      }
     }
   }
 }
