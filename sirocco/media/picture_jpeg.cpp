@@ -161,16 +161,19 @@ class Jpeg {
   }
 
   static void put_grey(const JSAMPLE* grey, std::span<std::uint8_t> rgb) {
-    for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = grey[i / 3];
+    for (std::size_t x = 0; x < rgb.size() / 3; ++x) {
+      for (std::size_t c = 0; c < 3; ++c) rgb[x * 3 + c] = grey[x];
+    }
   }
 
   /// Inks as Adobe writes them: 255 is none. Pillow takes all of four components for that.
   static void put_inverted_cmyk(const JSAMPLE* inks, std::span<std::uint8_t> rgb) {
-    for (std::size_t i = 0; i < rgb.size(); ++i) {
-      const JSAMPLE* const pixel = inks + i / 3 * 4;
-      const int black = pixel[3];
-      const int product = (255 - pixel[i % 3]) * black + 128;
-      rgb[i] = static_cast<std::uint8_t>(black - ((product + (product >> 8)) >> 8));
+    for (std::size_t x = 0; x < rgb.size() / 3; ++x) {
+      const int black = inks[x * 4 + 3];
+      for (std::size_t c = 0; c < 3; ++c) {
+        const int product = (255 - inks[x * 4 + c]) * black + 128;
+        rgb[x * 3 + c] = static_cast<std::uint8_t>(black - ((product + (product >> 8)) >> 8));
+      }
     }
   }
 
