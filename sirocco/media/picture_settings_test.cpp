@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/media/picture_classes.hpp"
 #include "sirocco/media/picture_processor.hpp"
+#include "tests/support/page_testing.hpp"
 
 namespace sirocco {
 namespace {
@@ -25,6 +27,10 @@ void expect_refused(const std::string& config, const std::string& words) {
   } catch (const Expected& error) {
     EXPECT_THAT(error.what(), HasSubstr(words));
   }
+}
+
+TEST(PictureSettings, ThePageListsTheClasses) {
+  expect_on_page("docs/pictures.md", "image processors", processor_class_names() + "\n");
 }
 
 TEST(PictureSettings, AFolderWithoutAnyHasNone) {
