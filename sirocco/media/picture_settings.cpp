@@ -179,19 +179,26 @@ void read_grid_pinpoints(const Members& members, std::vector<PictureSize>& to) {
   if (!grids.empty()) to = std::move(grids);
 }
 
-/// The class that the settings name, in any of the spellings that there have been.
+/// The name of the class that the settings name, in any of the spellings that there have been, or
+/// that the model has; empty where neither says one.
+std::string class_name(const Members& members, std::string_view model_type) {
+  if (const auto type = members.text("image_processor_type")) return std::string(*type);
+  const auto older = members.text("feature_extractor_type");
+  if (!older) return std::string(processor_class_of_model(model_type));
+  constexpr std::string_view kOld = "FeatureExtractor";
+  std::string name(*older);
+  if (name.ends_with(kOld)) name.replace(name.size() - kOld.size(), kOld.size(), "ImageProcessor");
+  return name;
+}
+
+/// Whether the settings are of sound alone, whose files have the same name.
+bool is_of_sound(const Members& members) {
+  return !members.text("image_processor_type") && members.text("feature_extractor_type") &&
+         find_processor_class(class_name(members, "")) == nullptr;
+}
+
 const ProcessorClass& class_of(const Members& members, std::string_view model_type) {
-  std::string name;
-  if (const auto type = members.text("image_processor_type")) {
-    name = *type;
-  } else if (const auto older = members.text("feature_extractor_type")) {
-    constexpr std::string_view kOld = "FeatureExtractor";
-    name = *older;
-    if (name.ends_with(kOld))
-      name.replace(name.size() - kOld.size(), kOld.size(), "ImageProcessor");
-  } else {
-    name = processor_class_of_model(model_type);
-  }
+  const std::string name = class_name(members, model_type);
   if (name.empty()) {
     throw FormatError("{}: neither {} nor feature_extractor_type names an image processor{}",
                       members.origin(), members.path("image_processor_type"),
@@ -311,7 +318,7 @@ std::optional<PictureSettings> find_picture_settings(const CompanionFiles& files
   const bool inside = processor && std::ranges::any_of(processor->paths(), is_inside);
   const auto own =
       inside ? std::optional<JsonMetadata>() : read_file(files, "preprocessor_config.json");
-  if (!inside && !own) return std::nullopt;
+  if (!inside && (!own || is_of_sound(Members(*own, "")))) return std::nullopt;
   const auto config = read_file(files, "config.json");
   const auto model_type =
       config ? config->get_or<std::string_view>("model_type", "") : std::string_view();

@@ -82,7 +82,8 @@ struct PictureSettings {
 PictureSettings read_picture_settings(const Metadata& metadata, std::string_view prefix,
                                       std::string_view model_type = {});
 
-/// The settings in the files of a checkpoint, or nothing where it has none: as transformers looks
+/// The settings in the files of a checkpoint, or nothing where it has none (those of sound, by a
+/// feature extractor that isn't known, are none): as transformers looks
 /// for them, the member image_processor of processor_config.json, then preprocessor_config.json;
 /// the model's type is that of config.json. For kPatchRows the patches are those of
 /// processor_config.json, where it is there. Throws as `read_picture_settings`.

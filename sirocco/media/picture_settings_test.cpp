@@ -40,6 +40,17 @@ TEST(PictureSettings, AFolderWithoutAnyHasNone) {
             std::nullopt);
 }
 
+TEST(PictureSettings, ThoseOfSoundAreNone) {
+  const auto find = [](const std::string& config) {
+    return find_picture_settings(
+        MemoryFiles(MemoryFiles::Map{{"preprocessor_config.json", config}}));
+  };
+  EXPECT_EQ(find(R"({"feature_extractor_type": "WhisperFeatureExtractor"})"), std::nullopt);
+  EXPECT_TRUE(find(R"({"feature_extractor_type": "Gemma3nAudioFeatureExtractor",
+                       "image_processor_type": "SiglipImageProcessorFast"})"));
+  EXPECT_TRUE(find(R"({"feature_extractor_type": "CLIPFeatureExtractor"})"));
+}
+
 TEST(PictureSettings, TheProcessorsFileGoesFirst) {
   const auto settings = find_picture_settings(MemoryFiles(
       {{"processor_config.json",
