@@ -53,13 +53,15 @@ TEST(XmpOrientation, AttributesAndElements) {
 /// Of the picture "ab / cd / ef", by rows.
 std::string turned(int orientation) {
   Picture picture({2, 3});
-  for (int i = 0; i < 6; ++i)
-    picture.row(i / 2)[static_cast<std::size_t>(i % 2 * 3)] = static_cast<std::uint8_t>('a' + i);
+  for (int i = 0; i < 6; ++i) {
+    const std::size_t red = i % 2 == 0 ? 0 : 3;
+    picture.row(i / 2)[red] = static_cast<std::uint8_t>('a' + i);
+  }
   const Picture out = oriented(picture, orientation);
   std::string text;
   for (int y = 0; y < out.height(); ++y) {
-    for (int x = 0; x < out.width(); ++x)
-      text += static_cast<char>(out.row(y)[static_cast<std::size_t>(x * 3)]);
+    const auto row = out.row(y);
+    for (std::size_t red = 0; red < row.size(); red += 3) text += static_cast<char>(row[red]);
     text += '/';
   }
   return text;

@@ -22,7 +22,7 @@ PictureSettings read(const std::string& config) {
 template <class Expected>
 void expect_refused(const std::string& config, const std::string& words) {
   try {
-    PictureProcessor(read(config));
+    const PictureProcessor made(read(config));
     ADD_FAILURE() << "nothing was thrown; expected: " << words;
   } catch (const Expected& error) {
     EXPECT_THAT(error.what(), HasSubstr(words));
