@@ -63,7 +63,7 @@ ReadPicture PictureReader::read(std::span<const std::byte> file,
   const PictureHeader header = read_picture_header(file, limits);
   // Before there is memory for pixels.
   static_cast<void>(processor_.plan(header.size));
-  return prepared(decode_picture(file, limits));
+  return prepared(decode_picture(file, limits, kWhite));
 }
 
 ReadPicture PictureReader::prepared(const Picture& picture) const {

@@ -33,7 +33,8 @@ class PictureReader {
   /// What the family's chat templates write where a picture is shown.
   std::string_view placeholder() const { return marks_.placeholder; }
 
-  /// The picture in `file`. Throws as decode_picture and PictureProcessor::prepare.
+  /// The picture in `file`, over white where it is transparent, as transformers has it. Throws as
+  /// decode_picture and PictureProcessor::prepare.
   ReadPicture read(std::span<const std::byte> file, const PictureLimits& limits = {}) const;
   ReadPicture prepared(const Picture& picture) const;
 

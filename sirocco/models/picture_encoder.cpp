@@ -244,17 +244,14 @@ AnyEncoder idefics3(VitLoader& loader) {
 AnyEncoder gemma3(VitLoader& loader) {
   const VitConfig& config = loader.config();
   WeightLoader& weights = loader.weights();
-  // So many rows a side become of any picture.
-  constexpr std::int32_t kRowsOfASide = 16;
-  const std::int32_t rows =
-      config.reader.dimension_or("vision.projector.rows_of_a_side", kRowsOfASide);
-  if (rows > config.info.grid_side) {
-    throw FormatError("{}: {} rows a side of a grid of {} a side",
-                      config.reader.metadata().origin(), rows, config.info.grid_side);
+  // Files of old don't say it.
+  const std::int32_t side = config.reader.dimension_or("vision.projector.scale_factor", 4);
+  if (side > config.info.grid_side) {
+    throw FormatError("{}: squares of {} patches a side in a grid of {} a side",
+                      config.reader.metadata().origin(), side, config.info.grid_side);
   }
   return loader.encoder(PoolProjector(
-      config.info.grid_side / rows,
-      weights.norm<RmsNorm>("mm.soft_emb_norm", config.inner, config.epsilon),
+      side, weights.norm<RmsNorm>("mm.soft_emb_norm", config.inner, config.epsilon),
       weights.turned_linear("mm.input_projection.weight", config.info.width, config.inner)));
 }
 

@@ -105,7 +105,12 @@ void finish_gemma3(FolderDescription& d) {
     throw UnsupportedError("{}: 'config.mm_tokens_per_image' is {}, which makes no square",
                            d.origin(), rows);
   }
-  d.set("vision.projector.rows_of_a_side", side);
+  const std::int64_t patches = d.integer("vision.image_size") / d.integer("vision.patch_size");
+  if (patches < side) {
+    throw FormatError("{}: {} rows of a picture of {} x {} patches", d.origin(), rows, patches,
+                      patches);
+  }
+  d.set("vision.projector.scale_factor", patches / side);
   say_activation(d, "gelu_pytorch_tanh");
 }
 

@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""Writes down what llama.cpp's converter makes of the part of a folder that sees pictures: tests/golden/mmproj/NAME.json.
+
+usage: tools/record_mmproj.py CONVERTED.gguf NAME VERSION
+
+CONVERTED.gguf is what `convert_hf_to_gguf.py FOLDER --mmproj --outtype f32` of the llama.cpp in VERSION ("llama-cpp-python 0.3.36")
+wrote of build/release/golden/pictures/NAME. Its weights aren't kept: they are the folder's. Needs gguf from PyPI.
+"""
+
+import json
+import pathlib
+import sys
+
+import gguf
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    path, name, version = sys.argv[1:]
+    reader = gguf.GGUFReader(path)
+    keys = {field.name: field.contents() for field in reader.fields.values() if not field.name.startswith("GGUF.")}
+    tensors = {tensor.name: [int(extent) for extent in reversed(tensor.shape)] for tensor in reader.tensors}
+    record = {"made_with": {"script": "tools/record_mmproj.py", "converter": version}, **keys, "tensors": tensors}
+    folder = ROOT / "tests/golden/mmproj"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
