@@ -159,19 +159,19 @@ class Load {
     }
     step.ticket = pipeline_.submit(step.items);
   }
-  void end_step() {
+  std::span<const TextOutcome> end_step() {
     Step step = std::move(steps_.front());
     steps_.pop_front();
-    const auto outcomes = pipeline_.wait_for_items(std::move(*step.ticket));
-    if (!steps_.empty()) return;
-    sound_ = std::ranges::all_of(outcomes, [](const TextOutcome& outcome) {
+    return pipeline_.wait_for_items(std::move(*step.ticket));
+  }
+  void end_steps() {
+    while (steps_.size() > 1) end_step();
+    if (steps_.empty()) return;
+    sound_ = std::ranges::all_of(end_step(), [](const TextOutcome& outcome) {
       if (std::holds_alternative<StepFault>(outcome)) return false;
       const auto* logits = std::get_if<StepLogits>(&outcome);
       return logits == nullptr || make_distribution(logits->values);
     });
-  }
-  void end_steps() {
-    while (!steps_.empty()) end_step();
   }
 
   std::vector<TokenId> random_tokens(int count) {

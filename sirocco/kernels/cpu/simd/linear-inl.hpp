@@ -80,24 +80,32 @@ INLINE bool same_fine_blocks(const LinearTask& task, const std::byte* fine) {
   return differs == 0;
 }
 
+/// How far ahead of one token's products weights are fetched: left to the CPU's own prefetching,
+/// these are a tenth to a quarter slower.
+constexpr std::size_t kBytesAhead = 2304;
+
+/// Has a block come into the second cache. It may be one behind the last.
+template <PanelFormat kFormat>
+INLINE void fetch_block(const std::byte* block) {
+  for (int line = 0; line < panel_traits(kFormat).block_bytes(); line += 64)
+    __builtin_prefetch(block + line, 0, 2);
+}
+
 /// acc += the products of `count` blocks of panels, from number `first` on, with `x` for each
 /// panel and token.
 template <PanelFormat kFormat, int kPanels, int kTokens>
 INLINE void add_blocks(const LinearTask& task, const std::byte* panel, std::int64_t first,
                        std::int64_t count, Q8Column x, F32x16 (&acc)[kPanels][kTokens]) {
-  constexpr PanelTraits kTraits = panel_traits(kFormat);
   for (std::int64_t done = 0; done < count;) {
     BlockRun run = blocks_at<kFormat>(panel, first + done, run_length<kFormat>(count - done));
     done += run.blocks;
     for (std::int64_t i = 0; i < run.blocks; ++i) {
       const PanelRow header{run.header, task.panel_stride};
-      // While panels are computed with, the next ones come in; one token alone waits for memory
-      // anyway.
+      // While panels are computed with, the next ones come in.
       if constexpr (kTokens > 1) {
-        repeat<0, kPanels>([&](auto p) INLINE_BODY {
-          for (int line = 0; line < kTraits.block_bytes(); line += 64)
-            __builtin_prefetch(header[kPanels + p] + line, 0, 2);
-        });
+        repeat<0, kPanels>([&](auto p) INLINE_BODY { fetch_block<kFormat>(header[kPanels + p]); });
+      } else {
+        fetch_block<kFormat>(run.header + kBytesAhead);
       }
       add_block<kFormat>(PanelRow{run.super, task.panel_stride}, header, x, acc);
       next_block<kFormat>(run);
