@@ -26,6 +26,12 @@ concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
   { m.lm_head(h, c) } -> std::same_as<Logits>;
 };
 
+/// Rows that an encoder takes, f32, to its own.
+template <class M>
+concept Encodes = requires(const M& m, const Tensor& patches, TransformContext& c) {
+  { m.encode(patches, c) } -> std::same_as<Hidden>;
+};
+
 /// An EmbeddingModel is what an embedding pipeline may use; a model may have more.
 template <class M>
 concept EmbeddingModel = Embeds<M> && Transforms<M>;

@@ -12,14 +12,14 @@
 #include "sirocco/media/log_mel.hpp"
 #include "sirocco/media/sound_file.hpp"
 #include "sirocco/platform/mapped_file.hpp"
-#include "tests/golden/counted_values_testing.hpp"
 #include "tests/models/npy_testing.hpp"
+#include "tests/sound/tiny_speech_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco {
 namespace {
 
-using testing::CountedValues;
+using testing::made_sound;
 using testing::read_npy_floats;
 
 const std::filesystem::path kRecorded = source_path("tests/golden/sound");
@@ -34,17 +34,6 @@ double largest_difference(std::span<const float> a, std::span<const float> b) {
   double out = 0.0;
   for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i)
     out = std::max(out, std::abs(static_cast<double>(a[i]) - b[i]));
-  return out;
-}
-
-/// The sounds that tools/make_sound_golden.py describes.
-std::vector<float> signal(std::uint64_t seed, const std::string& name, std::size_t count) {
-  std::vector<float> out(count);
-  CountedValues(seed, name).fill(0.0f, 0.5f, out);
-  for (std::size_t i = 0; i < count; ++i) {
-    if (name == "steps") out[i] = std::ldexp(out[i], -static_cast<int>(i / 8000 % 8));
-    if (name == "square") out[i] = (i / 16 % 2 == 0 ? 0.5f : -0.5f) + std::ldexp(out[i], -9);
-  }
   return out;
 }
 
@@ -82,7 +71,7 @@ TEST(SoundGolden, SpectrogramsAreThoseOfTransformers) {
     config.bins = spectrogram["bins"];
     const LogMel log_mel(config);
     const std::vector<float> sound =
-        signal(recorded["seed"], spectrogram["signal"], spectrogram["samples"]);
+        made_sound(recorded["seed"], spectrogram["signal"], spectrogram["samples"]);
     const LogMelFrames frames = spectrogram["padding"].is_null()
                                     ? log_mel.window(sound)
                                     : log_mel.whole(sound, spectrogram["padding"]);
