@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "sirocco/models/decoder.hpp"
+#include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
 #include "sirocco/nn/convolution.hpp"
 #include "sirocco/nn/cross_decoder_block.hpp"
@@ -100,6 +101,7 @@ static_assert(TransformerModel<SpeechDecoder> && !Embeds<SpeechEncoder>);
 
 /// A SpeechModel is both, which share nothing but the window.
 struct SpeechModel {
+  ModelInfo info;
   SpeechConfig config;
   std::shared_ptr<const SpeechEncoder> encoder;
   std::shared_ptr<const SpeechDecoder> decoder;

@@ -109,7 +109,15 @@ std::shared_ptr<const SpeechDecoder> load_decoder(Loader& from) {
 
 SpeechModel load_whisper(const ModelSources& from) {
   Loader loader{WeightLoader(from.weights, from.packer, from.progress), read_config(from.metadata)};
-  SpeechModel out{loader.config, load_encoder(loader), load_decoder(loader)};
+  ModelInfo info;
+  info.architecture = "whisper";
+  info.layers = loader.config.decoder.count;
+  info.width = loader.config.width;
+  info.vocabulary = loader.config.vocabulary;
+  info.context_length = loader.config.decoder.positions;
+  info.position_limit = loader.config.decoder.positions;
+  info.rotary_axes = 0;
+  SpeechModel out{std::move(info), loader.config, load_encoder(loader), load_decoder(loader)};
   loader.weights.expect_all_read("", "whisper");
   return out;
 }
