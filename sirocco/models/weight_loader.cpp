@@ -24,7 +24,7 @@ std::vector<std::int32_t> half_split_sources(const HeadRows& h) {
   return source;
 }
 
-/// A tensor [outputs, taps, inputs] of single elements as a matrix [outputs, taps · inputs].
+/// A tensor [outputs, taps, inputs] as a matrix [outputs, taps · inputs].
 class JoinedRows final : public MadeRows {
  public:
   explicit JoinedRows(const StoredTensor& stored) : stored_(stored) {}
@@ -36,7 +36,7 @@ class JoinedRows final : public MadeRows {
     while (count > 0) {
       const std::int64_t size = std::min(count, inputs - column % inputs);
       stored_.read(row * taps + column / inputs, column % inputs, size, out);
-      out += static_cast<std::size_t>(size) * stored_.format->block_bytes;
+      out += row_bytes(*stored_.format, size);
       column += size;
       count -= size;
     }
