@@ -33,6 +33,7 @@ void declare_template(CommandLine& app);
 void declare_logits(CommandLine& app);
 void declare_perplexity(CommandLine& app);
 void declare_embed(CommandLine& app);
+void declare_transcribe(CommandLine& app);
 void declare_pull(CommandLine& app);
 void declare_list(CommandLine& app);
 void declare_rm(CommandLine& app);

@@ -246,4 +246,18 @@ LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
   return model;
 }
 
+LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& options) {
+  if (options.model.empty())
+    throw InvalidArgument("name a model that writes down what it hears, such as Whisper, with -m");
+  if (options.context != 0)
+    throw InvalidArgument("--ctx {}: such a model's context is its own", options.context);
+  LoadOptions load = load_options(machine, options);
+  if (load.connect || load.stages != 1)
+    throw InvalidArgument("a model that writes down what it hears can't be cut into stages");
+  bind_this_thread(load);
+  TranscriptionPipelineOptions pipeline{.max_sequences = 1, .kv_type = load.pipeline.kv_type};
+  return load_transcriber(machine, resolve_model(options.model, options.quiet), std::move(load),
+                          std::move(pipeline));
+}
+
 }  // namespace sirocco

@@ -7,6 +7,7 @@
 
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/text_embedder.hpp"
+#include "sirocco/engine/transcriber.hpp"
 
 namespace sirocco {
 
@@ -50,5 +51,7 @@ LoadedModel load_model(Machine& machine, const CommonOptions& options, LoadOptio
 /// As an embedding model; `pipeline` gets the context and the cache's type that were asked for.
 LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
                              EmbeddingPipelineOptions pipeline);
+/// As a model that writes down what it hears, which has to be named.
+LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& options);
 
 }  // namespace sirocco

@@ -36,6 +36,7 @@ constexpr std::array kCommands = {
     Command{"logits", "Write the scores of a prompt's positions", declare_logits},
     Command{"perplexity", "Measure how well a model predicts a text", declare_perplexity},
     Command{"embed", "Turn texts into vectors", declare_embed},
+    Command{"transcribe", "Write down what is said in sound files", declare_transcribe},
     Command{"pull", "Fetch a model from a hub", declare_pull},
     Command{"list", "List the models that are here", declare_list},
     Command{"rm", "Remove models", declare_rm},

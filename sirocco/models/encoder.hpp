@@ -33,7 +33,7 @@ struct EncoderInfo {
 class AnyEncoder {
  public:
   template <class E>
-    requires Encodes<E>
+    requires EncodesByLayers<E>
   explicit AnyEncoder(std::shared_ptr<const E> encoder)
       : impl_(std::make_shared<Impl<E>>(std::move(encoder))) {}
 

@@ -41,6 +41,12 @@ class PictureEncoder {
 
   const EncoderInfo& info() const { return info_; }
 
+  Hidden encode(const Tensor& patches, TransformContext& context) const {
+    return project(
+        transform(embed(patches, context), LayerIndex(0), LayerIndex(info_.layers), context),
+        context);
+  }
+
   Hidden embed(const Tensor& patches, TransformContext& context) const {
     Hidden stream = embedding_.forward(patches, context);
     if (features_.empty()) return stream;

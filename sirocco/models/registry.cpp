@@ -18,6 +18,7 @@
 #include "sirocco/models/phi2.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/qwen3.hpp"
+#include "sirocco/models/whisper.hpp"
 
 namespace sirocco {
 namespace {
@@ -59,6 +60,23 @@ constexpr std::array kFamilies = {
                      make_deepseek2_builder,
                      {&kDeepSeek2Folder, &kDeepSeek3Folder}},
 };
+
+/// A family whose models write down what they hear.
+struct RegisteredSpeechFamily {
+  const FolderSchema& folder;
+  SpeechModel (*load)(const ModelSources&);
+};
+constexpr std::array kSpeechFamilies = {RegisteredSpeechFamily{kWhisperFolder, load_whisper}};
+
+/// The family of a folder with such a model, or null.
+const RegisteredSpeechFamily* speech_family(const Metadata& metadata) {
+  const auto type = metadata.get<std::string_view>("config.model_type");
+  if (!type) return nullptr;
+  const auto* const found = std::ranges::find_if(kSpeechFamilies, [&](const auto& family) {
+    return std::ranges::find(family.folder.model_types, *type) != family.folder.model_types.end();
+  });
+  return found == kSpeechFamilies.end() ? nullptr : found;
+}
 
 constexpr auto kNames = [] {
   std::array<std::string_view, kFamilies.size()> names;
@@ -152,7 +170,33 @@ KnownFamilies known_families() {
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
                                          std::shared_ptr<const WeightSource> weights) {
+  if (speech_family(*metadata) != nullptr) {
+    throw UnsupportedError(
+        "{}: the model writes down what it hears and nothing else; `sirocco transcribe` runs it",
+        metadata->origin());
+  }
   return canonical_checkpoint(std::move(metadata), std::move(weights), known_families());
+}
+
+CanonicalCheckpoint canonical_speech_checkpoint(std::shared_ptr<const Metadata> metadata,
+                                                std::shared_ptr<const WeightSource> weights) {
+  const RegisteredSpeechFamily* const family = speech_family(*metadata);
+  if (family == nullptr) {
+    throw UnsupportedError(
+        "{}: is no Hugging Face folder of a model that writes down what it hears; known are those "
+        "of Whisper",
+        metadata->origin());
+  }
+  return canonical_checkpoint(std::move(metadata), std::move(weights), family->folder);
+}
+
+SpeechModel load_speech_model(const ModelSources& from) {
+  const auto name = from.metadata.require<std::string_view>("general.architecture");
+  for (const RegisteredSpeechFamily& family : kSpeechFamilies) {
+    if (family.folder.architecture == name) return family.load(from);
+  }
+  throw UnsupportedError("{}: {} is no architecture that writes down what it hears",
+                         from.metadata.origin(), quoted(name));
 }
 
 std::vector<SupportedModel> supported_models() {

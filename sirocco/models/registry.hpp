@@ -6,6 +6,8 @@
 
 #include "sirocco/checkpoint/canonical.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/models/model_sources.hpp"
+#include "sirocco/models/speech_model.hpp"
 
 namespace sirocco {
 
@@ -23,6 +25,14 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
 std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, WeightPacker& packer,
                                                  LoadProgress progress = {});
+
+/// A folder of a model that writes down what it hears, in the words that such models read. Throws
+/// UnsupportedError for other folders and for GGUF files, and what the other function throws.
+CanonicalCheckpoint canonical_speech_checkpoint(std::shared_ptr<const Metadata> metadata,
+                                                std::shared_ptr<const WeightSource> weights);
+
+/// Loads the model of such a checkpoint. Throws FormatError, UnsupportedError, ResourceExhausted.
+SpeechModel load_speech_model(const ModelSources& from);
 
 /// A SupportedModel is what people want to know of an architecture that can be run:
 /// docs/supported-models.md is made of it.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "sirocco/base/error.hpp"
 #include "sirocco/checkpoint/passed_tensors.hpp"
 
@@ -21,6 +23,28 @@ std::vector<std::int32_t> half_split_sources(const HeadRows& h) {
   }
   return source;
 }
+
+/// A tensor [outputs, taps, inputs] as a matrix [outputs, taps · inputs].
+class JoinedRows final : public MadeRows {
+ public:
+  explicit JoinedRows(const StoredTensor& stored) : stored_(stored) {}
+
+  void read(std::int64_t row, std::int64_t column, std::int64_t count,
+            std::byte* out) const noexcept override {
+    const std::int64_t taps = stored_.shape[1];
+    const std::int64_t inputs = stored_.columns();
+    while (count > 0) {
+      const std::int64_t size = std::min(count, inputs - column % inputs);
+      stored_.read(row * taps + column / inputs, column % inputs, size, out);
+      out += row_bytes(*stored_.format, size);
+      column += size;
+      count -= size;
+    }
+  }
+
+ private:
+  const StoredTensor& stored_;
+};
 
 /// Whether a tensor of shape `stored` is the one of shape `wanted`. A vector may be stored as a
 /// matrix of one row or column.
@@ -139,12 +163,31 @@ Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
 Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
                             FunctionRef<std::vector<std::int32_t>()> source_rows) {
   const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});
-  const std::vector<std::int32_t> sources = source_rows();
-  std::shared_ptr<const WeightMatrix> packed = packer_.pack(stored, sources, &weights_);
+  return packed_linear(stem, stored, stored, source_rows());
+}
+
+Linear WeightLoader::convolution(std::string_view stem, std::int64_t outputs, std::int64_t taps,
+                                 std::int64_t inputs) {
+  const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, taps, inputs});
+  const JoinedRows joined(stored);
+  StoredTensor flat = stored;
+  flat.shape = {outputs, taps * inputs};
+  flat.bytes = {};
+  flat.made = &joined;
+  flat.first_row = 0;
+  return packed_linear(stem, stored, flat);
+}
+
+/// What `stored` is, packed as the same elements in another shape, with the bias beside it.
+Linear WeightLoader::packed_linear(std::string_view stem, const StoredTensor& stored,
+                                   const StoredTensor& packed_as,
+                                   const std::vector<std::int32_t>& sources) {
+  const WeightSource* const source = &stored == &packed_as ? &weights_ : nullptr;
+  std::shared_ptr<const WeightMatrix> packed = packer_.pack(packed_as, sources, source);
   consumed(stored);
   const std::string bias_name = fmt::format("{}.bias", stem);
   if (!has(bias_name)) return Linear(std::move(packed));
-  std::vector<float> bias = floats(bias_name, outputs);
+  std::vector<float> bias = floats(bias_name, packed_as.shape[0]);
   if (!sources.empty()) {
     std::vector<float> ordered(bias.size());
     for (std::size_t i = 0; i < bias.size(); ++i)

@@ -65,6 +65,10 @@ class WeightLoader {
   /// right.
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
                 FunctionRef<std::vector<std::int32_t>()> source_rows);
+  /// The same for a convolution over rows, STEM.weight [outputs, taps, inputs]: of `taps` rows one
+  /// behind another, [outputs, taps · inputs].
+  Linear convolution(std::string_view stem, std::int64_t outputs, std::int64_t taps,
+                     std::int64_t inputs);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
   /// The product with patches of a picture: STEM.weight [outputs, channels, patch, patch] with
@@ -97,6 +101,9 @@ class WeightLoader {
   }
 
  private:
+  Linear packed_linear(std::string_view stem, const StoredTensor& stored,
+                       const StoredTensor& packed_as,
+                       const std::vector<std::int32_t>& source_rows = {});
   const StoredTensor* find(std::string_view name) const;
   const StoredTensor& require(std::string_view name, const Shape& shape);
   std::vector<float> floats(std::string_view name, const Shape& shape);

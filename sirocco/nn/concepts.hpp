@@ -27,6 +27,13 @@ concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
   { m.lm_head(h, c) } -> std::same_as<Logits>;
 };
 
+/// A model Encodes what isn't text: rows of a picture or of sound in, f32 [P, K], and rows for
+/// another model out.
+template <class M>
+concept Encodes = requires(const M& m, const Tensor& patches, TransformContext& c) {
+  { m.encode(patches, c) } -> std::same_as<Hidden>;
+};
+
 /// An EmbeddingModel is what an embedding pipeline may use; a model may have more.
 template <class M>
 concept EmbeddingModel = Embeds<M> && Transforms<M>;
@@ -34,16 +41,14 @@ concept EmbeddingModel = Embeds<M> && Transforms<M>;
 template <class M>
 concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
 
-/// A model Encodes what isn't text: rows of a picture or of sound in, f32 [P, K], and rows in place
-/// of a language model's tokens out. Between is a residual stream that layers advance, so that a
-/// pipeline can stop behind any of them and go on in another step.
+/// A model EncodesByLayers when it can stop behind any of its layers, and go on in another step.
 template <class M>
-concept Encodes =
-    requires(const M& m, const Tensor& input, Hidden h, LayerIndex layer, TransformContext& c) {
-      { m.embed(input, c) } -> std::same_as<Hidden>;
-      { m.transform(std::move(h), layer, layer, c) } -> std::same_as<Hidden>;
-      { m.project(std::move(h), c) } -> std::same_as<Hidden>;
-    };
+concept EncodesByLayers = Encodes<M> && requires(const M& m, const Tensor& patches, Hidden h,
+                                                 LayerIndex layer, TransformContext& c) {
+  { m.embed(patches, c) } -> std::same_as<Hidden>;
+  { m.transform(std::move(h), layer, layer, c) } -> std::same_as<Hidden>;
+  { m.project(std::move(h), c) } -> std::same_as<Hidden>;
+};
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.
 

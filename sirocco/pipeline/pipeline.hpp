@@ -34,6 +34,7 @@ struct PipelineLimits {
   int max_sequences = 0;                ///< at a time
   int max_steps_in_flight = 1;          ///< submitted and not yet waited for
   std::int64_t default_max_tokens = 0;  ///< of an answer whose job gives no limit
+  std::int64_t input_width = 0;         ///< of the rows that an encoder takes; 0: there is none
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.
