@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/canonical_encoder.hpp"
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
@@ -17,6 +18,7 @@
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/registry.hpp"
 #include "sirocco/platform/byte_text.hpp"
 
@@ -72,8 +74,19 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   out["weight_bytes"] = bytes;
   out["tensors"] = checkpoint.weights->tensors().size();
   out["formats"] = formats;
+  const auto encoder = canonical_encoder(checkpoint.metadata, checkpoint.weights, known_encoders());
   for (const PassedCount& passed : canonical.passed)
-    out["not_run"][std::string(passed.what)] = passed.tensors;
+    if (!encoder || !passed.sees) out["not_run"][std::string(passed.what)] = passed.tensors;
+  if (encoder) {
+    std::uint64_t encoder_bytes = 0;
+    for (const StoredTensor& t : encoder->weights->tensors()) encoder_bytes += t.size_bytes();
+    out["pictures"] = {
+        {"projector", encoder->metadata->get_or<std::string_view>("clip.projector_type", "")},
+        {"layers", encoder->metadata->get_or<std::int64_t>("clip.vision.block_count", 0)},
+        {"image_size", encoder->metadata->get_or<std::int64_t>("clip.vision.image_size", 0)},
+        {"patch_size", encoder->metadata->get_or<std::int64_t>("clip.vision.patch_size", 0)},
+        {"weight_bytes", encoder_bytes}};
+  }
   out["vocabulary"] = [&]() -> std::size_t {
     const auto* tokens = metadata.get_array<std::vector<std::string_view>>("tokenizer.ggml.tokens");
     if (tokens != nullptr) return tokens->size();
