@@ -172,12 +172,6 @@ void mean_of_channels(std::span<const float> samples, std::size_t channels, std:
     mono[i] = sum(samples.subspan(i * channels, channels)) / static_cast<float>(channels);
 }
 
-[[noreturn]] void throw_too_long(std::string_view origin, std::string_view found,
-                                 const SoundLimits& limits) {
-  throw ResourceExhausted("{}: {}, more than the {:.0f} s that are allowed; cut it into parts",
-                          origin, found, limits.max_seconds);
-}
-
 void check_limits(const SF_INFO& info, std::string_view origin, const SoundLimits& limits) {
   if (info.channels < 1 || info.channels > limits.max_channels) {
     throw ResourceExhausted("{}: has {} channels; 1 to {} are allowed", origin, info.channels,
@@ -190,7 +184,8 @@ void check_limits(const SF_INFO& info, std::string_view origin, const SoundLimit
   const double seconds = static_cast<double>(info.frames) / info.samplerate;
   // Where a file doesn't say how long it is, libsndfile says the longest.
   if (info.frames != SF_COUNT_MAX && seconds > limits.max_seconds)
-    throw_too_long(origin, fmt::format("claims to be {:.0f} s long", seconds), limits);
+    throw ResourceExhausted("{}: claims to be {:.1f} s long; {:g} s are allowed: cut it into parts",
+                            origin, seconds, limits.max_seconds);
 }
 
 }  // namespace
@@ -224,7 +219,8 @@ Sound decode_sound(std::span<const std::byte> file, int rate, std::string_view o
     const std::span<const float> read(piece.data(), static_cast<std::size_t>(got) * channels);
     frames += static_cast<double>(got);
     if (frames / info.samplerate > limits.max_seconds)
-      throw_too_long(origin, "goes on and on", limits);
+      throw ResourceExhausted("{}: is longer than the {:g} s that are allowed; cut it into parts",
+                              origin, limits.max_seconds);
     mono.resize(static_cast<std::size_t>(got));
     mean_of_channels(read, channels, mono);
     resampler.add(mono, out.samples);
