@@ -107,6 +107,14 @@ TEST(SoundFile, WhatAFileClaimsCountsAndWhatItHolds) {
               ThrowsMessage<ResourceExhausted>(HasSubstr("longer than the 0.01 s")));
 }
 
+TEST(SoundFile, TagsMayStandInFront) {
+  const std::string tag = std::string("ID3\4\0\0\0\0\1\2", 10) + std::string(130, '\0');
+  for (const std::string_view name : {"two.flac", "layer3.mp3"})
+    EXPECT_EQ(decode(tag + recorded(name)).samples, decode(recorded(name)).samples) << name;
+  EXPECT_THROW(decode(tag), FormatError);
+  EXPECT_THROW(decode(tag.substr(0, 12)), FormatError);
+}
+
 TEST(SoundFile, OtherFormatsAreNamed) {
   const auto opening = [](std::string_view begin) {
     return [file = std::string(begin) + std::string(64, '\0')] { decode(file); };
