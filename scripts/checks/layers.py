@@ -14,7 +14,7 @@ import common
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 FORBIDDEN = {("formats", "models"), ("jinja", "models"), ("text", "models")}
 OF_TESTS = re.compile(r"_test\.cpp$|_testing\.hpp$")
-HEAVY = re.compile(r"^(nlohmann/|spdlog/|CLI/|unicode/|pcre2|simdjson|boost/beast/|mpi\.h$|sndfile\.h|soxr|kissfft/|regex$|iostream$)")
+HEAVY = re.compile(r"^(nlohmann/|spdlog/|CLI/|unicode/|pcre2|simdjson|boost/beast/|mpi\.h$|sndfile\.h|mpg123\.h|soxr|kissfft/|regex$|iostream$)")
 
 
 def folder_order(root):

@@ -70,14 +70,19 @@ void transcribe_file(const Options& o, const LoadedTranscriber& model, Engine& e
   TranscriptionOptions options;
   if (!o.language.empty()) options.language = model.tokens().language(o.language).token;
   options.translate = o.translate;
-  const Sound sound = read_sound(path, model.rate());
+  double seconds = 0.0;
+  // The samples go when their frames are there.
+  TranscriptionJob job = [&] {
+    const Sound sound = read_sound(path, model.rate());
+    seconds = sound.seconds();
+    return model.job(sound, std::move(options));
+  }();
   TranscriptWriter writer(parse_transcript_format(o.format), o.timestamps, path);
   write_output(writer.begin());
 
-  Bar bar(!o.common->quiet && isatty(STDERR_FILENO) != 0 && moves_its_cursor(), sound.seconds());
+  Bar bar(!o.common->quiet && isatty(STDERR_FILENO) != 0 && moves_its_cursor(), seconds);
   std::optional<std::string> language;
-  TranscriptionJob job = model.job(sound, std::move(options));
-  if (job.frames == 0) return write_output(writer.end(language, sound.seconds()));
+  if (job.frames == 0) return write_output(writer.end(language, seconds));
   const auto request = engine.submit(handle, std::move(job));
   bar.draw(0.0);
   while (true) {
@@ -97,7 +102,7 @@ void transcribe_file(const Options& o, const LoadedTranscriber& model, Engine& e
   if (finished.error == ErrorKind::kNotANumber) throw NotANumber("{}: {}", path, finished.message);
   if (finished.reason != FinishReason::kStop)
     throw ResourceExhausted("{}: {}", path, finished.message);
-  write_output(writer.end(language, sound.seconds()));
+  write_output(writer.end(language, seconds));
 }
 
 void transcribe(const Options& o) {

@@ -45,7 +45,8 @@ struct Band {
 std::vector<Band> mel_bands(const LogMelConfig& config) {
   const int frequencies = config.frame / 2 + 1;
   const double step = mel_of(kMaxFrequency) / (config.bins + 1);
-  const double hertz_step = static_cast<double>(config.rate / 2) / (frequencies - 1);
+  const int highest = config.rate / 2;  // in whole hertz, as the reference has it
+  const double hertz_step = static_cast<double>(highest) / (frequencies - 1);
   std::vector<Band> bands(static_cast<std::size_t>(config.bins));
   for (int b = 0; b < config.bins; ++b) {
     const double low = hertz_of(step * b);

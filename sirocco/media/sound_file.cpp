@@ -1,17 +1,14 @@
 #include "sirocco/media/sound_file.hpp"
 
-#include <sndfile.h>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/media/resampler.hpp"
+#include "sirocco/media/sound_decoder.hpp"
 
 namespace sirocco {
 namespace {
@@ -53,10 +50,6 @@ constexpr std::array kForeign = {
     ForeignFormat{{"wvpk"}, "WavPack"},
 };
 
-/// What sf_open found, of what is wanted.
-constexpr std::array kOpened = {SF_FORMAT_WAV,  SF_FORMAT_WAVEX, SF_FORMAT_RF64,
-                                SF_FORMAT_FLAC, SF_FORMAT_OGG,   SF_FORMAT_MPEG};
-
 std::string_view text_of(std::span<const std::byte> file) {
   return {reinterpret_cast<const char*>(file.data()), file.size()};
 }
@@ -77,6 +70,18 @@ bool begins_mpeg(std::string_view file) {
   return first == 0xFF && (second & 0xE0) == 0xE0 && (second & 0x06) != 0;
 }
 
+/// Whether it is MPEG audio, behind the tag that may stand before any format (ID3, version 2: the
+/// tag's size in four times seven bits).
+bool holds_mpeg(std::string_view file) {
+  constexpr std::size_t kTagHead = 10;
+  if (!file.starts_with("ID3") || file.size() < kTagHead) return begins_mpeg(file);
+  std::size_t size = 0;
+  for (std::size_t i = 6; i < kTagHead; ++i)
+    size = size << 7 | (static_cast<unsigned char>(file[i]) & 0x7F);
+  const std::size_t behind = kTagHead + size;
+  return behind >= file.size() || !file.substr(behind).starts_with("fLaC");
+}
+
 void check_format(std::string_view file, std::string_view origin) {
   const auto here = [&](const Signature& signature) { return begins(file, signature); };
   if (std::ranges::any_of(kReadable, here) || begins_mpeg(file)) return;
@@ -88,59 +93,6 @@ void check_format(std::string_view file, std::string_view origin) {
   }
   throw FormatError("{}: is no sound in WAV, FLAC, Ogg or MP3: it begins with {}", origin,
                     quoted(file.substr(0, 8)));
-}
-
-/// A file in memory, as libsndfile reads it.
-struct MemoryFile {
-  std::span<const std::byte> bytes;
-  sf_count_t position = 0;
-
-  sf_count_t size() const { return static_cast<sf_count_t>(bytes.size()); }
-
-  static MemoryFile& of(void* self) { return *static_cast<MemoryFile*>(self); }
-  static sf_count_t length(void* self) { return of(self).size(); }
-  static sf_count_t tell(void* self) { return of(self).position; }
-  static sf_count_t seek(sf_count_t offset, int whence, void* self) {
-    MemoryFile& file = of(self);
-    const sf_count_t base = whence == SF_SEEK_CUR   ? file.position
-                            : whence == SF_SEEK_END ? file.size()
-                                                    : 0;
-    sf_count_t target = 0;
-    if (__builtin_add_overflow(base, offset, &target) || target < 0) return -1;
-    return file.position = target;
-  }
-  static sf_count_t read(void* out, sf_count_t count, void* self) {
-    MemoryFile& file = of(self);
-    const sf_count_t rest = std::max<sf_count_t>(file.size() - file.position, 0);
-    const sf_count_t taken = std::clamp<sf_count_t>(count, 0, rest);
-    if (taken > 0)
-      std::memcpy(out, file.bytes.data() + file.position, static_cast<std::size_t>(taken));
-    file.position += taken;
-    return taken;
-  }
-  static sf_count_t write(const void* /*data*/, sf_count_t /*count*/, void* /*self*/) { return 0; }
-};
-
-struct CloseFile {
-  void operator()(SNDFILE* file) const { sf_close(file); }
-};
-using OpenFile = std::unique_ptr<SNDFILE, CloseFile>;
-
-OpenFile open_file(MemoryFile& file, SF_INFO& info, std::string_view origin) {
-  SF_VIRTUAL_IO access{MemoryFile::length, MemoryFile::seek, MemoryFile::read, MemoryFile::write,
-                       MemoryFile::tell};
-  // libsndfile keeps what went wrong with a file that it couldn't open for the whole process.
-  static std::mutex opening;
-  const std::scoped_lock lock(opening);
-  OpenFile opened(sf_open_virtual(&access, SFM_READ, &info, &file));
-  if (opened == nullptr)
-    throw FormatError("{}: can't be read as sound: {}", origin, quoted(sf_strerror(nullptr)));
-  if (std::ranges::find(kOpened, info.format & SF_FORMAT_TYPEMASK) == kOpened.end())
-    throw UnsupportedError(
-        "{}: holds sound in a format that isn't read; convert it to WAV, FLAC, "
-        "Ogg or MP3",
-        origin);
-  return opened;
 }
 
 /// In numpy's order, so that the bits are those of its `mean`: eight sums side by side, joined as a
@@ -172,25 +124,21 @@ void mean_of_channels(std::span<const float> samples, std::size_t channels, std:
     mono[i] = sum(samples.subspan(i * channels, channels)) / static_cast<float>(channels);
 }
 
-[[noreturn]] void throw_too_long(std::string_view origin, std::string_view found,
-                                 const SoundLimits& limits) {
-  throw ResourceExhausted("{}: {}, more than the {:.0f} s that are allowed; cut it into parts",
-                          origin, found, limits.max_seconds);
-}
-
-void check_limits(const SF_INFO& info, std::string_view origin, const SoundLimits& limits) {
+void check_limits(const SoundClaims& info, std::string_view origin, const SoundLimits& limits) {
   if (info.channels < 1 || info.channels > limits.max_channels) {
     throw ResourceExhausted("{}: has {} channels; 1 to {} are allowed", origin, info.channels,
                             limits.max_channels);
   }
-  if (info.samplerate < limits.min_rate || info.samplerate > limits.max_rate) {
-    throw ResourceExhausted("{}: has {} samples a second; {} to {} are allowed", origin,
-                            info.samplerate, limits.min_rate, limits.max_rate);
+  if (info.rate < limits.min_rate || info.rate > limits.max_rate) {
+    throw ResourceExhausted("{}: has {} samples a second; {} to {} are allowed", origin, info.rate,
+                            limits.min_rate, limits.max_rate);
   }
-  const double seconds = static_cast<double>(info.frames) / info.samplerate;
-  // Where a file doesn't say how long it is, libsndfile says the longest.
-  if (info.frames != SF_COUNT_MAX && seconds > limits.max_seconds)
-    throw_too_long(origin, fmt::format("claims to be {:.0f} s long", seconds), limits);
+  if (!info.frames) return;
+  const double seconds = static_cast<double>(*info.frames) / info.rate;
+  if (seconds > limits.max_seconds) {
+    throw ResourceExhausted("{}: claims to be {:.1f} s long; {:g} s are allowed: cut it into parts",
+                            origin, seconds, limits.max_seconds);
+  }
 }
 
 }  // namespace
@@ -206,32 +154,28 @@ Sound decode_sound(std::span<const std::byte> file, int rate, std::string_view o
                             limits.max_bytes);
   }
   check_format(text_of(file), origin);
-  MemoryFile source{file};
-  SF_INFO info{};
-  const OpenFile opened = open_file(source, info, origin);
+  const auto decoder =
+      holds_mpeg(text_of(file)) ? open_mpeg(file, origin) : open_container(file, origin);
+  const SoundClaims info = decoder->claims();
   check_limits(info, origin, limits);
 
   const auto channels = static_cast<std::size_t>(info.channels);
   std::vector<float> piece(std::max<std::size_t>(kPiece / channels, 1) * channels);
   std::vector<float> mono;
   Sound out{rate, {}};
-  Resampler resampler(info.samplerate, rate);
+  Resampler resampler(info.rate, rate);
   double frames = 0;
   while (true) {
-    const sf_count_t got = sf_readf_float(opened.get(), piece.data(),
-                                          static_cast<sf_count_t>(piece.size() / channels));
-    if (got <= 0) break;
-    const std::span<const float> read(piece.data(), static_cast<std::size_t>(got) * channels);
+    const std::size_t got = decoder->read(piece);
+    if (got == 0) break;
+    const std::span<const float> read(piece.data(), got * channels);
     frames += static_cast<double>(got);
-    if (frames / info.samplerate > limits.max_seconds)
-      throw_too_long(origin, "goes on and on", limits);
-    mono.resize(static_cast<std::size_t>(got));
+    if (frames / info.rate > limits.max_seconds)
+      throw ResourceExhausted("{}: is longer than the {:g} s that are allowed; cut it into parts",
+                              origin, limits.max_seconds);
+    mono.resize(got);
     mean_of_channels(read, channels, mono);
     resampler.add(mono, out.samples);
-  }
-  if (sf_error(opened.get()) != SF_ERR_NO_ERROR) {
-    throw FormatError("{}: is damaged behind {:.1f} s: {}", origin, frames / info.samplerate,
-                      quoted(sf_strerror(opened.get())));
   }
   resampler.finish(out.samples);
   if (!std::ranges::all_of(out.samples, [](float x) { return std::isfinite(x); }))

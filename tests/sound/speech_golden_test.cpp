@@ -159,6 +159,7 @@ TEST(SpeechGolden, BitsDependOnNothingElse) {
   Runner alone(Isa::kRef);
   const auto first = window(record, alone.config(), 0);
   const auto second = window(record, alone.config(), 150);
+  const auto others = alone.encode({second});
   const auto rows = alone.encode({first});
   const auto logits = alone.decode({{0, 0, tokens}});
   for (const Isa isa : kernels_testing::runnable_tiers()) {
@@ -166,6 +167,7 @@ TEST(SpeechGolden, BitsDependOnNothingElse) {
     // Beside another window, in the second place, and the tokens cut into parts beside others.
     const auto both = runner.encode({second, first});
     ASSERT_EQ(both.size(), 2 * rows.size());
+    EXPECT_EQ(std::memcmp(both.data(), others.data(), others.size() * sizeof(float)), 0);
     EXPECT_EQ(std::memcmp(both.data() + rows.size(), rows.data(), rows.size() * sizeof(float)), 0);
     std::vector<float> found;
     const std::size_t vocabulary = logits.size() / tokens.size();
