@@ -6,13 +6,14 @@
 #include "sirocco/server/anthropic/routes.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::anthropic {
 namespace {
 
-std::vector<TokenId> prompt_tokens(const ServedText& model, const MessagesRequest& request) {
-  return tokenize_prompt(model.tokenizer(),
-                         messages_prompt(request, model.chat_format()).segments());
+TextPrompt prompt_of(const ServedText& model, const MessagesRequest& request) {
+  const std::vector<ReadPicture> pictures = read_pictures(model, pictures_of(request));
+  return shown_prompt(model, messages_prompt(request, model.chat_format()), pictures, "messages");
 }
 
 Prepared prepared_message(const Service& service, const std::string& body) {
@@ -23,7 +24,7 @@ Prepared prepared_message(const Service& service, const std::string& body) {
   out.head = answer_head("msg_", *out.model);
   const ServedText& model = *out.model->text;
   TextRequest& answer = out.requests.emplace_back(
-      text_request(model, out.generation, prompt_tokens(model, request), "messages", out.warnings));
+      text_request(model, out.generation, prompt_of(model, request), "messages", out.warnings));
   answer.own_text = !request.continued;
   return out;
 }
@@ -31,7 +32,7 @@ Prepared prepared_message(const Service& service, const std::string& body) {
 std::string counted(const Service& service, const std::string& body) {
   const MessagesRequest request = read_count_request(json::parse(body));
   const ModelLease model = named_text_model(service, request.generation.model);
-  return token_count_body(std::ssize(prompt_tokens(*model->text, request)));
+  return token_count_body(rows_of(prompt_of(*model->text, request)));
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ template <class Require>
 void check_messages(const anthropic::MessagesRequest& request, const ChatFormat& format,
                     Require require) {
   request_testing::check_generation(request.generation, require);
-  const std::vector<ChatMessage>& turns = request.conversation.messages;
+  const std::vector<anthropic::Turn>& turns = request.turns;
   require(!turns.empty());
   for (std::size_t i = 0; i < turns.size(); ++i) {
     require(turns[i].role == "user" || turns[i].role == "assistant");

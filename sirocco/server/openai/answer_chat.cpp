@@ -5,6 +5,7 @@
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/routes.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -14,13 +15,14 @@ Prepared prepared_chat(const Service& service, const std::string& body) {
   Prepared out;
   out.model = named_text_model(service, request.generation.model);
   const ServedText& model = *out.model->text;
+  const std::vector<ReadPicture> pictures = read_pictures(model, pictures_of(request.messages));
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
   out.head = answer_head("chatcmpl-", *out.model);
   TextRequest& answer = out.requests.emplace_back(text_request(
-      model, out.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
-      "messages", out.warnings));
+      model, out.generation, shown_prompt(model, prompt.rendered, pictures, "messages"), "messages",
+      out.warnings));
   answer.own_text = request.end != PromptEnd::kContinueAnswer;
   return out;
 }

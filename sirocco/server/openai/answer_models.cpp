@@ -21,6 +21,8 @@ ModelCard card_of(const ServedModel& model) {
     card.capabilities = {"embedding"};
   } else {
     card.capabilities = {"completion", "embedding"};
+    // As llama-server calls it.
+    if (model.text->model().pictures() != nullptr) card.capabilities.push_back("multimodal");
     if (chats(*model.text)) card.capabilities.insert(card.capabilities.begin(), "chat");
   }
   return card;

@@ -67,7 +67,7 @@ void check_response(const openai::ResponseRequest& request, Require require) {
   for (const openai::InputItem& item : request.input) {
     if (const auto* message = std::get_if<openai::MessageItem>(&item)) {
       require(message->role != openai::Role::kTool && !message->parts.empty());
-      require(is_utf8(*openai::chat_message(*message).content));
+      require(is_utf8(openai::chat_message(*message).content->text()));
     } else {
       require(!std::get<openai::ItemReference>(item).id.empty());
     }

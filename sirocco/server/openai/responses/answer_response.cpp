@@ -12,6 +12,7 @@
 #include "sirocco/server/openai/responses/response_request.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"
 #include "sirocco/server/openai/routes.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -50,6 +51,7 @@ std::vector<MessageItem> resolved(const Service& service, std::uint64_t owner,
                          sirocco::quoted(reference->id)),
              fmt::format("input[{}].id", i), "item_not_found"});
       }
+      move_pictures(*found, fmt::format("input[{}].id", i));
       out.push_back(std::move(*found));
     } else {
       out.push_back(std::move(std::get<MessageItem>(input[i])));
@@ -64,10 +66,13 @@ std::vector<ChatMessage> conversation(const PreparedResponse& response) {
   if (response.head.terms.instructions) {
     ChatMessage& instructions = out.emplace_back();
     instructions.role = Role::kSystem;
-    instructions.content = response.head.terms.instructions;
+    instructions.content.emplace(*response.head.terms.instructions);
   }
-  for (const MessageItem* item : items_of(response.before.get()))
-    out.push_back(chat_message(*item));
+  for (const MessageItem* item : items_of(response.before.get())) {
+    MessageItem earlier = *item;
+    move_pictures(earlier, "previous_response_id");
+    out.push_back(chat_message(earlier));
+  }
   for (const MessageItem& item : response.input) out.push_back(chat_message(item));
   return out;
 }
@@ -94,13 +99,14 @@ PreparedResponse prepared_response(const Service& service, std::uint64_t owner,
   const ServedText& model = *prepared.model->text;
   const ChatRequest chat{std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
                          std::move(request.variables), out.head.terms.reasoning_effort};
+  const std::vector<ReadPicture> pictures = read_pictures(model, pictures_of(chat.messages));
   ChatPrompt prompt = chat_prompt(chat, model.chat_format());
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
   prepared.head = answer_head("resp_", *prepared.model);
   TextRequest& answer = prepared.requests.emplace_back(text_request(
-      model, prepared.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
-      "input", prepared.warnings));
+      model, prepared.generation, shown_prompt(model, prompt.rendered, pictures, "input"), "input",
+      prepared.warnings));
   answer.own_text = true;
   out.head.answer = prepared.head;
   out.head.message_id = new_id("msg_");
