@@ -68,7 +68,7 @@ TEST(ResponseStore, AKeyFindsItsOwnAlone) {
 TEST(ResponseStore, ItemsAreFound) {
   Kept kept({10, kPlenty, 60});
   kept.put(2, 1, kept.put(1));
-  EXPECT_EQ(kept.store.find_item(1, "in_1")->parts[0], std::string(10, 'i'));
+  EXPECT_EQ(kept.store.find_item(1, "in_1")->parts[0], ItemPart(std::string(10, 'i')));
   EXPECT_EQ(kept.store.find_item(1, "out_2")->role, Role::kAssistant);
   EXPECT_EQ(kept.store.find_item(1, "out_3"), std::nullopt);
   kept.store.erase(1, id(1));
