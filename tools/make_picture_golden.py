@@ -245,7 +245,8 @@ CONFIGS = {
     "clip-old": {"feature_extractor_type": "CLIPFeatureExtractor", "size": 64, "crop_size": 56, "resample": 3, "do_resize": True,
                  "do_center_crop": True, "do_normalize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073],
                  "image_std": [0.26862954, 0.26130258, 0.27577711]},
-    "clip-fast": {"image_processor_type": "CLIPImageProcessorFast", "size": {"shortest_edge": 50}, "crop_size": {"height": 81, "width": 60}},
+    "clip-fast": {"image_processor_type": "CLIPImageProcessorFast", "size": {"shortest_edge": 50},
+                  "crop_size": {"height": 81, "width": 60}},
     "clip-plain": CLIP | {"do_center_crop": False, "do_normalize": False, "size": {"height": 31, "width": 60}, "resample": 1},
     "clip-bytes": CLIP | {"do_rescale": False, "size": [20, 44], "crop_size": [20, 44], "resample": 0, "image_mean": 0.5, "image_std": 2},
     "clip-nothing": CLIP | {"do_rescale": False, "do_normalize": False, "do_resize": False, "do_center_crop": False},
@@ -274,6 +275,8 @@ CONFIGS = {
     "smolvlm-sides": {"image_processor_type": "SmolVLMImageProcessor", "size": {"height": 100, "width": 130},
                       "max_image_size": {"longest_edge": 64}, "resample": 2},
     "smolvlm-unresized": {"image_processor_type": "SmolVLMImageProcessor", "do_resize": False, "max_image_size": {"longest_edge": 512}},
+    "smolvlm-largest": {"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 5000},
+                        "max_image_size": {"longest_edge": 512}},
     "idefics2": {"image_processor_type": "Idefics2ImageProcessor", "size": {"longest_edge": 130, "shortest_edge": 60}},
     "idefics2-split": {"image_processor_type": "Idefics2ImageProcessor", "size": {"longest_edge": 130, "shortest_edge": 60},
                        "do_image_splitting": True},
@@ -293,7 +296,8 @@ CONFIGS = {
 }
 SHAPES = [(1, 1), (1, 7), (9, 1), (64, 48), (331, 257), (300, 90), (37, 400), (224, 224), (10, 2001), (513, 512), (127, 126)]
 # A quarter without pixels is an error to us, and to transformers where it doesn't come out black by chance.
-FEW = {"idefics2-split": [(1, 1), (9, 1), *SHAPES[3:]], "idefics3": [(64, 48), (30, 100)], "llava-next": [(331, 257), (37, 400)], "gemma3": [(331, 257)], "pixtral": [(331, 257), (1100, 20)]}
+FEW = {"smolvlm-largest": [(10, 2001)], "idefics2-split": [(1, 1), (9, 1), *SHAPES[3:]], "idefics3": [(64, 48), (30, 100)],
+       "llava-next": [(331, 257), (37, 400)], "gemma3": [(331, 257)], "pixtral": [(331, 257), (1100, 20)]}
 
 
 def unpatched(patches, grid, patch, merge):

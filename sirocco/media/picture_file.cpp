@@ -13,11 +13,16 @@ namespace decoders {
 void put_rgba_row(std::span<const std::uint8_t> rgba, std::optional<Color> background,
                   std::span<std::uint8_t> rgb) {
   const std::size_t width = rgb.size() / 3;
-  for (std::size_t x = 0; x < width; ++x) {
-    for (std::size_t c = 0; c < 3; ++c) {
-      const std::uint8_t color = rgba[x * 4 + c];
-      rgb[x * 3 + c] = background ? blended(color, rgba[x * 4 + 3], (*background)[c]) : color;
+  if (!background) {
+    for (std::size_t x = 0; x < width; ++x) {
+      for (std::size_t c = 0; c < 3; ++c) rgb[x * 3 + c] = rgba[x * 4 + c];
     }
+    return;
+  }
+  const Color below = *background;
+  for (std::size_t x = 0; x < width; ++x) {
+    for (std::size_t c = 0; c < 3; ++c)
+      rgb[x * 3 + c] = blended(rgba[x * 4 + c], rgba[x * 4 + 3], below[c]);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,16 @@ namespace sirocco::decoders {
 namespace {
 
 constexpr int kApp1 = JPEG_APP0 + 1;
-/// Encoders write about ten. Each walks over the whole picture, whatever it holds.
-constexpr int kMaxScans = 100;
+/// Encoders write about ten scans. Each is a walk over the whole picture, whatever it holds: a
+/// large one may have fewer.
+constexpr std::int64_t kMaxScans = 100;
+constexpr std::int64_t kLeastMaxScans = 20;
+constexpr std::int64_t kMaxScannedPixels = std::int64_t{1} << 31;
+std::int64_t max_scans(const jpeg_decompress_struct& info) {
+  const std::int64_t pixels = std::int64_t{info.image_width} * info.image_height;
+  return std::clamp(kMaxScannedPixels / std::max<std::int64_t>(pixels, 1), kLeastMaxScans,
+                    kMaxScans);
+}
 
 /// What libjpeg calls back to. C code is left by longjmp, so nothing on its way may have a
 /// destructor.
@@ -54,7 +63,7 @@ void skip(j_decompress_ptr info, long count) {
 
 void count_scans(j_common_ptr info) {
   const auto* const decompress = reinterpret_cast<j_decompress_ptr>(info);
-  if (decompress->input_scan_number <= kMaxScans) return;
+  if (decompress->input_scan_number <= max_scans(*decompress)) return;
   auto* const failure = reinterpret_cast<Failure*>(info->err);
   failure->too_many_scans = true;
   std::longjmp(failure->back, 1);
@@ -153,7 +162,7 @@ class Jpeg {
       return;
     }
     if (failure_.too_many_scans)
-      throw ResourceExhausted("JPEG: more than {} scans; at most these are read", kMaxScans);
+      throw ResourceExhausted("JPEG: more than {} scans; at most these are read", max_scans(info_));
     if (failure_.manager.msg_code == JERR_OUT_OF_MEMORY)
       throw ResourceExhausted("JPEG: no memory to decode {} x {} pixels", info_.image_width,
                               info_.image_height);
@@ -161,16 +170,19 @@ class Jpeg {
   }
 
   static void put_grey(const JSAMPLE* grey, std::span<std::uint8_t> rgb) {
-    for (std::size_t i = 0; i < rgb.size(); ++i) rgb[i] = grey[i / 3];
+    for (std::size_t x = 0; x < rgb.size() / 3; ++x) {
+      for (std::size_t c = 0; c < 3; ++c) rgb[x * 3 + c] = grey[x];
+    }
   }
 
   /// Inks as Adobe writes them: 255 is none. Pillow takes all of four components for that.
   static void put_inverted_cmyk(const JSAMPLE* inks, std::span<std::uint8_t> rgb) {
-    for (std::size_t i = 0; i < rgb.size(); ++i) {
-      const JSAMPLE* const pixel = inks + i / 3 * 4;
-      const int black = pixel[3];
-      const int product = (255 - pixel[i % 3]) * black + 128;
-      rgb[i] = static_cast<std::uint8_t>(black - ((product + (product >> 8)) >> 8));
+    for (std::size_t x = 0; x < rgb.size() / 3; ++x) {
+      const int black = inks[x * 4 + 3];
+      for (std::size_t c = 0; c < 3; ++c) {
+        const int product = (255 - inks[x * 4 + c]) * black + 128;
+        rgb[x * 3 + c] = static_cast<std::uint8_t>(black - ((product + (product >> 8)) >> 8));
+      }
     }
   }
 

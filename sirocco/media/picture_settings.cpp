@@ -11,94 +11,10 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/formats/json_value.hpp"
+#include "sirocco/media/picture_classes.hpp"
 
 namespace sirocco {
 namespace {
-
-constexpr std::array kClipMean = {0.48145466, 0.4578275, 0.40821073};
-constexpr std::array kClipStd = {0.26862954, 0.26130258, 0.27577711};
-
-// What classes have where a file says nothing; transformers 5.24.
-
-PictureSettings clip() {
-  PictureSettings s;
-  s.size = {.shortest_edge = 224};
-  s.do_center_crop = true;
-  s.crop_size = {224, 224};
-  s.image_mean = kClipMean;
-  s.image_std = kClipStd;
-  return s;
-}
-PictureSettings siglip() {
-  PictureSettings s;
-  s.size = {.height = 224, .width = 224};
-  return s;
-}
-PictureSettings llava_next() {
-  PictureSettings s = clip();
-  s.scheme = PictureScheme::kAnyResolution;
-  s.grid_pinpoints = {{672, 336}, {336, 672}, {672, 672}, {336, 1008}, {1008, 336}};
-  return s;
-}
-PictureSettings idefics2() {
-  PictureSettings s;
-  s.scheme = PictureScheme::kQuarters;
-  s.resample = Resampling::kBilinear;
-  s.size = {.shortest_edge = 378, .longest_edge = 980};
-  return s;
-}
-PictureSettings idefics3() {
-  PictureSettings s;
-  s.scheme = PictureScheme::kTiles;
-  s.resample = Resampling::kLanczos;
-  s.size = {.longest_edge = 4 * 364};
-  s.tile_side = 364;
-  s.do_image_splitting = true;
-  return s;
-}
-PictureSettings gemma3() {
-  PictureSettings s = siglip();
-  s.scheme = PictureScheme::kPanAndScan;
-  s.resample = Resampling::kBilinear;
-  return s;
-}
-PictureSettings qwen2_vl() {
-  PictureSettings s = clip();
-  s.scheme = PictureScheme::kPixelBudget;
-  s.size = {.shortest_edge = 56 * 56, .longest_edge = 28 * 28 * 1280};
-  s.do_center_crop = false;
-  s.patch_size = {14, 14};
-  s.merge_size = 2;
-  return s;
-}
-PictureSettings pixtral() {
-  PictureSettings s = clip();
-  s.scheme = PictureScheme::kPatchRows;
-  s.size = {.longest_edge = 1024};
-  s.do_center_crop = false;
-  s.crop_size = {};
-  s.patch_size = {16, 16};
-  return s;
-}
-
-struct ProcessorClass {
-  std::string_view name;
-  PictureSettings (*defaults)();
-  bool number_is_square;  ///< a size that is one number: of both sides, else of the shortest edge
-  bool pads = false;      ///< do_pad makes a picture square
-};
-constexpr std::array kClasses = {
-    ProcessorClass{"CLIPImageProcessor", clip, false},
-    ProcessorClass{"SiglipImageProcessor", siglip, false},
-    ProcessorClass{"LlavaImageProcessor", clip, false, true},
-    ProcessorClass{"LlavaNextImageProcessor", llava_next, false},
-    ProcessorClass{"Idefics2ImageProcessor", idefics2, false},
-    ProcessorClass{"Idefics3ImageProcessor", idefics3, true},
-    ProcessorClass{"SmolVLMImageProcessor", idefics3, true},
-    ProcessorClass{"Gemma3ImageProcessor", gemma3, true},
-    ProcessorClass{"Qwen2VLImageProcessor", qwen2_vl, false},
-    ProcessorClass{"PixtralImageProcessor", pixtral, true},
-};
 
 /// The members at a place of a description. A null takes a default away, as it does in
 /// transformers: of a flag it is false, of a size none.
@@ -263,33 +179,37 @@ void read_grid_pinpoints(const Members& members, std::vector<PictureSize>& to) {
   if (!grids.empty()) to = std::move(grids);
 }
 
-/// The class that the settings name, in any of the spellings that there have been.
-const ProcessorClass& class_of(const Members& members) {
-  std::string name;
-  if (const auto type = members.text("image_processor_type")) {
-    name = *type;
-  } else if (const auto older = members.text("feature_extractor_type")) {
-    constexpr std::string_view kOld = "FeatureExtractor";
-    name = *older;
-    if (name.ends_with(kOld))
-      name.replace(name.size() - kOld.size(), kOld.size(), "ImageProcessor");
-  } else {
-    throw FormatError("{}: neither {} nor feature_extractor_type names an image processor",
-                      members.origin(), members.path("image_processor_type"));
+/// The name of the class that the settings name, in any of the spellings that there have been, or
+/// that the model has; empty where neither says one.
+std::string class_name(const Members& members, std::string_view model_type) {
+  if (const auto type = members.text("image_processor_type")) return std::string(*type);
+  const auto older = members.text("feature_extractor_type");
+  if (!older) return std::string(processor_class_of_model(model_type));
+  constexpr std::string_view kOld = "FeatureExtractor";
+  std::string name(*older);
+  if (name.ends_with(kOld)) name.replace(name.size() - kOld.size(), kOld.size(), "ImageProcessor");
+  return name;
+}
+
+/// Whether the settings are of sound alone, whose files have the same name.
+bool is_of_sound(const Members& members) {
+  return !members.text("image_processor_type") && members.text("feature_extractor_type") &&
+         find_processor_class(class_name(members, "")) == nullptr;
+}
+
+const ProcessorClass& class_of(const Members& members, std::string_view model_type) {
+  const std::string name = class_name(members, model_type);
+  if (name.empty()) {
+    throw FormatError("{}: neither {} nor feature_extractor_type names an image processor{}",
+                      members.origin(), members.path("image_processor_type"),
+                      model_type.empty()
+                          ? std::string()
+                          : fmt::format(", and none is known of the model {}", quoted(model_type)));
   }
-  std::string_view base = name;
-  for (const std::string_view suffix : {"Fast", "Pil"}) {
-    if (base.ends_with(suffix)) base.remove_suffix(suffix.size());
-  }
-  const auto* const found = std::ranges::find(kClasses, base, &ProcessorClass::name);
-  if (found != kClasses.end()) return *found;
-  std::string known;
-  for (const ProcessorClass& row : kClasses) {
-    if (!known.empty()) known += ", ";
-    known += row.name;
-  }
+  const ProcessorClass* const found = find_processor_class(name);
+  if (found != nullptr) return *found;
   throw UnsupportedError("{}: the image processor {} isn't supported; known are {}",
-                         members.origin(), quoted(name), known);
+                         members.origin(), quoted(name), processor_class_names());
 }
 
 void read_resampling(const Members& members, bool needed, Resampling& to) {
@@ -358,9 +278,10 @@ std::optional<JsonMetadata> read_file(const CompanionFiles& files, const std::st
 
 }  // namespace
 
-PictureSettings read_picture_settings(const Metadata& metadata, std::string_view prefix) {
+PictureSettings read_picture_settings(const Metadata& metadata, std::string_view prefix,
+                                      std::string_view model_type) {
   const Members members(metadata, prefix);
-  const ProcessorClass& row = class_of(members);
+  const ProcessorClass& row = class_of(members, model_type);
   PictureSettings s = row.defaults();
   members.read_flag("do_resize", s.do_resize);
   read_resampling(members, s.do_resize, s.resample);
@@ -380,24 +301,32 @@ PictureSettings read_picture_settings(const Metadata& metadata, std::string_view
     members.read_flag("default_to_square", square);
     if (const auto size = read_size(members, "size", square)) s.size = *size;
   }
-  if (row.pads) members.read_flag("do_pad", s.pad_to_square);
+  bool pads = false;
+  members.read_flag("do_pad", pads);
+  s.pad_to_square = row.pads && pads;
+  if (s.scheme == PictureScheme::kWhole && !row.pads && pads &&
+      read_size(members, "pad_size", true))
+    throw UnsupportedError("{}: {} pads to {}, which isn't supported", members.origin(), row.name,
+                           members.path("pad_size"));
   read_scheme(members, s);
   return s;
 }
 
 std::optional<PictureSettings> find_picture_settings(const CompanionFiles& files) {
   const auto processor = read_file(files, "processor_config.json");
-  std::optional<PictureSettings> settings;
-  const bool inside =
-      processor && (processor->find("image_processor.image_processor_type") != nullptr ||
-                    processor->find("image_processor.feature_extractor_type") != nullptr);
-  if (inside) {
-    settings = read_picture_settings(*processor, "image_processor");
-  } else if (const auto own = read_file(files, "preprocessor_config.json")) {
-    settings = read_picture_settings(*own, "");
-  }
+  const auto is_inside = [](std::string_view path) { return path.starts_with("image_processor."); };
+  const bool inside = processor && std::ranges::any_of(processor->paths(), is_inside);
+  const auto own =
+      inside ? std::optional<JsonMetadata>() : read_file(files, "preprocessor_config.json");
+  if (!inside && (!own || is_of_sound(Members(*own, "")))) return std::nullopt;
+  const auto config = read_file(files, "config.json");
+  const auto model_type =
+      config ? config->get_or<std::string_view>("model_type", "") : std::string_view();
+  std::optional<PictureSettings> settings =
+      inside ? read_picture_settings(*processor, "image_processor", model_type)
+             : read_picture_settings(*own, "", model_type);
   // Its processor tells this image processor how large patches are, whatever its own settings say.
-  if (settings && processor && settings->scheme == PictureScheme::kPatchRows) {
+  if (processor && settings->scheme == PictureScheme::kPatchRows) {
     const Members members(*processor, "");
     settings->patch_size = {16, 16};
     read_sides(members, "patch_size", settings->patch_size);

@@ -70,6 +70,8 @@ struct PictureSettings {
 
   PictureSize patch_size;       ///< of kPixelBudget and kPatchRows
   std::int64_t merge_size = 1;  ///< patches a side that become one row of the language model's
+
+  friend bool operator==(const PictureSettings&, const PictureSettings&) = default;
 };
 
 /// The settings at `prefix` of `metadata` ("preprocessor_config",
@@ -77,10 +79,14 @@ struct PictureSettings {
 /// transformers. Members that aren't there are the defaults of its class in transformers 5.24, with
 /// or without "Fast" or "Pil" behind its name. Throws UnsupportedError, with the classes that are
 /// known, for another class; FormatError naming the member for a value that can't be.
-PictureSettings read_picture_settings(const Metadata& metadata, std::string_view prefix);
+PictureSettings read_picture_settings(const Metadata& metadata, std::string_view prefix,
+                                      std::string_view model_type = {});
 
-/// The settings in the files of a checkpoint, or nothing where it has none: as transformers looks
-/// for them, the member image_processor of processor_config.json, then preprocessor_config.json.
+/// The settings in the files of a checkpoint, or nothing where it has none (those of sound, by a
+/// feature extractor that isn't known, are none): as transformers looks
+/// for them, the member image_processor of processor_config.json, then preprocessor_config.json;
+/// the model's type is that of config.json. For kPatchRows the patches are those of
+/// processor_config.json, where it is there. Throws as `read_picture_settings`.
 std::optional<PictureSettings> find_picture_settings(const CompanionFiles& files);
 
 }  // namespace sirocco

@@ -30,6 +30,32 @@ Tensor PictureEncoder<P>::wanted_rows(const Tensor& x, TransformContext& context
   return out;
 }
 
+template <Projector P>
+void PictureEncoder<P>::keep_features(const Hidden& stream, std::int32_t layers,
+                                      TransformContext& context) const {
+  const std::int64_t rows = context.rows();
+  const Tensor x = stream.values().slice_rows(0, rows);
+  for (std::size_t i = 0; i < features_.size(); ++i) {
+    if (features_[i] != layers) continue;
+    const auto first = static_cast<std::int64_t>(i + 1) * rows;
+    context.ops().copy_columns(x, 0, x.columns(), Out(stream.values().slice_rows(first, rows)), 0);
+  }
+}
+
+template <Projector P>
+Tensor PictureEncoder<P>::features(const Hidden& stream, TransformContext& context) const {
+  if (features_.empty()) return stream.values();
+  const std::int64_t rows = context.rows();
+  const std::int64_t width = stream.values().columns();
+  const auto count = std::ssize(features_);
+  const Tensor out = context.scratch().tensor(DType::kF32, {rows, count * width});
+  for (std::int64_t i = 0; i < count; ++i) {
+    context.ops().copy_columns(stream.values().slice_rows((i + 1) * rows, rows), 0, width, Out(out),
+                               i * width);
+  }
+  return out;
+}
+
 namespace {
 
 /// What a vision transformer is made of, by the keys of llama.cpp's mmproj files and those that
@@ -118,8 +144,25 @@ class VitLoader {
     if (loader_.has("v.post_ln.weight")) norm = layer_norm("v.post_ln");
     loader_.expect_all_read("", info.projector);
     return AnyEncoder(std::make_shared<const PictureEncoder<P>>(
-        std::move(info), std::move(embedding), std::move(layers), std::move(norm),
+        std::move(info), std::move(embedding), std::move(layers), features(), std::move(norm),
         std::move(projector), rows));
+  }
+
+  /// The layers behind which rows are wanted, where there are several.
+  std::vector<std::int32_t> features() const {
+    constexpr std::string_view kKey = "clip.vision.feature_layer";
+    const Metadata& metadata = config_.reader.metadata();
+    const auto* const several = metadata.get_array<std::vector<std::int64_t>>(kKey);
+    if (several == nullptr || several->size() < 2) return {};
+    std::vector<std::int32_t> out;
+    for (const std::int64_t layer : *several) {
+      if (layer < 0 || layer > config_.info.layers) {
+        throw FormatError("{}: {} has {}, but the encoder has {} layers", metadata.origin(),
+                          quoted(kKey), layer, config_.info.layers);
+      }
+      out.push_back(static_cast<std::int32_t>(layer));
+    }
+    return out;
   }
 
  private:
@@ -170,7 +213,8 @@ class VitLoader {
 
 AnyEncoder mlp(VitLoader& loader) {
   const std::int64_t width = loader.config().info.width;
-  MlpProjector projector(loader.weights().linear("mm.0", width, loader.config().inner),
+  const auto features = std::max<std::int64_t>(1, std::ssize(loader.features()));
+  MlpProjector projector(loader.weights().linear("mm.0", width, features * loader.config().inner),
                          PlainActivation::kGeluErf, loader.weights().linear("mm.2", width, width));
   const bool all = loader.config().reader.metadata().get_or<bool>("clip.vision.keeps_class", false);
   using Rows = PictureEncoder<MlpProjector>::Rows;

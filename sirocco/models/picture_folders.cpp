@@ -1,7 +1,10 @@
 #include "sirocco/models/picture_folders.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -106,28 +109,38 @@ void finish_gemma3(FolderDescription& d) {
   say_activation(d, "gelu_pytorch_tanh");
 }
 
-/// The layers up to the one whose rows are wanted, which may be counted from behind.
-void set_feature_layer(FolderDescription& d) {
-  constexpr std::string_view kLayer = "vision_feature_layer";
-  const std::string path = "config." + std::string(kLayer);
-  if (d.folder().get_array<std::vector<std::int64_t>>(path) != nullptr) {
-    throw UnsupportedError("{}: {} names several layers, which isn't supported", d.origin(),
-                           quoted(path));
-  }
+/// The layers up to the last one whose rows are wanted. They may be counted from behind, and be
+/// several.
+void set_feature_layers(FolderDescription& d) {
+  const std::string path = "config.vision_feature_layer";
   const std::int64_t layers = d.integer("vision.block_count");
-  const auto said = of_the_whole<std::int64_t>(d, kLayer, -2);
-  const std::int64_t wanted = said < 0 ? layers + 1 + said : said;
-  if (wanted < 1 || wanted > layers) {
-    throw FormatError("{}: {} is {}, but the encoder has {} layers", d.origin(), quoted(path), said,
-                      layers);
+  std::vector<std::int64_t> wanted;
+  const MetadataValue* const value = d.folder().find(path);
+  const auto* const several =
+      value == nullptr ? nullptr : std::get_if<std::vector<std::int64_t>>(value);
+  if (several != nullptr)
+    wanted = *several;
+  else
+    wanted.push_back(d.folder().get_or<std::int64_t>(path, -2));
+  for (std::int64_t& layer : wanted) {
+    const std::int64_t said = layer;
+    if (layer < 0) layer += layers + 1;
+    if (layer < 0 || layer > layers) {
+      throw FormatError("{}: {} has {}, but the encoder has {} layers", d.origin(), quoted(path),
+                        said, layers);
+    }
   }
-  d.set("vision.block_count", wanted);
+  const std::int64_t last = wanted.empty() ? 0 : *std::ranges::max_element(wanted);
+  if (last == 0)
+    throw FormatError("{}: {} names no layer of the encoder", d.origin(), quoted(path));
+  d.set("vision.block_count", last);
+  if (wanted.size() > 1) d.set("vision.feature_layer", std::move(wanted));
 }
 
 void finish_llava(FolderDescription& d) {
   constexpr std::string_view kStrategy = "vision_feature_select_strategy";
   d.set("projector_type", std::string_view("mlp"));
-  set_feature_layer(d);
+  set_feature_layers(d);
   const auto strategy = of_the_whole<std::string_view>(d, kStrategy, "default");
   if (strategy != "default" && strategy != "full") {
     throw UnsupportedError("{}: {} is {}, but only 'default' or 'full' is supported", d.origin(),

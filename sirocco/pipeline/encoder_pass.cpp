@@ -62,8 +62,9 @@ void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) 
   const auto uploaded = [&](std::span<const float> values, std::int64_t count) {
     return ops.upload(context.held(), values, {count, std::ssize(values) / count});
   };
-  Hidden hidden = layer_ == 0 ? encoder_.embed(uploaded(tile.patches, tile.grid.patches()), context)
-                              : Hidden(context, {.f32 = uploaded(residual_, rows), .q8 = {}});
+  Hidden hidden = layer_ == 0
+                      ? encoder_.embed(uploaded(tile.patches, tile.grid.patches()), context)
+                      : Hidden(context, {.f32 = uploaded(residual_, residual_rows_), .q8 = {}});
   hidden = encoder_.transform(std::move(hidden), LayerIndex(layer_), LayerIndex(layer_ + layers),
                               context);
   layer_ += layers;
@@ -71,6 +72,7 @@ void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) 
   if (layer_ < info.layers) {
     const std::span<const float> values = ops.read(hidden.values());
     residual_.assign(values.begin(), values.end());
+    residual_rows_ = hidden.values().rows();
     return;
   }
   hidden = encoder_.project(std::move(hidden), context);

@@ -53,7 +53,8 @@ class EncoderPass {
   EmbeddingKey key_;
   std::size_t tile_ = 0;
   std::int32_t layer_ = 0;       // of the tile; its rows are before this one
-  std::vector<float> residual_;  // of the tile, when it is amid its layers
+  std::vector<float> residual_;  // of the tile, when it is amid its layers: as embed made it
+  std::int64_t residual_rows_ = 0;
   std::vector<float> rows_;
   EncoderCost left_ = 0;
   bool ended_ = false;
