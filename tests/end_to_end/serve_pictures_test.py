@@ -16,7 +16,7 @@ from known_models import write_counting
 from made_pictures import gray, in_base64, in_url, png, recorded_picture
 from program import GOLDEN, HOME, SOURCE, sirocco
 
-MODELS = ("smolvlm", "gemma3", "idefics3")
+MODELS = ("smolvlm", "gemma3", "llava", "idefics3")
 WIDE = recorded_picture("wide", 96, 32)
 TALL = recorded_picture("tall", 30, 90)
 SETTINGS = ("--ctx", "1024", "--kv-dtype", "f32")  # as what was recorded was computed
