@@ -100,6 +100,15 @@ TEST(ResponseStore, OneKeyDoesNotDriveOutAnother) {
   EXPECT_FALSE(kept.has(46, 8));
 }
 
+TEST(ResponseStore, PicturesCount) {
+  const auto picture = [](std::size_t bytes) {
+    const auto source = std::make_shared<const std::string>(bytes, 'A');
+    std::vector<MessageItem> input = {{"in_1", Role::kUser, {ItemPicture{{source, 0, ""}}}}};
+    return Turn(nullptr, std::move(input), {"out_1", Role::kAssistant, {std::string("o")}}).bytes();
+  };
+  EXPECT_GE(picture(1'000'000), picture(0) + 1'000'000);
+}
+
 TEST(ResponseStore, BytesAreBounded) {
   Kept kept({100, 100'000, 60});
   for (int number = 0; number < 30; ++number) {
