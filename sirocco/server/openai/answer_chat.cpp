@@ -1,4 +1,7 @@
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
@@ -10,12 +13,24 @@
 namespace sirocco::openai {
 namespace {
 
-Prepared prepared_chat(const Service& service, const std::string& body) {
-  ChatRequest request = read_chat_request(json::parse(body));
+struct Asked {
+  ChatRequest request;
+  ModelLease model;
+  std::vector<SentPicture> pictures;
+};
+
+Asked asked_chat(const Service& service, const std::string& body) {
+  Asked out{read_chat_request(json::parse(body)), {}, {}};
+  out.model = named_text_model(service, out.request.generation.model);
+  out.pictures = pictures_of(out.request.messages);
+  return out;
+}
+
+Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
+  ChatRequest& request = asked.request;
   Prepared out;
-  out.model = named_text_model(service, request.generation.model);
+  out.model = std::move(asked.model);
   const ServedText& model = *out.model->text;
-  const std::vector<ReadPicture> pictures = read_pictures(model, pictures_of(request.messages));
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
@@ -31,10 +46,12 @@ Prepared prepared_chat(const Service& service, const std::string& body) {
 
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
-  TextAnswers answers = co_await exchange.off_thread([&] {
-    prepared = prepared_chat(service, exchange.take_body());
-    return submitted(service, exchange, prepared);
-  });
+  TextAnswers answers = co_await made_with_pictures(
+      exchange, [&] { return asked_chat(service, exchange.take_body()); },
+      [&](Asked& asked, std::span<const ReadPicture> pictures) {
+        prepared = prepared_chat(asked, pictures);
+        return submitted(service, exchange, prepared);
+      });
   const bool log_probabilities = prepared.generation.alternatives.has_value();
   if (prepared.generation.stream) {
     ChatStream shape(prepared.head, {.include_usage = prepared.generation.include_usage,

@@ -2,7 +2,9 @@
 
 #include <ctime>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
@@ -77,10 +79,17 @@ std::vector<ChatMessage> conversation(const PreparedResponse& response) {
   return out;
 }
 
-PreparedResponse prepared_response(const Service& service, std::uint64_t owner,
-                                   const std::string& body) {
+struct Asked {
+  PreparedResponse response;  ///< without what is prepared
+  ChatRequest chat;
+  ModelLease model;
+  std::vector<SentPicture> pictures;
+};
+
+Asked asked_response(const Service& service, std::uint64_t owner, const std::string& body) {
   ResponseRequest request = read_response_request(json::parse(body));
-  PreparedResponse out;
+  Asked asked;
+  PreparedResponse& out = asked.response;
   out.head.terms = std::move(request.terms);
   if (const auto& previous = out.head.terms.previous_response_id)
     out.before = turn_before(service, owner, *previous);
@@ -94,12 +103,19 @@ PreparedResponse prepared_response(const Service& service, std::uint64_t owner,
   // What isn't kept must not look as if it were.
   if (service.responses().limits().max_responses == 0) out.head.terms.store = false;
 
+  asked.model = named_text_model(service, request.generation.model);
+  asked.chat = {std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
+                std::move(request.variables), out.head.terms.reasoning_effort};
+  asked.pictures = pictures_of(asked.chat.messages);
+  return asked;
+}
+
+PreparedResponse prepared_response(Asked& asked, std::span<const ReadPicture> pictures) {
+  PreparedResponse out = std::move(asked.response);
+  const ChatRequest& chat = asked.chat;
   Prepared& prepared = out.prepared;
-  prepared.model = named_text_model(service, request.generation.model);
+  prepared.model = std::move(asked.model);
   const ServedText& model = *prepared.model->text;
-  const ChatRequest chat{std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
-                         std::move(request.variables), out.head.terms.reasoning_effort};
-  const std::vector<ReadPicture> pictures = read_pictures(model, pictures_of(chat.messages));
   ChatPrompt prompt = chat_prompt(chat, model.chat_format());
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
@@ -154,10 +170,12 @@ class KeptStream {
 http::Task<http::Answered> answer_response(const Service& service, http::Exchange& exchange) {
   const std::uint64_t owner = exchange.request().caller.owner;
   PreparedResponse response;
-  TextAnswers answers = co_await exchange.off_thread([&] {
-    response = prepared_response(service, owner, exchange.take_body());
-    return submitted(service, exchange, response.prepared);
-  });
+  TextAnswers answers = co_await made_with_pictures(
+      exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
+      [&](Asked& asked, std::span<const ReadPicture> pictures) {
+        response = prepared_response(asked, pictures);
+        return submitted(service, exchange, response.prepared);
+      });
   if (response.prepared.generation.stream) {
     KeptStream shape(service, owner, response);
     co_return co_await respond_in_events(service, exchange, response.prepared, std::move(answers),
