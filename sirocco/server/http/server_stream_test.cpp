@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -261,6 +262,8 @@ TEST(OffThread, ShortLaborDoesNotWaitForLong) {
   ServerOptions options;
   options.workers = 1;
   TestServer test(std::move(options), std::move(routes));
+  // Before the server's end waits for it, however this ends.
+  const std::shared_ptr<void> release(nullptr, [&](void*) { blocked = false; });
   Client first = test.client();
   Client second = test.client();
   for (Client* client : {&first, &second}) client->send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
