@@ -15,6 +15,7 @@
 #include "sirocco/server/metrics.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/error_body.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco {
 namespace {
@@ -118,6 +119,7 @@ std::string detokenized(const Service& service, const std::string& body) {
 std::string templated(const Service& service, const std::string& body) {
   const openai::ChatRequest request = openai::read_chat_request(json::parse(body));
   const ModelLease model = named_text_model(service, request.generation.model);
+  require_sight(*model->text, openai::pictures_of(request.messages));
   json::Writer out;
   out.open_object()
       .member("prompt", openai::chat_prompt(request, model->text->chat_format()).rendered.text)

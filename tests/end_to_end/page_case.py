@@ -102,7 +102,7 @@ class OfThePage(unittest.TestCase):
 
     def bring_in(self, *records, page=None, **members):
         page = page or self.page
-        page.locator("input[type=file]").set_input_files(file_of(*records, **members))
+        page.get_by_label("File of conversations").set_input_files(file_of(*records, **members))
 
     def exported(self, name):
         with self.page.expect_download() as download:

@@ -64,7 +64,7 @@ class Files(OfThePage):
                 ([good, None], {}, "In the file, conversations[1] should be an object.")):
             self.bring_in(*records, **members)
             expect(self.page.locator(".notice p", has_text=told).last).to_be_visible()
-        self.page.locator("input[type=file]").set_input_files({"name": "x", "mimeType": "text/plain", "buffer": b"{"})
+        self.page.get_by_label("File of conversations").set_input_files({"name": "x", "mimeType": "text/plain", "buffer": b"{"})
         expect(self.page.get_by_text("The file is no JSON.").first).to_be_visible()
         expect(self.page.locator(".row")).to_have_count(0)
 

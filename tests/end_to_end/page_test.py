@@ -13,6 +13,7 @@ from page_case import OfThePage, start_server
 from page_chat import Chat
 from page_files import Files
 from page_modules import Modules
+from page_pictures import Pictures
 from page_use import ApiKey, Use
 from program import MODEL
 

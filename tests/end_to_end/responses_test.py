@@ -228,7 +228,7 @@ class Errors(ResponsesCase):
         for asked, param in (([], "input"), ([{"role": "tool", "content": "a"}], "input[0].role"),
                              ([{"type": "function_call_output", "call_id": "1", "output": "a"}], "input[0].type"),
                              ([{"role": "user", "content": [{"type": "input_image", "image_url": "http://a.example/b.png"}]}],
-                              "input[0].content[0].type")):
+                              "input[0].content[0].image_url")):
             self.assertEqual(self.refused(openai.BadRequestError, self.create, asked).param, param)
         for stream in (False, True):
             self.assertEqual(self.refused(openai.NotFoundError, self.create, "a", model="gpt-5", stream=stream).code, "model_not_found")

@@ -1,37 +1,51 @@
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "sirocco/server/anthropic/message_answer.hpp"
 #include "sirocco/server/anthropic/messages_request.hpp"
 #include "sirocco/server/anthropic/routes.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::anthropic {
 namespace {
 
-std::vector<TokenId> prompt_tokens(const ServedText& model, const MessagesRequest& request) {
-  return tokenize_prompt(model.tokenizer(),
-                         messages_prompt(request, model.chat_format()).segments());
+struct Asked {
+  MessagesRequest request;
+  ModelLease model;
+  std::vector<SentPicture> pictures;
+};
+
+Asked asked_of(const Service& service, MessagesRequest request) {
+  Asked out{std::move(request), {}, {}};
+  out.model = named_text_model(service, out.request.generation.model);
+  out.pictures = pictures_of(out.request);
+  return out;
 }
 
-Prepared prepared_message(const Service& service, const std::string& body) {
-  MessagesRequest request = read_messages_request(json::parse(body));
+TextPrompt prompt_of(const ServedText& model, const MessagesRequest& request,
+                     std::span<const ReadPicture> pictures) {
+  return shown_prompt(model, messages_prompt(request, model.chat_format()), pictures, "messages");
+}
+
+Prepared prepared_message(Asked& asked, std::span<const ReadPicture> pictures) {
+  MessagesRequest& request = asked.request;
   Prepared out;
-  out.model = named_text_model(service, request.generation.model);
+  out.model = std::move(asked.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("msg_", *out.model);
   const ServedText& model = *out.model->text;
-  TextRequest& answer = out.requests.emplace_back(
-      text_request(model, out.generation, prompt_tokens(model, request), "messages", out.warnings));
+  TextRequest& answer = out.requests.emplace_back(text_request(
+      model, out.generation, prompt_of(model, request, pictures), "messages", out.warnings));
   answer.own_text = !request.continued;
   return out;
 }
 
-std::string counted(const Service& service, const std::string& body) {
-  const MessagesRequest request = read_count_request(json::parse(body));
-  const ModelLease model = named_text_model(service, request.generation.model);
-  return token_count_body(std::ssize(prompt_tokens(*model->text, request)));
+std::string counted(const Asked& asked, std::span<const ReadPicture> pictures) {
+  return token_count_body(rows_of(prompt_of(*asked.model->text, asked.request, pictures)));
 }
 
 }  // namespace
@@ -39,11 +53,14 @@ std::string counted(const Service& service, const std::string& body) {
 http::Task<http::Answered> answer_messages(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
   std::int64_t tokens = 0;
-  TextAnswers answers = co_await exchange.off_thread([&] {
-    prepared = prepared_message(service, exchange.take_body());
-    tokens = rows_of(prepared.requests.front().prompt);
-    return submitted(service, exchange, prepared);
-  });
+  TextAnswers answers = co_await made_with_pictures(
+      exchange,
+      [&] { return asked_of(service, read_messages_request(json::parse(exchange.take_body()))); },
+      [&](Asked& asked, std::span<const ReadPicture> pictures) {
+        prepared = prepared_message(asked, pictures);
+        tokens = rows_of(prepared.requests.front().prompt);
+        return submitted(service, exchange, prepared);
+      });
   if (prepared.generation.stream) {
     MessageStream shape(prepared.head, tokens, exchange.request().id);
     co_return co_await respond_in_events(service, exchange, prepared, std::move(answers),
@@ -57,8 +74,10 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
 }
 
 http::Task<http::Answered> answer_token_count(const Service& service, http::Exchange& exchange) {
-  std::string body =
-      co_await exchange.off_thread([&] { return counted(service, exchange.take_body()); });
+  std::string body = co_await made_with_pictures(
+      exchange,
+      [&] { return asked_of(service, read_count_request(json::parse(exchange.take_body()))); },
+      [](Asked& asked, std::span<const ReadPicture> pictures) { return counted(asked, pictures); });
   co_return co_await exchange.respond(http::json_response(std::move(body)));
 }
 

@@ -16,11 +16,15 @@ template <class Require>
 void check_messages(const anthropic::MessagesRequest& request, const ChatFormat& format,
                     Require require) {
   request_testing::check_generation(request.generation, require);
-  const std::vector<ChatMessage>& turns = request.conversation.messages;
+  const std::vector<anthropic::Turn>& turns = request.turns;
   require(!turns.empty());
   for (std::size_t i = 0; i < turns.size(); ++i) {
     require(turns[i].role == "user" || turns[i].role == "assistant");
     if (i > 0) require(turns[i].role != turns[i - 1].role);
+  }
+  for (const SentPicture& picture : anthropic::pictures_of(request)) {
+    require(is_utf8(*picture.source) && !picture.place.empty());
+    require(!file_of(picture).empty());
   }
   require(request.continued == (turns.back().role == "assistant"));
   require(is_utf8(anthropic::messages_prompt(request, format).text));
@@ -51,6 +55,10 @@ inline constexpr std::string_view kBodies[] = {
     R"({"model":"m","max_tokens":1,"system":"s","messages":[{"role":"assistant","content":"x"},
         {"role":"user","content":"y"},{"role":"assistant","content":[]}],
         "logit_bias":{"1":-100,"2":false},"repeat_penalty":1.1,"min_tokens":0,"priority":1})",
+    R"({"max_tokens":3,"messages":[{"role":"user","content":[{"type":"text","text":"a"},
+        {"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0K"},
+         "cache_control":{"type":"ephemeral"}}]},{"role":"user","content":[{"source":{"data":"Zm9v",
+         "type":"base64"},"type":"image"}]}]})",
     R"({"model":"m","system":"s","messages":[{"role":"user","content":"a"}],
         "cache_control":{"type":"ephemeral"},"mcp_servers":[],"output_config":{}})",
 };

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sirocco/jinja/objects.hpp"
 #include "sirocco/pipeline/stop_matcher.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/thinking_variables.hpp"
@@ -33,28 +34,27 @@ using json::UnheededMember;
 
 constexpr std::size_t kMaxMessages = 100'000;
 constexpr std::size_t kMaxBlocks = 4096;
-constexpr std::string_view kContentWords = "a text, or an array of blocks of text";
+constexpr std::string_view kContentWords = "a text, or an array of blocks";
+constexpr std::string_view kSystemWords = "a text, or an array of blocks of text";
 constexpr std::string_view kAssistant = "assistant";
 
 // Contents.
 
-struct Block {
-  std::string type;
-  std::optional<std::string> text;
-};
-
-void put_block_type(Block& out, const Field& field) {
-  out.type = field.text();
-  if (out.type != "text") {
+void put_block_type(std::string& out, const Field& field) {
+  out = field.text();
+  if (out != "text" && out != "image") {
     field.fail("unsupported_value",
-               fmt::format("found {}; contents consist of text only, of blocks of the type 'text'",
+               fmt::format("found {}; contents consist of blocks of the types 'text' and 'image'",
                            json::described(field.value())));
   }
 }
-
 constexpr std::array kBlock = {
-    Member<Block>{"type", Text{64}, put_block_type, "text"},
-    Member<Block>{"text", Text(), put<&Block::text>, "the text"},
+    Member<std::string>{"type", Text{64}, put_block_type, "text or image"},
+};
+
+using OptionalText = std::optional<std::string>;
+constexpr std::array kTextBlock = {
+    Member<OptionalText>{"text", Text(), json::store, "the text"},
 };
 constexpr UnheededMember kCacheControl{"cache_control", ObjectOf{"members"},
                                        "prompts are cached without being asked"};
@@ -63,36 +63,84 @@ constexpr std::array kUnheededOfBlock = {
     UnheededMember{"citations", OneOf{"[[]]"}, "nothing is cited"},
 };
 
-std::string read_block(const Field& field) {
+struct Source {
+  std::string type;
+  std::optional<SentPicture> picture;
+};
+void put_source_type(Source& out, const Field& field) {
+  out.type = field.text();
+  if (out.type != "base64") {
+    field.fail("unsupported_value",
+               fmt::format("found {}; nothing is fetched, only pictures in 'base64' are read",
+                           json::described(field.value())));
+  }
+}
+void put_data(Source& out, const Field& field) { out.picture = picture_in_base64(field); }
+constexpr std::array kSource = {
+    // Other kinds of sources have other members: their kind is what to speak of.
+    Member<Source>{"type", Text{64}, put_source_type, "base64"},
+    Member<Source>{"data", Text(), put_data, "the file"},
+};
+constexpr std::array kUnheededOfSource = {
+    UnheededMember{"media_type", Text{256}, "a file's first bytes say what it is"},
+};
+void put_source(std::optional<SentPicture>& out, const Field& field) {
+  MemberReader reader(field);
+  Source source;
+  reader.read(source, kSource);
+  reader.pass(kUnheededOfSource);
+  if (source.type.empty()) field.fail("missing_required_parameter", "there is no type");
+  reader.finish();
+  if (!source.picture) field.fail("missing_required_parameter", "there are no data");
+  out = std::move(source.picture);
+}
+constexpr std::array kPictureBlock = {
+    Member<std::optional<SentPicture>>{"source", ObjectOf{"members"}, put_source, "the picture"},
+};
+
+void read_block(const Field& field, MessageContent& out) {
   MemberReader reader(field);
   // Other kinds of blocks have other members: their kind is what to speak of.
-  Block block;
-  reader.read(block, kBlock);
-  reader.pass(kUnheededOfBlock);
-  if (!reader.find("type")) field.fail("missing_required_parameter", "there is no type");
+  std::string type;
+  reader.read(type, kBlock);
+  if (type.empty()) field.fail("missing_required_parameter", "there is no type");
+  if (type == "text") {
+    OptionalText text;
+    reader.read(text, kTextBlock);
+    reader.pass(kUnheededOfBlock);
+    reader.finish();
+    if (!text) field.fail("missing_required_parameter", "there is no text");
+    out.add(*text);
+    return;
+  }
+  std::optional<SentPicture> picture;
+  reader.read(picture, kPictureBlock);
+  reader.pass(std::span(&kCacheControl, 1));
   reader.finish();
-  if (!block.text) field.fail("missing_required_parameter", "there is no text");
-  return std::move(*block.text);
+  if (!picture) field.fail("missing_required_parameter", "there is no source");
+  out.add(*std::move(picture));
 }
 
-std::string read_content(const Field& field) {
-  if (const auto* text = field.value().as<std::string>()) return *text;
-  if (field.value().as<json::Array>() == nullptr)
-    field.fail_expecting("invalid_type", kContentWords);
+MessageContent read_content(const Field& field, std::string_view expected) {
+  if (const auto* text = field.value().as<std::string>()) return MessageContent(*text);
+  if (field.value().as<json::Array>() == nullptr) field.fail_expecting("invalid_type", expected);
   const json::Array& blocks = field.list({"blocks", 0, kMaxBlocks});
-  std::string content;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (i > 0) content += '\n';
-    content += read_block(field.item(i));
-  }
+  MessageContent content;
+  for (std::size_t i = 0; i < blocks.size(); ++i) read_block(field.item(i), content);
   return content;
+}
+
+void refuse_pictures(const MessageContent& content) {
+  const SentPicture* const picture = content.first_picture();
+  if (picture == nullptr) return;
+  refuse(*picture, "unsupported_value", "only messages of the user show pictures");
 }
 
 // Messages.
 
 struct Message {
   std::string role;
-  std::optional<std::string> content;
+  std::optional<MessageContent> content;
 };
 
 void put_role(Message& out, const Field& field) {
@@ -103,39 +151,47 @@ void put_role(Message& out, const Field& field) {
   }
 }
 
-void put_content(Message& out, const Field& field) { out.content = read_content(field); }
+void put_content(Message& out, const Field& field) {
+  out.content = read_content(field, kContentWords);
+}
 
 constexpr std::array kMessage = {
     Member<Message>{"role", Text{64}, put_role, "who speaks"},
     Member<Message>{"content", Described{kContentWords}, put_content, "what is said"},
 };
 
-ChatMessage read_message(const Field& field) {
+Turn read_message(const Field& field) {
   MemberReader reader(field);
   Message message;
   reader.read(message, kMessage);
   reader.finish();
   if (!reader.find("role")) field.fail("missing_required_parameter", "there is no role");
   if (!message.content) field.fail("missing_required_parameter", "there is no content");
-  return {std::move(message.role), std::move(*message.content)};
+  if (message.role == kAssistant) refuse_pictures(*message.content);
+  return {std::move(message.role), *std::move(message.content)};
 }
 
-void append_turn(std::vector<ChatMessage>& turns, ChatMessage message) {
+void append_turn(std::vector<Turn>& turns, Turn message) {
   if (turns.empty() || turns.back().role != message.role) {
     turns.push_back(std::move(message));
     return;
   }
-  std::string& said = turns.back().content;
-  if (!said.empty() && !message.content.empty()) said += '\n';
-  said += message.content;
+  MessageContent& said = turns.back().content;
+  if (!message.content.says_anything()) return;
+  if (!said.says_anything()) {
+    said = std::move(message.content);
+    return;
+  }
+  for (const MessageContent::Part& part : message.content.parts())
+    std::visit([&](const auto& what) { said.add(what); }, part);
 }
 
 void put_messages(MessagesRequest& out, const Field& field) {
   const json::Array& messages = field.list({"messages", 1, kMaxMessages});
-  std::vector<ChatMessage>& turns = out.conversation.messages;
+  std::vector<Turn>& turns = out.turns;
   for (std::size_t i = 0; i < messages.size(); ++i) append_turn(turns, read_message(field.item(i)));
   if (turns.back().role != kAssistant) return;
-  const std::string& begun = turns.back().content;
+  const std::string begun = turns.back().content.text();
   if (begun.empty()) {
     turns.pop_back();
     if (turns.empty()) field.fail("invalid_value", "nothing is said");
@@ -150,7 +206,9 @@ void put_messages(MessagesRequest& out, const Field& field) {
 }
 
 void put_system(MessagesRequest& out, const Field& field) {
-  out.conversation.system = read_content(field);
+  const MessageContent content = read_content(field, kSystemWords);
+  refuse_pictures(content);
+  out.system = content.text();
 }
 
 // Members that ask for something only with values that aren't supported.
@@ -191,7 +249,7 @@ void put_metadata(Generation&, const Field& field) {
 constexpr std::array kPrompt = {
     Member<MessagesRequest>{"messages", ListOf{"messages", 1, kMaxMessages}, put_messages,
                             "the conversation"},
-    Member<MessagesRequest>{"system", Described{kContentWords}, put_system,
+    Member<MessagesRequest>{"system", Described{kSystemWords}, put_system,
                             "how the model is to behave"},
     Member<MessagesRequest>{"thinking", ObjectOf{"members"}, put_thinking,
                             "{\"type\": \"disabled\"}"},
@@ -234,6 +292,19 @@ void read_prompt(MemberReader& reader, MessagesRequest& out) {
   reader.pass(kUnheeded);
 }
 
+jinja::Value template_messages(const MessagesRequest& request) {
+  std::vector<jinja::Value> out;
+  const auto add = [&](const std::string& role, jinja::Value content) {
+    jinja::Dict message;
+    message.set("role", jinja::Value::string(role));
+    message.set("content", std::move(content));
+    out.push_back(jinja::Value::dict(std::move(message)));
+  };
+  if (!request.system.empty()) add("system", jinja::Value::string(request.system));
+  for (const Turn& turn : request.turns) add(turn.role, turn.content.template_value());
+  return jinja::Value::list(std::move(out));
+}
+
 void require_members(const MemberReader& reader, std::initializer_list<std::string_view> names) {
   for (const std::string_view name : names) {
     if (reader.find(name)) continue;
@@ -267,10 +338,16 @@ MessagesRequest read_count_request(const json::Value& body) {
   return out;
 }
 
+std::vector<SentPicture> pictures_of(const MessagesRequest& request) {
+  std::vector<SentPicture> out;
+  for (const Turn& turn : request.turns) turn.content.append_pictures(out);
+  return out;
+}
+
 RenderedPrompt messages_prompt(const MessagesRequest& request, const ChatFormat& format,
                                std::function<std::tm()> clock) {
   ChatContext context;
-  context.messages = messages_of(request.conversation);
+  context.messages = template_messages(request);
   context.add_generation_prompt = !request.continued;
   context.clock = std::move(clock);
   const std::vector<std::string> offered = format.chosen(context).variables();
@@ -280,7 +357,7 @@ RenderedPrompt messages_prompt(const MessagesRequest& request, const ChatFormat&
   }
   RenderedPrompt rendered = format.render(std::move(context));
   if (!request.continued) return rendered;
-  return continued_prompt(std::move(rendered), request.conversation.messages.back().content);
+  return continued_prompt(std::move(rendered), request.turns.back().content.text());
 }
 
 std::vector<json::MemberDescription> describe_messages_members() {

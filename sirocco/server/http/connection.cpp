@@ -282,12 +282,13 @@ Task<bool> Connection::wait(std::optional<Seconds> longest) {
   }
 }
 
-Task<void> Connection::run_on_worker(const std::function<void()>& work) {
+Task<void> Connection::run_on_worker(const std::function<void()>& work, Labor labor) {
   if (gone()) throw ClientGone();
   std::atomic<bool> unwanted = false;
   bool done = false;
   std::exception_ptr failure;
-  asio::post(surroundings_.workers, [&] {
+  auto& workers = labor == Labor::kLong ? surroundings_.long_worker : surroundings_.workers;
+  asio::post(workers, [&] {
     try {
       if (!unwanted.load(std::memory_order_acquire)) work();
     } catch (...) {

@@ -29,6 +29,7 @@ struct Surroundings {
   const ServerOptions& options;  ///< every function of it is there
   boost::asio::io_context& network;
   boost::asio::thread_pool& workers;
+  boost::asio::thread_pool& long_worker;
   std::shared_ptr<Mailbox> mailbox;
   std::uint64_t next_request_id = 0;
   std::size_t held_body_bytes = 0;
@@ -79,7 +80,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     exchange_->figures = std::move(figures);
   }
   Task<bool> wait(std::optional<Seconds> longest);
-  Task<void> run_on_worker(const std::function<void()>& work);
+  Task<void> run_on_worker(const std::function<void()>& work, Labor labor);
   Task<void> send_response(Response response);
   /// `idle_piece`, which lives as long as the program, may be sent between pieces.
   Task<void> begin_stream(int status, std::string content_type, Headers headers,

@@ -38,8 +38,8 @@ Task<bool> Exchange::wait_for(Seconds longest) {
   const bool rung = co_await connection_.wait(longest);
   co_return rung;
 }
-Task<void> Exchange::run_on_worker(const std::function<void()>& work) {
-  co_await connection_.run_on_worker(work);
+Task<void> Exchange::run_on_worker(const std::function<void()>& work, Labor labor) {
+  co_await connection_.run_on_worker(work, labor);
 }
 
 Task<void> Stream::send(std::string piece) { co_await connection_->send_piece(piece); }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -27,6 +28,12 @@ class Connection;
 class ClientGone : public Cancelled {
  public:
   ClientGone() : Cancelled("the client is gone") {}
+};
+
+/// Which workers do what a handler has off the network thread.
+enum class Labor : std::uint8_t {
+  kShort,  ///< what every request has: milliseconds
+  kLong,   ///< what may take seconds: on one thread for all, which nothing short waits for
 };
 
 /// The proof that an exchange was answered: what each handler ends with.
@@ -112,18 +119,19 @@ class Exchange {
   [[nodiscard]] Task<bool> wait_for(Seconds longest);
 
   /// Runs `work()` on one of the server's workers and goes on with its result, or what it threw,
-  /// on the network thread. For what computes long or blocks; it waits for a free worker. It isn't
-  /// interrupted: ClientGone is thrown after it.
+  /// on the network thread. For what computes long or blocks; it waits for a free worker of that
+  /// labor. It isn't interrupted: ClientGone is thrown after it.
   template <class Work>
-  [[nodiscard]] Task<std::invoke_result_t<Work&>> off_thread(Work work) {
+  [[nodiscard]] Task<std::invoke_result_t<Work&>> off_thread(Work work,
+                                                             Labor labor = Labor::kShort) {
     using Result = std::invoke_result_t<Work&>;
     if constexpr (std::is_void_v<Result>) {
       const std::function<void()> run = [&work] { work(); };
-      co_await run_on_worker(run);
+      co_await run_on_worker(run, labor);
     } else {
       std::optional<Result> result;
       const std::function<void()> run = [&work, &result] { result.emplace(work()); };
-      co_await run_on_worker(run);
+      co_await run_on_worker(run, labor);
       co_return std::move(*result);
     }
   }
@@ -138,7 +146,7 @@ class Exchange {
  private:
   friend class Connection;
   explicit Exchange(Connection& connection) : connection_(connection) {}
-  Task<void> run_on_worker(const std::function<void()>& work);
+  Task<void> run_on_worker(const std::function<void()>& work, Labor labor);
 
   Connection& connection_;
 };

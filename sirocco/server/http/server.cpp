@@ -72,9 +72,9 @@ class Server::Implementation {
       : routes_(std::move(routes)),
         options_(checked(std::move(options))),
         workers_(static_cast<std::size_t>(options_.workers)),
-        surroundings_{
-            routes_,        options_, network_, workers_, std::make_shared<Mailbox>(network_),
-            random_number()},
+        surroundings_{routes_,        options_,     network_,
+                      workers_,       long_worker_, std::make_shared<Mailbox>(network_),
+                      random_number()},
         ticker_(network_),
         upkeep_timer_(network_) {
     if (options_.tls) tls_.emplace(make_tls_context(*options_.tls));
@@ -135,6 +135,7 @@ class Server::Implementation {
     close_acceptors();
     surroundings_.mailbox->close();
     workers_.join();
+    long_worker_.join();
   }
 
  private:
@@ -245,6 +246,7 @@ class Server::Implementation {
   const ServerOptions options_;
   asio::io_context network_{1};
   asio::thread_pool workers_;
+  asio::thread_pool long_worker_{1};
   std::optional<asio::ssl::context> tls_;
   Surroundings surroundings_;
   asio::steady_timer ticker_;

@@ -92,7 +92,7 @@ struct ServerOptions {
   std::uint16_t port = 8080;       ///< 0: any that is free
   std::optional<TlsFiles> tls = {};
   Limits limits = {};
-  int workers = 2;                     ///< threads of Exchange::off_thread
+  int workers = 2;                     ///< threads of Exchange::off_thread for short labor
   Gate gate = {};                      ///< without one, all may go on
   MakeErrorBody error_body = {};       ///< without one, the message as plain text
   OnExchangeEnd on_exchange_end = {};  ///< without one, access_line goes to the log as information

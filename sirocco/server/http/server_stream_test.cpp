@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -237,6 +238,45 @@ TEST(OffThread, IsNotBegunForAClientThatHasGone) {
   EXPECT_EQ(first.read_reply().body, "done");
   EXPECT_TRUE(eventually([&] { return test.server->connections() == 1; }));
   EXPECT_EQ(runs, 1);
+}
+
+TEST(OffThread, ShortLaborDoesNotWaitForLong) {
+  std::atomic<int> runs = 0;
+  std::atomic<bool> blocked = true;
+  std::vector<Route> routes;
+  routes.push_back({Method::kGet, "/long", [&](Exchange& exchange) -> Task<Answered> {
+                      co_await exchange.off_thread(
+                          [&] {
+                            ++runs;
+                            while (blocked)
+                              std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                          },
+                          Labor::kLong);
+                      co_return co_await test_routes::text(exchange, "done");
+                    }});
+  routes.push_back({Method::kGet, "/short", [](Exchange& exchange) -> Task<Answered> {
+                      std::string said =
+                          co_await exchange.off_thread([] { return std::string("said"); });
+                      co_return co_await test_routes::text(exchange, std::move(said));
+                    }});
+  ServerOptions options;
+  options.workers = 1;
+  TestServer test(std::move(options), std::move(routes));
+  // Before the server's end waits for it, however this ends.
+  const std::shared_ptr<void> release(nullptr, [&](void*) { blocked = false; });
+  Client first = test.client();
+  Client second = test.client();
+  for (Client* client : {&first, &second}) client->send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(eventually([&] { return runs == 1; }));
+  Client third = test.client();
+  third.send("GET /short HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(third.read_reply().body, "said");
+  // Those that are long follow each other.
+  EXPECT_EQ(runs, 1);
+  blocked = false;
+  EXPECT_EQ(first.read_reply().body, "done");
+  EXPECT_EQ(second.read_reply().body, "done");
+  EXPECT_EQ(runs, 2);
 }
 
 }  // namespace

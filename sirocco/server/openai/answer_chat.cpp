@@ -1,26 +1,43 @@
+#include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/routes.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
 
-Prepared prepared_chat(const Service& service, const std::string& body) {
-  ChatRequest request = read_chat_request(json::parse(body));
+struct Asked {
+  ChatRequest request;
+  ModelLease model;
+  std::vector<SentPicture> pictures;
+};
+
+Asked asked_chat(const Service& service, const std::string& body) {
+  Asked out{read_chat_request(json::parse(body)), {}, {}};
+  out.model = named_text_model(service, out.request.generation.model);
+  out.pictures = pictures_of(out.request.messages);
+  return out;
+}
+
+Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
+  ChatRequest& request = asked.request;
   Prepared out;
-  out.model = named_text_model(service, request.generation.model);
+  out.model = std::move(asked.model);
   const ServedText& model = *out.model->text;
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
   out.head = answer_head("chatcmpl-", *out.model);
   TextRequest& answer = out.requests.emplace_back(text_request(
-      model, out.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
-      "messages", out.warnings));
+      model, out.generation, shown_prompt(model, prompt.rendered, pictures, "messages"), "messages",
+      out.warnings));
   answer.own_text = request.end != PromptEnd::kContinueAnswer;
   return out;
 }
@@ -29,10 +46,12 @@ Prepared prepared_chat(const Service& service, const std::string& body) {
 
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
-  TextAnswers answers = co_await exchange.off_thread([&] {
-    prepared = prepared_chat(service, exchange.take_body());
-    return submitted(service, exchange, prepared);
-  });
+  TextAnswers answers = co_await made_with_pictures(
+      exchange, [&] { return asked_chat(service, exchange.take_body()); },
+      [&](Asked& asked, std::span<const ReadPicture> pictures) {
+        prepared = prepared_chat(asked, pictures);
+        return submitted(service, exchange, prepared);
+      });
   const bool log_probabilities = prepared.generation.alternatives.has_value();
   if (prepared.generation.stream) {
     ChatStream shape(prepared.head, {.include_usage = prepared.generation.include_usage,

@@ -15,13 +15,25 @@ bool chats(const ServedText& model) {
   }
 }
 
+bool sees(const ServedText& model) {
+  try {
+    return model.model().pictures() != nullptr;
+  } catch (const Error&) {  // why not, is told to whoever shows it one
+    return false;
+  }
+}
+
 ModelCard card_of(const ServedModel& model) {
   ModelCard card{model.name, model.since, model.context()};
   if (model.text == nullptr) {
     card.capabilities = {"embedding"};
   } else {
     card.capabilities = {"completion", "embedding"};
-    if (chats(*model.text)) card.capabilities.insert(card.capabilities.begin(), "chat");
+    if (chats(*model.text)) {
+      card.capabilities.insert(card.capabilities.begin(), "chat");
+      // As llama-server calls it.
+      if (sees(*model.text)) card.capabilities.push_back("multimodal");
+    }
   }
   return card;
 }

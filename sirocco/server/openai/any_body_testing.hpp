@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -36,10 +37,21 @@ void check_inputs(const std::vector<openai::PromptInput>& inputs, Require requir
   }
 }
 
+/// Any thing may be in a picture; what comes of its text is a file, or a refusal.
+template <class Require>
+void check_pictures(std::span<const SentPicture> pictures, Require require) {
+  for (const SentPicture& picture : pictures) {
+    require(picture.base64_at <= picture.source->size() && is_utf8(*picture.source));
+    require(!picture.place.empty());
+    require(!file_of(picture).empty());
+  }
+}
+
 template <class Require>
 void check_chat(const openai::ChatRequest& request, const ChatFormat& format, Require require) {
   check_generation(request.generation, require);
   require(!request.messages.empty());
+  check_pictures(openai::pictures_of(request.messages), require);
   require(request.generation.max_tokens != 0);
   if (request.end == openai::PromptEnd::kContinueAnswer) {
     require(request.messages.back().role == openai::Role::kAssistant);
@@ -67,7 +79,9 @@ void check_response(const openai::ResponseRequest& request, Require require) {
   for (const openai::InputItem& item : request.input) {
     if (const auto* message = std::get_if<openai::MessageItem>(&item)) {
       require(message->role != openai::Role::kTool && !message->parts.empty());
-      require(is_utf8(*openai::chat_message(*message).content));
+      const openai::ChatMessage said = openai::chat_message(*message);
+      require(is_utf8(said.content->text()));
+      check_pictures(openai::pictures_of(std::span(&said, 1)), require);
     } else {
       require(!std::get<openai::ItemReference>(item).id.empty());
     }
@@ -114,6 +128,13 @@ inline constexpr std::string_view kBodies[] = {
         "repeat_penalty":1.1,"repeat_last_n":64,"presence_penalty":-0.5,"frequency_penalty":1e-3,
         "min_tokens":0,"ignore_eos":false,"cache_prompt":true,"priority":1,"timeout":2.5,"stop":"x",
         "logit_bias":[[1,2.5],[3,false]],"user":"u","metadata":{"a":"b"}})",
+    R"({"messages":[{"role":"user","content":[{"type":"text","text":"a"},
+        {"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0K","detail":"high"}},
+        {"image_url":{"url":"data:;base64,Zm9v"},"type":"image_url"},{"type":"text","text":"b"}]},
+        {"role":"assistant","content":"c"},{"role":"user","content":[{"type":"image_url",
+        "image_url":{"url":"data:image/gif;base64,R0lGODlh"}}]}]})",
+    R"({"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,iVBORw0K",
+        "detail":"low","file_id":null},{"type":"input_text","text":"a"}]}],"max_output_tokens":5})",
     R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",
     R"({"input":["a",[1,2]],"model":"m","encoding_format":"base64","dimensions":64})",
     R"({"model":"m","query":"q","documents":["a",{"text":"b\u00e9"}],"top_n":2,"user":"u",

@@ -36,50 +36,77 @@ void put_role(ChatMessage& out, const Field& field) {
 
 // Parts of a content.
 
-struct Part {
-  std::string type;
-  std::optional<std::string> text;
-};
+constexpr std::string_view kContentWords = "a text, or an array of parts";
 
-void put_part_type(Part& out, const Field& field) {
-  out.type = field.text();
-  if (out.type != "text") {
+void put_part_type(std::string& out, const Field& field) {
+  out = field.text();
+  if (out != "text" && out != "image_url") {
     field.fail("unsupported_value",
-               fmt::format("found {}; a message consists of text only, of parts of the type 'text'",
+               fmt::format("found {}; a message consists of parts of the types 'text' and "
+                           "'image_url'",
                            json::described(field.value())));
   }
 }
-
 constexpr std::array kPart = {
-    Member<Part>{"type", Text{64}, put_part_type, "text"},
-    Member<Part>{"text", Text(), put<&Part::text>, "the text"},
+    Member<std::string>{"type", Text{64}, put_part_type, "text or image_url"},
 };
 
-std::string read_part(const Field& field) {
+using OptionalText = std::optional<std::string>;
+constexpr std::array kTextPart = {
+    Member<OptionalText>{"text", Text(), json::store, "the text"},
+};
+
+using OptionalPicture = std::optional<SentPicture>;
+void put_url(OptionalPicture& out, const Field& field) { out = picture_in_url(field); }
+constexpr std::array kPicture = {
+    Member<OptionalPicture>{"url", Text(), put_url, "a data: URL"},
+};
+constexpr std::array kUnheededOfPicture = {
+    UnheededMember{"detail", json::OneOf{R"(["auto", "low", "high", "original"])"},
+                   "pictures are prepared as the model's family does it"},
+};
+void put_picture(OptionalPicture& out, const Field& field) {
+  MemberReader reader(field);
+  reader.read(out, kPicture);
+  reader.pass(kUnheededOfPicture);
+  reader.finish();
+  if (!out) field.fail("missing_required_parameter", "there is no url");
+}
+constexpr std::array kPicturePart = {
+    Member<OptionalPicture>{"image_url", json::ObjectOf{"members"}, put_picture, "the picture"},
+};
+
+void read_part(const Field& field, MessageContent& out) {
   MemberReader reader(field);
   // Other kinds of parts have other members: their kind is what to speak of.
-  Part part;
-  reader.read(part, kPart);
-  if (!reader.find("type")) field.fail("missing_required_parameter", "there is no type");
+  std::string type;
+  reader.read(type, kPart);
+  if (type.empty()) field.fail("missing_required_parameter", "there is no type");
+  if (type == "text") {
+    OptionalText text;
+    reader.read(text, kTextPart);
+    reader.finish();
+    if (!text) field.fail("missing_required_parameter", "there is no text");
+    out.add(*text);
+    return;
+  }
+  OptionalPicture picture;
+  reader.read(picture, kPicturePart);
   reader.finish();
-  if (!part.text) field.fail("missing_required_parameter", "there is no text");
-  return std::move(*part.text);
+  if (!picture) field.fail("missing_required_parameter", "there is no image_url");
+  out.add(*std::move(picture));
 }
 
 void put_content(ChatMessage& out, const Field& field) {
   if (const auto* text = field.value().as<std::string>()) {
-    out.content = *text;
+    out.content.emplace(*text);
     return;
   }
   if (field.value().as<json::Array>() == nullptr)
-    field.fail_expecting("invalid_type", "a text, or an array of parts of text");
+    field.fail_expecting("invalid_type", kContentWords);
   const json::Array& parts = field.list({"parts", 1, kMaxParts});
-  std::string content;
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (i > 0) content += '\n';
-    content += read_part(field.item(i));
-  }
-  out.content = std::move(content);
+  MessageContent& content = out.content.emplace();
+  for (std::size_t i = 0; i < parts.size(); ++i) read_part(field.item(i), content);
 }
 
 // Calls.
@@ -120,8 +147,7 @@ void put_calls(ChatMessage& out, const Field& field) {
 
 constexpr std::array kMessage = {
     Member<ChatMessage>{"role", Text{64}, put_role, "who speaks"},
-    Member<ChatMessage>{"content", json::Described{"a text, or an array of parts of text"},
-                        put_content, "what is said"},
+    Member<ChatMessage>{"content", json::Described{kContentWords}, put_content, "what is said"},
     Member<ChatMessage>{"name", Text{256}, put<&ChatMessage::name>, "the speaker's name"},
 };
 constexpr std::array kAssistant = {
@@ -156,6 +182,9 @@ ChatMessage read_message(const Field& field) {
   reader.finish();
   if (!out.content && out.role != Role::kAssistant)
     field.fail("missing_required_parameter", "there is no content");
+  const SentPicture* const picture = out.content ? out.content->first_picture() : nullptr;
+  if (picture != nullptr && out.role != Role::kUser)
+    refuse(*picture, "unsupported_value", "only messages of the user show pictures");
   return out;
 }
 
@@ -189,8 +218,9 @@ jinja::Value message_value(const ChatMessage& message) {
   out.set("role", text_value(std::string(role_name(role))));
   // Templates know by a content of None that a message consists of calls.
   const bool only_calls = !message.content && !message.tool_calls.empty();
-  out.set("content", only_calls ? jinja::Value::none(jinja::Origin::kData)
-                                : text_value(message.content.value_or("")));
+  out.set("content", only_calls        ? jinja::Value::none(jinja::Origin::kData)
+                     : message.content ? message.content->template_value()
+                                       : text_value(""));
   if (message.name) out.set("name", text_value(*message.name));
   if (message.reasoning) out.set("reasoning_content", text_value(*message.reasoning));
   if (!message.tool_calls.empty()) {
@@ -212,6 +242,13 @@ std::vector<ChatMessage> read_messages(const Field& messages) {
   std::vector<ChatMessage> out;
   out.reserve(list.size());
   for (std::size_t i = 0; i < list.size(); ++i) out.push_back(read_message(messages.item(i)));
+  return out;
+}
+
+std::vector<SentPicture> pictures_of(std::span<const ChatMessage> messages) {
+  std::vector<SentPicture> out;
+  for (const ChatMessage& message : messages)
+    if (message.content) message.content->append_pictures(out);
   return out;
 }
 

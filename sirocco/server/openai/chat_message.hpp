@@ -9,6 +9,7 @@
 
 #include "sirocco/jinja/value.hpp"
 #include "sirocco/server/json/field.hpp"
+#include "sirocco/server/message_content.hpp"
 
 namespace sirocco::openai {
 
@@ -22,12 +23,11 @@ struct ToolCall {
   std::string arguments;  ///< JSON, or what the model wrote in its place
 };
 
-/// A message of a conversation: text only.
+/// A message of a conversation.
 struct ChatMessage {
   Role role = Role::kUser;
-  /// The parts of a content in parts, with a newline between them, as llama.cpp and vLLM join them.
-  /// Only an assistant's may be missing.
-  std::optional<std::string> content;
+  /// Only an assistant's may be missing; only a user's shows pictures.
+  std::optional<MessageContent> content;
   std::optional<std::string> name;
   std::optional<std::string> reasoning;     ///< assistant: what it thought before it spoke
   std::vector<ToolCall> tool_calls;         ///< assistant
@@ -36,6 +36,9 @@ struct ChatMessage {
 
 /// Reads an array of messages. Throws InvalidRequest that names what is wrong: messages[2].role.
 std::vector<ChatMessage> read_messages(const json::Field& messages);
+
+/// The pictures of all messages, in their order.
+std::vector<SentPicture> pictures_of(std::span<const ChatMessage> messages);
 
 /// The messages as chat templates take them. Arguments that are a JSON object are one, as templates
 /// of Hugging Face expect it; others are a text. A developer's message is a system's, as llama.cpp

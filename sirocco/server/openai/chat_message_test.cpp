@@ -36,7 +36,7 @@ TEST(ChatMessages, AreRead) {
   ASSERT_EQ(messages.size(), 6u);
   EXPECT_EQ(messages[0].role, Role::kSystem);
   EXPECT_EQ(messages[1].role, Role::kDeveloper);
-  EXPECT_EQ(messages[2].content, "c\nd");
+  EXPECT_EQ(messages[2].content->text(), "c\nd");
   EXPECT_EQ(messages[2].name, "Ann");
   EXPECT_EQ(messages[3].content, std::nullopt);
   EXPECT_EQ(messages[3].reasoning, "hm");
@@ -68,9 +68,25 @@ TEST(ChatMessages, RefusalsNameThePlace) {
        "missing_required_parameter"},
       {R"({"role":"user","content":[{"type":"text","text":"a"},
           {"type":"image_url","image_url":{"url":"data:"}}]})",
-       "messages[0].content[1].type", "unsupported_value"},
-      {R"({"role":"user","content":[{"image_url":{"url":"data:"},"type":"image_url"}]})",
+       "messages[0].content[1].image_url.url", "invalid_value"},
+      {R"({"role":"user","content":[{"input_audio":{"data":""},"type":"input_audio"}]})",
        "messages[0].content[0].type", "unsupported_value"},
+      {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"http://a/b.png"}}]})",
+       "messages[0].content[0].image_url.url", "unsupported_value"},
+      {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,a"}}]})",
+       "messages[0].content[0].image_url.url", "unsupported_value"},
+      {R"({"role":"user","content":[{"type":"image_url","image_url":{"detail":"low"}}]})",
+       "messages[0].content[0].image_url", "missing_required_parameter"},
+      {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:;base64,",
+          "detail":"huge"}}]})",
+       "messages[0].content[0].image_url.detail", "unsupported_value"},
+      {R"({"role":"user","content":[{"type":"image_url","image_url":"data:;base64,Zm9v"}]})",
+       "messages[0].content[0].image_url", "invalid_type"},
+      {R"({"role":"user","content":[{"type":"image_url"}]})", "messages[0].content[0]",
+       "missing_required_parameter"},
+      {R"({"content":[{"type":"image_url","image_url":{"url":"data:;base64,Zm9v"}}],
+          "role":"assistant"})",
+       "messages[0].content[0].image_url.url", "unsupported_value"},
       {R"({"role":"user","content":[{"type":"text","text":5}]})", "messages[0].content[0].text",
        "invalid_type"},
       {R"({"role":"user","content":[{"type":"text","text":"a","x":1}]})",
@@ -98,6 +114,25 @@ TEST(ChatMessages, RefusalsNameThePlace) {
   }
   EXPECT_THAT(refusal_of([] { read(R"([{"role":"user","content":"a"},{"role":"user"}])"); })->param,
               "messages[1]");
+}
+
+TEST(ChatMessages, ShowPictures) {
+  const auto messages = read(R"([{"role":"user","content":"a"},{"role":"user","content":[
+      {"type":"text","text":"b"},{"type":"text","text":"c"},
+      {"type":"image_url","image_url":{"url":"data:image/png;base64,Zm9v","detail":"high"}},
+      {"image_url":{"url":"DATA:image/jpeg;x=y;BASE64,YmFy"},"type":"image_url"},
+      {"type":"text","text":"<image>"}]}])");
+  const std::vector<SentPicture> pictures = pictures_of(messages);
+  ASSERT_EQ(pictures.size(), 2u);
+  EXPECT_EQ(pictures[0].base64(), "Zm9v");
+  EXPECT_EQ(pictures[0].place, "messages[1].content[2].image_url.url");
+  EXPECT_EQ(pictures[1].base64(), "YmFy");
+  ChatContext context;
+  context.messages = template_messages(messages);
+  EXPECT_EQ(
+      ChatTemplate("{{ messages[0].content }}|{{ messages[1].content }}").render(context).text,
+      "a|[{'type': 'text', 'text': 'b\\nc'}, {'type': 'image'}, {'type': 'image'}, "
+      "{'type': 'text', 'text': '<image>'}]");
 }
 
 TEST(ChatMessages, AreWhatTemplatesTake) {

@@ -100,8 +100,8 @@ constexpr std::array kUnheeded = {
 PromptEnd prompt_end(const Body& body, const MemberReader& reader) {
   const ChatMessage& last = body.messages.back();
   const bool continuable =
-      last.role == Role::kAssistant && last.tool_calls.empty() &&
-      last.content.value_or("").find_first_not_of(" \t\n\r\v\f") != std::string::npos;
+      last.role == Role::kAssistant && last.tool_calls.empty() && last.content &&
+      last.content->text().find_first_not_of(" \t\n\r\v\f") != std::string::npos;
   if (body.continue_last == true) {
     const Field asked = *reader.find("continue_final_message");
     if (!continuable)
@@ -238,7 +238,8 @@ ChatPrompt chat_prompt(const ChatRequest& request, const ChatFormat& format,
   set_variables(request, format.chosen(context), context, out.warnings);
   out.rendered = format.render(std::move(context));
   if (request.end == PromptEnd::kContinueAnswer) {
-    out.rendered = continued_prompt(std::move(out.rendered), *request.messages.back().content);
+    out.rendered =
+        continued_prompt(std::move(out.rendered), request.messages.back().content->text());
   }
   return out;
 }

@@ -58,7 +58,8 @@ struct ChatPrompt {
 };
 
 /// The prompt, as the model's format makes it. Of the request's variables the template is given
-/// those that it offers (ChatTemplate::variables). `clock` is as ChatContext has it. Throws as
+/// those that it offers (ChatTemplate::variables). Messages may show pictures where the format is
+/// one with pictures. `clock` is as ChatContext has it. Throws as
 /// ChatFormat::render, and as continued_prompt where an answer is to be continued.
 ChatPrompt chat_prompt(const ChatRequest& request, const ChatFormat& format,
                        std::function<std::tm()> clock = {});

@@ -13,7 +13,7 @@ struct ModelCard {
   std::string id;            ///< by which requests name it
   std::int64_t created = 0;  ///< seconds since 1970, UTC
   std::int64_t context = 0;  ///< tokens that a prompt and its answer may have
-  std::vector<std::string_view> capabilities = {};  ///< "chat", "completion", "embedding"
+  std::vector<std::string_view> capabilities = {};  ///< "chat", "completion", …
 };
 
 /// The body of an answer to /v1/models/ID.

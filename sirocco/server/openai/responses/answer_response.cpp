@@ -2,7 +2,9 @@
 
 #include <ctime>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
@@ -12,6 +14,7 @@
 #include "sirocco/server/openai/responses/response_request.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"
 #include "sirocco/server/openai/routes.hpp"
+#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -50,6 +53,7 @@ std::vector<MessageItem> resolved(const Service& service, std::uint64_t owner,
                          sirocco::quoted(reference->id)),
              fmt::format("input[{}].id", i), "item_not_found"});
       }
+      move_pictures(*found, fmt::format("input[{}].id", i));
       out.push_back(std::move(*found));
     } else {
       out.push_back(std::move(std::get<MessageItem>(input[i])));
@@ -64,18 +68,28 @@ std::vector<ChatMessage> conversation(const PreparedResponse& response) {
   if (response.head.terms.instructions) {
     ChatMessage& instructions = out.emplace_back();
     instructions.role = Role::kSystem;
-    instructions.content = response.head.terms.instructions;
+    instructions.content.emplace(*response.head.terms.instructions);
   }
-  for (const MessageItem* item : items_of(response.before.get()))
-    out.push_back(chat_message(*item));
+  for (const MessageItem* item : items_of(response.before.get())) {
+    MessageItem earlier = *item;
+    move_pictures(earlier, "previous_response_id");
+    out.push_back(chat_message(earlier));
+  }
   for (const MessageItem& item : response.input) out.push_back(chat_message(item));
   return out;
 }
 
-PreparedResponse prepared_response(const Service& service, std::uint64_t owner,
-                                   const std::string& body) {
+struct Asked {
+  PreparedResponse response;  ///< without what is prepared
+  ChatRequest chat;
+  ModelLease model;
+  std::vector<SentPicture> pictures;
+};
+
+Asked asked_response(const Service& service, std::uint64_t owner, const std::string& body) {
   ResponseRequest request = read_response_request(json::parse(body));
-  PreparedResponse out;
+  Asked asked;
+  PreparedResponse& out = asked.response;
   out.head.terms = std::move(request.terms);
   if (const auto& previous = out.head.terms.previous_response_id)
     out.before = turn_before(service, owner, *previous);
@@ -89,18 +103,26 @@ PreparedResponse prepared_response(const Service& service, std::uint64_t owner,
   // What isn't kept must not look as if it were.
   if (service.responses().limits().max_responses == 0) out.head.terms.store = false;
 
+  asked.model = named_text_model(service, request.generation.model);
+  asked.chat = {std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
+                std::move(request.variables), out.head.terms.reasoning_effort};
+  asked.pictures = pictures_of(asked.chat.messages);
+  return asked;
+}
+
+PreparedResponse prepared_response(Asked& asked, std::span<const ReadPicture> pictures) {
+  PreparedResponse out = std::move(asked.response);
+  const ChatRequest& chat = asked.chat;
   Prepared& prepared = out.prepared;
-  prepared.model = named_text_model(service, request.generation.model);
+  prepared.model = std::move(asked.model);
   const ServedText& model = *prepared.model->text;
-  const ChatRequest chat{std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
-                         std::move(request.variables), out.head.terms.reasoning_effort};
   ChatPrompt prompt = chat_prompt(chat, model.chat_format());
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
   prepared.head = answer_head("resp_", *prepared.model);
   TextRequest& answer = prepared.requests.emplace_back(text_request(
-      model, prepared.generation, tokenize_prompt(model.tokenizer(), prompt.rendered.segments()),
-      "input", prepared.warnings));
+      model, prepared.generation, shown_prompt(model, prompt.rendered, pictures, "input"), "input",
+      prepared.warnings));
   answer.own_text = true;
   out.head.answer = prepared.head;
   out.head.message_id = new_id("msg_");
@@ -148,10 +170,12 @@ class KeptStream {
 http::Task<http::Answered> answer_response(const Service& service, http::Exchange& exchange) {
   const std::uint64_t owner = exchange.request().caller.owner;
   PreparedResponse response;
-  TextAnswers answers = co_await exchange.off_thread([&] {
-    response = prepared_response(service, owner, exchange.take_body());
-    return submitted(service, exchange, response.prepared);
-  });
+  TextAnswers answers = co_await made_with_pictures(
+      exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
+      [&](Asked& asked, std::span<const ReadPicture> pictures) {
+        response = prepared_response(asked, pictures);
+        return submitted(service, exchange, response.prepared);
+      });
   if (response.prepared.generation.stream) {
     KeptStream shape(service, owner, response);
     co_return co_await respond_in_events(service, exchange, response.prepared, std::move(answers),

@@ -27,26 +27,27 @@ constexpr Text kId{256};
 
 // Parts of a content.
 
-constexpr std::array kKinds = {std::string_view("input_text"), std::string_view("output_text")};
+constexpr std::string_view kContentWords = "a text, or an array of parts";
+constexpr std::string_view kPictureKind = "input_image";
+constexpr std::array kKinds = {std::string_view("input_text"), std::string_view("output_text"),
+                               kPictureKind};
 
-struct Part {
-  std::optional<std::string> kind;
-  std::optional<std::string> text;
-};
-
-void put_kind(Part& out, const Field& field) {
+void put_kind(std::string& out, const Field& field) {
   if (std::ranges::find(kKinds, field.text()) == kKinds.end()) {
     field.fail("unsupported_value",
-               fmt::format("found {}; messages consist of text only, of parts of the type "
-                           "'input_text' or 'output_text'",
+               fmt::format("found {}; messages consist of parts of the types 'input_text', "
+                           "'output_text' and 'input_image'",
                            json::described(field.value())));
   }
-  out.kind = field.text();
+  out = field.text();
 }
-
 constexpr std::array kPart = {
-    Member<Part>{"type", Text{64}, put_kind, "input_text or output_text"},
-    Member<Part>{"text", Text(), put<&Part::text>, "the text"},
+    Member<std::string>{"type", Text{64}, put_kind, "input_text, output_text or input_image"},
+};
+
+using OptionalText = std::optional<std::string>;
+constexpr std::array kTextPart = {
+    Member<OptionalText>{"text", Text(), json::store, "the text"},
 };
 // An answer is sent back as it came.
 constexpr std::array kUnheededOfPart = {
@@ -54,23 +55,43 @@ constexpr std::array kUnheededOfPart = {
     UnheededMember{"logprobs", ListOf{"tokens"}, "models aren't told"},
 };
 
-std::string read_part(const Field& field) {
+void put_url(ItemPicture& out, const Field& field) { out.picture = picture_in_url(field); }
+constexpr std::array kPicturePart = {
+    Member<ItemPicture>{"image_url", Text(), put_url, "a data: URL"},
+    Member<ItemPicture>{"detail", OneOf{R"(["auto", "low", "high", "original"])"},
+                        put<&ItemPicture::detail>, "has no effect"},
+};
+constexpr std::array kUnheededOfPicture = {
+    UnheededMember{"file_id", OneOf{"[]"}, "there are no files"},
+};
+
+ItemPart read_part(const Field& field) {
   MemberReader reader(field);
   // Other kinds of parts have other members: their kind is what to speak of.
-  Part part;
-  reader.read(part, kPart);
-  if (!part.kind) field.fail("missing_required_parameter", "there is no type");
+  std::string kind;
+  reader.read(kind, kPart);
+  if (kind.empty()) field.fail("missing_required_parameter", "there is no type");
+  if (kind == kPictureKind) {
+    ItemPicture picture;
+    reader.read(picture, kPicturePart);
+    reader.pass(kUnheededOfPicture);
+    reader.finish();
+    if (!picture.picture.source) field.fail("missing_required_parameter", "there is no image_url");
+    return picture;
+  }
+  OptionalText text;
+  reader.read(text, kTextPart);
   reader.pass(kUnheededOfPart);
   reader.finish();
-  if (!part.text) field.fail("missing_required_parameter", "there is no text");
-  return std::move(*part.text);
+  if (!text) field.fail("missing_required_parameter", "there is no text");
+  return *std::move(text);
 }
 
 // Items.
 
 struct ReadMessage {
   std::optional<Role> role;
-  std::vector<std::string> parts;
+  std::vector<ItemPart> parts;
 };
 
 void put_role(ReadMessage& out, const Field& field) {
@@ -81,19 +102,18 @@ void put_role(ReadMessage& out, const Field& field) {
 
 void put_content(ReadMessage& out, const Field& field) {
   if (const auto* text = field.value().as<std::string>()) {
-    out.parts.push_back(*text);
+    out.parts.emplace_back(*text);
     return;
   }
   if (field.value().as<json::Array>() == nullptr)
-    field.fail_expecting("invalid_type", "a text, or an array of parts of text");
+    field.fail_expecting("invalid_type", kContentWords);
   const json::Array& parts = field.list({"parts", 1, kMaxParts});
   for (std::size_t i = 0; i < parts.size(); ++i) out.parts.push_back(read_part(field.item(i)));
 }
 
 constexpr std::array kMessage = {
     Member<ReadMessage>{"role", Text{64}, put_role, "who speaks"},
-    Member<ReadMessage>{"content", json::Described{"a text, or an array of parts of text"},
-                        put_content, "what is said"},
+    Member<ReadMessage>{"content", json::Described{kContentWords}, put_content, "what is said"},
 };
 constexpr std::array kUnheededOfMessage = {
     UnheededMember{"type", OneOf{R"(["message"])"}, "it is a message"},
@@ -110,6 +130,11 @@ MessageItem read_message(MemberReader& reader, const Field& field) {
   reader.finish();
   if (!read.role) field.fail("missing_required_parameter", "there is no role");
   if (read.parts.empty()) field.fail("missing_required_parameter", "there is no content");
+  for (const ItemPart& part : read.parts) {
+    const auto* picture = std::get_if<ItemPicture>(&part);
+    if (picture != nullptr && read.role != Role::kUser)
+      refuse(picture->picture, "unsupported_value", "only messages of the user show pictures");
+  }
   return {{}, *read.role, std::move(read.parts)};
 }
 
@@ -149,7 +174,7 @@ InputItem read_item(const Field& field) {
 std::vector<InputItem> read_input(const Field& field) {
   std::vector<InputItem> out;
   if (const auto* text = field.value().as<std::string>()) {
-    out.emplace_back(MessageItem{{}, Role::kUser, {*text}});
+    out.emplace_back(MessageItem{{}, Role::kUser, {ItemPart(*text)}});
     return out;
   }
   if (field.value().as<json::Array>() == nullptr) field.fail_expecting("invalid_type", kInputWords);
@@ -159,10 +184,22 @@ std::vector<InputItem> read_input(const Field& field) {
   return out;
 }
 
+void move_pictures(MessageItem& item, const std::string& place) {
+  for (ItemPart& part : item.parts)
+    if (auto* picture = std::get_if<ItemPicture>(&part)) picture->picture.place = place;
+}
+
 ChatMessage chat_message(const MessageItem& item) {
   ChatMessage out;
   out.role = item.role;
-  out.content = fmt::format("{}", fmt::join(item.parts, "\n"));
+  MessageContent& content = out.content.emplace();
+  for (const ItemPart& part : item.parts) {
+    if (const auto* picture = std::get_if<ItemPicture>(&part)) {
+      content.add(picture->picture);
+    } else {
+      content.add(std::get<std::string>(part));
+    }
+  }
   return out;
 }
 
@@ -170,8 +207,14 @@ void write_item(json::Writer& out, const MessageItem& item) {
   const bool answer = item.role == Role::kAssistant;
   out.open_object().member("id", item.id).member("type", "message").member("status", "completed");
   out.member("role", role_name(item.role)).name("content").open_array();
-  for (const std::string& part : item.parts) {
-    out.open_object().member("type", answer ? "output_text" : "input_text").member("text", part);
+  for (const ItemPart& part : item.parts) {
+    if (const auto* picture = std::get_if<ItemPicture>(&part)) {
+      out.open_object().member("type", kPictureKind).member("detail", picture->detail);
+      out.member("image_url", *picture->picture.source).member("file_id", nullptr).close_object();
+      continue;
+    }
+    out.open_object().member("type", answer ? "output_text" : "input_text");
+    out.member("text", std::get<std::string>(part));
     if (answer) out.name("annotations").open_array().close_array();
     out.close_object();
   }

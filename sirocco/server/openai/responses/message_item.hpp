@@ -10,11 +10,19 @@
 
 namespace sirocco::openai {
 
-/// A message of a response's input or output: text only.
+/// A picture of a message, as it was sent.
+struct ItemPicture {
+  SentPicture picture;
+  std::string detail = "auto";  ///< has no effect; told as it was sent
+  friend bool operator==(const ItemPicture&, const ItemPicture&) = default;
+};
+using ItemPart = std::variant<std::string, ItemPicture>;
+
+/// A message of a response's input or output.
 struct MessageItem {
-  std::string id;                  ///< "msg_…"; empty until the server gives it one
-  Role role = Role::kUser;         ///< any but kTool
-  std::vector<std::string> parts;  ///< at least one
+  std::string id;               ///< "msg_…"; empty until the server gives it one
+  Role role = Role::kUser;      ///< any but kTool
+  std::vector<ItemPart> parts;  ///< at least one; only a user's has pictures
 };
 
 /// An item of a response that was kept, in the place of the item itself.
@@ -31,10 +39,14 @@ inline constexpr std::string_view kInputWords = "a text, or an array of messages
 /// InvalidRequest that names what is wrong: input[2].role.
 std::vector<InputItem> read_input(const json::Field& field);
 
-/// The message as conversations have it: between two parts there is a newline.
+/// What goes wrong with the message's pictures is told of this place in the body from now on: it
+/// was sent with another one.
+void move_pictures(MessageItem& item, const std::string& place);
+
+/// The message as conversations have it.
 ChatMessage chat_message(const MessageItem& item);
 
-/// A whole message as JSON. The parts are output_text in an assistant's, else input_text.
+/// A whole message as JSON. Its texts are output_text in an assistant's, else input_text.
 void write_item(json::Writer& out, const MessageItem& item);
 
 }  // namespace sirocco::openai

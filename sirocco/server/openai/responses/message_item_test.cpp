@@ -21,12 +21,14 @@ std::vector<InputItem> read(std::string_view input) {
 
 MessageItem message(const InputItem& item) { return std::get<MessageItem>(item); }
 
+ItemPart said(const char* text) { return std::string(text); }
+
 TEST(MessageItems, ATextIsAUsers) {
   const auto items = read(R"("Hi\n")");
   ASSERT_EQ(items.size(), 1u);
   EXPECT_EQ(message(items[0]).role, Role::kUser);
-  EXPECT_THAT(message(items[0]).parts, ElementsAre("Hi\n"));
-  EXPECT_THAT(message(read(R"("")")[0]).parts, ElementsAre(""));
+  EXPECT_THAT(message(items[0]).parts, ElementsAre(said("Hi\n")));
+  EXPECT_THAT(message(read(R"("")")[0]).parts, ElementsAre(said("")));
 }
 
 TEST(MessageItems, AreRead) {
@@ -43,18 +45,36 @@ TEST(MessageItems, AreRead) {
   EXPECT_EQ(message(items[0]).role, Role::kSystem);
   EXPECT_EQ(message(items[1]).role, Role::kDeveloper);
   EXPECT_EQ(message(items[2]).role, Role::kUser);
-  EXPECT_THAT(message(items[2]).parts, ElementsAre("c", "d"));
+  EXPECT_THAT(message(items[2]).parts, ElementsAre(said("c"), said("d")));
   EXPECT_EQ(message(items[3]).role, Role::kAssistant);
-  EXPECT_THAT(message(items[3]).parts, ElementsAre("e"));
+  EXPECT_THAT(message(items[3]).parts, ElementsAre(said("e")));
   EXPECT_EQ(message(items[3]).id, "");
   EXPECT_EQ(std::get<ItemReference>(items[4]).id, "msg_2");
   EXPECT_EQ(std::get<ItemReference>(items[5]).id, "msg_3");
 }
 
 TEST(MessageItems, AreMessagesOfAConversation) {
-  const ChatMessage read_one = chat_message({"msg_1", Role::kDeveloper, {"c", "", "d"}});
+  const ChatMessage read_one =
+      chat_message({"msg_1", Role::kDeveloper, {said("c"), said(""), said("d")}});
   EXPECT_EQ(read_one.role, Role::kDeveloper);
-  EXPECT_EQ(read_one.content, "c\n\nd");
+  EXPECT_EQ(read_one.content->text(), "c\n\nd");
+}
+
+TEST(MessageItems, ShowPictures) {
+  const auto items = read(R"([{"role":"user","content":[
+      {"type":"input_image","image_url":"data:image/png;base64,Zm9v","detail":"low","file_id":null},
+      {"type":"input_text","text":"a"}]}])");
+  MessageItem item = message(items[0]);
+  ASSERT_EQ(item.parts.size(), 2u);
+  const auto& picture = std::get<ItemPicture>(item.parts[0]);
+  EXPECT_EQ(picture.picture.base64(), "Zm9v");
+  EXPECT_EQ(picture.picture.place, "input[0].content[0].image_url");
+  EXPECT_EQ(picture.detail, "low");
+  move_pictures(item, "previous_response_id");
+  const MessageContent content = *chat_message(item).content;
+  EXPECT_EQ(content.first_picture()->place, "previous_response_id");
+  EXPECT_EQ(content.parts().size(), 2u);
+  EXPECT_EQ(content.text(), "a");
 }
 
 TEST(MessageItems, RefusalsNameThePlace) {
@@ -83,6 +103,16 @@ TEST(MessageItems, RefusalsNameThePlace) {
       {R"([{"role":"user","content":[{"type":"text","text":"a"}]}])", "input[0].content[0].type",
        "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_image","image_url":"a"}]}])",
+       "input[0].content[0].image_url", "invalid_value"},
+      {R"([{"role":"user","content":[{"type":"input_image","image_url":"https://a/b.png"}]}])",
+       "input[0].content[0].image_url", "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_image","file_id":"f"}]}])",
+       "input[0].content[0].file_id", "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_image"}]}])", "input[0].content[0]",
+       "missing_required_parameter"},
+      {R"([{"role":"system","content":[{"type":"input_image","image_url":"data:;base64,Zg"}]}])",
+       "input[0].content[0].image_url", "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_file","file_id":"f"}]}])",
        "input[0].content[0].type", "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_text","text":"a","x":1}]}])",
        "input[0].content[0].x", "unknown_parameter"},
@@ -115,10 +145,16 @@ TEST(MessageItemsProperty, AreReadAsTheyAreWritten) {
     MessageItem item;
     item.id = "msg_1";
     item.role = *rc::gen::element(Role::kSystem, Role::kDeveloper, Role::kUser, Role::kAssistant);
-    item.parts = *rc::gen::nonEmpty(
-        rc::gen::container<std::vector<std::string>>(rc::gen::string<std::string>()));
-    for (std::string& part : item.parts)
+    for (std::string part : *rc::gen::nonEmpty(
+             rc::gen::container<std::vector<std::string>>(rc::gen::string<std::string>()))) {
       std::erase_if(part, [](char c) { return static_cast<unsigned char>(c) > 0x7F || c == 0; });
+      item.parts.emplace_back(std::move(part));
+      if (item.role != Role::kUser || !*rc::gen::arbitrary<bool>()) continue;
+      const std::string url = "data:image/png;base64,Zm9v";
+      item.parts.emplace_back(
+          ItemPicture{{std::make_shared<const std::string>(url), url.find(',') + 1, ""},
+                      *rc::gen::element<std::string>("auto", "low")});
+    }
     json::Writer out;
     out.open_array();
     write_item(out, item);

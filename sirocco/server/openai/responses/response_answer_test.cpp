@@ -279,7 +279,7 @@ TEST(ResponseAnswer, TheOutputCanBeKept) {
   const MessageItem item = output_item(head, {"said", {}});
   EXPECT_EQ(item.id, "msg_1");
   EXPECT_EQ(item.role, Role::kAssistant);
-  EXPECT_EQ(item.parts, std::vector<std::string>{"said"});
+  EXPECT_EQ(item.parts, std::vector<ItemPart>{std::string("said")});
 }
 
 }  // namespace

@@ -11,13 +11,18 @@ namespace {
 
 // What there is besides texts: ids, nodes and what allocation itself takes.
 constexpr std::size_t kItemBytes = sizeof(MessageItem) + 256;
-constexpr std::size_t kPartBytes = sizeof(std::string) + 32;
+constexpr std::size_t kPartBytes = sizeof(ItemPart) + 160;
 constexpr std::size_t kTurnBytes = sizeof(Turn) + 128;
 constexpr std::size_t kEntryBytes = sizeof(StoredResponse) + 512;
 
 std::size_t bytes_of(const MessageItem& item) {
   std::size_t bytes = kItemBytes;
-  for (const std::string& part : item.parts) bytes += kPartBytes + part.size();
+  for (const ItemPart& part : item.parts) {
+    const auto* picture = std::get_if<ItemPicture>(&part);
+    const std::string& text =
+        picture != nullptr ? *picture->picture.source : std::get<std::string>(part);
+    bytes += kPartBytes + text.size();
+  }
   return bytes;
 }
 

@@ -68,7 +68,7 @@ TEST(ResponseStore, AKeyFindsItsOwnAlone) {
 TEST(ResponseStore, ItemsAreFound) {
   Kept kept({10, kPlenty, 60});
   kept.put(2, 1, kept.put(1));
-  EXPECT_EQ(kept.store.find_item(1, "in_1")->parts[0], std::string(10, 'i'));
+  EXPECT_EQ(kept.store.find_item(1, "in_1")->parts[0], ItemPart(std::string(10, 'i')));
   EXPECT_EQ(kept.store.find_item(1, "out_2")->role, Role::kAssistant);
   EXPECT_EQ(kept.store.find_item(1, "out_3"), std::nullopt);
   kept.store.erase(1, id(1));
@@ -98,6 +98,15 @@ TEST(ResponseStore, OneKeyDoesNotDriveOutAnother) {
   EXPECT_EQ(kept.store.held().responses, 4u);
   EXPECT_TRUE(kept.has(49, 8));
   EXPECT_FALSE(kept.has(46, 8));
+}
+
+TEST(ResponseStore, PicturesCount) {
+  const auto picture = [](std::size_t bytes) {
+    const auto source = std::make_shared<const std::string>(bytes, 'A');
+    std::vector<MessageItem> input = {{"in_1", Role::kUser, {ItemPicture{{source, 0, ""}}}}};
+    return Turn(nullptr, std::move(input), {"out_1", Role::kAssistant, {std::string("o")}}).bytes();
+  };
+  EXPECT_GE(picture(1'000'000), picture(0) + 1'000'000);
 }
 
 TEST(ResponseStore, BytesAreBounded) {

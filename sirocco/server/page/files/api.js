@@ -3,7 +3,7 @@ import { EventReader } from './server_events.js';
 /**
  * The server, as the page uses it.
  *
- * @typedef {{id: string, context: number, chats: boolean}} Model
+ * @typedef {{id: string, context: number, chats: boolean, sees: boolean}} Model
  * @typedef {{content?: string, reasoning?: string, finish?: string, usage?: object, timings?: object, warnings?: string[]}} Piece
  */
 
@@ -71,7 +71,7 @@ export class Api {
   async models() {
     const { data } = await (await this.#ask('v1/models')).json();
     return data.map(({ id, max_model_len: context, capabilities }) =>
-      ({ id, context: context ?? 0, chats: capabilities?.includes('chat') ?? true }));
+      ({ id, context: context ?? 0, chats: capabilities?.includes('chat') ?? true, sees: capabilities?.includes('multimodal') ?? false }));
   }
 
   /**

@@ -94,11 +94,12 @@ export class App {
     this.onopen();
   }
 
-  send(text) {
+  /** @param {string[]} [pictures] data: URLs */
+  send(text, pictures = []) {
     const { conversation } = this;
     const begins = conversation.isEmpty;
     const last = conversation.path().at(-1) ?? null;
-    const message = conversation.add(last?.id ?? null, { role: 'user', content: text });
+    const message = conversation.add(last?.id ?? null, { role: 'user', content: text, ...(pictures.length > 0 && { pictures }) });
     if (begins) history.pushState(null, '', `#${conversation.id}`);
     this.#answer(conversation, message.id);
   }
@@ -108,12 +109,12 @@ export class App {
     if (!this.generation) this.#answer(this.conversation, role === 'user' ? id : parent);
   }
 
-  /** The same message with other words, as a branch; to a person's, there is a new answer. */
+  /** The same message with other words, as a branch; to a person's, which keeps its pictures, there is a new answer. */
   edit(message, text) {
     const { conversation } = this;
-    const { role, model } = message;
+    const { role, model, pictures } = message;
     if (role === 'user' && this.generation) return;
-    const branch = conversation.add(message.parent, role === 'user' ? { role, content: text } : { role, content: text, model, finish: 'stop' });
+    const branch = conversation.add(message.parent, role === 'user' ? { role, content: text, ...(pictures && { pictures }) } : { role, content: text, model, finish: 'stop' });
     if (role === 'user') this.#answer(conversation, branch.id);
     else this.#changed(conversation);
   }

@@ -1,24 +1,28 @@
 import { fitToText } from './message_view.js';
+import { PictureTray } from './pictures.js';
 
 /** The field that messages are written in. */
 export class Composer {
   /**
-   * @param {{form: HTMLFormElement, field: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement, hint: Element}} parts
-   * @param {{send: (text: string) => void, stop: () => void, editLast: () => void}} actions
+   * @param {{form: HTMLFormElement, field: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement, hint: Element,
+   *   tray: Element, attach: HTMLButtonElement, target: Element}} parts
+   * @param {{send: (text: string, pictures: string[]) => void, stop: () => void, editLast: () => void,
+   *   tell: (problem: string) => void}} actions
    */
-  constructor({ form, field, send, stop, hint }, actions) {
+  constructor({ form, field, send, stop, hint, tray, attach, target }, actions) {
     Object.assign(this, { field, sendButton: send, stopButton: stop });
     this.ready = false;
     this.writing = false;
+    this.pictures = new PictureTray({ tray, button: attach, field, target }, { onchange: () => this.#changed(), tell: actions.tell });
     // Keys of a phone have no Shift for a new line.
     const touch = matchMedia('(pointer: coarse)').matches;
     hint.textContent = touch ? '' : 'Enter sends, Shift+Enter makes a new line';
     const submit = () => {
       const text = field.value.trim();
-      if (text === '' || this.writing || !this.ready) return;
+      if (this.#isEmpty() || this.writing || !this.ready) return;
       field.value = '';
-      this.#changed();
-      actions.send(text);
+      const pictures = this.pictures.take();
+      actions.send(text, pictures);
     };
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -43,15 +47,20 @@ export class Composer {
     this.#changed();
   }
 
-  #changed() {
-    fitToText(this.field);
-    this.sendButton.disabled = !this.ready || this.field.value.trim() === '';
+  #isEmpty() {
+    return this.field.value.trim() === '' && !this.pictures?.pictures.length;
   }
 
-  /** @param {{ready: boolean, writing: boolean}} state `ready`: there is a model to ask */
-  update({ ready, writing }) {
+  #changed() {
+    fitToText(this.field);
+    this.sendButton.disabled = !this.ready || this.#isEmpty();
+  }
+
+  /** @param {{ready: boolean, writing: boolean, sees: boolean}} state `ready`: there is a model to ask; `sees`: it takes pictures */
+  update({ ready, writing, sees }) {
     const focused = document.activeElement === this.stopButton || document.activeElement === this.sendButton;
     Object.assign(this, { ready, writing });
+    this.pictures.update(sees);
     this.sendButton.hidden = writing;
     this.stopButton.hidden = !writing;
     if (focused && document.activeElement === document.body) this.field.focus();

@@ -1,4 +1,5 @@
 import { newId } from './dom.js';
+import { wordsFor } from './pictures.js';
 
 /**
  * @typedef {object} Message
@@ -6,6 +7,7 @@ import { newId } from './dom.js';
  * @property {string | null} parent the message that it answers or follows; null at the beginning
  * @property {'user' | 'assistant'} role
  * @property {string} content
+ * @property {string[]} [pictures] of a person's: data: URLs, shown before the words
  * @property {number} created milliseconds since 1970
  * @property {string} [reasoning] what the model thought before it answered
  * @property {string} [model]
@@ -98,7 +100,7 @@ export class Conversation {
     this.#childrenOf(parent).push(message.id);
     this.chosen.set(parent ?? NO_PARENT, message.id);
     this.updated = message.created;
-    if (!this.named && parent === null && message.role === 'user') this.title = titleOf(message.content);
+    if (!this.named && parent === null && message.role === 'user') this.title = titleOf(message.content || (message.pictures ? wordsFor(message.pictures) : ''));
     return message;
   }
 

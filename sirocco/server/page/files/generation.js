@@ -5,13 +5,27 @@
  * @typedef {import('./conversation.js').Message} Message
  */
 
+/** What a message says as the server takes it: a text or, where there are pictures, parts. */
+function contentOf({ content, pictures = [] }) {
+  if (pictures.length === 0) return content;
+  const parts = pictures.map((url) => ({ type: 'image_url', image_url: { url } }));
+  return content === '' ? parts : [...parts, { type: 'text', text: content }];
+}
+
+const joined = (a, b) => {
+  if (typeof a === 'string' && typeof b === 'string') return `${a}\n\n${b}`;
+  return [a, b].flatMap((content) => (typeof content === 'string' ? { type: 'text', text: content } : content));
+};
+
 /** The members of the request that a message answers. */
 export function requestFor(conversation, message) {
   const messages = [];
-  for (const { role, content } of conversation.before(message)) {
+  for (const before of conversation.before(message)) {
+    const { role } = before;
     // An answer that failed says nothing; most templates want the roles in turn.
-    if (role === 'assistant' && content === '') continue;
-    if (messages.at(-1)?.role === role) messages.at(-1).content += `\n\n${content}`;
+    if (role === 'assistant' && before.content === '') continue;
+    const content = contentOf(before);
+    if (messages.at(-1)?.role === role) messages.at(-1).content = joined(messages.at(-1).content, content);
     else messages.push({ role, content });
   }
   if (conversation.system.trim() !== '') messages.unshift({ role: 'system', content: conversation.system });

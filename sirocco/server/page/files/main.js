@@ -28,8 +28,12 @@ const thread = new ThreadView({ scroller: part('thread'), list: part('messages')
   remove: (message) => app.remove(message),
   turn: (message, step) => app.turn(message, step),
 });
-const composer = new Composer({ form: part('composer'), field: part('message'), send: part('send'), stop: part('stop'), hint: part('hint') }, {
-  send: (text) => app.send(text),
+const composer = new Composer({
+  form: part('composer'), field: part('message'), send: part('send'), stop: part('stop'), hint: part('hint'), tray: part('tray'),
+  attach: part('attach'), target: document.querySelector('main'),
+}, {
+  send: (text, pictures) => app.send(text, pictures),
+  tell: (problem) => notices.show(problem),
   stop: () => app.stop(),
   editLast() {
     const last = app.conversation.path().findLast(({ role }) => role === 'user');
@@ -60,7 +64,7 @@ function show({ sent = false } = {}) {
   part('welcome').hidden = !conversation.isEmpty;
   part('thread').classList.toggle('empty', conversation.isEmpty);
   showModels(models, model);
-  composer.update({ ready: model !== null, writing: generation !== null });
+  composer.update({ ready: model !== null, writing: generation !== null, sees: model?.sees ?? false });
   showContext(conversation.path(), model);
 }
 

@@ -1,6 +1,7 @@
 import { copyText, element, icon, iconButton, textButton } from './dom.js';
 import { figuresOf } from './figures.js';
 import { MarkdownView } from './markdown_view.js';
+import { pictureRow } from './pictures.js';
 
 const SHOWN_COPIED_MS = 1600;
 
@@ -33,12 +34,14 @@ export class MessageView {
     this.buttons = this.#buttons();
     this.article = element('article', { 'aria-label': this.mine ? 'You' : 'Answer' },
       element('h2', { class: 'visually-hidden' }, this.mine ? 'You' : 'Answer'),
+      message.pictures && pictureRow(message.pictures),
       this.body, this.notes,
       element('div', { class: 'below' }, this.branches,
         element('div', { class: 'actions', role: 'group', 'aria-label': 'Actions for this message' }, ...this.buttons),
         this.foot));
     this.element = element('li', { class: `message ${message.role}`, data: { id: message.id } }, this.article);
     if (this.mine) this.body.textContent = message.content;
+    this.body.hidden = this.mine && message.content === '';
   }
 
   #buttons() {
@@ -139,7 +142,7 @@ export class MessageView {
     };
     const save = () => {
       const text = field.value;
-      if (text.trim() === '') return;
+      if (text.trim() === '' && !message.pictures) return;
       leave();
       if (text !== message.content) this.actions.edit(message, text);
     };

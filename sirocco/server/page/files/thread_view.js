@@ -21,6 +21,8 @@ export class ThreadView {
       scroller.focus({ preventScroll: true });
     });
     new ResizeObserver(() => this.#keepEnd()).observe(scroller);
+    // Pictures have their height when they are there.
+    list.addEventListener('load', () => this.#keepEnd(), true);
   }
 
   /** Nothing is left of the conversation before. */

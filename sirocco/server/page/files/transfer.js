@@ -1,5 +1,6 @@
 import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
+import { isPicture } from './pictures.js';
 import { SETTINGS, problemWith } from './sampling.js';
 
 /**
@@ -9,7 +10,7 @@ import { SETTINGS, problemWith } from './sampling.js';
 
 const FORMAT = 'sirocco conversations';
 const VERSION = 1;
-const MOST = { bytes: 64 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50 };
+const MOST = { bytes: 64 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50, pictures: 64 };
 
 /** @param {object[]} records */
 export function exported(records) {
@@ -63,6 +64,10 @@ class Place {
   }
   id() {
     if (typeof this.value !== 'string' || !/^[\w-]{1,64}$/.test(this.value)) this.fail('a name of letters and digits');
+    return this.value;
+  }
+  picture() {
+    if (!isPicture(this.value)) this.fail('a picture as a data: URL in base64');
     return this.value;
   }
   oneOf(values) {
@@ -125,6 +130,7 @@ function message(place) {
     parent: parent.value === null ? null : parent.id(),
     role,
     content: place.member('content').text(),
+    pictures: role === 'user' ? place.member('pictures').maybe((it) => it.array(MOST.pictures).map((picture) => picture.picture())) : undefined,
     created: place.member('created').number(),
     reasoning: place.member('reasoning').maybe((it) => it.text()),
     model: place.member('model').maybe((it) => it.text(MOST.name)),

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace sirocco {
+
+/// The bytes that `text` is the base64 of (RFC 4648, the alphabet with + and /), as browsers read
+/// it: white space anywhere counts for nothing, and padding may be left out. Nothing where it is
+/// none.
+std::optional<std::vector<std::byte>> base64_bytes(std::string_view text);
+
+}  // namespace sirocco

@@ -1,0 +1,61 @@
+#include "sirocco/server/sent_picture.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "sirocco/server/json/refusal_testing.hpp"
+#include "sirocco/server/json/value.hpp"
+
+namespace sirocco {
+namespace {
+
+using json_testing::refusal_of;
+using ::testing::HasSubstr;
+
+SentPicture in_url(const std::string& url) {
+  const json::Value value{json::Value::Storage(url)};
+  return picture_in_url(json::Field(value, "a.url"));
+}
+
+std::string file(const std::string& url) {
+  const std::vector<std::byte> bytes = file_of(in_url(url));
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+TEST(SentPictures, DataUrlsAreRead) {
+  EXPECT_EQ(file("data:image/png;base64,Zm9v"), "foo");
+  EXPECT_EQ(file("data:;base64,Zm9v"), "foo");
+  EXPECT_EQ(file("Data:Image/PNG;charset=a;Base64,Zm8="), "fo");
+  EXPECT_EQ(file("data:image/jpeg;base64,Zm9v\nYmFy\n"), "foobar");
+  EXPECT_EQ(in_url("data:;base64,Zm9v").place, "a.url");
+}
+
+TEST(SentPictures, NothingIsFetched) {
+  for (const char* url : {"http://127.0.0.1/a.png", "HTTPS://a.example/b", "file:///etc/passwd",
+                          "ftp://a", "blob:https://a.example/1"}) {
+    const auto refusal = refusal_of([&] { in_url(url); });
+    ASSERT_TRUE(refusal) << url;
+    EXPECT_EQ(refusal->param, "a.url");
+    EXPECT_EQ(refusal->code, "unsupported_value");
+    EXPECT_THAT(refusal->message, HasSubstr("only data: URLs are read")) << url;
+  }
+}
+
+TEST(SentPictures, RefusalsSayWhatIsWrong) {
+  const auto message = [](const char* url) {
+    const auto refusal = refusal_of([&] { file(url); });
+    EXPECT_TRUE(refusal) << url;
+    EXPECT_EQ(refusal ? refusal->param : "a.url", "a.url");
+    return refusal ? refusal->message : "";
+  };
+  EXPECT_THAT(message(""), HasSubstr("no URL"));
+  EXPECT_THAT(message("iVBORw0KGgo="), HasSubstr("no URL"));
+  EXPECT_THAT(message("data:image/png"), HasSubstr("without a comma"));
+  EXPECT_THAT(message("data:image/png,Zm9v"), HasSubstr("aren't said to be base64"));
+  EXPECT_THAT(message("data:base64,Zm9v"), HasSubstr("aren't said to be base64"));
+  EXPECT_THAT(message("data:;base64,Zm9v!"), HasSubstr("aren't base64"));
+  EXPECT_THAT(message("data:;base64,"), HasSubstr("no data"));
+}
+
+}  // namespace
+}  // namespace sirocco
