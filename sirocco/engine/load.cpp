@@ -4,11 +4,14 @@
 #include <mutex>
 #include <utility>
 
+#include "sirocco/base/error.hpp"
+#include "sirocco/base/log.hpp"
 #include "sirocco/checkpoint/canonical_encoder.hpp"
 #include "sirocco/engine/mmproj.hpp"
 #include "sirocco/engine/model_plan.hpp"
 #include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
+#include "sirocco/media/mmproj_settings.hpp"
 #include "sirocco/models/picture_folders.hpp"
 
 namespace sirocco {
@@ -29,24 +32,42 @@ struct LoadedModel::State {
 
   /// Loads the part that sees pictures, where there is one, from a file of its own or this one's.
   void load_encoder(const std::filesystem::path& path, const LoadOptions& options);
+  void load_encoder_of(const std::optional<std::filesystem::path>& mmproj,
+                       const LoadOptions& options);
 };
 
 void LoadedModel::State::load_encoder(const std::filesystem::path& path,
                                       const LoadOptions& options) {
   if (!options.sees) return;
-  const std::optional<std::filesystem::path> file =
-      options.mmproj ? options.mmproj : find_mmproj(path);
-  std::optional<Checkpoint> own;
-  if (file) own = open_checkpoint(*file);
-  const Checkpoint& from = own ? *own : opened.checkpoint();
+  if (options.mmproj) return load_encoder_of(options.mmproj, options);
+  // Who didn't ask for it gets at least what there was without it.
+  try {
+    load_encoder_of(find_mmproj(path), options);
+  } catch (const Error& e) {
+    log_warning("the model takes text only, for its part for pictures can't be run: {}", e.what());
+  }
+}
+
+void LoadedModel::State::load_encoder_of(const std::optional<std::filesystem::path>& mmproj,
+                                         const LoadOptions& options) {
+  const Checkpoint from = mmproj ? open_checkpoint(*mmproj) : opened.checkpoint();
   std::optional<AnyEncoder> encoder = opened.load_encoder(from, pipeline->info().width, options);
   if (!encoder) {
-    if (!options.mmproj) return;
+    if (!mmproj) return;
     throw UnsupportedError("{}: holds no part of a model that sees pictures",
                            from.metadata->origin());
   }
-  picture_settings = own ? mmproj_picture_settings(*from.metadata)
-                         : find_picture_settings(*opened.checkpoint().files);
+  if (mmproj) {
+    picture_settings = mmproj_picture_settings(*from.metadata);
+  } else {
+    picture_settings = find_picture_settings(*from.files);
+    if (!picture_settings) {
+      throw NotFound(
+          "{}: nothing says how pictures are prepared; expected a processor_config.json or "
+          "preprocessor_config.json",
+          from.metadata->origin());
+    }
+  }
   multimodal = std::make_shared<MultimodalPipeline>(
       pipeline, std::move(*encoder), opened.places().front(), opened.row_products(options));
 }
@@ -70,12 +91,6 @@ TextHandle LoadedModel::add_to(Engine& engine) const {
 const PictureReader* LoadedModel::pictures() const {
   if (state_->multimodal == nullptr) return nullptr;
   std::call_once(state_->reader_made, [&] {
-    if (!state_->picture_settings) {
-      throw NotFound(
-          "{}: nothing says how pictures are prepared; expected a processor_config.json or "
-          "preprocessor_config.json",
-          metadata().origin());
-    }
     state_->reader.emplace(state_->multimodal, *state_->picture_settings, tokenizer());
   });
   return &*state_->reader;

@@ -60,8 +60,8 @@ class LoadedModel {
   std::shared_ptr<MultimodalPipeline> multimodal_pipeline() const;
   /// That of the two which has all parts of the model, added to an engine.
   TextHandle add_to(Engine& engine) const;
-  /// How pictures come into its prompts, made at the first call; null where it sees none. Throws
-  /// NotFound where the checkpoint doesn't say how they are prepared, and as PictureReader.
+  /// How pictures come into its prompts, made at the first call; null where it sees none. Throws as
+  /// PictureReader.
   const PictureReader* pictures() const;
   const Metadata& metadata() const;
   const WeightSource& weights() const;  ///< as the checkpoint stores them

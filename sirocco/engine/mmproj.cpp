@@ -1,12 +1,9 @@
 #include "sirocco/engine/mmproj.hpp"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <system_error>
 #include <vector>
-
-#include "sirocco/base/error.hpp"
 
 namespace sirocco {
 namespace {
@@ -32,29 +29,6 @@ std::size_t shared(std::string_view model, std::string_view mmproj) {
          (behind.front() == '-' || behind.front() == '_' || behind.front() == '.'))
     behind.remove_prefix(1);
   return std::max(best, common(model, behind));
-}
-
-/// Three numbers.
-std::array<double, 3> colors(const Metadata& metadata, std::string_view key) {
-  const auto* const values = metadata.get_array<std::vector<double>>(key);
-  if (values == nullptr || values->size() != 3) {
-    throw FormatError("{}: {} must be three numbers, one a color", metadata.origin(), quoted(key));
-  }
-  return {(*values)[0], (*values)[1], (*values)[2]};
-}
-
-/// The sizes that pictures may be padded to, in pairs of numbers.
-std::vector<PictureSize> grid_sizes(const Metadata& metadata) {
-  constexpr std::string_view kKey = "clip.vision.image_grid_pinpoints";
-  std::vector<PictureSize> sizes;
-  const auto* const values = metadata.get_array<std::vector<std::int64_t>>(kKey);
-  if (values == nullptr) return sizes;
-  if (values->size() % 2 != 0)
-    throw FormatError("{}: {} has {} numbers; expected pairs", metadata.origin(), quoted(kKey),
-                      values->size());
-  for (std::size_t i = 0; i + 1 < values->size(); i += 2)
-    sizes.push_back({static_cast<int>((*values)[i]), static_cast<int>((*values)[i + 1])});
-  return sizes;
 }
 
 }  // namespace
@@ -85,47 +59,6 @@ std::optional<std::filesystem::path> find_mmproj(const std::filesystem::path& mo
   constexpr std::size_t kEnough = 4;
   if (best && most < kEnough && found.size() > 1) return std::nullopt;
   return best;
-}
-
-PictureSettings mmproj_picture_settings(const Metadata& metadata) {
-  const auto require_side = [&](std::string_view key) {
-    const auto side = metadata.require<std::int64_t>(key);
-    if (side < 1 || side > 1 << 16)
-      throw FormatError("{}: {} is {}; expected 1 to 65536", metadata.origin(), quoted(key), side);
-    return side;
-  };
-  const std::string_view projector =
-      metadata.get<std::string_view>("clip.vision.projector_type")
-          .value_or(metadata.get<std::string_view>("clip.projector_type").value_or(""));
-  const std::int64_t side = require_side("clip.vision.image_size");
-  PictureSettings out;
-  out.image_mean = colors(metadata, "clip.vision.image_mean");
-  out.image_std = colors(metadata, "clip.vision.image_std");
-  out.size = {.height = side, .width = side};
-  if (projector == "gemma3") {
-    out.scheme = PictureScheme::kPanAndScan;
-    out.resample = Resampling::kBilinear;
-  } else if (projector == "idefics3") {
-    constexpr std::string_view kLongest = "clip.vision.preproc_image_size";
-    out.scheme = PictureScheme::kTiles;
-    out.resample = Resampling::kLanczos;
-    out.do_image_splitting = true;
-    out.tile_side = side;
-    const std::int64_t longest =
-        metadata.find(kLongest) != nullptr ? require_side(kLongest) : 4 * side;
-    out.size = {.longest_edge = longest};
-  } else {
-    out.resample = Resampling::kBicubic;
-    out.grid_pinpoints = grid_sizes(metadata);
-    out.crop_size = {static_cast<int>(side), static_cast<int>(side)};
-    if (out.grid_pinpoints.empty()) {
-      out.scheme = PictureScheme::kWhole;
-      out.pad_to_square = true;
-    } else {
-      out.scheme = PictureScheme::kAnyResolution;
-    }
-  }
-  return out;
 }
 
 }  // namespace sirocco

@@ -3,9 +3,6 @@
 #include <filesystem>
 #include <optional>
 
-#include "sirocco/media/picture_settings.hpp"
-#include "sirocco/tensor/metadata.hpp"
-
 namespace sirocco {
 
 /// The file beside the GGUF file at `model` that holds the part of it that sees pictures: a GGUF
@@ -13,9 +10,5 @@ namespace sirocco {
 /// model's at its beginning or behind that word; nothing where there is none, or the model is a
 /// folder.
 std::optional<std::filesystem::path> find_mmproj(const std::filesystem::path& model);
-
-/// How pictures are prepared for the encoder that such a file describes, as llama.cpp's converter
-/// writes it down. Throws FormatError and UnsupportedError naming the key.
-PictureSettings mmproj_picture_settings(const Metadata& metadata);
 
 }  // namespace sirocco

@@ -94,10 +94,15 @@ PictureReader::Pieces PictureReader::pieces(const RenderedPrompt& prompt,
     append_segments(prompt, at, begin, out.texts.back());
     at = begin + marks_.placeholder.size();
     const ReadPicture& shown = pictures[picture++];
-    EncodedLayout layout{shown.layout, {}, shown.input->has_newline()};
+    TiledPicture tiled{.rows = shown.layout.rows,
+                       .columns = shown.layout.columns,
+                       .whole = shown.layout.whole,
+                       .width = shown.layout.original.width,
+                       .height = shown.layout.original.height,
+                       .has_newline = shown.input->has_newline()};
     for (std::size_t tile = 0; tile <= shown.input->tiles().size(); ++tile)
-      layout.first_rows.push_back(shown.input->first_row(tile));
-    for (PictureMark& mark : out.marks.emplace_back(marks_.expand(layout))) {
+      tiled.first_rows.push_back(shown.input->first_row(tile));
+    for (PictureMark& mark : out.marks.emplace_back(marks_.expand(tiled))) {
       if (const auto* text = std::get_if<std::string>(&mark)) {
         out.texts.back().push_back({*text, true});
         continue;

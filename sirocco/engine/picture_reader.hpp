@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "sirocco/engine/picture_marks.hpp"
 #include "sirocco/media/picture_file.hpp"
 #include "sirocco/media/picture_processor.hpp"
+#include "sirocco/models/picture_marks.hpp"
 #include "sirocco/pipeline/multimodal_pipeline.hpp"
 #include "sirocco/text/chat_template.hpp"
 #include "sirocco/text/tokenizer.hpp"

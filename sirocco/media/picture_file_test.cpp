@@ -17,7 +17,7 @@ namespace {
 using ::testing::HasSubstr;
 using namespace std::string_literals;
 
-const std::string kFiles = source_path("tests/golden/pictures/files/");
+const std::string kFiles = source_path("tests/golden/media/files/");
 
 std::string read_file(const std::string& path) {
   std::ostringstream text;

@@ -5,6 +5,7 @@
 #include <variant>
 #include <vector>
 
+#include "sirocco/models/picture_marks.hpp"
 #include "sirocco/pipeline/encoder_input.hpp"
 #include "sirocco/pipeline/text_work.hpp"
 
@@ -13,7 +14,7 @@ namespace sirocco {
 /// Rows of a prompt that a picture gives, together: all of them or a part, as its family wants it.
 struct PictureRows {
   /// The encoder's row for the end of a row of tiles.
-  static constexpr std::int32_t kNewline = -1;
+  static constexpr std::int32_t kNewline = kNewlineRow;
 
   std::shared_ptr<const EncoderInput> picture;
   std::vector<std::int32_t> rows;  ///< of those that become of it, or kNewline; at least one

@@ -126,7 +126,8 @@ Conversation parse_conversation(std::string_view json, std::string_view origin) 
     }
     const std::string& role = text_field(message, "role", i, origin);
     ChatMessage read{role, {}};
-    if (const auto parts = message.find("content"); parts != message.end() && parts->is_array())
+    if (const auto parts = message.find("content");
+        parts != message.end() && parts->is_array() && !parts->empty())
       read_parts(*parts, i, origin, read);
     else
       read.content = text_field(message, "content", i, origin);

@@ -16,6 +16,7 @@
 #include "sirocco/engine/mmproj.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/formats/json_metadata.hpp"
+#include "sirocco/media/mmproj_settings.hpp"
 #include "sirocco/models/patch_embedding.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"

@@ -1,4 +1,4 @@
-#include "sirocco/engine/picture_marks.hpp"
+#include "sirocco/models/picture_marks.hpp"
 
 #include <fmt/format.h>
 
@@ -8,39 +8,37 @@
 #include <numeric>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/pipeline/multimodal_job.hpp"
 
 namespace sirocco {
 namespace {
 
-std::vector<std::int32_t> rows_of_tile(const EncodedLayout& picture, std::size_t tile) {
+std::vector<std::int32_t> rows_of_tile(const TiledPicture& picture, std::size_t tile) {
   const std::int64_t first = picture.first_rows[tile];
   std::vector<std::int32_t> rows(static_cast<std::size_t>(picture.first_rows[tile + 1] - first));
   std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(first));
   return rows;
 }
 
-std::size_t whole_tile(const EncodedLayout& picture) {
-  SIROCCO_CHECK(picture.layout.whole >= 0);
-  return static_cast<std::size_t>(picture.layout.whole);
+std::size_t whole_tile(const TiledPicture& picture) {
+  SIROCCO_CHECK(picture.whole >= 0);
+  return static_cast<std::size_t>(picture.whole);
 }
 
 /// Tiles with their places, and all of the picture behind them. (Idefics3, SmolVLM)
-std::vector<PictureMark> idefics3(const EncodedLayout& picture) {
+std::vector<PictureMark> idefics3(const TiledPicture& picture) {
   constexpr std::string_view kAround = "<fake_token_around_image>";
-  const PictureLayout& layout = picture.layout;
   std::vector<PictureMark> out;
   std::size_t tile = 0;
   std::string before;
-  for (int r = 1; r <= layout.rows; ++r) {
-    for (int c = 1; c <= layout.columns; ++c) {
+  for (int r = 1; r <= picture.rows; ++r) {
+    for (int c = 1; c <= picture.columns; ++c) {
       out.emplace_back(fmt::format("{}{}<row_{}_col_{}>", before, kAround, r, c));
       out.emplace_back(rows_of_tile(picture, tile++));
       before.clear();
     }
     before = "\n";
   }
-  if (layout.rows > 0) before += "\n";
+  if (picture.rows > 0) before += "\n";
   out.emplace_back(fmt::format("{}{}<global-img>", before, kAround));
   out.emplace_back(rows_of_tile(picture, whole_tile(picture)));
   out.emplace_back(std::string(kAround));
@@ -48,11 +46,11 @@ std::vector<PictureMark> idefics3(const EncodedLayout& picture) {
 }
 
 /// All of the picture; where slices of it were cut out too, a sentence about them.
-std::vector<PictureMark> gemma3(const EncodedLayout& picture) {
+std::vector<PictureMark> gemma3(const TiledPicture& picture) {
   constexpr std::string_view kBefore = "\n\n<start_of_image>";
   constexpr std::string_view kBehind = "<end_of_image>\n\n";
-  const auto slices = static_cast<std::size_t>(picture.layout.rows) *
-                      static_cast<std::size_t>(picture.layout.columns);
+  const auto slices = static_cast<std::size_t>(picture.rows) *
+                      static_cast<std::size_t>(picture.columns);
   std::vector<PictureMark> out;
   if (slices == 0) {
     out.emplace_back(std::string(kBefore));
@@ -73,21 +71,20 @@ std::vector<PictureMark> gemma3(const EncodedLayout& picture) {
   return out;
 }
 
-/// Rows [first, end) of a side of `side` rows that are the picture's own, where it was padded to
-/// keep its shape: `own` of the other side's `of` pixels.
+/// The part of a field of rows that is the picture's own, where it was padded to keep its shape.
 struct Unpadded {
   std::int64_t rows;
   std::int64_t columns;
   std::int64_t top;
   std::int64_t left;
 };
-Unpadded without_padding(std::int64_t rows, std::int64_t columns, PictureSize original) {
+Unpadded without_padding(std::int64_t rows, std::int64_t columns, const TiledPicture& picture) {
   // In Python's floats, and rounded as there to seven digits before the part behind the point goes.
   const auto whole = [](double x) {
     return static_cast<std::int64_t>(std::nearbyint(x * 1e7) / 1e7);
   };
-  const double width = original.width;
-  const double height = original.height;
+  const double width = picture.width;
+  const double height = picture.height;
   const auto w = static_cast<double>(columns);
   const auto h = static_cast<double>(rows);
   if (width / height > w / h) {
@@ -100,12 +97,11 @@ Unpadded without_padding(std::int64_t rows, std::int64_t columns, PictureSize or
 
 /// All of the picture; then the tiles as one, without what pads it, and a row of the encoder's own
 /// at the end of each of its rows. (LLaVA-1.5, LLaVA-NeXT)
-std::vector<PictureMark> llava(const EncodedLayout& picture) {
-  const PictureLayout& layout = picture.layout;
+std::vector<PictureMark> llava(const TiledPicture& picture) {
   std::vector<std::int32_t> rows =
-      rows_of_tile(picture, layout.whole >= 0 ? whole_tile(picture) : 0);
-  if (layout.rows == 0) {
-    if (picture.has_newline) rows.push_back(PictureRows::kNewline);
+      rows_of_tile(picture, picture.whole >= 0 ? whole_tile(picture) : 0);
+  if (picture.rows == 0) {
+    if (picture.has_newline) rows.push_back(kNewlineRow);
     return {std::move(rows)};
   }
   const auto in_tile = static_cast<std::int64_t>(rows.size());
@@ -113,15 +109,15 @@ std::vector<PictureMark> llava(const EncodedLayout& picture) {
       static_cast<std::int64_t>(std::llround(std::sqrt(static_cast<double>(in_tile))));
   if (side * side != in_tile)
     throw UnsupportedError("tiles of {} rows, which make no square, can't be joined", in_tile);
-  const std::size_t first = layout.whole == 0 ? 1 : 0;
-  const Unpadded own = without_padding(layout.rows * side, layout.columns * side, layout.original);
+  const std::size_t first = picture.whole == 0 ? 1 : 0;
+  const Unpadded own = without_padding(picture.rows * side, picture.columns * side, picture);
   for (std::int64_t r = own.top; r < own.top + own.rows; ++r) {
     for (std::int64_t c = own.left; c < own.left + own.columns; ++c) {
-      const auto tile = first + static_cast<std::size_t>(r / side * layout.columns + c / side);
+      const auto tile = first + static_cast<std::size_t>(r / side * picture.columns + c / side);
       rows.push_back(
           static_cast<std::int32_t>(picture.first_rows[tile] + r % side * side + c % side));
     }
-    if (picture.has_newline) rows.push_back(PictureRows::kNewline);
+    if (picture.has_newline) rows.push_back(kNewlineRow);
   }
   return {std::move(rows)};
 }

@@ -1,0 +1,96 @@
+#include "sirocco/media/mmproj_settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+
+namespace sirocco {
+namespace {
+
+/// Three numbers.
+std::array<double, 3> colors(const Metadata& metadata, std::string_view key) {
+  const auto* const values = metadata.get_array<std::vector<double>>(key);
+  if (values == nullptr || values->size() != 3) {
+    throw FormatError("{}: {} must be three numbers, one a color", metadata.origin(), quoted(key));
+  }
+  return {(*values)[0], (*values)[1], (*values)[2]};
+}
+
+/// The sizes that pictures may be padded to, in pairs of numbers.
+std::vector<PictureSize> grid_sizes(const Metadata& metadata) {
+  constexpr std::string_view kKey = "clip.vision.image_grid_pinpoints";
+  std::vector<PictureSize> sizes;
+  const auto* const values = metadata.get_array<std::vector<std::int64_t>>(kKey);
+  if (values == nullptr) return sizes;
+  if (values->size() % 2 != 0)
+    throw FormatError("{}: {} has {} numbers; expected pairs", metadata.origin(), quoted(kKey),
+                      values->size());
+  for (std::size_t i = 0; i + 1 < values->size(); i += 2)
+    sizes.push_back({static_cast<int>((*values)[i]), static_cast<int>((*values)[i + 1])});
+  return sizes;
+}
+
+std::int64_t required_side(const Metadata& metadata, std::string_view key) {
+  const auto side = metadata.require<std::int64_t>(key);
+  if (side < 1 || side > 1 << 16)
+    throw FormatError("{}: {} is {}; expected 1 to 65536", metadata.origin(), quoted(key), side);
+  return side;
+}
+
+void apply_gemma3(const Metadata& /*metadata*/, std::int64_t /*side*/, PictureSettings& out) {
+  out.scheme = PictureScheme::kPanAndScan;
+  out.resample = Resampling::kBilinear;
+}
+
+void apply_idefics3(const Metadata& metadata, std::int64_t side, PictureSettings& out) {
+  constexpr std::string_view kLongest = "clip.vision.preproc_image_size";
+  out.scheme = PictureScheme::kTiles;
+  out.resample = Resampling::kLanczos;
+  out.do_image_splitting = true;
+  out.tile_side = side;
+  out.size = {.longest_edge = metadata.find(kLongest) != nullptr ? required_side(metadata, kLongest)
+                                                                 : 4 * side};
+}
+
+/// Tiles where there are sizes for them; else a square, padded with the mean color.
+void apply_default(const Metadata& metadata, std::int64_t side, PictureSettings& out) {
+  out.resample = Resampling::kBicubic;
+  out.grid_pinpoints = grid_sizes(metadata);
+  out.crop_size = {static_cast<int>(side), static_cast<int>(side)};
+  out.scheme = out.grid_pinpoints.empty() ? PictureScheme::kWhole : PictureScheme::kAnyResolution;
+  out.pad_to_square = out.grid_pinpoints.empty();
+}
+
+struct ProjectorSettings {
+  std::string_view projector;
+  void (*apply)(const Metadata&, std::int64_t side, PictureSettings&);
+};
+constexpr std::array kProjectors = {ProjectorSettings{"gemma3", apply_gemma3},
+                                    ProjectorSettings{"idefics3", apply_idefics3}};
+
+}  // namespace
+
+PictureSettings mmproj_picture_settings(const Metadata& metadata) {
+  const std::string_view projector =
+      metadata.get<std::string_view>("clip.vision.projector_type")
+          .value_or(metadata.get<std::string_view>("clip.projector_type").value_or(""));
+  const std::int64_t side = required_side(metadata, "clip.vision.image_size");
+  PictureSettings out;
+  out.image_mean = colors(metadata, "clip.vision.image_mean");
+  out.image_std = colors(metadata, "clip.vision.image_std");
+  out.size = {.height = side, .width = side};
+  const auto* const known =
+      std::ranges::find(kProjectors, projector, &ProjectorSettings::projector);
+  if (known != kProjectors.end()) {
+    known->apply(metadata, side, out);
+  } else {
+    apply_default(metadata, side, out);
+  }
+  return out;
+}
+
+}  // namespace sirocco

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace sirocco {
+
+/// The row that an encoder has for the end of a row of tiles, among those of a picture.
+inline constexpr std::int32_t kNewlineRow = -1;
+
+/// What a picture's place in a prompt is made of: text of the family's own, and rows of the
+/// picture, by their numbers or kNewlineRow.
+using PictureMark = std::variant<std::string, std::vector<std::int32_t>>;
+
+/// A TiledPicture is what has to be known of an encoded picture to place its rows.
+struct TiledPicture {
+  int rows = 0;  ///< of tiles that are parts of it, from the top, each row from the left; 0: none
+  int columns = 0;
+  int whole = 0;  ///< the tile that shows all of it, or -1
+  int width = 0;  ///< pixels, as it was
+  int height = 0;
+  std::vector<std::int64_t> first_rows = {};  ///< of each tile, and behind the last
+  bool has_newline = false;                   ///< whether there is a row for the end of a row
+};
+
+/// PictureMarks are how the prompts of a family show pictures: a row of a table by the names of projectors.
+struct PictureMarks {
+  std::string_view projector;
+  std::string_view placeholder;  ///< what chat templates write for a picture
+  std::string_view token;        ///< that stands for a row of a picture, where there is one
+  bool mutual = false;           ///< whether the rows of a picture see each other
+  std::vector<PictureMark> (*expand)(const TiledPicture& picture);
+};
+
+/// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't known.
+const PictureMarks& picture_marks(std::string_view projector);
+
+}  // namespace sirocco
