@@ -93,7 +93,7 @@ class ModelLoader {
   std::unique_ptr<ServedModel> load(const std::string& given,
                                     std::vector<std::string> aliases) const {
     const std::filesystem::path path = resolve_model(given, options_.common->quiet);
-    return load_path(name_of(given, path), std::move(aliases), path);
+    return load_path(name_of(given, path), std::move(aliases), path, options_.common->mmproj);
   }
 
   /// For a request: a model as `sirocco list` names it, and nothing else.
@@ -101,15 +101,17 @@ class ModelLoader {
     if (job_size() > 1) throw UnsupportedError("processes that mpirun started have one model");
     for (const StoredModel& model : ModelStore(model_store()).list())
       if (model.name == name || model.name == name + ".gguf")
-        return load_path(name, {}, model.path);
+        return load_path(name, {}, model.path, std::nullopt);
     throw NotFound("there is no model {} in the store", sirocco::quoted(name));
   }
 
  private:
   std::unique_ptr<ServedModel> load_path(std::string name, std::vector<std::string> aliases,
-                                         const std::filesystem::path& path) const {
+                                         const std::filesystem::path& path,
+                                         const std::optional<std::string>& mmproj) const {
     ServeOptions serve;
     serve.load = load_options(engine_.machine(), *options_.common);
+    if (!mmproj) serve.load.mmproj.reset();
     serve.load.pipeline.max_sequences = options_.parallel;
     serve.load.pipeline.cache_sequences = options_.parallel;
     serve.load.pipeline.cache_positions = options_.cache_tokens;
@@ -138,6 +140,8 @@ void load_models(const Options& options, const ModelLoader& loader, ServedModels
   if (wanted.size() > 1 && job_size() > 1)
     throw InvalidArgument("processes that mpirun started have one model; {} are given",
                           wanted.size());
+  if (wanted.size() > 1 && !options.common->mmproj.empty())
+    throw InvalidArgument("--mmproj is of one model; {} are given", wanted.size());
   if (options.aliases.size() > wanted.size()) {
     throw InvalidArgument(
         "there are {} aliases and {} models; the first --alias is the first "

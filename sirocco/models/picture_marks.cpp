@@ -49,8 +49,8 @@ std::vector<PictureMark> idefics3(const TiledPicture& picture) {
 std::vector<PictureMark> gemma3(const TiledPicture& picture) {
   constexpr std::string_view kBefore = "\n\n<start_of_image>";
   constexpr std::string_view kBehind = "<end_of_image>\n\n";
-  const auto slices = static_cast<std::size_t>(picture.rows) *
-                      static_cast<std::size_t>(picture.columns);
+  const auto slices =
+      static_cast<std::size_t>(picture.rows) * static_cast<std::size_t>(picture.columns);
   std::vector<PictureMark> out;
   if (slices == 0) {
     out.emplace_back(std::string(kBefore));

@@ -26,7 +26,8 @@ struct TiledPicture {
   bool has_newline = false;                   ///< whether there is a row for the end of a row
 };
 
-/// PictureMarks are how the prompts of a family show pictures: a row of a table by the names of projectors.
+/// PictureMarks are how the prompts of a family show pictures: a row of a table by the names of
+/// projectors.
 struct PictureMarks {
   std::string_view projector;
   std::string_view placeholder;  ///< what chat templates write for a picture
@@ -35,7 +36,8 @@ struct PictureMarks {
   std::vector<PictureMark> (*expand)(const TiledPicture& picture);
 };
 
-/// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't known.
+/// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't
+/// known.
 const PictureMarks& picture_marks(std::string_view projector);
 
 }  // namespace sirocco
