@@ -9,7 +9,8 @@ import stat
 import unittest
 from pathlib import Path
 
-from program import HOME, MODEL
+from made_pictures import recorded_picture
+from program import GOLDEN, HOME, MODEL
 from small_model import write_folder
 from terminal import PROMPT, Terminal
 
@@ -156,6 +157,36 @@ class SmallContext(unittest.TestCase):
         self.addCleanup(terminal.close)
         terminal.read_until(PROMPT)
         self.assertIn("[the context of 64 tokens is full; /clear makes room]", terminal.say("Tell me a long story."))
+
+
+class Pictures(unittest.TestCase):
+    def test_a_picture_is_shown_with_the_next_message(self):
+        terminal = Terminal("run", "-m", GOLDEN / "pictures" / "smolvlm", "--temp", "0", "-n", "4")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        picture = HOME / "picture.png"
+        picture.write_bytes(recorded_picture("wide", 96, 32))
+        self.assertIn("no file", terminal.say(f"/image {HOME / 'none.png'}"))
+        (HOME / "text.png").write_text("no picture")
+        self.assertIn("JPEG, PNG", terminal.say(f"/image {HOME / 'text.png'}"))
+        self.assertIn("shows that picture", terminal.say(f"/image {picture}"))
+        self.assertIn("shows 2 pictures", terminal.say(f"/image {picture}"))
+        terminal.say("What is it?")
+        path = HOME / "seen.json"
+        self.assertIn("2 messages", terminal.say(f"/save {path}"))
+        asked = json.loads(path.read_text())[0]["content"]
+        self.assertEqual([part["type"] for part in asked], ["image", "image", "text"])
+        self.assertEqual(asked[0]["path"], str(picture))
+        terminal.say("And now?")
+        self.assertIn("4 messages", terminal.say(f"/save {path}"))
+        self.assertEqual(json.loads(path.read_text())[2]["content"], "And now?")
+        self.assertIn("4 messages", terminal.say(f"/load {path}"))
+
+    def test_a_model_of_text_says_so(self):
+        terminal = Terminal("run", "-m", MODEL)
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        self.assertIn("text only", terminal.say("/image picture.png"))
 
 
 class BrokenModel(unittest.TestCase):
