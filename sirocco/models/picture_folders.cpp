@@ -180,61 +180,52 @@ constexpr std::array<std::string_view, 4> kLlavaClasses = {
     "LlavaForConditionalGeneration", "LlavaModel", "LlavaNextForConditionalGeneration",
     "LlavaNextModel"};
 
-constexpr EncoderSchema kIdefics3 = {.of = {.architecture = "clip",
-                                            .model_types = kIdefics3Types,
-                                            .classes = kIdefics3Classes,
-                                            .keys = kIdefics3Keys,
-                                            .tensors = kIdefics3Tensors,
-                                            .companions = kSiglipBiases,
-                                            .finish = finish_idefics3,
-                                            .part = "vision_config"},
-                                     .unused = kComputed};
-constexpr EncoderSchema kSmolVlm = {.of = {.architecture = "clip",
-                                           .model_types = kSmolVlmTypes,
-                                           .classes = kSmolVlmClasses,
-                                           .keys = kIdefics3Keys,
-                                           .tensors = kIdefics3Tensors,
-                                           .companions = kSiglipBiases,
-                                           .finish = finish_idefics3,
-                                           .part = "vision_config"},
-                                    .unused = kComputed};
-constexpr EncoderSchema kGemma3 = {.of = {.architecture = "clip",
-                                          .model_types = kGemma3Types,
-                                          .classes = kGemma3Classes,
-                                          .keys = kSiglipKeys,
-                                          .tensors = kGemma3Tensors,
-                                          .companions = kSiglipBiases,
-                                          .finish = finish_gemma3,
-                                          .part = "vision_config"},
-                                   .unused = kComputed};
-constexpr EncoderSchema kLlavaClip = {.of = {.architecture = "clip",
-                                             .model_types = kLlavaTypes,
-                                             .classes = kLlavaClasses,
-                                             .keys = kClipKeys,
-                                             .tensors = kLlavaTensors,
-                                             .companions = kBiases,
-                                             .applies = is_clip,
-                                             .finish =
-                                                 [](FolderDescription& d) {
-                                                   finish_llava(d);
-                                                   say_activation(d, "quick_gelu");
-                                                 },
-                                             .part = "vision_config"},
-                                      .unused = kLlavaUnused};
-constexpr EncoderSchema kLlavaSiglip = {.of = {.architecture = "clip",
-                                               .model_types = kLlavaTypes,
-                                               .classes = kLlavaClasses,
-                                               .keys = kSiglipKeys,
-                                               .tensors = kLlavaTensors,
-                                               .companions = kSiglipBiases,
-                                               .applies = is_siglip,
-                                               .finish =
-                                                   [](FolderDescription& d) {
-                                                     finish_llava(d);
-                                                     say_activation(d, "gelu_pytorch_tanh");
-                                                   },
-                                               .part = "vision_config"},
-                                        .unused = kLlavaUnused};
+struct Family {
+  std::span<const std::string_view> types;
+  std::span<const std::string_view> classes;
+  std::span<const ConfigKey> keys;
+  std::span<const TensorRule> tensors;
+  std::span<const CompanionRule> companions;
+  std::span<const std::string_view> unused;
+  void (*finish)(FolderDescription&);
+  bool (*applies)(const FolderDescription&) = nullptr;
+};
+constexpr EncoderSchema schema_of(const Family& family) {
+  return {.of = {.architecture = "clip",
+                 .model_types = family.types,
+                 .classes = family.classes,
+                 .keys = family.keys,
+                 .tensors = family.tensors,
+                 .companions = family.companions,
+                 .applies = family.applies,
+                 .finish = family.finish,
+                 .part = "vision_config"},
+          .unused = family.unused};
+}
+
+constexpr EncoderSchema kIdefics3 =
+    schema_of({kIdefics3Types, kIdefics3Classes, kIdefics3Keys, kIdefics3Tensors, kSiglipBiases,
+               kComputed, finish_idefics3});
+constexpr EncoderSchema kSmolVlm =
+    schema_of({kSmolVlmTypes, kSmolVlmClasses, kIdefics3Keys, kIdefics3Tensors, kSiglipBiases,
+               kComputed, finish_idefics3});
+constexpr EncoderSchema kGemma3 =
+    schema_of({kGemma3Types, kGemma3Classes, kSiglipKeys, kGemma3Tensors, kSiglipBiases, kComputed,
+               finish_gemma3});
+constexpr EncoderSchema kLlavaClip =
+    schema_of({kLlavaTypes, kLlavaClasses, kClipKeys, kLlavaTensors, kBiases, kLlavaUnused,
+               [](FolderDescription& d) {
+                 finish_llava(d);
+                 say_activation(d, "quick_gelu");
+               },
+               is_clip});
+constexpr EncoderSchema kLlavaSiglip =
+    schema_of({kLlavaTypes, kLlavaClasses, kSiglipKeys, kLlavaTensors, kSiglipBiases, kLlavaUnused,
+               [](FolderDescription& d) {
+                 finish_llava(d);
+                 say_activation(d, "gelu_pytorch_tanh");
+               },
+               is_siglip});
 
 constexpr std::array kEncoders = {&kIdefics3, &kSmolVlm, &kGemma3, &kLlavaClip, &kLlavaSiglip};
 
