@@ -106,7 +106,7 @@ TEST_F(Served, AnswerAndEmbedFromTheSameWeights) {
   // A cache and no second set of weights.
   EXPECT_LT(machine_.ledger().in_use() - before, 64U << 20);
   TextStream stream = model->text->session().submit(request(*model->text, 50));
-  const auto tokens = request(*model->text, 1).prompt;
+  const auto tokens = std::get<std::vector<TokenId>>(request(*model->text, 1).prompt);
   const auto vector = engine_.submit(pipeline, EmbeddingJob{tokens}).next();
   ASSERT_TRUE(vector);
   EXPECT_EQ(std::ssize(*vector), model->info().width);

@@ -100,10 +100,11 @@ TEST_F(EmbedderFolder, ALongTextKeepsWhatTheModelPutsBehindIt) {
 TEST_F(EmbedderFolder, NoHeadIsNeeded) {
   const Vectors whole = vectors({"abc"});
   const auto refusal = [&] {
+    LoadOptions options;
+    options.placement.threads = 1;
+    options.isa = Isa::kRef;
     try {
-      (void)load_language_model(
-          machine_, folder_.path(),
-          LoadOptions{{.placement = {.threads = 1}, .isa = Isa::kRef}, {}, {}});
+      (void)load_language_model(machine_, folder_.path(), std::move(options));
     } catch (const FormatError& e) {
       return std::string(e.what());
     }
