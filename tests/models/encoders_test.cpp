@@ -12,11 +12,14 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/checkpoint/canonical_encoder.hpp"
+#include "sirocco/checkpoint/folder_description.hpp"
+#include "sirocco/checkpoint/folder_testing.hpp"
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/mmproj.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/media/mmproj_settings.hpp"
+#include "sirocco/models/llama.hpp"
 #include "sirocco/models/patch_embedding.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
@@ -102,6 +105,25 @@ TEST_P(ConvertedEncoder, PicturesArePreparedAsForTheFolder) {
 
 INSTANTIATE_TEST_SUITE_P(Encoders, ConvertedEncoder,
                          ::testing::Values("idefics3", "smolvlm", "gemma3"));
+
+TEST(Encoders, TextPartsLeaveOutTheSizesOfTheirClass) {
+  FakeFolder folder;
+  folder.values = {{"config.model_type", std::string_view("llava")},
+                   {"config.text_config.model_type", std::string_view("llama")},
+                   {"config.text_config.vocab_size", std::int64_t{32064}}};
+  const FolderDescription llama = describe_folder(folder, kLlamaFolder);
+  EXPECT_EQ(llama.integer("block_count"), 32);
+  EXPECT_EQ(llama.integer("embedding_length"), 4096);
+  EXPECT_EQ(llama.integer("attention.head_count"), 32);
+  EXPECT_EQ(llama.integer("feed_forward_length"), 11008);
+  folder.values["config.text_config.hidden_size"] = std::int64_t{5120};
+  EXPECT_EQ(describe_folder(folder, kLlamaFolder).integer("embedding_length"), 5120);
+  EXPECT_EQ(describe_folder(folder, kMistralFolder).integer("feed_forward_length"), 14336);
+  // A folder of its own says them.
+  FakeFolder alone;
+  alone.values = {{"config.model_type", std::string_view("llama")}};
+  EXPECT_THROW(describe_folder(alone, kLlamaFolder), FormatError);
+}
 
 TEST(Encoders, PlacesOfPatchesAreCountedInFloat32) {
   int models = 0;
