@@ -119,8 +119,9 @@ TEST(MessagesRequest, RefusalsOfPicturesNameThePlace) {
     std::string_view param;
     std::string_view code;
   };
-  const auto source = [](std::string_view source) {
-    return R"([{"role":"user","content":[{"type":"image","source":)" + std::string(source) + "}]}]";
+  const auto source = [](std::string_view members) {
+    return R"([{"role":"user","content":[{"type":"image","source":)" + std::string(members) +
+           "}]}]";
   };
   const Case cases[] = {
       {source(R"({"type":"url","url":"https://a.example/b.png"})"),
