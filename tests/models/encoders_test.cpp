@@ -23,6 +23,7 @@
 #include "sirocco/models/patch_embedding.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
+#include "tests/models/golden_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
@@ -146,6 +147,42 @@ TEST(Encoders, PlacesOfPatchesAreCountedInFloat32) {
     const std::vector<std::int32_t> places = fraction_places(side, side);
     for (std::int32_t i = 0; i < side; ++i) EXPECT_EQ(places[static_cast<std::size_t>(i)], i);
   }
+}
+
+TEST(Encoders, AFileBesideTheModelIsFoundByItsName) {
+  namespace fs = std::filesystem;
+  const Scratch folder;
+  const auto put = [&](const char* name) { folder.write(name, "x"); };
+  const auto found = [&](const char* model) {
+    const std::optional<fs::path> path = find_mmproj(folder.path() / model);
+    return path ? path->filename().string() : std::string();
+  };
+  put("first-4b-q4_0.gguf");
+  put("other-2b-q8_0.gguf");
+  EXPECT_EQ(found("first-4b-q4_0.gguf"), "");
+  put("mmproj-model-f16.gguf");
+  EXPECT_EQ(found("first-4b-q4_0.gguf"), "mmproj-model-f16.gguf");
+  put("mmproj-first-4b-f16.gguf");
+  put("other-2b-mmproj-f16.gguf");
+  EXPECT_EQ(found("first-4b-q4_0.gguf"), "mmproj-first-4b-f16.gguf");
+  EXPECT_EQ(found("other-2b-q8_0.gguf"), "other-2b-mmproj-f16.gguf");
+  EXPECT_EQ(found("mmproj-first-4b-f16.gguf"), "");
+  EXPECT_EQ(found("none.gguf"), "");
+  EXPECT_FALSE(find_mmproj(folder.path()).has_value());
+}
+
+TEST(Encoders, WithoutSettingsOfPicturesTheTextIsLeft) {
+  const Scratch folder;
+  for (const auto& file : std::filesystem::directory_iterator(read_picture_model("smolvlm").folder))
+    if (file.path().filename() != "processor_config.json")
+      std::filesystem::copy(file.path(), folder.path() / file.path().filename());
+  Machine machine;
+  LoadOptions options;
+  options.placement.threads = 1;
+  const LoadedModel model = load_language_model(machine, folder.path(), std::move(options));
+  EXPECT_EQ(model.multimodal_pipeline(), nullptr);
+  EXPECT_EQ(model.pictures(), nullptr);
+  EXPECT_NO_THROW(static_cast<void>(model.chat_format()));
 }
 
 class Seeing : public ::testing::TestWithParam<std::string> {
