@@ -1,69 +1,30 @@
 #include "sirocco/models/patch_embedding.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <utility>
+#include <vector>
 
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
 
-PatchEmbedding::PatchEmbedding(Linear patches, WeightVector class_row,
-                               std::shared_ptr<const WeightMatrix> positions,
-                               std::int32_t grid_side, PatchPlaces places)
-    : patches_(std::move(patches)),
-      class_row_(std::move(class_row)),
-      positions_(std::move(positions)),
-      grid_side_(grid_side),
-      rule_(places) {
-  const std::int64_t wanted = rows_before() + std::int64_t{grid_side} * grid_side;
-  if (positions_->rows() != wanted || positions_->columns() != width() ||
-      (class_row_ && class_row_.size() != width())) {
+PatchEmbedding PatchEmbedding::with_class_row(WeightVector row) && {
+  if (row.size() != width())
+    throw InvalidArgument("a class token of {} for patches of {}", row.size(), width());
+  class_row_ = std::move(row);
+  return std::move(*this);
+}
+
+PatchEmbedding PatchEmbedding::with_positions(PatchPositions positions) && {
+  if (positions.width() != width() || positions.rows_before() != rows_before()) {
     throw InvalidArgument(
-        "patch embedding: {} x {} positions and a class token of {} for a grid of {} a side and "
-        "rows of {}",
-        positions_->rows(), positions_->columns(), class_row_.size(), grid_side, width());
+        "positions of {}, of them {} before those of patches, for patches of {} behind {} rows",
+        positions.width(), positions.rows_before(), width(), rows_before());
   }
+  positions_.emplace(std::move(positions));
+  return std::move(*this);
 }
 
-std::vector<std::int32_t> fraction_places(std::int32_t count, std::int32_t side) {
-  // The bounds between learned places are steps of 1 / side up to 1. What computes them for
-  // transformers does so 16 at a time, in two halves each from a float on, and what is left one by
-  // one from the beginning.
-  const double step = 1.0 / side;
-  const auto bounds = static_cast<std::int64_t>(std::ceil((1.0 - step) / step));
-  std::vector<float> bound;
-  for (std::int64_t i = 0; i < bounds; ++i) {
-    constexpr std::int64_t kBlock = 16;
-    constexpr std::int64_t kHalf = 8;
-    const bool in_block = i / kBlock < bounds / kBlock;
-    const auto at = [&](std::int64_t index) {
-      return static_cast<float>(step + step * static_cast<double>(index));
-    };
-    const std::int64_t first = i / kHalf * kHalf;
-    bound.push_back(
-        in_block ? static_cast<float>(double{at(first)} + step * static_cast<double>(i - first))
-                 : at(i));
-  }
-  std::vector<std::int32_t> out;
-  const float each = 1.0f / static_cast<float>(count);
-  for (std::int32_t i = 0; i < count; ++i) {
-    const float along = std::min(static_cast<float>(i) * each, static_cast<float>(1.0 - 1e-6));
-    out.push_back(
-        static_cast<std::int32_t>(std::ranges::upper_bound(bound, along) - bound.begin()));
-  }
-  return out;
-}
-
-std::vector<std::int32_t> PatchEmbedding::places_of(std::int32_t count) const {
-  if (rule_ == PatchPlaces::kFraction) return fraction_places(count, grid_side_);
-  std::vector<std::int32_t> own(static_cast<std::size_t>(count));
-  std::iota(own.begin(), own.end(), 0);
-  return own;
-}
-
-PatchEmbedding PatchEmbedding::with_norm(LayerNorm norm) && {
+PatchEmbedding PatchEmbedding::with_norm(AnyNorm norm) && {
   norm_.emplace(std::move(norm));
   return std::move(*this);
 }
@@ -90,26 +51,23 @@ Hidden PatchEmbedding::forward(const Tensor& patches, TransformContext& context)
     }
     SIROCCO_CHECK(row == count && patch == patches.rows());
   }
-  const Arena::Scope scope(context.scratch());
-  std::vector<std::int32_t>& places = context.host_integers();
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    if (class_row_) places.push_back(0);
-    const PatchGrid& grid = s.grid();
-    if (rule_ == PatchPlaces::kOwn && grid != PatchGrid{grid_side_, grid_side_}) {
-      throw InvalidArgument("a picture of {} x {} patches for an encoder of {} x {}", grid.columns,
-                            grid.rows, grid_side_, grid_side_);
-    }
-    const std::vector<std::int32_t> across = places_of(grid.columns);
-    for (const std::int32_t row : places_of(grid.rows))
-      for (const std::int32_t column : across)
-        places.push_back(rows_before() + row * grid_side_ + column);
-  }
-  const Tensor at = ops.upload(context.scratch(), places, {count});
-  const Tensor learned = context.scratch().tensor(DType::kF32, {count, width()});
-  ops.embed(*positions_, at, 1.0f, Out(learned));
-  ops.add(Out(x), learned);
-  if (norm_) norm_->apply(x, context);
+  if (positions_) positions_->add_to(x, context);
+  if (norm_) std::visit([&](const auto& norm) { norm.apply(x, context); }, *norm_);
   return Hidden(context, {.f32 = x, .q8 = {}});
+}
+
+Tensor PatchEmbedding::without_rows_before(const Tensor& x, TransformContext& context) const {
+  if (rows_before() == 0) return x;
+  std::vector<std::int32_t>& rows = context.host_integers();
+  std::int32_t row = 0;
+  for (const SequenceRows& s : context.host_rows().sequences) {
+    const auto end = row + static_cast<std::int32_t>(s.rows());
+    for (row += rows_before(); row < end; ++row) rows.push_back(row);
+  }
+  const Tensor wanted = context.ops().upload(context.scratch(), rows, {std::ssize(rows)});
+  const Tensor out = context.scratch().tensor(DType::kF32, {std::ssize(rows), x.columns()});
+  context.ops().gather_rows(x, wanted, Out(out));
+  return out;
 }
 
 }  // namespace sirocco

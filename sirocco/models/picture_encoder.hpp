@@ -5,39 +5,34 @@
 #include <vector>
 
 #include "sirocco/models/encoder.hpp"
+#include "sirocco/models/layer_features.hpp"
 #include "sirocco/models/patch_embedding.hpp"
-#include "sirocco/nn/attention.hpp"
-#include "sirocco/nn/feed_forward.hpp"
-#include "sirocco/nn/projectors.hpp"
-#include "sirocco/nn/transformer_block.hpp"
+#include "sirocco/models/patch_windows.hpp"
+#include "sirocco/nn/layer_schedule.hpp"
 
 namespace sirocco {
 
-/// A VitBlock is a layer of CLIP's and SigLIP's vision transformers. (Dosovitskiy et al. 2021)
-using VitBlock = TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
-extern template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
+/// PictureOptions are what encoders of pictures have or have not.
+template <class FinalNorm>
+struct PictureOptions {
+  LayerFeatures features = LayerFeatures();  ///< what the projector reads
+  std::optional<FinalNorm> norm = {};        ///< of it
+  bool keeps_rows_before = false;            ///< whether rows before those of patches reach it
+  bool rotates = false;                      ///< whether attention turns by row and column
+  std::optional<PatchWindows> windows = {};  ///< without rows before those of patches
+};
 
-/// A PictureEncoder is a vision transformer with a projector behind it, which reads the rows behind
-/// the last layer or, side by side, those behind several. While these are on their way, the
-/// residual stream has so many times its rows more: [(1 + features) · T, K].
-template <Projector P>
+/// A PictureEncoder is a vision transformer with a projector behind it.
+template <class FinalNorm, Projector P, class... Blocks>
 class PictureEncoder {
  public:
-  /// Whether the rows that stand before those of patches reach the projector.
-  enum class Rows { kOfPatches, kAll };
-
-  /// `features` are numbers of layers, behind each of which rows are wanted, 0 being before the
-  /// first one; none: behind the last.
-  PictureEncoder(EncoderInfo info, PatchEmbedding embedding, std::vector<VitBlock> layers,
-                 std::vector<std::int32_t> features, std::optional<LayerNorm> norm, P projector,
-                 Rows rows)
+  PictureEncoder(EncoderInfo info, PatchEmbedding embedding, LayerSchedule<Blocks...> layers,
+                 P projector, PictureOptions<FinalNorm> options)
       : info_(std::move(info)),
         embedding_(std::move(embedding)),
         layers_(std::move(layers)),
-        features_(std::move(features)),
-        norm_(std::move(norm)),
         projector_(std::move(projector)),
-        rows_(rows) {}
+        options_(std::move(options)) {}
 
   const EncoderInfo& info() const { return info_; }
 
@@ -49,51 +44,59 @@ class PictureEncoder {
 
   Hidden embed(const Tensor& patches, TransformContext& context) const {
     Hidden stream = embedding_.forward(patches, context);
-    if (features_.empty()) return stream;
-    const Tensor& x = stream.values();
-    const auto copies = 1 + std::ssize(features_);
-    const Tensor all = context.held().tensor(DType::kF32, {copies * x.rows(), x.columns()});
-    context.ops().copy_columns(x, 0, x.columns(), Out(all.slice_rows(0, x.rows())), 0);
-    Hidden out(context, {.f32 = all, .q8 = {}});
-    keep_features(out, 0, context);
-    return out;
+    if (options_.windows) {
+      const Tensor x = options_.windows->ordered(stream.values(), context);
+      stream = Hidden(context, {.f32 = x, .q8 = {}});
+    }
+    return options_.features.begin(std::move(stream), context);
   }
 
   Hidden transform(Hidden hidden, LayerIndex begin, LayerIndex end,
                    TransformContext& context) const {
-    const Tensor x = hidden.values().slice_rows(0, context.rows());
-    for (std::int32_t i = begin.value(); i < end.value(); ++i) {
-      layers_[static_cast<std::size_t>(i)].forward(x, LayerIndex(i), context);
-      keep_features(hidden, i + 1, context);
-    }
+    layers_.forward(
+        hidden.values().slice_rows(0, context.rows()), begin, end, context,
+        [&](LayerIndex layer) { options_.features.keep(hidden, layer.value() + 1, context); });
     return hidden;
   }
 
   Hidden project(Hidden hidden, TransformContext& context) const {
-    const Tensor x = features(hidden, context);
-    if (norm_) norm_->apply(x, context);
-    return Hidden(context, {.f32 = projector_.forward(wanted_rows(x, context), context), .q8 = {}});
+    Tensor x = options_.features.read(hidden, context);
+    if (options_.norm) options_.norm->apply(x, context);
+    if (options_.windows) x = options_.windows->restored(x, context);
+    if (!options_.keeps_rows_before) x = embedding_.without_rows_before(x, context);
+    return Hidden(context, {.f32 = projector_.forward(x, context), .q8 = {}});
+  }
+
+  SequenceRows sequence(SequenceId id, PatchGrid grid) const {
+    SequenceRows rows =
+        SequenceRows(id, Position(0), embedding_.rows_before() + grid.patches()).with_grid(grid);
+    if (options_.windows) rows = std::move(rows).with_windows(options_.windows->sizes(grid));
+    if (!options_.rotates) return rows;
+    return std::move(rows).with_rotary(options_.windows ? options_.windows->places(grid)
+                                                        : places_of_patches(grid));
   }
 
   std::int64_t rows(PatchGrid grid) const {
     return projector_.projected(grid).patches() +
-           (rows_ == Rows::kAll ? embedding_.rows_before() : 0);
+           (options_.keeps_rows_before ? embedding_.rows_before() : 0);
+  }
+
+  double products(PatchGrid grid, LayerIndex layer) const {
+    const auto rows = static_cast<double>(embedding_.rows_before() + grid.patches());
+    const double seen = options_.windows && options_.windows->apply_in(layer)
+                            ? static_cast<double>(options_.windows->largest(grid))
+                            : rows;
+    // Scores and what they weigh: two products for each element of a head and pair of rows.
+    return rows * (static_cast<double>(info_.layer_products) +
+                   2 * seen * static_cast<double>(info_.attention_width));
   }
 
  private:
-  /// Keeps the rows of the stream where those behind that many layers are wanted.
-  void keep_features(const Hidden& stream, std::int32_t layers, TransformContext& context) const;
-  /// What the projector reads, of all rows: f32 [T, K] or [T, features · K].
-  Tensor features(const Hidden& stream, TransformContext& context) const;
-  Tensor wanted_rows(const Tensor& x, TransformContext& context) const;
-
   EncoderInfo info_;
   PatchEmbedding embedding_;
-  std::vector<VitBlock> layers_;
-  std::vector<std::int32_t> features_;
-  std::optional<LayerNorm> norm_;
+  LayerSchedule<Blocks...> layers_;
   P projector_;
-  Rows rows_;
+  PictureOptions<FinalNorm> options_;
 };
 
 }  // namespace sirocco

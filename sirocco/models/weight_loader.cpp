@@ -215,8 +215,40 @@ WeightVector WeightLoader::bias_of(std::string_view stem, std::int64_t outputs) 
 Linear WeightLoader::patch_linear(std::string_view stem, std::int64_t outputs,
                                   std::int64_t channels, std::int64_t patch) {
   const std::string name = fmt::format("{}.weight", stem);
-  const std::vector<float> values = floats(name, Shape{outputs, channels, patch, patch});
-  return Linear(packed(name, values, outputs, channels * patch * patch), bias_of(stem, outputs));
+  const std::int64_t area = patch * patch;
+  std::vector<float> values;
+  if (const StoredTensor* const stored = find(name);
+      stored != nullptr && stored->shape.rank() == 4 && stored->shape[3] == area && patch > 1) {
+    const std::int64_t frames = stored->shape[2];
+    const std::vector<float> all = floats(name, Shape{outputs, channels, frames, area});
+    values.resize(static_cast<std::size_t>(outputs * channels * area));
+    const auto size = static_cast<std::size_t>(area);
+    const auto count = static_cast<std::size_t>(frames);
+    for (std::size_t i = 0; i < all.size(); ++i)
+      values[i / size / count * size + i % size] += all[i];
+  } else {
+    const Shape shape{outputs, channels, patch, patch};
+    values = floats(name, shape);
+    if (const std::string second = name + ".1"; has(second)) {
+      const std::vector<float> more = floats(second, shape);
+      for (std::size_t i = 0; i < values.size(); ++i) values[i] += more[i];
+    }
+  }
+  return Linear(packed(name, values, outputs, channels * area), bias_of(stem, outputs));
+}
+
+Linear WeightLoader::merging_linear(std::string_view stem, std::int64_t outputs, std::int64_t side,
+                                    std::int64_t inputs) {
+  const std::string name = fmt::format("{}.weight", stem);
+  const std::int64_t area = side * side;
+  const std::vector<float> stored = floats(name, Shape{outputs, inputs * area});
+  std::vector<float> values(stored.size());
+  std::size_t at = 0;
+  for (std::int64_t row = 0; row < outputs; ++row)
+    for (std::int64_t place = 0; place < area; ++place)
+      for (std::int64_t input = 0; input < inputs; ++input)
+        values[at++] = stored[static_cast<std::size_t>((row * inputs + input) * area + place)];
+  return Linear(packed(name, values, outputs, inputs * area), bias_of(stem, outputs));
 }
 
 Linear WeightLoader::turned_linear(std::string_view name, std::int64_t outputs,

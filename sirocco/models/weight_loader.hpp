@@ -72,9 +72,15 @@ class WeightLoader {
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
   /// The product with patches of a picture: STEM.weight [outputs, channels, patch, patch] with
-  /// STEM.bias when it is there, as a matrix [outputs, channels · patch · patch] of F32.
+  /// STEM.bias when it is there, as a matrix [outputs, channels · patch · patch] of F32. Of one for
+  /// patches of several frames, [outputs, channels, frames, patch · patch] or the second frame's
+  /// in STEM.weight.1, the sum over these: a still picture's are equal.
   Linear patch_linear(std::string_view stem, std::int64_t outputs, std::int64_t channels,
                       std::int64_t patch);
+  /// The product with rows that a square of `side` · `side` became, row by row. STEM.weight
+  /// [outputs, inputs · side · side] is stored with the square's places behind each input. F32.
+  Linear merging_linear(std::string_view stem, std::int64_t outputs, std::int64_t side,
+                        std::int64_t inputs);
   /// A matrix that is stored the other way round, [inputs, outputs], as one of F32.
   Linear turned_linear(std::string_view name, std::int64_t outputs, std::int64_t inputs);
   /// The experts' matrices [outputs, inputs] of a layer: STEM_exps.weight [experts, outputs,

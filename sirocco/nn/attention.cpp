@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <numeric>
+#include <span>
 #include <vector>
 
 #include "sirocco/base/checked.hpp"
@@ -21,31 +23,45 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
 
 constexpr std::int32_t kStepBlock = 64;  // positions; a sequence leaves the rest of its last empty
 
-std::int64_t step_blocks(const SequenceRows& s) {
-  return ceil_div<std::int64_t>(s.rows(), kStepBlock);
+/// The rows that see each other, with the windows of pictures apart where a mask goes by them.
+struct MixedRows {
+  BatchTensors batch;
+  std::span<const std::int32_t> begin;  ///< the rows before each of them, and all
+};
+template <class M>
+MixedRows mixed_rows(const TransformContext& context) {
+  if (std::same_as<M, PatchWindowMask> && !context.host_window_begin().empty())
+    return {context.windows(), context.host_window_begin()};
+  return {context.batch(), context.host_row_begin()};
 }
 
-/// A cache for the rows of one step, in its scratch memory: sequences own blocks one after another.
-KvCacheView step_cache(const CacheGeometry& geometry, TransformContext& context) {
-  const std::vector<SequenceRows>& rows = context.host_rows().sequences;
+/// A cache for the rows of one step, in its scratch memory: those that see each other own blocks
+/// one after another.
+KvCacheView step_cache(const CacheGeometry& geometry, std::span<const std::int32_t> begin,
+                       TransformContext& context) {
+  for (const SequenceRows& s : context.host_rows().sequences)
+    SIROCCO_CHECK(s.first() == Position(0));
+  const std::size_t parts = begin.size() - 1;
+  const auto step_blocks = [&](std::size_t part) {
+    return ceil_div<std::int64_t>(begin[part + 1] - begin[part], kStepBlock);
+  };
   std::int64_t widest = 0;
   std::int64_t total = 0;
-  for (const SequenceRows& s : rows) {
-    SIROCCO_CHECK(s.first() == Position(0));
-    widest = std::max(widest, step_blocks(s));
-    total += step_blocks(s);
+  for (std::size_t part = 0; part < parts; ++part) {
+    widest = std::max(widest, step_blocks(part));
+    total += step_blocks(part);
   }
   const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
   const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, KvType::kF32, kStepBlock));
   const Tensor pool = context.scratch().tensor(DType::kU8, {total, bytes});
-  std::vector<std::int32_t> blocks(rows.size() * static_cast<std::size_t>(widest), -1);
+  std::vector<std::int32_t> blocks(parts * static_cast<std::size_t>(widest), -1);
   std::int32_t next = 0;
-  for (std::size_t s = 0; s < rows.size(); ++s) {
-    const auto begin = blocks.begin() + static_cast<std::ptrdiff_t>(s) * widest;
-    for (std::int64_t b = 0; b < step_blocks(rows[s]); ++b) begin[b] = next++;
+  for (std::size_t part = 0; part < parts; ++part) {
+    const auto own = blocks.begin() + static_cast<std::ptrdiff_t>(part) * widest;
+    for (std::int64_t b = 0; b < step_blocks(part); ++b) own[b] = next++;
   }
-  const Tensor table = context.ops().upload(context.scratch(), blocks,
-                                            {static_cast<std::int64_t>(rows.size()), widest});
+  const Tensor table =
+      context.ops().upload(context.scratch(), blocks, {static_cast<std::int64_t>(parts), widest});
   return layout.view({0, 0}, KvType::kF32, kStepBlock,
                      reinterpret_cast<std::byte*>(pool.as<std::uint8_t>()), table);
 }
@@ -137,7 +153,8 @@ Tensor MaskedAttention<M>::mix(const Activations& x, LayerIndex layer,
                                TransformContext& context) const {
   const KvCacheView cache =
       paged_ ? context.cache(layer)
-             : step_cache({config_.kv_heads, config_.head_dim, config_.value_dim}, context);
+             : step_cache({config_.kv_heads, config_.head_dim, config_.value_dim},
+                          mixed_rows<M>(context).begin, context);
   return forward(x, mask_, cache, context.batch().positions, context);
 }
 
@@ -157,24 +174,26 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
     ops.rotate(Out(q), table);
     ops.rotate(Out(k), table);
   }
-  ops.write_cache(metadata.batch(), k, v, Out(cache));
+  const BatchTensors batch = mixed_rows<M>(metadata).batch;
+  ops.write_cache(batch, k, v, Out(cache));
   const Tensor mixed =
       metadata.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
-  ops.attention(metadata.batch(), {.q = q,
-                                   .cache = cache,
-                                   .mask = mask.spec(),
-                                   .scale = config_.scale,
-                                   .logit_cap = config_.logit_cap,
-                                   .sinks = sinks_.tensor(),
-                                   .slopes = slopes_.tensor(),
-                                   .out = Out(mixed)});
+  ops.attention(batch, {.q = q,
+                        .cache = cache,
+                        .mask = mask.spec(),
+                        .scale = config_.scale,
+                        .logit_cap = config_.logit_cap,
+                        .sinks = sinks_.tensor(),
+                        .slopes = slopes_.tensor(),
+                        .out = Out(mixed)});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
 template class MaskedAttention<CausalMask>;
 template class MaskedAttention<WindowMask>;
 template class MaskedAttention<BidirectionalMask>;
+template class MaskedAttention<PatchWindowMask>;
 static_assert(Attention<CausalAttention> && Attention<SlidingWindowAttention> &&
-              Attention<BidirectionalAttention>);
+              Attention<BidirectionalAttention> && Attention<PatchWindowAttention>);
 
 }  // namespace sirocco

@@ -39,6 +39,14 @@ struct BidirectionalMask {
   CacheNeed cache_need(const CacheGeometry& /*geometry*/) const { return {}; }
 };
 
+/// A PatchWindowMask lets a query see its own window of a picture (SequenceRows::with_windows), or
+/// all of a sequence that has none: of one step, so that nothing is kept. (Bai et al. 2025)
+struct PatchWindowMask {
+  static constexpr bool kCausal = false;
+  MaskSpec spec() const { return {.causal = false}; }
+  CacheNeed cache_need(const CacheGeometry& /*geometry*/) const { return {}; }
+};
+
 /// An AttentionConfig is what an attention has besides weights.
 struct AttentionConfig {
   std::int32_t heads = 0;
@@ -117,9 +125,11 @@ class MaskedAttention {
 using CausalAttention = MaskedAttention<CausalMask>;
 using SlidingWindowAttention = MaskedAttention<WindowMask>;
 using BidirectionalAttention = MaskedAttention<BidirectionalMask>;
+using PatchWindowAttention = MaskedAttention<PatchWindowMask>;
 
 extern template class MaskedAttention<CausalMask>;
 extern template class MaskedAttention<WindowMask>;
 extern template class MaskedAttention<BidirectionalMask>;
+extern template class MaskedAttention<PatchWindowMask>;
 
 }  // namespace sirocco

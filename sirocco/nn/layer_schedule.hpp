@@ -27,15 +27,28 @@ class LayerSchedule {
 
   /// Advances the residual stream x, f32 [T, D], in place through every layer.
   void forward(const Tensor& x, TransformContext& context) const {
+    forward(x, first_, LayerIndex(first_.value() + size()), context, [](LayerIndex) {});
+  }
+  /// The same through the layers [begin, end) of these, with behind(layer) called behind each.
+  template <class Behind>
+  void forward(const Tensor& x, LayerIndex begin, LayerIndex end, TransformContext& context,
+               Behind behind) const {
     std::int32_t layer = first_.value();
-    for (const auto& run : runs_) {
+    const auto advance = [&](const auto& block) {
+      const LayerIndex here(layer++);
+      if (here < begin || here >= end) return;
+      block.forward(x, here, context);
+      behind(here);
+    };
+    for (const auto& run : runs_)
       std::visit(
           [&](const auto& blocks) {
-            for (const auto& block : blocks) block.forward(x, LayerIndex(layer++), context);
+            for (const auto& block : blocks) advance(block);
           },
           run);
-    }
   }
+
+  std::int32_t size() const { return static_cast<std::int32_t>(needs_.size()); }
 
   CacheLayout cache_layout() const { return CacheLayout(first_, needs_); }
 

@@ -80,4 +80,60 @@ Tensor PoolProjector::forward(const Tensor& x, TransformContext& context) const 
   return projection_.forward(norm_.forward(means, context), context);
 }
 
+MergeProjector::MergeProjector(std::int32_t side, MlpProjector mlp)
+    : side_(side), mlp_(std::move(mlp)) {
+  require_side(side);
+}
+
+MergeProjector MergeProjector::with_norm(LayerNorm norm) && {
+  norm_.emplace(std::move(norm));
+  return std::move(*this);
+}
+
+MergeProjector MergeProjector::with_merge(Linear merge) && {
+  merge_.emplace(std::move(merge));
+  return std::move(*this);
+}
+
+Tensor MergeProjector::forward(const Tensor& x, TransformContext& context) const {
+  const std::int64_t square = std::int64_t{side_} * side_;
+  const Tensor rows = by_squares(x, side_, context);
+  const Tensor merged = rows.reshaped({rows.rows() / square, x.columns() * square});
+  if (norm_) norm_->apply(merged, context);
+  if (!merge_) return mlp_.forward(merged, context);
+  return mlp_.forward(merge_->forward({.f32 = merged, .q8 = {}}, context), context);
+}
+
+DeepStackProjector::DeepStackProjector(LayerNorm norm, MergeProjector first,
+                                       std::vector<MergeProjector> deep)
+    : norm_(std::move(norm)), first_(std::move(first)), deep_(std::move(deep)) {
+  for (const MergeProjector& each : deep_) {
+    require_width("what is added behind a layer", each.outputs(), first_.outputs());
+    if (each.projected({1 << 20, 1}) != first_.projected({1 << 20, 1}))
+      throw InvalidArgument("projector: squares of different sizes");
+  }
+}
+
+Tensor DeepStackProjector::forward(const Tensor& x, TransformContext& context) const {
+  const std::int64_t width = x.columns() / (1 + std::ssize(deep_));
+  const std::int64_t outputs = first_.outputs();
+  Ops& ops = context.ops();
+  const auto part = [&](std::int64_t index) {
+    const Tensor rows = context.scratch().tensor(DType::kF32, {x.rows(), width});
+    ops.copy_columns(x, index * width, width, Out(rows), 0);
+    return rows;
+  };
+  const Tensor stream = part(0);
+  norm_.apply(stream, context);
+  const Tensor first = first_.forward(stream, context);
+  const Tensor out = context.held().tensor(DType::kF32, {first.rows(), this->outputs()});
+  ops.copy_columns(first, 0, outputs, Out(out), 0);
+  for (std::int64_t i = 0; i < std::ssize(deep_); ++i) {
+    const Arena::Scope scope(context.scratch());
+    const Tensor rows = deep_[static_cast<std::size_t>(i)].forward(part(i + 1), context);
+    ops.copy_columns(rows, 0, outputs, Out(out), (i + 1) * outputs);
+  }
+  return out;
+}
+
 }  // namespace sirocco

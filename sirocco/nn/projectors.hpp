@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "sirocco/nn/concepts.hpp"
 #include "sirocco/nn/linear.hpp"
@@ -60,6 +62,49 @@ class PoolProjector {
   Linear projection_;
 };
 
+/// A MergeProjector puts the rows of each square of patches, row by row, into one before it goes
+/// through an MLP: the patch merger. What was put together may be normalized, or first become a row
+/// as wide as a patch's by a product. (Wang et al. 2024, Qwen2-VL; Bai et al. 2025; Mistral AI
+/// 2025)
+class MergeProjector {
+ public:
+  /// `side` is that of the squares, in patches.
+  MergeProjector(std::int32_t side, MlpProjector mlp);
+  MergeProjector with_norm(LayerNorm norm) &&;
+  MergeProjector with_merge(Linear merge) &&;
+
+  /// Grids are whole squares.
+  Tensor forward(const Tensor& x, TransformContext& context) const;
+  PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
+  std::int64_t outputs() const { return mlp_.outputs(); }
+
+ private:
+  std::int32_t side_;
+  MlpProjector mlp_;
+  std::optional<LayerNorm> norm_;
+  std::optional<Linear> merge_;
+};
+
+/// A DeepStackProjector makes rows that have further parts: the first is for where the patches
+/// stand in a prompt, the others are to be added to it behind the language model's first layers. It
+/// reads the rows behind as many of an encoder's layers, side by side, those for the first part in
+/// front. (Meng et al. 2024)
+class DeepStackProjector {
+ public:
+  /// The mergers put together squares of one size and make rows of one width.
+  DeepStackProjector(LayerNorm norm, MergeProjector first, std::vector<MergeProjector> deep);
+
+  Tensor forward(const Tensor& x, TransformContext& context) const;
+  PatchGrid projected(PatchGrid grid) const { return first_.projected(grid); }
+  std::int64_t outputs() const { return first_.outputs() * (1 + std::ssize(deep_)); }
+
+ private:
+  LayerNorm norm_;
+  MergeProjector first_;
+  std::vector<MergeProjector> deep_;
+};
+
+static_assert(Projector<MergeProjector> && Projector<DeepStackProjector>);
 static_assert(Projector<MlpProjector> && Projector<ShuffleProjector> && Projector<PoolProjector>);
 
 }  // namespace sirocco

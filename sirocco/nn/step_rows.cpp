@@ -61,6 +61,17 @@ SequenceRows SequenceRows::with_grid(PatchGrid grid) && {
   return std::move(*this);
 }
 
+SequenceRows SequenceRows::with_windows(std::vector<std::int32_t> rows) && {
+  std::int64_t all = 0;
+  for (const std::int32_t each : rows) {
+    if (each < 1) throw InvalidArgument("a window of {} rows", each);
+    all += each;
+  }
+  if (all != rows_) throw InvalidArgument("windows of {} rows for {}", all, rows_);
+  windows_ = std::move(rows);
+  return std::move(*this);
+}
+
 std::int64_t StepRows::rows() const {
   std::int64_t total = 0;
   for (const SequenceRows& s : sequences) total += s.rows();

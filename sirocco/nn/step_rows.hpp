@@ -71,6 +71,10 @@ class SequenceRows {
   /// The rows are the patches of a picture, behind those that an encoder puts before them. Throws
   /// InvalidArgument unless there is one at least and they are that many at most.
   SequenceRows with_grid(PatchGrid grid) &&;
+  /// The rows fall into windows, so many rows each, one behind another: where a layer mixes by
+  /// windows (PatchWindowMask), rows see those of their own. Throws InvalidArgument unless each has
+  /// a row and they are all rows together.
+  SequenceRows with_windows(std::vector<std::int32_t> rows) &&;
 
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
@@ -80,6 +84,8 @@ class SequenceRows {
   std::int32_t rotary_shift() const { return rotary_shift_; }
   std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
   const PatchGrid& grid() const { return grid_; }          ///< of none where it is no picture
+  /// Rows of each window; empty where all are one.
+  const std::vector<std::int32_t>& windows() const { return windows_; }
 
  private:
   SequenceId sequence_;
@@ -88,6 +94,7 @@ class SequenceRows {
   std::int32_t key_length_ = 0;
   std::int32_t rotary_shift_ = 0;
   PatchGrid grid_;
+  std::vector<std::int32_t> windows_;
   std::vector<MutualSpan> spans_;
   std::optional<RotaryPositions> rotary_;
 };

@@ -57,6 +57,24 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
   return axes;
 }
 
+/// Rows of each window, from position 0 on; nothing where no sequence has windows.
+void list_windows(const StepRows& rows, std::vector<std::int32_t>& positions,
+                  std::vector<std::int32_t>& begin) {
+  positions.clear();
+  begin.clear();
+  const auto has_windows = [](const SequenceRows& s) { return !s.windows().empty(); };
+  if (std::none_of(rows.sequences.begin(), rows.sequences.end(), has_windows)) return;
+  begin.push_back(0);
+  const auto add = [&](std::int32_t count) {
+    for (std::int32_t i = 0; i < count; ++i) positions.push_back(i);
+    begin.push_back(static_cast<std::int32_t>(positions.size()));
+  };
+  for (const SequenceRows& s : rows.sequences) {
+    if (s.windows().empty()) add(static_cast<std::int32_t>(s.rows()));
+    for (const std::int32_t count : s.windows()) add(count);
+  }
+}
+
 /// How many positions of an encoder each sequence has; nothing where none has any.
 void list_key_lengths(const StepRows& rows, std::vector<std::int32_t>& lengths) {
   lengths.clear();
@@ -91,6 +109,12 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
       memory.rotary_positions_.empty()
           ? positions_.reshaped({rows.rows(), 1})
           : backend.upload(memory.held, memory.rotary_positions_, {rows.rows(), axes});
+  list_windows(rows, memory.window_positions_, memory.window_begin_);
+  if (!memory.window_begin_.empty()) {
+    window_positions_ = backend.upload(memory.held, memory.window_positions_, {rows.rows()});
+    window_begin_ =
+        backend.upload(memory.held, memory.window_begin_, {std::ssize(memory.window_begin_)});
+  }
   list_visible_ends(rows, memory.visible_ends_);
   if (!memory.visible_ends_.empty())
     visible_ends_ = backend.upload(memory.held, memory.visible_ends_, {rows.rows()});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct StepMemory {
   std::vector<std::int32_t> rotary_positions_;
   std::vector<std::int32_t> key_lengths_;
   std::vector<std::int32_t> row_begin_;
+  std::vector<std::int32_t> window_positions_;
+  std::vector<std::int32_t> window_begin_;
   std::vector<std::int32_t> visible_ends_;
   std::vector<std::int32_t> integers_;
   std::vector<Tensor> block_tables_;
@@ -55,7 +58,12 @@ class TransformContext {
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
   BatchTensors batch() const { return {positions_, row_begin_, visible_ends_}; }
+  /// The same with the windows of sequences in place of these, each from position 0 on.
+  BatchTensors windows() const { return {window_positions_, window_begin_}; }
   const StepRows& host_rows() const { return rows_; }
+  /// The rows before each sequence, or each window, and all.
+  std::span<const std::int32_t> host_row_begin() const { return memory_.row_begin_; }
+  std::span<const std::int32_t> host_window_begin() const { return memory_.window_begin_; }
   /// i32 [S]: how many positions an encoder wrote of each sequence; empty where none did.
   const Tensor& key_lengths() const { return key_lengths_; }
   /// An empty list for integers on their way to the backend, until the next call. Its memory stays.
@@ -86,6 +94,8 @@ class TransformContext {
   Tensor positions_;
   Tensor rotary_positions_;  // i32 [T, axes]
   Tensor row_begin_;
+  Tensor window_positions_;
+  Tensor window_begin_;
   Tensor visible_ends_;
   Tensor key_lengths_;
   Tensor outputs_;

@@ -82,7 +82,7 @@ EncoderTile cut_into_patches(std::span<const float> planes, std::int64_t channel
 EncoderInput::EncoderInput(const AnyEncoder& encoder, std::vector<EncoderTile> tiles)
     : tiles_(std::move(tiles)),
       first_rows_{0},
-      width_(encoder.info().width),
+      width_(encoder.info().row_width()),
       has_newline_(static_cast<bool>(encoder.info().newline)) {
   if (tiles_.empty()) throw InvalidArgument("a picture without tiles");
   for (const EncoderTile& tile : tiles_) {

@@ -11,19 +11,12 @@ namespace sirocco {
 EncoderPass::EncoderPass(AnyEncoder encoder, std::shared_ptr<const EncoderInput> input)
     : encoder_(std::move(encoder)), input_(std::move(input)), key_(input_->key()) {
   for (const EncoderTile& tile : input_->tiles())
-    left_ += layer_cost(tile) * encoder_.info().layers;
-}
-
-EncoderCost EncoderPass::layer_cost(const EncoderTile& tile) const {
-  const EncoderInfo& info = encoder_.info();
-  const auto rows = static_cast<double>(tile.grid.patches() + info.rows_before);
-  // Scores and what they weigh: two products for each element of a head and pair of rows.
-  return rows * (static_cast<double>(info.layer_products) +
-                 2 * rows * static_cast<double>(info.attention_width));
+    for (std::int32_t layer = 0; layer < encoder_.info().layers; ++layer)
+      left_ += encoder_.products(tile.grid, LayerIndex(layer));
 }
 
 EncoderCost EncoderPass::next_piece() const {
-  return ended_ ? 0 : layer_cost(input_->tiles()[tile_]);
+  return ended_ ? 0 : encoder_.products(input_->tiles()[tile_].grid, LayerIndex(layer_));
 }
 
 void EncoderPass::end(std::optional<EncoderFault> fault) {
@@ -49,13 +42,13 @@ void EncoderPass::advance(EncoderCost budget, Backend& backend, StepMemory& memo
 void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) {
   const EncoderTile& tile = input_->tiles()[tile_];
   const EncoderInfo& info = encoder_.info();
-  const EncoderCost each = layer_cost(tile);
-  const std::int32_t layers = std::clamp<std::int32_t>(
-      static_cast<std::int32_t>(std::min<double>(budget / each, info.layers)), 1,
-      info.layers - layer_);
-  const std::int64_t rows = info.rows_before + tile.grid.patches();
+  std::int32_t end_layer = layer_;
+  for (EncoderCost cost = 0; end_layer < info.layers; ++end_layer) {
+    cost += encoder_.products(tile.grid, LayerIndex(end_layer));
+    if (end_layer > layer_ && cost > budget) break;
+  }
   StepRows step;
-  step.sequences.push_back(SequenceRows(SequenceId(0), Position(0), rows).with_grid(tile.grid));
+  step.sequences.push_back(encoder_.sequence(SequenceId(0), tile.grid));
   const CacheViews none;
   TransformContext context(backend, memory, step, none);
   Ops& ops = context.ops();
@@ -65,10 +58,10 @@ void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) 
   Hidden hidden = layer_ == 0
                       ? encoder_.embed(uploaded(tile.patches, tile.grid.patches()), context)
                       : Hidden(context, {.f32 = uploaded(residual_, residual_rows_), .q8 = {}});
-  hidden = encoder_.transform(std::move(hidden), LayerIndex(layer_), LayerIndex(layer_ + layers),
-                              context);
-  layer_ += layers;
-  left_ = std::max(0.0, left_ - each * layers);
+  hidden =
+      encoder_.transform(std::move(hidden), LayerIndex(layer_), LayerIndex(end_layer), context);
+  for (; layer_ < end_layer; ++layer_)
+    left_ = std::max(0.0, left_ - encoder_.products(tile.grid, LayerIndex(layer_)));
   if (layer_ < info.layers) {
     const std::span<const float> values = ops.read(hidden.values());
     residual_.assign(values.begin(), values.end());

@@ -44,7 +44,6 @@ class EncoderPass {
   const std::vector<float>& rows() const { return rows_; }
 
  private:
-  EncoderCost layer_cost(const EncoderTile& tile) const;
   void run(EncoderCost budget, Backend& backend, StepMemory& memory);
   void end(std::optional<EncoderFault> fault);
 

@@ -20,7 +20,7 @@
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/media/mmproj_settings.hpp"
 #include "sirocco/models/llama.hpp"
-#include "sirocco/models/patch_embedding.hpp"
+#include "sirocco/models/patch_positions.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
 #include "tests/models/golden_testing.hpp"

@@ -1,0 +1,63 @@
+#include <algorithm>
+
+#include "sirocco/models/vit_loader.hpp"
+
+/// Encoders of squares of one size, with learned positions: CLIP's and SigLIP's.
+namespace sirocco {
+namespace {
+
+template <Projector P>
+AnyEncoder vit_encoder(VitLoader& loader, PatchPlaces places, P projector,
+                       PictureOptions<LayerNorm> options = {}) {
+  PatchEmbedding embedding = loader.embedding(places);
+  if (loader.weights().has("v.pre_ln.weight"))
+    embedding = std::move(embedding).with_norm(loader.norm<LayerNorm>("v.pre_ln"));
+  auto layers = loader.layers<LayerNorm, BidirectionalAttention>();
+  options.features = LayerFeatures(loader.config().features());
+  if (loader.weights().has("v.post_ln.weight")) options.norm = loader.norm<LayerNorm>("v.post_ln");
+  return loader.encoder(std::move(embedding), std::move(layers), std::move(projector),
+                        std::move(options));
+}
+
+}  // namespace
+
+AnyEncoder mlp_encoder(VitLoader& loader) {
+  const VitConfig& config = loader.config();
+  const std::int64_t width = config.info.width;
+  const auto features = std::max<std::int64_t>(1, std::ssize(config.features()));
+  MlpProjector projector(loader.weights().linear("mm.0", width, features * config.inner),
+                         PlainActivation::kGeluErf, loader.weights().linear("mm.2", width, width));
+  PictureOptions<LayerNorm> options;
+  options.keeps_rows_before =
+      config.reader.metadata().get_or<bool>("clip.vision.keeps_class", false);
+  return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector), std::move(options));
+}
+
+AnyEncoder idefics3_encoder(VitLoader& loader) {
+  const VitConfig& config = loader.config();
+  const std::int32_t side = config.reader.dimension_or("vision.projector.scale_factor", 2);
+  if (config.grid_side % side != 0) {
+    throw FormatError("{}: squares of {} patches a side don't fill a grid of {} a side",
+                      config.reader.metadata().origin(), side, config.grid_side);
+  }
+  ShuffleProjector projector(
+      side, loader.weights().linear("mm.model.fc", config.info.width, config.inner * side * side));
+  return vit_encoder(loader, PatchPlaces::kFraction, std::move(projector));
+}
+
+AnyEncoder gemma3_encoder(VitLoader& loader) {
+  const VitConfig& config = loader.config();
+  WeightLoader& weights = loader.weights();
+  // Files of old don't say it.
+  const std::int32_t side = config.reader.dimension_or("vision.projector.scale_factor", 4);
+  if (side > config.grid_side) {
+    throw FormatError("{}: squares of {} patches a side in a grid of {} a side",
+                      config.reader.metadata().origin(), side, config.grid_side);
+  }
+  PoolProjector projector(
+      side, loader.norm<RmsNorm>("mm.soft_emb_norm"),
+      weights.turned_linear("mm.input_projection.weight", config.info.width, config.inner));
+  return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector));
+}
+
+}  // namespace sirocco
