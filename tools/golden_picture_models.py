@@ -48,6 +48,7 @@ class Variation:
     # Members that are others, which the processor is asked for too: Gemma's puts its own before the folder's.
     image_processor: dict = dataclasses.field(default_factory=dict)
     config: Callable[[dict], None] | None = None  # changes config.json
+    preprocessor: Callable[[dict], None] | None = None  # changes preprocessor_config.json
     cases: tuple[str, ...] = ()  # that are recorded anew; without any, those of the model hold
 
 

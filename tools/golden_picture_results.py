@@ -17,6 +17,7 @@ import numpy as np
 import PIL.Image
 import torch
 import transformers
+from transformers.vision_utils import get_vision_window_index
 
 import counted_values
 from golden_picture_models import PICTURES, TYPED
@@ -91,6 +92,29 @@ def keep_pixels(store: Store, pixels: Array) -> dict:
                                       "digest": counted_values.digest(pixels.tobytes())}
 
 
+def unpatched(patches: Array, grid: Array, patch: int, merge: int) -> Array:
+    """[3, height, width] of the patches that a picture was cut into."""
+    _, rows, columns = grid
+    cut = patches.reshape(rows // merge, columns // merge, merge, merge, 3, -1, patch, patch)
+    if not (cut[..., 0, :, :] == cut[..., -1, :, :]).all():
+        raise SystemExit("a picture that moves")
+    return cut[..., 0, :, :].transpose(4, 0, 2, 5, 1, 3, 6).reshape(3, rows * patch, columns * patch)
+
+
+def flat_pixels(inputs: dict, processor) -> Array:
+    """Pictures of sizes of their own one after another, each [3, height, width]; others as they are."""
+    values = inputs["pixel_values"].numpy()
+    if "image_grid_thw" in inputs:
+        own = processor.image_processor
+        grids = inputs["image_grid_thw"].numpy()
+        cut = np.split(values, np.cumsum(grids.prod(1))[:-1])
+        return np.concatenate([unpatched(*pair, own.patch_size, own.merge_size).reshape(-1) for pair in zip(cut, grids)])
+    if type(processor).__name__ == "PixtralProcessor":
+        sizes = inputs["image_sizes"].tolist()
+        return np.concatenate([each[:, :height, :width].reshape(-1) for each, (height, width) in zip(values, sizes)])
+    return values
+
+
 # --- one prompt --------------------------------------------------------------------------------------------------------
 
 
@@ -102,18 +126,26 @@ def inputs_of(processor, contents: list, swap: dict[str, str] | None = None, **a
 
 
 def model_inputs(inputs: dict, dtype: torch.dtype) -> dict:
-    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items()
-            if name not in ("num_crops", "mm_token_type_ids")}
+    unknown = {"num_crops"} | ({"mm_token_type_ids"} if "image_grid_thw" not in inputs else set())
+    return {name: value.to(dtype) if value.is_floating_point() else value for name, value in inputs.items() if name not in unknown}
+
+
+def forget_positions(model: torch.nn.Module) -> None:
+    """Those of the prompt before, which Qwen's models keep."""
+    if hasattr(model.model, "rope_deltas"):
+        model.model.rope_deltas = None
 
 
 @torch.no_grad()
 def logits_of(model: torch.nn.Module, inputs: dict) -> Array:
+    forget_positions(model)
     return model(**model_inputs(inputs, model.dtype), use_cache=False).logits[0].float().numpy()
 
 
 def extended(inputs: dict, token: int) -> dict:
     out = dict(inputs)
-    for name, value in (("input_ids", token), ("attention_mask", 1), ("token_type_ids", 0)):
+    for name, value in (("input_ids", token), ("attention_mask", 1), ("token_type_ids", 0),
+                        ("mm_token_type_ids", 0)):
         if name in out:
             out[name] = torch.cat([out[name], torch.tensor([[value]], dtype=out[name].dtype)], 1)
     return out
@@ -135,8 +167,29 @@ def greedy(model: torch.nn.Module, inputs: dict, refused: frozenset = frozenset(
 
 
 @torch.no_grad()
+def grid_rows(model: torch.nn.Module, inputs: dict) -> tuple[Array, Array]:
+    """Of Qwen's towers. Rows of the deep stack stand behind a row, in one with it."""
+    tower = model.model.visual
+    taken = []
+    hook = tower.merger.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().numpy()))
+    grid = inputs["image_grid_thw"]
+    out = model.get_image_features(inputs["pixel_values"].to(model.dtype), grid, return_dict=True)
+    hook.remove()
+    before = taken[0].reshape(-1, taken[0].shape[-1])
+    if hasattr(tower, "fullatt_block_indexes"):  # back from the order of windows
+        merged = tower.spatial_merge_size ** 2
+        order, _ = get_vision_window_index(grid, spatial_merge_size=tower.spatial_merge_size, window_size=tower.window_size,
+                                           patch_size=tower.patch_size)
+        before = before.reshape(-1, merged, before.shape[-1])[np.argsort(np.asarray(order))].reshape(before.shape)
+    parts = [out.pooler_output, *(getattr(out, "deepstack_features", None) or ())]
+    return before, torch.cat([torch.cat(tuple(part)) for part in parts], -1).float().numpy()
+
+
+@torch.no_grad()
 def picture_rows(model: torch.nn.Module, inputs: dict) -> tuple[Array, Array]:
     """What the projector is given, and what stands in place of the pictures' tokens."""
+    if "image_grid_thw" in inputs:
+        return grid_rows(model, inputs)
     projector = model.model.connector if hasattr(model.model, "connector") else model.model.multi_modal_projector
     taken = []
     hook = projector.register_forward_pre_hook(lambda _, given: taken.append(given[0].float().numpy()))
@@ -150,6 +203,7 @@ def picture_rows(model: torch.nn.Module, inputs: dict) -> tuple[Array, Array]:
 
 def generated(model: torch.nn.Module, inputs: dict) -> list[int]:
     """By the library's own loop, with its cache."""
+    forget_positions(model)
     config = transformers.GenerationConfig(max_new_tokens=NEW_TOKENS, do_sample=False, pad_token_id=0)
     model.generation_config = transformers.GenerationConfig()
     out = model.generate(**model_inputs(inputs, model.dtype), generation_config=config)
@@ -176,12 +230,15 @@ def case_record(name: str, contents: list, model: torch.nn.Module, processor, st
         token = model.config.image_token_id
         if prompt.count(token) != len(rows):
             raise SystemExit(f"{name}: {prompt.count(token)} tokens for {len(rows)} rows")
-        for member in ("image_sizes", "num_crops"):
+        for member in ("image_sizes", "num_crops", "image_grid_thw"):
             if member in inputs:
                 record[member] = inputs[member].tolist()
         if "pixel_attention_mask" in inputs and not inputs["pixel_attention_mask"].all():
             raise SystemExit(f"{name}: padding in a prompt by itself")
-        record |= {"pixels": keep_pixels(store, inputs["pixel_values"].numpy()),
+        if "image_grid_thw" in inputs:
+            record["positions"] = model.model.get_rope_index(
+                inputs["input_ids"], inputs["mm_token_type_ids"], inputs["image_grid_thw"])[0][:, 0].tolist()
+        record |= {"pixels": keep_pixels(store, flat_pixels(inputs, processor)),
                    "projector_input": store.keep(projected, 1500), "rows": store.keep(rows)}
     places = sorted({0, prompt.index(model.config.image_token_id) if "rows" in record else 1, len(prompt) // 2, len(prompt) - 1})
     if name == "one":

@@ -4,7 +4,7 @@ tools/make_golden.py describes its models, with what `transformers` makes of pro
 
     golden_pictures.py [--out DIR] [--only NAME]...
 
-The models are in golden_picture_models.py, what is recorded of each prompt in golden_picture_results.py. Each model is saved as a
+The models are in golden_picture_models.py and golden_picture_grid_models.py, what is recorded of each prompt in golden_picture_results.py. Each model is saved as a
 Hugging Face folder by `save_pretrained`, read again, and run with `backend="pil"` processors, float32 and eager attention. tests/golden/pictures/README.md says what is recorded.
 
 Needs numpy, torch, torchvision, transformers, pillow, gguf and num2words (SmolVLM's processor asks for it); the versions used are
@@ -28,12 +28,17 @@ import transformers
 
 import counted_values
 import golden_record
-from golden_picture_models import CASES, MODELS, PAIRS, PICTURES, TEXTS, VARIATIONS, Model, Pair, Variation
-from golden_picture_results import (MIN_MARGIN, Store, case_record, change, greedy, inputs_of, keep_pixels, logits_of,
+from golden_picture_grid_models import GRID_MODELS, GRID_VARIATIONS
+from golden_picture_models import CASES, PAIRS, PICTURES, TEXTS, Model, Pair, Variation
+from golden_picture_models import MODELS as TILE_MODELS
+from golden_picture_models import VARIATIONS as TILE_VARIATIONS
+from golden_picture_results import (MIN_MARGIN, Store, case_record, change, flat_pixels, greedy, inputs_of, keep_pixels, logits_of,
                                     model_inputs, picture, picture_record, typed_record)
 from golden_record import Array, Weight
 
 ROOT = Path(__file__).resolve().parent.parent / "tests" / "golden" / "pictures"
+MODELS = TILE_MODELS | GRID_MODELS
+VARIATIONS = TILE_VARIATIONS | GRID_VARIATIONS
 MIN_DISTINCT = 4
 MIN_CHANGE = 0.05  # of rows and logits, by another picture, of the largest
 AGREEMENT = 1e-5
@@ -59,18 +64,28 @@ def weights_for(model: torch.nn.Module, gain: float) -> list[Weight]:
             deviation = 0.7
         elif name.endswith("embed_tokens.weight") or "token_embedding" in name:
             deviation = 1 / math.sqrt(shape[1]) if "Gemma" in type(model).__name__ else 0.5
-        elif "position_embedding" in name:
+        elif "position_embedding" in name or name.endswith("pos_embed.weight"):
             deviation = 0.4
+        elif ".experts." in name:
+            deviation = gain / math.sqrt(shape[-1])
         elif parameter.ndim > 1:
             inputs = shape[0] if name.endswith("mm_input_projection_weight") else int(np.prod(shape[1:]))
-            deviation = (gain if ".layers." in name else 1.0) / math.sqrt(inputs)
+            deviation = (gain if ".layers." in name or ".blocks." in name else 1.0) / math.sqrt(inputs)
         out.append(golden_record.weight(name, shape, center, deviation))
     return out
 
 
 def new_model(config: transformers.PretrainedConfig) -> torch.nn.Module:
     auto = transformers.AutoModel if config.model_type in ("clip", "siglip") else transformers.AutoModelForImageTextToText
-    return auto.from_config(config, dtype=torch.float32, attn_implementation="eager").eval()
+    return plainly_computed(auto.from_config(config, dtype=torch.float32, attn_implementation="eager"))
+
+
+def plainly_computed(model: torch.nn.Module) -> torch.nn.Module:
+    """Experts too: what computes them by default has no float64."""
+    text = getattr(model.config, "text_config", None)
+    if hasattr(text, "_experts_implementation"):
+        text._experts_implementation = "eager"
+    return model.eval()
 
 
 def load(folder: Path) -> torch.nn.Module:
@@ -79,7 +94,7 @@ def load(folder: Path) -> torch.nn.Module:
     model, info = auto.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager", output_loading_info=True)
     if info["missing_keys"] or info["unexpected_keys"] or info["mismatched_keys"]:
         raise SystemExit(f"{folder.name}: transformers doesn't read it whole: {info}")
-    return model.eval()
+    return plainly_computed(model)
 
 
 def read_processor(folder: Path) -> transformers.ProcessorMixin:
@@ -96,7 +111,7 @@ def read_processor(folder: Path) -> transformers.ProcessorMixin:
 def forbidden(config: transformers.PretrainedConfig, processor) -> frozenset:
     """Ids that a continuation mustn't have: an end would cut it, a picture's token would want a row."""
     ids = frozenset({config.image_token_id, processor.tokenizer.eos_token_id, processor.tokenizer.pad_token_id})
-    return ids | {getattr(config, "boi_token_id", None), getattr(config, "eoi_token_id", None)}
+    return ids | {getattr(config, name, None) for name in ("boi_token_id", "eoi_token_id", "video_token_id")}
 
 
 def choose_seed(model: torch.nn.Module, weights: list[Weight], processor, cases: dict[str, list]) -> tuple[int, float]:
@@ -234,6 +249,8 @@ def vary(name: str, variation: Variation, out: Path, scratch: Path) -> None:
         edit(folder / "processor_config.json", lambda held: held["image_processor"].update(variation.image_processor))
     if variation.old_files:
         separate_old_files(folder)
+    if variation.preprocessor:
+        edit(folder / "preprocessor_config.json", variation.preprocessor)
     if variation.config:
         edit(folder / "config.json", variation.config)
     file = folder / "model.safetensors"
@@ -258,9 +275,9 @@ def vary(name: str, variation: Variation, out: Path, scratch: Path) -> None:
 def check_same(of: dict, model: torch.nn.Module, processor) -> None:
     for case in of["cases"]:
         inputs = inputs_of(processor, CASES[case["name"]])
-        pixels = inputs.get("pixel_values")
+        pixels = flat_pixels(inputs, processor) if "pixel_values" in inputs else None
         same = inputs["input_ids"][0].tolist() == case["ids"] and greedy(model, inputs)[0] == case["continuation"]
-        if not same or (pixels is not None and counted_values.digest(pixels.numpy().tobytes()) != case["pixels"]["digest"]):
+        if not same or (pixels is not None and counted_values.digest(pixels.tobytes()) != case["pixels"]["digest"]):
             raise SystemExit(f"{of['name']}: the folder of before isn't read as the one of today")
 
 

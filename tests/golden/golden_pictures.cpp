@@ -112,6 +112,11 @@ PicturePrompt read_prompt(const JsonValue& entry, const JsonValue& model, const 
   out.pixels = values.read_pixels(entry);
   out.projector_input = values.read(entry, "projector_input");
   out.rows = values.read(entry, "rows");
+  for (const JsonValue& axis : array(entry, "positions")) {
+    std::vector<std::int32_t>& positions = out.positions.emplace_back();
+    for (const std::int64_t position : whole_numbers(*axis.as<JsonValue::Array>()))
+      positions.push_back(static_cast<std::int32_t>(position));
+  }
   out.logits_at = places_member(entry, "logits_at");
   out.logits = values.read(member(entry, "logits"));
   out.all_logits = values.read(member(entry, "all_logits"));

@@ -67,6 +67,8 @@ TEST(GoldenPictures, PromptsAreReadWhole) {
       EXPECT_EQ(prompt.rows.shape.at(1) * rows, std::ssize(prompt.rows.values));
       EXPECT_FALSE(prompt.pixels.values.values.empty());
       EXPECT_FALSE(prompt.projector_input.values.empty());
+      for (const std::vector<std::int32_t>& axis : prompt.positions)
+        EXPECT_EQ(axis.size(), prompt.ids.size());
       if (prompt.token_type_ids.empty()) continue;
       EXPECT_EQ(prompt.token_type_ids.size(), prompt.ids.size());
       EXPECT_EQ(std::ranges::count(prompt.token_type_ids, 1), rows);

@@ -44,7 +44,8 @@ struct ContentPart {
   std::optional<std::size_t> picture;
 };
 
-/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1.
+/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1; in those
+/// whose pictures keep their shape all one after another, each [3, height, width].
 struct RecordedPixels {
   RecordedArray values;
   double sum = 0.0;
@@ -62,7 +63,9 @@ struct PicturePrompt {
       token_type_ids;                      ///< 1 for a row of a picture; empty where there are none
   RecordedPixels pixels;                   ///< this and the next two: empty without pictures
   RecordedArray projector_input;           ///< [tiles or pictures, patches, D of the tower]
-  RecordedArray rows;                      ///< [rows of all pictures, D of the text]
+  RecordedArray rows;                      ///< [rows of all pictures, D of the text, or with deep-stack rows behind them D (1 + layers)]
+  std::vector<std::vector<std::int32_t>>
+      positions;  ///< [3, T]: times, rows and columns; empty where a token has one position
   std::vector<std::size_t> logits_at;      ///< tokens of which all logits are there
   RecordedArray logits;                    ///< [logits_at, V]
   RecordedArray all_logits;                ///< [T, V]
