@@ -212,9 +212,12 @@ def flat_qwen_config(config: dict) -> None:
     config.update({name: value for name, value in text.items() if name not in ("model_type", "layer_types", "pad_token_id", "torch_dtype")})
     config["rope_theta"] = turned["rope_theta"]
     config["rope_scaling"] = {"type": "mrope", "mrope_section": turned["mrope_section"]}
-    config["vision_config"]["model_type"] = config["model_type"]
-    for member in ("rope_parameters", "initializer_range"):
-        config["vision_config"].pop(member, None)
+    tower = config["vision_config"]
+    for member in ("model_type", "rope_parameters", "initializer_range", "torch_dtype"):
+        tower.pop(member, None)
+    tower |= {"in_chans": tower.pop("in_channels"), "spatial_patch_size": tower["patch_size"]}
+    if config["model_type"] == "qwen2_vl":
+        tower.pop("hidden_act")  # it is the class's
 
 
 def old_qwen3_config(config: dict) -> None:
