@@ -62,16 +62,20 @@ MetadataValue rounded(const MetadataValue& value) {
   return value;
 }
 
+bool describes_part(const Metadata& folder, std::string_view part, bool alone) {
+  if (!alone) return folder.find(fmt::format("config.{}.model_type", part)) != nullptr;
+  const std::string prefix = fmt::format("config.{}.", part);
+  return std::ranges::any_of(folder.paths(),
+                             [&](std::string_view path) { return path.starts_with(prefix); });
+}
+
 }  // namespace
 
 FolderDescription::FolderDescription(const Metadata& folder, const FolderSchema* schema)
     : folder_(folder),
       architecture_(schema ? schema->architecture : ""),
-      part_(schema ? schema->part : FolderSchema().part) {}
-
-bool FolderDescription::has_parts() const {
-  return folder_.find(fmt::format("config.{}.model_type", part_)) != nullptr;
-}
+      part_(schema ? schema->part : FolderSchema().part),
+      has_parts_(describes_part(folder, part_, schema != nullptr && schema->part_alone)) {}
 
 std::string FolderDescription::config_path(std::string_view name) const {
   std::string nested = fmt::format("config.{}.{}", part_, name);

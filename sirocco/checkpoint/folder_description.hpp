@@ -27,7 +27,7 @@ class FolderDescription final : public Metadata {
   /// such things only there.
   std::string config_path(std::string_view name) const;
   /// Whether it is a model of several parts.
-  bool has_parts() const;
+  bool has_parts() const { return has_parts_; }
   /// The folder's own, whose config.json is below "config.".
   const Metadata& folder() const { return folder_; }
   /// Whether it has the member, be it null, and whether it is null.
@@ -72,6 +72,7 @@ class FolderDescription final : public Metadata {
   const Metadata& folder_;
   std::string_view architecture_;
   std::string_view part_;
+  bool has_parts_;
   std::map<std::string, MetadataValue, std::less<>> values_;
 };
 

@@ -86,6 +86,9 @@ struct FolderSchema {
   void (*finish)(FolderDescription&) = nullptr;
   /// The member of config.json that describes it, where the model has several parts.
   std::string_view part = "text_config";
+  /// Whether it is described there alone, with whatever members; else where the part has a model
+  /// type.
+  bool part_alone = false;
 };
 
 /// An EncoderSchema is how the part of a folder that sees pictures becomes an encoder in the words

@@ -56,6 +56,41 @@ void apply_idefics3(const Metadata& metadata, std::int64_t side, PictureSettings
                                                                  : 4 * side};
 }
 
+std::int64_t side_or(const Metadata& metadata, std::string_view key, std::int64_t fallback) {
+  return metadata.find(key) != nullptr ? required_side(metadata, key) : fallback;
+}
+
+void set_patches(const Metadata& metadata, std::int64_t merge, PictureSettings& out) {
+  const auto patch = static_cast<int>(required_side(metadata, "clip.vision.patch_size"));
+  out.patch_size = {patch, patch};
+  out.merge_size = side_or(metadata, "clip.vision.spatial_merge_size", merge);
+}
+
+/// Numbers of pixels, by the rows of the language model that llama.cpp allows: files seldom say
+/// what the folder did.
+void apply_qwen(const Metadata& metadata, std::int64_t /*side*/, PictureSettings& out) {
+  constexpr std::int64_t kMinRows = 8;
+  constexpr std::int64_t kMaxRows = 4096;
+  constexpr std::int64_t kMaxPixels = std::int64_t{1} << 40;
+  out.scheme = PictureScheme::kPixelBudget;
+  set_patches(metadata, 2, out);
+  const std::int64_t side = out.patch_size.width * out.merge_size;
+  const auto pixels = [&](std::string_view key, std::int64_t rows) {
+    const std::int64_t said = metadata.get<std::int64_t>(key).value_or(rows * side * side);
+    if (said < 1 || said > kMaxPixels)
+      throw FormatError("{}: {} is {}; expected 1 to 2^40", metadata.origin(), quoted(key), said);
+    return said;
+  };
+  out.size = {.shortest_edge = pixels("clip.vision.image_min_pixels", kMinRows),
+              .longest_edge = pixels("clip.vision.image_max_pixels", kMaxRows)};
+}
+
+void apply_pixtral(const Metadata& metadata, std::int64_t side, PictureSettings& out) {
+  out.scheme = PictureScheme::kPatchRows;
+  set_patches(metadata, 1, out);
+  out.size = {.longest_edge = side};
+}
+
 /// Tiles where there are sizes for them; else a square, padded with the mean color.
 void apply_default(const Metadata& metadata, std::int64_t side, PictureSettings& out) {
   out.resample = Resampling::kBicubic;
@@ -70,7 +105,11 @@ struct ProjectorSettings {
   void (*apply)(const Metadata&, std::int64_t side, PictureSettings&);
 };
 constexpr std::array kProjectors = {ProjectorSettings{"gemma3", apply_gemma3},
-                                    ProjectorSettings{"idefics3", apply_idefics3}};
+                                    ProjectorSettings{"idefics3", apply_idefics3},
+                                    ProjectorSettings{"qwen2vl_merger", apply_qwen},
+                                    ProjectorSettings{"qwen2.5vl_merger", apply_qwen},
+                                    ProjectorSettings{"qwen3vl_merger", apply_qwen},
+                                    ProjectorSettings{"pixtral", apply_pixtral}};
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "sirocco/base/error.hpp"
-#include "sirocco/checkpoint/folder_description.hpp"
+#include "sirocco/models/vision_schema.hpp"
 
 namespace sirocco {
 namespace {
@@ -81,16 +81,6 @@ constexpr std::array<std::string_view, 2> kComputed = {"tower.embeddings.positio
 constexpr std::array<std::string_view, 3> kLlavaUnused = {"tower.embeddings.position_ids",
                                                           "tower.head.", "tower.post_layernorm."};
 
-template <class T>
-T of_the_whole(const FolderDescription& d, std::string_view name, T fallback) {
-  const std::string path = "config." + std::string(name);
-  return d.folder().get_or<T>(path, fallback);
-}
-
-void say_activation(FolderDescription& d, std::string_view fallback) {
-  if (!d.is_set("vision.hidden_act")) d.set("vision.hidden_act", fallback);
-}
-
 void finish_idefics3(FolderDescription& d) {
   d.set("projector_type", std::string_view("idefics3"));
   d.set("vision.projector.scale_factor", of_the_whole<std::int64_t>(d, "scale_factor", 2));
@@ -114,49 +104,17 @@ void finish_gemma3(FolderDescription& d) {
   say_activation(d, "gelu_pytorch_tanh");
 }
 
-/// The layers up to the last one whose rows are wanted. They may be counted from behind, and be
-/// several.
-void set_feature_layers(FolderDescription& d) {
-  const std::string path = "config.vision_feature_layer";
-  const std::int64_t layers = d.integer("vision.block_count");
-  std::vector<std::int64_t> wanted;
-  const MetadataValue* const value = d.folder().find(path);
-  const auto* const several =
-      value == nullptr ? nullptr : std::get_if<std::vector<std::int64_t>>(value);
-  if (several != nullptr)
-    wanted = *several;
-  else
-    wanted.push_back(d.folder().get_or<std::int64_t>(path, -2));
-  for (std::int64_t& layer : wanted) {
-    const std::int64_t said = layer;
-    if (layer < 0) layer += layers + 1;
-    if (layer < 0 || layer > layers) {
-      throw FormatError("{}: {} has {}, but the encoder has {} layers", d.origin(), quoted(path),
-                        said, layers);
-    }
-  }
-  const std::int64_t last = wanted.empty() ? 0 : *std::ranges::max_element(wanted);
-  if (last == 0)
-    throw FormatError("{}: {} names no layer of the encoder", d.origin(), quoted(path));
-  d.set("vision.block_count", last);
-  if (wanted.size() > 1) d.set("vision.feature_layer", std::move(wanted));
-}
-
 void finish_llava(FolderDescription& d) {
   constexpr std::string_view kStrategy = "vision_feature_select_strategy";
   d.set("projector_type", std::string_view("mlp"));
-  set_feature_layers(d);
+  set_feature_layers(d, -2);
   const auto strategy = of_the_whole<std::string_view>(d, kStrategy, "default");
   if (strategy != "default" && strategy != "full") {
     throw UnsupportedError("{}: {} is {}, but only 'default' or 'full' is supported", d.origin(),
                            quoted("config." + std::string(kStrategy)), quoted(strategy));
   }
   d.set("vision.keeps_class", strategy == "full");
-  const auto projector = of_the_whole<std::string_view>(d, "projector_hidden_act", "gelu");
-  if (projector != "gelu") {
-    throw UnsupportedError("{}: 'config.projector_hidden_act' is {}, but only 'gelu' is supported",
-                           d.origin(), quoted(projector));
-  }
+  require_gelu_projector(d);
 }
 
 bool is_clip(const FolderDescription& d) {
@@ -179,29 +137,6 @@ constexpr std::array<std::string_view, 2> kLlavaTypes = {"llava", "llava_next"};
 constexpr std::array<std::string_view, 4> kLlavaClasses = {
     "LlavaForConditionalGeneration", "LlavaModel", "LlavaNextForConditionalGeneration",
     "LlavaNextModel"};
-
-struct Family {
-  std::span<const std::string_view> types;
-  std::span<const std::string_view> classes;
-  std::span<const ConfigKey> keys;
-  std::span<const TensorRule> tensors;
-  std::span<const CompanionRule> companions;
-  std::span<const std::string_view> unused;
-  void (*finish)(FolderDescription&);
-  bool (*applies)(const FolderDescription&) = nullptr;
-};
-constexpr EncoderSchema schema_of(const Family& family) {
-  return {.of = {.architecture = "clip",
-                 .model_types = family.types,
-                 .classes = family.classes,
-                 .keys = family.keys,
-                 .tensors = family.tensors,
-                 .companions = family.companions,
-                 .applies = family.applies,
-                 .finish = family.finish,
-                 .part = "vision_config"},
-          .unused = family.unused};
-}
 
 constexpr EncoderSchema kIdefics3 =
     schema_of({kIdefics3Types, kIdefics3Classes, kIdefics3Keys, kIdefics3Tensors, kSiglipBiases,
@@ -227,7 +162,9 @@ constexpr EncoderSchema kLlavaSiglip =
                },
                is_siglip});
 
-constexpr std::array kEncoders = {&kIdefics3, &kSmolVlm, &kGemma3, &kLlavaClip, &kLlavaSiglip};
+constexpr std::array<const EncoderSchema*, 10> kEncoders = {
+    &kIdefics3,    &kSmolVlm,       &kGemma3,      &kLlavaClip,     &kLlavaSiglip,
+    &kQwen2Vision, &kQwen2_5Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
 
 }  // namespace
 

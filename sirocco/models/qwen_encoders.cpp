@@ -77,6 +77,8 @@ std::vector<DeepLayer> deep_layers(const VitConfig& config) {
 }  // namespace
 
 AnyEncoder qwen2_encoder(VitLoader& loader) {
+  // What is converted has the language model's width in its place.
+  loader.measure_mlps();
   loader.rotate(frequencies_for_both, RotaryRows::kHalfSplit);
   PictureOptions<LayerNorm> options{.norm = loader.norm<LayerNorm>("v.post_ln")};
   return loader.encoder(loader.embedding(PatchPlaces::kOwn),

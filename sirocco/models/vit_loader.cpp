@@ -57,7 +57,6 @@ VitConfig::VitConfig(const Metadata& metadata, std::int64_t width)
                       attention.heads, inner);
   }
   attention.head_dim = static_cast<std::int32_t>(inner) / attention.heads;
-  info.layer_products = static_cast<std::uint64_t>(4 * inner * inner + 2 * inner * feed_forward);
   info.attention_width = inner;
 }
 
@@ -108,6 +107,10 @@ std::vector<std::int32_t> VitConfig::features() const {
   return said && said->size() > 1 ? *said : std::vector<std::int32_t>();
 }
 
+void VitLoader::measure_mlps() {
+  config_.feed_forward = loader_.matrix_shape(name(0, "ffn_up.weight"))[0];
+}
+
 void VitLoader::rotate(std::vector<float> (*angles)(int pairs, float base), RotaryRows order) {
   const std::int32_t pairs = config_.attention.head_dim / 2;
   if (config_.attention.head_dim % 4 != 0) {
@@ -156,15 +159,18 @@ VitLoader::AttentionLinears VitLoader::attention(std::int32_t layer) {
   return {turned("attn_q"), turned("attn_k"), plain("attn_v"), plain("attn_out")};
 }
 
+bool VitLoader::is_gated(std::int32_t layer) const {
+  return loader_.has(name(layer, "ffn_gate.weight"));
+}
+
 Mlp VitLoader::mlp(std::int32_t layer) {
   const std::int64_t k = config_.inner;
   const std::int64_t f = config_.feed_forward;
   std::string up = name(layer, "ffn_up");
   std::string down = name(layer, "ffn_down");
-  const std::string gate = name(layer, "ffn_gate");
-  if (loader_.has(gate + ".weight")) {
-    return {config_.gate_activation(), loader_.linear(gate, f, k), loader_.linear(up, f, k),
-            loader_.linear(down, k, f)};
+  if (is_gated(layer)) {
+    return {config_.gate_activation(), loader_.linear(name(layer, "ffn_gate"), f, k),
+            loader_.linear(up, f, k), loader_.linear(down, k, f)};
   }
   // The first of the two products is the wider one; some files of old call it "down".
   if (f != k && loader_.matrix_shape(up + ".weight") == Shape{k, f}) std::swap(up, down);

@@ -57,6 +57,8 @@ class VitLoader {
   const VitConfig& config() const { return config_; }
   WeightLoader& weights() { return loader_; }
 
+  /// Takes the width inside of MLPs from their tensors, not from the description.
+  void measure_mlps();
   /// Has layers turn queries and keys by row and column: angles(P) gives the frequencies of the P
   /// pairs of a head, first those that rows turn. `order` is that of files. Throws FormatError
   /// unless half of the pairs are whole.
@@ -94,6 +96,9 @@ class VitLoader {
     EncoderInfo info = config_.info;
     if (loader_.has(kNewline)) info.newline = loader_.vector(kNewline, info.width);
     options.rotates = rotary_ != nullptr;
+    const std::int64_t k = config_.inner;
+    info.layer_products =
+        static_cast<std::uint64_t>(4 * k * k + (is_gated(0) ? 3 : 2) * k * config_.feed_forward);
     info.deep_stack = static_cast<std::int32_t>(projector.outputs() / info.width - 1);
     loader_.expect_all_read("", info.projector);
     return AnyEncoder(std::make_shared<const PictureEncoder<FinalNorm, P, Blocks...>>(
@@ -109,6 +114,7 @@ class VitLoader {
 
   static std::string name(std::int32_t layer, std::string_view part);
   AttentionLinears attention(std::int32_t layer);
+  bool is_gated(std::int32_t layer) const;
   Mlp mlp(std::int32_t layer);
 
   VitConfig config_;
