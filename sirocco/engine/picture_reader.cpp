@@ -53,7 +53,8 @@ PictureReader::PictureReader(std::shared_ptr<const MultimodalPipeline> pipeline,
       marks_(picture_marks(pipeline_->encoder_info().projector)) {
   if (const int axes = pipeline_->info().rotary_axes; marks_.in_plane && axes != 3) {
     throw UnsupportedError(
-        "pictures of projector {} stand in rows and columns, and the language model's positions have "
+        "pictures of projector {} stand in rows and columns, and the language model's positions "
+        "have "
         "{} {}",
         quoted(marks_.projector), axes, axes == 1 ? "axis" : "axes");
   }

@@ -78,8 +78,7 @@ class PictureEncoder {
 
   PatchGrid projected(PatchGrid grid) const { return projector_.projected(grid); }
   std::int64_t rows(PatchGrid grid) const {
-    return projected(grid).patches() +
-           (options_.keeps_rows_before ? embedding_.rows_before() : 0);
+    return projected(grid).patches() + (options_.keeps_rows_before ? embedding_.rows_before() : 0);
   }
 
   double products(PatchGrid grid, LayerIndex layer) const {

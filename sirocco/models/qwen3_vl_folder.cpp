@@ -60,8 +60,8 @@ constexpr std::array<std::string_view, 2> kQwen3Types = {"qwen3_vl", "qwen3_vl_t
 constexpr std::array<std::string_view, 3> kQwen3Classes = {"Qwen3VLForConditionalGeneration",
                                                            "Qwen3VLModel", "Qwen3VLTextModel"};
 constexpr std::array<std::string_view, 2> kMoeTypes = {"qwen3_vl_moe", "qwen3_vl_moe_text"};
-constexpr std::array<std::string_view, 3> kMoeClasses = {
-    "Qwen3VLMoeForConditionalGeneration", "Qwen3VLMoeModel", "Qwen3VLMoeTextModel"};
+constexpr std::array<std::string_view, 3> kMoeClasses = {"Qwen3VLMoeForConditionalGeneration",
+                                                         "Qwen3VLMoeModel", "Qwen3VLMoeTextModel"};
 
 void finish_qwen2(FolderDescription& d) {
   set_rotary(d, {.base = 1000000.0, .sections = {{16, 24, 24}}});

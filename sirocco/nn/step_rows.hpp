@@ -111,8 +111,8 @@ struct StepRows {
 /// tokens.
 struct GivenRows {
   std::int64_t first;  ///< the number of the first one in the step
-  /// f32 [R, D · (1 + n)], the backend's, as long as the step; at least one row. The i-th D, counted
-  /// from 0, is the row itself, the others are added to it behind layer i - 1.
+  /// f32 [R, D · (1 + n)], the backend's, as long as the step; at least one row. The i-th D,
+  /// counted from 0, is the row itself, the others are added to it behind layer i - 1.
   Tensor values;
 };
 

@@ -186,7 +186,8 @@ MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> languag
   }
   if (deep != limits()->deep_stack) {
     throw UnsupportedError(
-        "rows of pictures are added behind the first {} layers, and the first stage of the pipeline "
+        "rows of pictures are added behind the first {} layers, and the first stage of the "
+        "pipeline "
         "has fewer: cut it behind them",
         deep);
   }

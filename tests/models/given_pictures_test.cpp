@@ -1,13 +1,17 @@
 // Language models whose pictures keep their shape, with the rows that transformers' encoders made
-// of pictures: what they make of them, whichever way the rows come (tests/golden/pictures/README.md).
+// of pictures: what they make of them, whichever way the rows come
+// (tests/golden/pictures/README.md).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/folder_testing.hpp"
+#include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/pipeline/language_pipeline_testing.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
 
@@ -28,6 +32,11 @@ class FolderModel {
   }
 
   std::unique_ptr<LanguagePipeline> pipeline(std::vector<LayerIndex> cuts = {}) {
+    return pipeline(*checkpoint_.metadata, std::move(cuts));
+  }
+  /// Of the same weights under another description.
+  std::unique_ptr<LanguagePipeline> pipeline(const Metadata& metadata,
+                                             std::vector<LayerIndex> cuts = {}) {
     LanguagePipelineOptions options;
     options.kv_type = KvType::kF32;
     options.context = 512;
@@ -39,10 +48,10 @@ class FolderModel {
       backends_.push_back(make_cpu_backend(Isa::kRef, threads_));
       places.push_back({*backends_.back(), ledger_});
     }
-    const auto builder =
-        make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backends_.front());
+    const auto builder = make_model_builder(metadata, *checkpoint_.weights, *backends_.front());
     return make_language_pipeline(*builder, places, std::move(options), cuts);
   }
+  const WeightSource& weights() const { return *checkpoint_.weights; }
 
  private:
   CanonicalCheckpoint checkpoint_;
@@ -146,8 +155,8 @@ TEST_P(GivenPictures, AnswersDontDependOnWhatElseIsInAStep) {
   const auto pipeline = model_.pipeline();
   std::vector<TextWork> works;
   for (const PicturePrompt& prompt : recorded_.prompts) {
-    CheckedTextJob job = LanguagePipeline::check(
-        *pipeline->limits(), job_of(prompt_of(recorded_, prompt), prompt));
+    CheckedTextJob job =
+        LanguagePipeline::check(*pipeline->limits(), job_of(prompt_of(recorded_, prompt), prompt));
     works.push_back(*pipeline->begin(job));
   }
   std::vector<ChosenTokens> answers(works.size());
@@ -156,8 +165,9 @@ TEST_P(GivenPictures, AnswersDontDependOnWhatElseIsInAStep) {
     std::vector<Share<TextWork>> shares;
     for (std::size_t i = 0; i < works.size(); ++i)
       if (running(works[i]))
-        shares.push_back({&works[i], std::min<std::int64_t>(works[i].demand().rows,
-                                                            1 + static_cast<int>(i) * 3 + step % 5)});
+        shares.push_back(
+            {&works[i], std::min<std::int64_t>(works[i].demand().rows,
+                                               1 + static_cast<int>(i) * 3 + step % 5)});
     pipeline->wait(pipeline->submit(shares));
     for (std::size_t i = 0; i < works.size(); ++i)
       while (const auto event = works[i].next_event())
@@ -181,10 +191,86 @@ std::vector<std::string> models_with_grids() {
 INSTANTIATE_TEST_SUITE_P(Models, GivenPictures, ::testing::ValuesIn(models_with_grids()),
                          [](const auto& each) {
                            std::string name = each.param;
-                           std::ranges::replace_if(name, [](char c) { return c == '-' || c == '.'; },
-                                                   '_');
+                           std::ranges::replace_if(
+                               name, [](char c) { return c == '-' || c == '.'; }, '_');
                            return name;
                          });
+
+JsonValue converted_record(const std::string& name) {
+  const std::string path = source_path("tests/golden/mmproj/text/" + name + ".json");
+  return parse_json(read_text(path), path);
+}
+
+/// The keys of the GGUF file that llama.cpp's converter makes of a folder's language model.
+JsonMetadata converted_text(const std::string& name) {
+  const JsonValue record = converted_record(name);
+  JsonMetadata out("converted");
+  for (const JsonValue::Member& member : as<JsonValue::Object>(record))
+    if (member.name != "made_with" && member.name != "tensors") out.add(member.name, member.value);
+  out.finish();
+  return out;
+}
+
+class ConvertedText : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(ConvertedText, SaysWhatTheFolderDoes) {
+  const PictureModel recorded = read_picture_model(GetParam());
+  const JsonValue record = converted_record(GetParam());
+  FolderModel model(recorded.folder);
+
+  std::map<std::string, Shape> theirs;
+  for (const JsonValue::Member& tensor : as<JsonValue::Object>(member(record, "tensors")))
+    theirs.emplace(tensor.name, whole_numbers(as<JsonValue::Array>(tensor.value)));
+  std::map<std::string, Shape> ours;
+  for (const StoredTensor& tensor : model.weights().tensors()) {
+    Shape& shape = ours[std::string(tensor.name)];
+    for (int axis = 0; axis < tensor.shape.rank(); ++axis) shape.push_back(tensor.shape[axis]);
+  }
+  EXPECT_EQ(ours, theirs);
+  const auto by_file = model.pipeline(converted_text(GetParam()));
+  const auto by_folder = model.pipeline();
+  for (const PicturePrompt& prompt : recorded.prompts) {
+    const Prompt given = prompt_of(recorded, prompt);
+    EXPECT_TRUE(same_bits(scores(*by_file, given), scores(*by_folder, given))) << prompt.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, ConvertedText,
+                         ::testing::Values("qwen2-vl", "qwen3-vl", "qwen3-vl-moe", "pixtral",
+                                           "mistral3"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+TEST(ConvertedFiles, AreRefusedWhereTheySayWhatCantBeRun) {
+  const auto refusal = [](const std::string& name, std::string_view key, MetadataValue value) {
+    const JsonMetadata converted = converted_text(name);
+    FakeFolder file;
+    for (const std::string_view path : converted.paths())
+      file.values.emplace(path, *converted.find(path));
+    file.values.insert_or_assign(std::string(key), std::move(value));
+    try {
+      (void)FolderModel(read_picture_model(name).folder).pipeline(file);
+    } catch (const Error& e) {
+      return std::string(e.what());
+    }
+    return std::string("loaded");
+  };
+  using Whole = std::vector<std::int64_t>;
+  EXPECT_THAT(refusal("mistral3", "mistral3.attention.temperature_scale", 0.1),
+              HasSubstr("'mistral3.attention.temperature_scale' says that scores grow with the "
+                        "position"));
+  EXPECT_THAT(
+      refusal("qwen2-vl", "qwen2vl.rope.dimension_sections", Whole{1, 3, 1, 0}),
+      HasSubstr("'qwen2vl.rope.dimension_sections': rotary sections of 3 axes with 5 pairs"));
+  EXPECT_THAT(refusal("qwen2-vl", "qwen2vl.rope.dimension_sections", Whole{1, -3, 8, 0}),
+              HasSubstr("'qwen2vl.rope.dimension_sections' holds -3; a head has 6 pairs"));
+  EXPECT_THAT(refusal("qwen3-vl", "qwen3vl.n_deepstack_layers", std::int64_t{4}),
+              HasSubstr("rows are to be added behind 4 layers, and the model has 3"));
+  EXPECT_EQ(refusal("qwen3-vl", "qwen3vl.n_deepstack_layers", std::int64_t{0}), "loaded");
+}
 
 /// Rows are added behind the first two of three layers.
 class DeepStack : public ::testing::Test {
