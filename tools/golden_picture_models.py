@@ -49,6 +49,7 @@ class Variation:
     image_processor: dict = dataclasses.field(default_factory=dict)
     config: Callable[[dict], None] | None = None  # changes config.json
     preprocessor: Callable[[dict], None] | None = None  # changes preprocessor_config.json
+    transposed: tuple[str, ...] = ()  # ends of names whose tensors have their last two axes the other way round
     cases: tuple[str, ...] = ()  # that are recorded anew; without any, those of the model hold
 
 

@@ -239,7 +239,7 @@ def case_record(name: str, contents: list, model: torch.nn.Module, processor, st
             record["positions"] = model.model.get_rope_index(
                 inputs["input_ids"], inputs["mm_token_type_ids"], inputs["image_grid_thw"])[0][:, 0].tolist()
         record |= {"pixels": keep_pixels(store, flat_pixels(inputs, processor)),
-                   "projector_input": store.keep(projected, 1500), "rows": store.keep(rows)}
+                   "projector_input": store.keep(projected, 1500), "rows": store.keep(rows, 1 << 20)}
     places = sorted({0, prompt.index(model.config.image_token_id) if "rows" in record else 1, len(prompt) // 2, len(prompt) - 1})
     if name == "one":
         other = inputs_of(processor, contents, {"wide": "other"})

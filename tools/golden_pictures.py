@@ -140,12 +140,22 @@ def choose_seed(model: torch.nn.Module, weights: list[Weight], processor, cases:
     raise SystemExit("no seed gives clear margins and agreement")
 
 
-def saved_views(config: transformers.PretrainedConfig, weights: list[Weight]) -> dict[str, golden_record.View]:
+def turn(file: Path, ends: tuple[str, ...]) -> None:
+    """Turns round the last two axes of tensors whose names end so."""
+    tensors = safetensors.torch.load_file(file)
+    tensors = {name: value.transpose(-1, -2).contiguous() if name.endswith(ends) else value for name, value in tensors.items()}
+    safetensors.torch.save_file(tensors, file, {"format": "pt"})
+
+
+def saved_views(config: transformers.PretrainedConfig, weights: list[Weight],
+                transposed: tuple[str, ...] = ()) -> dict[str, golden_record.View]:
     def save(parameters: dict[str, Array], folder: Path) -> None:
         model = new_model(config)
         for name, tensor in model.named_parameters():
             tensor.data = torch.from_numpy(parameters[name])
         model.save_pretrained(folder)
+        if transposed:
+            turn(folder / "model.safetensors", transposed)
 
     return golden_record.saved_views(weights, save)
 
@@ -254,9 +264,11 @@ def vary(name: str, variation: Variation, out: Path, scratch: Path) -> None:
     if variation.config:
         edit(folder / "config.json", variation.config)
     file = folder / "model.safetensors"
+    if variation.transposed:
+        turn(file, variation.transposed)
     tensors = {renamed(tensor, variation.names): value for tensor, value in safetensors.torch.load_file(file).items()}
     safetensors.torch.save_file(tensors, file, {"format": "pt"})
-    views = {renamed(tensor, variation.names): view for tensor, view in saved_views(config, weights).items()}
+    views = {renamed(tensor, variation.names): view for tensor, view in saved_views(config, weights, variation.transposed).items()}
     read, processor = load(folder), read_processor(folder)
     processor.asked = variation.image_processor
     record = {"name": name, "shows": variation.shows, "folder": name, "made_with": made_with(seed),

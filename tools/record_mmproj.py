@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Writes down what llama.cpp's converter makes of the part of a folder that sees pictures: tests/golden/mmproj/NAME.json.
+"""Writes down what llama.cpp's converter makes of the part of a folder that sees pictures: tests/golden/mmproj/NAME.json; or of its
+language model: tests/golden/mmproj/text/NAME.json.
 
 usage: tools/record_mmproj.py CONVERTED.gguf NAME VERSION
 
 CONVERTED.gguf is what `convert_hf_to_gguf.py FOLDER --mmproj --outtype f32` of the llama.cpp in VERSION ("llama-cpp-python 0.3.36")
-wrote of build/release/golden/pictures/NAME. Its weights aren't kept: they are the folder's. Needs gguf from PyPI.
+wrote of build/release/golden/pictures/NAME, or the same without `--mmproj` (the converter doesn't know the tiny tokenizers by their
+digest: its `get_vocab_base_pre` has to answer "qwen2"). Its weights aren't kept: they are the folder's. Needs gguf from PyPI.
 """
 
 import json
@@ -21,11 +23,14 @@ def main():
         sys.exit(__doc__)
     path, name, version = sys.argv[1:]
     reader = gguf.GGUFReader(path)
-    keys = {field.name: field.contents() for field in reader.fields.values() if not field.name.startswith("GGUF.")}
+    keys = {field.name: field.contents() for field in reader.fields.values()
+            if not field.name.startswith(("GGUF.", "tokenizer."))}
     tensors = {tensor.name: [int(extent) for extent in reversed(tensor.shape)] for tensor in reader.tensors}
     record = {"made_with": {"script": "tools/record_mmproj.py", "converter": version}, **keys, "tensors": tensors}
     folder = ROOT / "tests/golden/mmproj"
-    folder.mkdir(exist_ok=True)
+    if keys["general.architecture"] != "clip":
+        folder /= "text"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
 
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -97,6 +98,8 @@ struct RotaryDefaults {
   double base = 10000.0;        ///< of the frequencies
   double part = 1.0;            ///< of a head that is rotated; 1: no other part will do
   std::optional<FolderYarn> unsaid = {};  ///< the scaling; nothing: none
+  /// By how many pairs each axis of positions turns; nothing: positions have one axis.
+  std::optional<std::array<std::int64_t, 3>> sections = {};
 };
 
 /// Sets the keys of rotary encoding from "rope_parameters", or "rope_theta" and "rope_scaling".

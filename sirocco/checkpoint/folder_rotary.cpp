@@ -10,6 +10,8 @@
 namespace sirocco {
 namespace {
 
+constexpr std::string_view kSections = "mrope_section";
+
 /// Where the folder writes about rotary encoding. "rope_scaling" is what older versions of the
 /// library call "rope_parameters" and comes before it: it takes its place, or, where kinds of
 /// layers differ, is added to what that says of one of them.
@@ -61,7 +63,10 @@ class RotaryPlaces {
   std::string_view type() const {
     for (const std::string_view name : {"rope_type", "type"}) {
       const std::string found = find(name);
-      if (!found.empty()) return d_.text(found);
+      if (found.empty()) continue;
+      // The sections say so.
+      const std::string_view type = d_.text(found);
+      return type == "mrope" && !find(kSections).empty() ? "default" : type;
     }
     return "default";
   }
@@ -215,6 +220,20 @@ void set_scaling(FolderDescription& d, const RotaryPlaces& places, std::int64_t 
       llama3_factors(places, d.integer("context_length"), dims, static_cast<float>(theta)));
 }
 
+void set_sections(FolderDescription& d, const RotaryPlaces& places,
+                  const std::array<std::int64_t, 3>& usual) {
+  std::vector<std::int64_t> sections(usual.begin(), usual.end());
+  if (const std::string said = places.find(kSections); !said.empty()) {
+    const auto* const found = d.said_array<std::vector<std::int64_t>>(said);
+    if (found == nullptr || found->size() != usual.size()) {
+      throw FormatError("{}: {} is no list of {} counts of pairs, one an axis", d.origin(),
+                        quoted(d.config_path(said)), usual.size());
+    }
+    sections = *found;
+  }
+  d.set("rope.dimension_sections", std::move(sections));
+}
+
 }  // namespace
 
 void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
@@ -228,6 +247,7 @@ void set_rotary(FolderDescription& d, const RotaryDefaults& defaults) {
   const double theta = base.empty() ? defaults.base : d.number(base);
   d.set("rope.freq_base", theta);
   const std::int64_t dims = set_rotary_dims(d, places, defaults.part);
+  if (defaults.sections) set_sections(d, places, *defaults.sections);
   if (defaults.unsaid && !places.any()) return set_yarn(d, *defaults.unsaid);
   set_scaling(d, places, dims, theta);
 }

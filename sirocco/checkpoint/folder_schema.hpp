@@ -43,6 +43,9 @@ struct Arrangement {
   int part = 0;              ///< which of the
   int parts = 1;             ///< equal parts of the axis of outputs
   bool interleaved = false;  ///< every parts-th output is of the part, not a range of them
+  /// The key that says how many inputs there are: `transposed` is where the innermost axis has
+  /// another extent. Empty: it is as said.
+  std::string_view inputs = {};
 };
 
 /// A TensorRule is how a folder's tensor becomes one or a part of one that models read. In both

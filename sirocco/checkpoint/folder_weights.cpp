@@ -131,7 +131,10 @@ void FolderWeights::add(const Match& match, const StoredTensor& tensor) {
         source_.origin(), quoted(placed->second), quoted(tensor.name));
   }
   std::string name = match.name();
-  const StoredTensor made = arranged(match.rule, name.ends_with(".bias"), tensor, *derived_);
+  TensorRule rule = match.rule;
+  if (const std::string_view inputs = rule.how.inputs; !inputs.empty())
+    rule.how.transposed = tensor.columns() != description_.integer(inputs);
+  const StoredTensor made = arranged(rule, name.ends_with(".bias"), tensor, *derived_);
   if (match.is_member()) {
     stacks_[std::move(name)].emplace(match.numbers[1], made);
     return;

@@ -38,7 +38,7 @@ class TokenTables {
  private:
   void add_table_of_head(DerivedWeights& weights, std::string_view prefix) const;
   std::string missing_head(std::string_view origin) const;
-  bool tied() const { return description_.flag("tie_word_embeddings", schema_.tied); }
+  bool tied() const;
 
   const FolderSchema& schema_;
   const FolderDescription& description_;

@@ -51,6 +51,13 @@ PictureReader::PictureReader(std::shared_ptr<const MultimodalPipeline> pipeline,
       processor_(std::move(settings)),
       tokenizer_(tokenizer),
       marks_(picture_marks(pipeline_->encoder_info().projector)) {
+  if (const int axes = pipeline_->info().rotary_axes; marks_.in_plane && axes != 3) {
+    throw UnsupportedError(
+        "pictures of projector {} stand in rows and columns, and the language model's positions "
+        "have "
+        "{} {}",
+        quoted(marks_.projector), axes, axes == 1 ? "axis" : "axes");
+  }
   const Vocabulary& vocabulary = tokenizer.vocabulary();
   const std::optional<TokenId> found = vocabulary.find(marks_.token);
   if (found && (vocabulary.kind(*found) == TokenKind::kControl ||
@@ -100,15 +107,19 @@ PictureReader::Pieces PictureReader::pieces(const RenderedPrompt& prompt,
                        .width = shown.layout.original.width,
                        .height = shown.layout.original.height,
                        .has_newline = shown.input->has_newline()};
-    for (std::size_t tile = 0; tile <= shown.input->tiles().size(); ++tile)
+    for (std::size_t tile = 0; tile < shown.input->tiles().size(); ++tile) {
       tiled.first_rows.push_back(shown.input->first_row(tile));
+      tiled.grids.push_back(shown.input->row_grid(tile));
+    }
+    tiled.first_rows.push_back(shown.input->rows());
     for (PictureMark& mark : out.marks.emplace_back(marks_.expand(tiled))) {
       if (const auto* text = std::get_if<std::string>(&mark)) {
         out.texts.back().push_back({*text, true});
         continue;
       }
       out.rows.push_back(
-          {shown.input, std::move(std::get<std::vector<std::int32_t>>(mark)), marks_.mutual});
+          {shown.input, std::move(std::get<std::vector<std::int32_t>>(mark)), marks_.mutual,
+           marks_.in_plane ? std::optional(shown.input->row_grid(0)) : std::nullopt});
       out.texts.emplace_back();
     }
   });

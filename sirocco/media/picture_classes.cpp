@@ -106,6 +106,7 @@ constexpr std::array kModels = {
     ModelProcessor{"qwen2_vl", "Qwen2VLImageProcessor"},
     ModelProcessor{"qwen2_5_vl", "Qwen2VLImageProcessor"},
     ModelProcessor{"qwen3_vl", "Qwen2VLImageProcessor"},
+    ModelProcessor{"qwen3_vl_moe", "Qwen2VLImageProcessor"},
     ModelProcessor{"pixtral", "PixtralImageProcessor"},
     ModelProcessor{"mistral3", "PixtralImageProcessor"},
 };

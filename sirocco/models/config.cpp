@@ -210,6 +210,23 @@ void read_scaling(const ConfigReader& reader, DecoderConfig& c) {
   }
 }
 
+void read_sections(const ConfigReader& reader, DecoderConfig& c) {
+  constexpr std::string_view kKey = "rope.dimension_sections";
+  const Metadata& metadata = reader.metadata();
+  const auto* const said = metadata.get_array<std::vector<std::int64_t>>(reader.path(kKey));
+  if (said == nullptr) return;
+  for (const std::int64_t pairs : *said) {
+    if (pairs < 0 || pairs > c.rotary_dims / 2) {
+      throw FormatError("{}: {} holds {}; a head has {} pairs", metadata.origin(),
+                        quoted(reader.path(kKey)), pairs, c.rotary_dims / 2);
+    }
+    c.rotary_sections.push_back(static_cast<int>(pairs));
+  }
+  // Files have room for a fourth axis, which says nothing.
+  while (!c.rotary_sections.empty() && c.rotary_sections.back() == 0) c.rotary_sections.pop_back();
+  c.info.rotary_axes = std::max(1, static_cast<int>(c.rotary_sections.size()));
+}
+
 }  // namespace
 
 DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource& weights,
@@ -246,6 +263,14 @@ DecoderConfig read_decoder_config(const ConfigReader& reader, const WeightSource
   }
   c.rotary_base = reader.positive_or("rope.freq_base", 10000.0f);
   read_scaling(reader, c);
+  read_sections(reader, c);
+  if (constexpr std::string_view kDeepStack = "n_deepstack_layers";
+      metadata.get_or<std::int64_t>(reader.path(kDeepStack), 0) != 0)
+    c.info.deep_stack = reader.dimension(kDeepStack);
+  if (c.info.deep_stack > c.info.layers) {
+    throw FormatError("{}: rows are to be added behind {} layers, and the model has {}",
+                      metadata.origin(), c.info.deep_stack, c.info.layers);
+  }
   if (metadata.get_or<std::int64_t>(reader.path("expert_count"), 0) != 0) {
     if (router == nullptr) {
       throw UnsupportedError("{}: a mixture of experts, which isn't supported for {}",
@@ -269,20 +294,34 @@ WindowPattern read_window_pattern(const ConfigReader& reader, std::int32_t globa
   return out;
 }
 
+namespace {
+
+Rotary in_sections(const DecoderConfig& c, std::vector<float> frequencies) {
+  Rotary rotary(std::move(frequencies), c.rotary_magnitude);
+  if (c.rotary_sections.empty()) return rotary;
+  try {
+    return std::move(rotary).with_sections(c.rotary_sections, c.section_order);
+  } catch (const InvalidArgument& e) {
+    throw FormatError("{}: {}", quoted(c.info.architecture + ".rope.dimension_sections"), e.what());
+  }
+}
+
+}  // namespace
+
 Rotary read_rotary(const DecoderConfig& c, WeightLoader& loader) {
   const auto base = double{c.rotary_base};
   std::vector<float> frequencies =
       c.yarn  ? yarn_frequencies(c.rotary_dims, base, *c.yarn)
       : c.ntk ? rotary_frequencies(c.rotary_dims, c.ntk->base(c.rotary_dims, base, c.context))
               : divided(rotary_frequencies(c.rotary_dims, base), c.rotary_divisor);
-  if (!loader.has("rope_freqs.weight")) return Rotary(std::move(frequencies), c.rotary_magnitude);
+  if (!loader.has("rope_freqs.weight")) return in_sections(c, std::move(frequencies));
   const std::vector<float> factors = loader.floats("rope_freqs.weight", c.rotary_dims / 2);
   for (const float factor : factors) {
     if (!std::isfinite(factor) || factor <= 0.0f) {
       throw FormatError("tensor 'rope_freqs.weight' holds {}; expected positive numbers", factor);
     }
   }
-  return Rotary(divided(std::move(frequencies), factors), c.rotary_magnitude);
+  return in_sections(c, divided(std::move(frequencies), factors));
 }
 
 }  // namespace sirocco

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/attention.hpp"
@@ -63,6 +64,9 @@ struct DecoderConfig {
   std::int32_t context = 0;         ///< positions that sequences will have; 0: as trained for
   float score_factor = 1.0f;        ///< of attention scores besides 1 / sqrt(E), by YaRN's mscale
   float rotary_magnitude = 1.0f;    ///< of cosines and sines
+  /// By how many pairs each axis of positions turns; empty: positions have one axis.
+  std::vector<int> rotary_sections;
+  SectionOrder section_order = SectionOrder::kInARow;
   float norm_epsilon = 0.0f;
   float embedding_scale = 1.0f;
   float final_cap = 0.0f;  ///< the soft cap on logits; 0: none

@@ -45,11 +45,13 @@ Hidden TokenEmbedding::embed(const TokenBatch& batch, TransformContext& context)
   for (const GivenRows& given : batch.given()) {
     embed_tokens(given.first);
     const Tensor& values = given.values;
-    if (values.columns() != width) {
+    if (values.columns() % width != 0) {
       throw InvalidArgument("given rows are {} wide, but the model's embeddings {}",
                             values.columns(), width);
     }
     ops.copy_columns(values, 0, width, Out(x.slice_rows(row, values.rows())), 0);
+    for (std::int32_t i = 0; i < values.columns() / width - 1; ++i)
+      context.add_later(LayerIndex(i), row, values, (i + 1) * width);
     row += values.rows();
   }
   embed_tokens(count);

@@ -22,8 +22,9 @@ class TokenEmbedding {
   TokenEmbedding with_positions(std::shared_ptr<const WeightMatrix> positions) &&;
   TokenEmbedding with_norm(LayerNorm norm) &&;
 
-  /// Positions lie within the table of positions. Throws InvalidArgument when given rows are of
-  /// another width.
+  /// Positions lie within the table of positions. Given rows may be several times as wide as the
+  /// model's: what is behind the first D is added behind the first layers, D each. Throws
+  /// InvalidArgument when they are of another width.
   Hidden embed(const TokenBatch& batch, TransformContext& context) const;
 
  private:
@@ -52,7 +53,8 @@ class LayerStack {
         final_norm_(std::move(final_norm)) {}
 
   Hidden transform(Hidden hidden, TransformContext& context) const {
-    layers_.forward(hidden.values(), context);
+    layers_.forward(hidden.values(), context,
+                    [&](LayerIndex layer) { context.add_behind(layer, hidden.values()); });
     if (!final_norm_) return hidden;
     const Tensor rows = output_rows(hidden.values(), context);
     final_norm_->apply(rows, context);

@@ -62,6 +62,8 @@ class AnyEncoder {
     return impl_->project(std::move(hidden), context);
   }
   std::int64_t rows(PatchGrid grid) const { return impl_->rows(grid); }
+  /// How those lie that are made of patches.
+  PatchGrid projected(PatchGrid grid) const { return impl_->projected(grid); }
 
  private:
   struct Interface {
@@ -73,6 +75,7 @@ class AnyEncoder {
     virtual SequenceRows sequence(SequenceId, PatchGrid) const = 0;
     virtual double products(PatchGrid, LayerIndex) const = 0;
     virtual std::int64_t rows(PatchGrid) const = 0;
+    virtual PatchGrid projected(PatchGrid) const = 0;
   };
   template <class E>
   struct Impl final : Interface {
@@ -92,6 +95,7 @@ class AnyEncoder {
       return model->products(grid, layer);
     }
     std::int64_t rows(PatchGrid grid) const override { return model->rows(grid); }
+    PatchGrid projected(PatchGrid grid) const override { return model->projected(grid); }
     std::shared_ptr<const E> model;
   };
   std::shared_ptr<const Interface> impl_;

@@ -1,5 +1,6 @@
 #include "sirocco/models/llama.hpp"
 
+#include "sirocco/base/error.hpp"
 #include "sirocco/models/family.hpp"
 
 namespace sirocco {
@@ -46,6 +47,17 @@ class Llama : public Family {
 }  // namespace
 
 std::unique_ptr<ModelBuilder> make_llama_builder(const ModelSources& from) {
+  return build_family<Llama>(from);
+}
+
+std::unique_ptr<ModelBuilder> make_mistral3_builder(const ModelSources& from) {
+  const ConfigReader reader(from.metadata);
+  constexpr std::string_view kKey = "attention.temperature_scale";
+  if (reader.cap_or_none(kKey) != 0.0f) {
+    throw UnsupportedError(
+        "{}: {} says that scores grow with the position, as in Ministral 3, which isn't supported",
+        from.metadata.origin(), quoted(reader.path(kKey)));
+  }
   return build_family<Llama>(from);
 }
 

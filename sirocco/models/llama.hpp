@@ -26,5 +26,8 @@ extern const FolderSchema kLlamaFolder;
 extern const FolderSchema kMistralFolder;
 extern const FolderSchema kMixtralFolder;
 std::unique_ptr<ModelBuilder> make_llama_builder(const ModelSources& from);
+/// Mistral's by another name, which may say besides that scores grow with the position: a file that
+/// does is refused.
+std::unique_ptr<ModelBuilder> make_mistral3_builder(const ModelSources& from);
 
 }  // namespace sirocco

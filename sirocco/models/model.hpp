@@ -32,6 +32,8 @@ struct ModelInfo {
   /// Positions that it can have at all, where it holds a table of them; else 0.
   std::int32_t position_limit = 0;
   int rotary_axes = 1;  ///< numbers that place a row for its rotary encoding; 0: it has none
+  /// Behind so many first layers it may be given rows of D to be added to those of a picture.
+  std::int32_t deep_stack = 0;
   std::optional<Pooling> pooling;  ///< where the checkpoint says what its embeddings are
   /// Whether it has a vocabulary head; encoders have none, and checkpoints may lack theirs.
   bool generates = true;

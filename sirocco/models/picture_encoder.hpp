@@ -76,9 +76,9 @@ class PictureEncoder {
                                                         : places_of_patches(grid));
   }
 
+  PatchGrid projected(PatchGrid grid) const { return projector_.projected(grid); }
   std::int64_t rows(PatchGrid grid) const {
-    return projector_.projected(grid).patches() +
-           (options_.keeps_rows_before ? embedding_.rows_before() : 0);
+    return projected(grid).patches() + (options_.keeps_rows_before ? embedding_.rows_before() : 0);
   }
 
   double products(PatchGrid grid, LayerIndex layer) const {

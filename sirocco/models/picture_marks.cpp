@@ -122,10 +122,33 @@ std::vector<PictureMark> llava(const TiledPicture& picture) {
   return {std::move(rows)};
 }
 
+/// The text around it is the template's. (Qwen2-VL, Qwen2.5-VL, Qwen3-VL)
+std::vector<PictureMark> qwen(const TiledPicture& picture) {
+  return {rows_of_tile(picture, whole_tile(picture))};
+}
+
+/// Its lines, with a token behind each. (Pixtral, Mistral 3)
+std::vector<PictureMark> pixtral(const TiledPicture& picture) {
+  const std::vector<std::int32_t> rows = rows_of_tile(picture, whole_tile(picture));
+  const PatchGrid& grid = picture.grids[whole_tile(picture)];
+  SIROCCO_CHECK(std::ssize(rows) == grid.patches());
+  std::vector<PictureMark> out;
+  for (std::int32_t line = 0; line < grid.rows; ++line) {
+    const auto begin = rows.begin() + std::ptrdiff_t{line} * grid.columns;
+    out.emplace_back(std::vector(begin, begin + grid.columns));
+    out.emplace_back(std::string(line + 1 < grid.rows ? "[IMG_BREAK]" : "[IMG_END]"));
+  }
+  return out;
+}
+
 constexpr std::array kMarks = {
     PictureMarks{"idefics3", "<image>", "<image>", false, idefics3},
     PictureMarks{"gemma3", "<start_of_image>", "<image_soft_token>", true, gemma3},
     PictureMarks{"mlp", "<image>", "<image>", false, llava},
+    PictureMarks{"qwen2vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
+    PictureMarks{"qwen2.5vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
+    PictureMarks{"qwen3vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
+    PictureMarks{"pixtral", "[IMG]", "[IMG]", false, pixtral},
 };
 
 }  // namespace

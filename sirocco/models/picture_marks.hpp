@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "sirocco/nn/step_rows.hpp"
+
 namespace sirocco {
 
 /// The row that an encoder has for the end of a row of tiles, among those of a picture.
@@ -24,6 +26,7 @@ struct TiledPicture {
   int height = 0;
   std::vector<std::int64_t> first_rows = {};  ///< of each tile, and behind the last
   bool has_newline = false;                   ///< whether there is a row for the end of a row
+  std::vector<PatchGrid> grids = {};          ///< of each tile: how its rows lie
 };
 
 /// PictureMarks are how the prompts of a family show pictures: a row of a table by the names of
@@ -34,6 +37,9 @@ struct PictureMarks {
   std::string_view token;        ///< that stands for a row of a picture, where there is one
   bool mutual = false;           ///< whether the rows of a picture see each other
   std::vector<PictureMark> (*expand)(const TiledPicture& picture);
+  /// Whether rotary encodings put the rows of a picture, which is one tile, into the plane: all at
+  /// the time of the first, each in its row and column, and what follows behind all of them.
+  bool in_plane = false;
 };
 
 /// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't

@@ -24,10 +24,22 @@ struct Qwen3 : Family {
   }
 };
 
+struct Qwen3Vl : Qwen3 {
+  static DecoderConfig read(const ConfigReader& reader, const WeightSource& weights) {
+    DecoderConfig c = Qwen3::read(reader, weights);
+    c.section_order = SectionOrder::kInterleaved;
+    return c;
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<ModelBuilder> make_qwen3_builder(const ModelSources& from) {
   return build_family<Qwen3>(from);
+}
+
+std::unique_ptr<ModelBuilder> make_qwen3_vl_builder(const ModelSources& from) {
+  return build_family<Qwen3Vl>(from);
 }
 
 }  // namespace sirocco

@@ -85,6 +85,8 @@ class CacheLayout {
   CacheLayout(LayerIndex first, const std::vector<CacheNeed>& layers);
 
   const std::vector<CacheGroup>& groups() const { return groups_; }
+  /// How many layers there are, with those that keep nothing.
+  std::int32_t layers() const { return static_cast<std::int32_t>(layers_.size()); }
   LayerCache layer(LayerIndex index) const;
   /// What the layer asked for; of the kind kNone where it keeps nothing.
   CacheNeed need(LayerIndex index) const;

@@ -27,9 +27,14 @@ class LayerSchedule {
 
   /// Advances the residual stream x, f32 [T, D], in place through every layer.
   void forward(const Tensor& x, TransformContext& context) const {
-    forward(x, first_, LayerIndex(first_.value() + size()), context, [](LayerIndex) {});
+    forward(x, context, [](LayerIndex) {});
   }
-  /// The same through the layers [begin, end) of these, with behind(layer) called behind each.
+  /// The same, with behind(layer) called behind each.
+  template <class Behind>
+  void forward(const Tensor& x, TransformContext& context, Behind behind) const {
+    forward(x, first_, LayerIndex(first_.value() + size()), context, std::move(behind));
+  }
+  /// The same through the layers [begin, end) of these.
   template <class Behind>
   void forward(const Tensor& x, LayerIndex begin, LayerIndex end, TransformContext& context,
                Behind behind) const {

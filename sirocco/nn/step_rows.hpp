@@ -111,7 +111,9 @@ struct StepRows {
 /// tokens.
 struct GivenRows {
   std::int64_t first;  ///< the number of the first one in the step
-  Tensor values;       ///< f32 [R, D], the backend's, as long as the step; at least one row
+  /// f32 [R, D · (1 + n)], the backend's, as long as the step; at least one row. The i-th D,
+  /// counted from 0, is the row itself, the others are added to it behind layer i - 1.
+  Tensor values;
 };
 
 /// A TokenBatch is what the rows of one step are made of: each is a token, or given. The rest of

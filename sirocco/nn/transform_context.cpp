@@ -133,6 +133,7 @@ TransformContext::TransformContext(Backend& backend, StepMemory& memory, const S
 
 TransformContext::~TransformContext() {
   SIROCCO_CHECK(leases_ == 0);
+  memory_.added_.clear();
   memory_.held.reset();
   memory_.scratch.reset();
 }
@@ -159,6 +160,17 @@ Tensor TransformContext::rotary_table(const Rotary& rotary) {
                         axes > 1 ? rotary.pair_axes() : Tensor(), rotary.magnitude(), Out(table));
   memory_.rotary_tables_.emplace_back(&rotary, table);
   return table;
+}
+
+void TransformContext::add_behind(LayerIndex layer, const Tensor& x) {
+  for (const StepMemory::Added& added : memory_.added_) {
+    if (added.layer != layer) continue;
+    const Arena::Scope scope(memory_.scratch);
+    const std::int64_t count = added.values.rows();
+    const Tensor rows = memory_.scratch.tensor(DType::kF32, {count, x.columns()});
+    backend_.copy_columns(added.values, added.column, x.columns(), Out(rows), 0);
+    backend_.add(Out(x.slice_rows(added.first, count)), rows);
+  }
 }
 
 }  // namespace sirocco

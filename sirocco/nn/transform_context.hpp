@@ -27,6 +27,12 @@ struct StepMemory {
   Arena scratch;  ///< lives for a scope in a layer
 
  private:
+  struct Added {
+    LayerIndex layer;
+    std::int64_t first;  // row
+    Tensor values;
+    std::int64_t column;
+  };
   friend class TransformContext;
   std::vector<std::int32_t> positions_;
   std::vector<std::int32_t> rotary_positions_;
@@ -38,6 +44,7 @@ struct StepMemory {
   std::vector<std::int32_t> integers_;
   std::vector<Tensor> block_tables_;
   std::vector<std::pair<const Rotary*, Tensor>> rotary_tables_;
+  std::vector<Added> added_;
 };
 
 /// A TransformContext is everything mutable that a stateless model needs for one step: the backend
@@ -79,6 +86,14 @@ class TransformContext {
   /// call, kept for the step. Throws InvalidArgument for an encoding with sections of more axes
   /// than the rows have, unless they have one, which stands for all.
   Tensor rotary_table(const Rotary& rotary);
+
+  /// Has rows added behind a layer to those from `first` on: columns of `values` from `column` on,
+  /// as many as the residual stream has. `values`, f32 [R, columns], live as long as the step.
+  void add_later(LayerIndex layer, std::int64_t first, const Tensor& values, std::int64_t column) {
+    memory_.added_.push_back({layer, first, values, column});
+  }
+  /// Adds what is to be added behind that layer to x, f32 [T, D], the residual stream.
+  void add_behind(LayerIndex layer, const Tensor& x);
 
  private:
   friend class Lease;

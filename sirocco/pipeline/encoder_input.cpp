@@ -93,6 +93,7 @@ EncoderInput::EncoderInput(const AnyEncoder& encoder, std::vector<EncoderTile> t
           tile.grid.columns, tile.grid.rows, tile.patches.size());
     }
     first_rows_.push_back(first_rows_.back() + rows);
+    row_grids_.push_back(encoder.projected(tile.grid));
   }
   key_ = key_of(tiles_);
 }

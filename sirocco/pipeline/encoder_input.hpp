@@ -32,6 +32,8 @@ class EncoderInput {
   /// What becomes of all tiles, one behind another.
   std::int64_t rows() const { return first_rows_.back(); }
   std::int64_t first_row(std::size_t tile) const { return first_rows_[tile]; }
+  /// How those lie that are made of the tile's patches.
+  PatchGrid row_grid(std::size_t tile) const { return row_grids_[tile]; }
   /// Elements of such a row.
   std::int64_t width() const { return width_; }
   /// Whether the encoder has a row for the end of a row of tiles.
@@ -42,6 +44,7 @@ class EncoderInput {
  private:
   std::vector<EncoderTile> tiles_;
   std::vector<std::int64_t> first_rows_;
+  std::vector<PatchGrid> row_grids_;
   std::int64_t width_;
   bool has_newline_;
   EmbeddingKey key_;

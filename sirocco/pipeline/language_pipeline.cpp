@@ -42,6 +42,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages,
   std::vector<const CacheLayout*> layouts = stages_.layouts();
   const CacheChoice choice = choose_cache(info_, options_, layouts, stages_.rooms());
   options_.context = choice.context;
+  // Rows are added where they are embedded.
+  const bool has_deep_layers = info_.deep_stack <= layouts.front()->layers();
   pools_ = CachePools::make(std::move(layouts), choice.options);
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
@@ -54,7 +56,8 @@ LanguagePipeline::LanguagePipeline(ModelInfo info, TextStages stages,
                      .usual_step = usual_step(options_.max_step, stages_.size()),
                      .max_sequences = options_.max_sequences,
                      .max_steps_in_flight = stages_.size(),
-                     .default_max_tokens = options_.default_max_tokens});
+                     .default_max_tokens = options_.default_max_tokens,
+                     .deep_stack = has_deep_layers ? info_.deep_stack : 0});
   stages_.start(*pools_, limits_, options_.hooks);
 }
 

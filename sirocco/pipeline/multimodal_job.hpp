@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -19,6 +20,9 @@ struct PictureRows {
   std::shared_ptr<const EncoderInput> picture;
   std::vector<std::int32_t> rows;  ///< of those that become of it, or kNewline; at least one
   bool mutual = false;             ///< whether they see each other
+  /// Where rotary encodings put them, row by row: in a plane at the time of the first, from the
+  /// same number on in both directions. Nothing: one behind another, as text.
+  std::optional<PatchGrid> plane = std::nullopt;
 };
 
 /// What a prompt of several kinds consists of.

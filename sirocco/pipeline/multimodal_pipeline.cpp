@@ -23,7 +23,8 @@ EmbeddingKey key_of(const PictureRows& rows) {
   return key;
 }
 
-void require_rows(const PictureRows& rows, std::int64_t width) {
+void require_rows(const PictureRows& rows, const PipelineLimits& limits) {
+  const std::int64_t width = limits.width * (1 + limits.deep_stack);
   if (rows.picture == nullptr || rows.rows.empty())
     throw InvalidArgument("prompt: there is no picture, or no row of it, where some should come");
   if (rows.picture->width() != width) {
@@ -36,7 +37,30 @@ void require_rows(const PictureRows& rows, std::int64_t width) {
       continue;
     throw InvalidArgument("prompt: a picture of {} rows has no row {}", rows.picture->rows(), row);
   }
+  if (rows.plane && rows.plane->patches() != std::ssize(rows.rows)) {
+    throw InvalidArgument("prompt: {} rows of a picture don't make a plane of {} x {}",
+                          rows.rows.size(), rows.plane->columns, rows.plane->rows);
+  }
 }
+
+/// Where rotary encodings put the rows of a prompt: times, rows and columns.
+class RowPlaces {
+ public:
+  void add(std::int64_t rows) {
+    for (std::int64_t i = 0; i < rows; ++i, ++next_) numbers_.insert(numbers_.end(), 3, next_);
+  }
+  void add(const PatchGrid& plane) {
+    for (std::int32_t r = 0; r < plane.rows; ++r)
+      for (std::int32_t c = 0; c < plane.columns; ++c)
+        numbers_.insert(numbers_.end(), {next_, next_ + r, next_ + c});
+    next_ += std::max(plane.rows, plane.columns);
+  }
+  RotaryPositions all() && { return {3, std::move(numbers_)}; }
+
+ private:
+  std::vector<std::int32_t> numbers_;
+  std::int32_t next_ = 0;
+};
 
 }  // namespace
 
@@ -44,30 +68,41 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
                                              std::vector<Promised>& promised) {
   std::vector<Prompt::Piece> pieces;
   PromptLayout layout;
+  const bool in_plane = std::ranges::any_of(job.prompt, [](const PromptPart& part) {
+    const auto* const picture = std::get_if<PictureRows>(&part);
+    return picture != nullptr && picture->plane;
+  });
+  RowPlaces places;
   std::int64_t at = 0;
   for (PromptPart& part : job.prompt) {
     if (auto* tokens = std::get_if<std::vector<TokenId>>(&part)) {
       at += std::ssize(*tokens);
+      if (in_plane) places.add(std::ssize(*tokens));
       pieces.emplace_back(std::move(*tokens));
       continue;
     }
     auto& picture = std::get<PictureRows>(part);
-    require_rows(picture, limits.width);
+    require_rows(picture, limits);
     const auto count = std::ssize(picture.rows);
     if (at + count > limits.max_context) {
       throw InvalidArgument(
           "prompt: its pictures and text are more than the {} rows of the context",
           limits.max_context);
     }
-    auto rows = std::make_shared<EmbeddedRows>(limits.width, count, key_of(picture));
+    auto rows = std::make_shared<EmbeddedRows>(picture.picture->width(), count, key_of(picture));
     if (picture.mutual) {
       layout.mutual.push_back({Position(static_cast<std::int32_t>(at)),
                                Position(static_cast<std::int32_t>(at + count))});
     }
+    if (picture.plane)
+      places.add(*picture.plane);
+    else if (in_plane)
+      places.add(count);
     at += count;
     pieces.emplace_back(rows);
     promised.push_back({at, std::move(picture), std::move(rows)});
   }
+  if (in_plane) layout.rotary = std::move(places).all();
   job.text.prompt = Prompt(std::move(pieces), std::move(layout));
   return {limits, std::move(job.text)};
 }
@@ -142,6 +177,19 @@ MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> languag
   if (encoder_.info().width != info().width) {
     throw InvalidArgument("an encoder's rows are {} wide, the language model's {}",
                           encoder_.info().width, info().width);
+  }
+  const std::int32_t deep = encoder_.info().deep_stack;
+  if (deep != info().deep_stack) {
+    throw InvalidArgument(
+        "an encoder's rows are to be added behind {} layers, the language model's says {}", deep,
+        info().deep_stack);
+  }
+  if (deep != limits()->deep_stack) {
+    throw UnsupportedError(
+        "rows of pictures are added behind the first {} layers, and the first stage of the "
+        "pipeline "
+        "has fewer: cut it behind them",
+        deep);
   }
 }
 

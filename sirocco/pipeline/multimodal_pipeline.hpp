@@ -32,7 +32,8 @@ class MultimodalPipeline final : public Pipeline {
   using Event = TextEvent;
 
   /// The encoder runs at `place`, on the thread that runs the steps. `row_products` are those of a
-  /// row of the language model with its weights.
+  /// row of the language model with its weights. Throws InvalidArgument for an encoder of another
+  /// language model, UnsupportedError where stages cut the layers behind which rows are added.
   MultimodalPipeline(std::shared_ptr<LanguagePipeline> language, AnyEncoder encoder,
                      const StagePlace& place, std::uint64_t row_products,
                      MultimodalPipelineOptions options = {});

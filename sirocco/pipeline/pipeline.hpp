@@ -35,6 +35,8 @@ struct PipelineLimits {
   int max_steps_in_flight = 1;          ///< submitted and not yet waited for
   std::int64_t default_max_tokens = 0;  ///< of an answer whose job gives no limit
   std::int64_t input_width = 0;         ///< of the rows that an encoder takes; 0: there is none
+  /// Embeddings may have so many rows of D besides, to be added behind as many first layers.
+  std::int32_t deep_stack = 0;
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.

@@ -264,9 +264,11 @@ void TextRows::list_indivisible(std::vector<IndivisibleRows>& out) const {
 void TextRows::require_fit(const PipelineLimits& limits, std::string_view where) const {
   require_tokens(tokens_, limits.vocabulary, where);
   each_given([&](const Given& given) {
-    if (given.width() == limits.width) return;
-    throw InvalidArgument("{}row {} is an embedding of width {}; the model's have {}", where,
-                          given.first, given.width(), limits.width);
+    const std::int64_t widest = limits.width * (1 + limits.deep_stack);
+    if (given.width() == limits.width || given.width() == widest) return;
+    throw InvalidArgument("{}row {} is an embedding of width {}; the model's have {}{}", where,
+                          given.first, given.width(), limits.width,
+                          widest == limits.width ? "" : fmt::format(" or {}", widest));
   });
   each_mutual([&](const MutualSpan& span) {
     const std::int32_t rows = span.end.value() - span.first.value();

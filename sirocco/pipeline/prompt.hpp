@@ -37,7 +37,8 @@ struct EmbeddingKey {
 class EmbeddedRows {
  public:
   /// `values` is f32 [n, width], row by row, as the rows of tokens are when the first layer gets
-  /// them (scaled where a family scales). Without a key they and what follows them aren't found in
+  /// them (scaled where a family scales); behind them may stand what is added behind the first
+  /// layers (ModelInfo::deep_stack). Without a key they and what follows them aren't found in
   /// the prefix cache, nor left there. Throws InvalidArgument unless they are whole rows, at least
   /// one, of finite numbers.
   EmbeddedRows(std::int64_t width, std::vector<float> values,

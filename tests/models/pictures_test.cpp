@@ -91,8 +91,8 @@ class Pictures : public ::testing::TestWithParam<std::string> {
     return out;
   }
 
-  /// The prompt as the language model gets it.
-  Prompt prompt_of(const std::vector<PromptPart>& parts) const {
+  /// The prompt as the language model gets it, its rows placed as `recorded` has them.
+  Prompt prompt_of(const std::vector<PromptPart>& parts, const PicturePrompt& recorded) const {
     std::vector<Prompt::Piece> pieces;
     PromptLayout layout;
     std::int32_t at = 0;
@@ -108,6 +108,12 @@ class Pictures : public ::testing::TestWithParam<std::string> {
       at += count;
       pieces.emplace_back(
           std::make_shared<const EmbeddedRows>(shown.picture->width(), rows_of_pictures({part})));
+    }
+    if (!recorded.positions.empty()) {
+      std::vector<std::int32_t> numbers;
+      for (std::size_t row = 0; row < recorded.ids.size(); ++row)
+        for (const auto& axis : recorded.positions) numbers.push_back(axis[row]);
+      layout.rotary.emplace(static_cast<int>(recorded.positions.size()), std::move(numbers));
     }
     return Prompt(std::move(pieces), std::move(layout));
   }
@@ -138,7 +144,7 @@ TEST_P(Pictures, LogitsAreThoseOfTransformers) {
     SCOPED_TRACE(prompt.name);
     const std::vector<PromptPart> parts =
         model_->pictures()->parts(rendered(prompt.contents), read(prompt.pictures));
-    const Prompt given = prompt_of(parts);
+    const Prompt given = prompt_of(parts, prompt);
     std::vector<float> all;
     language.score(given, {}, [&](std::int64_t, std::span<const float> logits) {
       all.insert(all.end(), logits.begin(), logits.end());
@@ -199,7 +205,8 @@ TEST_P(Pictures, TypedPlaceholdersMakeTheRecordedIds) {
 INSTANTIATE_TEST_SUITE_P(Models, Pictures, ::testing::ValuesIn(picture_models()),
                          [](const auto& each) {
                            std::string name = each.param;
-                           std::ranges::replace(name, '-', '_');
+                           std::ranges::replace_if(
+                               name, [](char c) { return c == '-' || c == '.'; }, '_');
                            return name;
                          });
 
