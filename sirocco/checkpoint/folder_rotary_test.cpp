@@ -44,6 +44,38 @@ TEST_F(FolderRotary, HalfAHeadMayTurnWhereTheFamilyHasThat) {
   EXPECT_FALSE(description.is_set("rope.dimension_count"));
 }
 
+TEST_F(FolderRotary, SectionsAreTheFoldersOrTheFamilys) {
+  constexpr RotaryDefaults kAxes{.sections = {{8, 12, 12}}};
+  const auto sections = [&] {
+    set_rotary(description, kAxes);
+    const auto* const said =
+        description.get_array<std::vector<std::int64_t>>("toy.rope.dimension_sections");
+    return said == nullptr ? std::vector<std::int64_t>() : *said;
+  };
+  set_rotary(description);
+  EXPECT_FALSE(description.is_set("rope.dimension_sections"));
+  EXPECT_THAT(sections(), ElementsAre(8, 12, 12));
+  folder.values["config.rope_parameters.mrope_section"] = std::vector<std::int64_t>{16, 8, 8};
+  EXPECT_THAT(sections(), ElementsAre(16, 8, 8));
+  // By its older name, and with a type of that time.
+  folder.values["config.rope_scaling.mrope_section"] = std::vector<std::int64_t>{10, 11, 11};
+  folder.values["config.rope_scaling.type"] = std::string_view("mrope");
+  EXPECT_THAT(sections(), ElementsAre(10, 11, 11));
+  EXPECT_FALSE(description.is_set("rope.scaling.type"));
+  folder.values["config.rope_scaling.type"] = std::string_view("yarn");
+  folder.values["config.rope_scaling.factor"] = 4.0;
+  EXPECT_THAT(sections(), ElementsAre(10, 11, 11));
+  EXPECT_EQ(description.get<double>("toy.rope.scaling.factor"), 4.0);
+  folder.values["config.rope_scaling.mrope_section"] = std::vector<std::int64_t>{32};
+  EXPECT_THROW(sections(), FormatError);
+  folder.values["config.rope_scaling.mrope_section"] = std::string_view("all");
+  EXPECT_THROW(sections(), FormatError);
+  // Without sections the type says nothing.
+  folder.values.erase("config.rope_scaling.mrope_section");
+  folder.values["config.rope_scaling.type"] = std::string_view("mrope");
+  EXPECT_THROW(sections(), UnsupportedError);
+}
+
 TEST_F(FolderRotary, YarnKeepsWhatTheFolderSays) {
   folder.values["config.rope_scaling.type"] = std::string_view("yarn");
   folder.values["config.rope_scaling.factor"] = std::int64_t{40};

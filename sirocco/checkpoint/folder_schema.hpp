@@ -89,6 +89,9 @@ struct FolderSchema {
   void (*finish)(FolderDescription&) = nullptr;
   /// The member of config.json that describes it, where the model has several parts.
   std::string_view part = "text_config";
+  /// Whether that part may say too that embedding and head are one, as before transformers 5; else
+  /// only the whole does.
+  bool tied_by_part = false;
   /// Whether it is described there alone, with whatever members; else where the part has a model
   /// type.
   bool part_alone = false;

@@ -36,14 +36,11 @@ bool same_values(const StoredTensor& a, const StoredTensor& b, const WeightSourc
 
 }  // namespace
 
-/// What the whole leaves out its text part may say, as folders of several parts did before
-/// transformers 5.
 bool TokenTables::tied() const {
   constexpr std::string_view kTied = "tie_word_embeddings";
-  const bool of_the_part =
-      !description_.says(kTied) &&
-      description_.folder().get_or<bool>(fmt::format("config.{}.{}", schema_.part, kTied), false);
-  return of_the_part || description_.flag(kTied, schema_.tied);
+  if (description_.flag(kTied, schema_.tied)) return true;
+  return schema_.tied_by_part && description_.folder().get_or<bool>(
+                                     fmt::format("config.{}.{}", schema_.part, kTied), false);
 }
 
 void TokenTables::take(std::string_view name, const StoredTensor& tensor, DerivedWeights& weights) {

@@ -55,6 +55,11 @@ TEST_F(FolderTables, APartDoesntTieTheWholesTables) {
   folder->values["config.text_config.tie_word_embeddings"] = true;
   weights->add("lm_head.weight", {3, 2});
   EXPECT_THAT(message<FormatError>(), HasSubstr("'embed.weight' is missing"));
+  // But for families whose class takes it from there.
+  FolderSchema both = kToy;
+  both.tied_by_part = true;
+  EXPECT_NE(canonical_checkpoint(folder, weights, both).weights->find("token_embd.weight"),
+            nullptr);
   folder->values["config.text_config.tie_word_embeddings"] = false;
   folder->values["config.tie_word_embeddings"] = true;
   EXPECT_NE(made().weights->find("token_embd.weight"), nullptr);

@@ -51,13 +51,6 @@ PictureReader::PictureReader(std::shared_ptr<const MultimodalPipeline> pipeline,
       processor_(std::move(settings)),
       tokenizer_(tokenizer),
       marks_(picture_marks(pipeline_->encoder_info().projector)) {
-  if (const int axes = pipeline_->info().rotary_axes; marks_.in_plane && axes != 3) {
-    throw UnsupportedError(
-        "pictures of projector {} stand in rows and columns, and the language model's positions "
-        "have "
-        "{} {}",
-        quoted(marks_.projector), axes, axes == 1 ? "axis" : "axes");
-  }
   const Vocabulary& vocabulary = tokenizer.vocabulary();
   const std::optional<TokenId> found = vocabulary.find(marks_.token);
   if (found && (vocabulary.kind(*found) == TokenKind::kControl ||

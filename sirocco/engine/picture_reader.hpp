@@ -31,7 +31,9 @@ class PictureReader {
 
   const PictureProcessor& processor() const { return processor_; }
   /// What the family's chat templates write where a picture is shown.
-  std::string_view placeholder() const { return marks_.placeholder; }
+  std::string_view placeholder() const {
+    return marks_.shown.empty() ? marks_.placeholder : marks_.shown;
+  }
 
   /// The picture in `file`, over white where it is transparent, as transformers has it. Throws as
   /// decode_picture and PictureProcessor::prepare.
@@ -41,7 +43,7 @@ class PictureReader {
   /// The rows that a picture has in a prompt, its family's text beside them not counted.
   static std::int64_t rows_of(const ReadPicture& picture) { return picture.input->rows(); }
 
-  /// How often the template's own text in `prompt` has the placeholder. What others wrote is text,
+  /// How often the template's own text in `prompt` shows a picture. What others wrote is text,
   /// whatever it says.
   std::size_t places(const RenderedPrompt& prompt) const;
   /// The prompt with `pictures` in those places, in order. Throws InvalidArgument unless there are

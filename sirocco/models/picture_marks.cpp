@@ -127,6 +127,15 @@ std::vector<PictureMark> qwen(const TiledPicture& picture) {
   return {rows_of_tile(picture, whole_tile(picture))};
 }
 
+constexpr PictureMarks qwen_marks(std::string_view projector) {
+  return {.projector = projector,
+          .placeholder = "<|image_pad|>",
+          .token = "<|image_pad|>",
+          .expand = qwen,
+          .in_plane = true,
+          .shown = "<|vision_start|><|image_pad|><|vision_end|>"};
+}
+
 /// Its lines, with a token behind each. (Pixtral, Mistral 3)
 std::vector<PictureMark> pixtral(const TiledPicture& picture) {
   const std::vector<std::int32_t> rows = rows_of_tile(picture, whole_tile(picture));
@@ -145,9 +154,9 @@ constexpr std::array kMarks = {
     PictureMarks{"idefics3", "<image>", "<image>", false, idefics3},
     PictureMarks{"gemma3", "<start_of_image>", "<image_soft_token>", true, gemma3},
     PictureMarks{"mlp", "<image>", "<image>", false, llava},
-    PictureMarks{"qwen2vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
-    PictureMarks{"qwen2.5vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
-    PictureMarks{"qwen3vl_merger", "<|image_pad|>", "<|image_pad|>", false, qwen, true},
+    qwen_marks("qwen2vl_merger"),
+    qwen_marks("qwen2.5vl_merger"),
+    qwen_marks("qwen3vl_merger"),
     PictureMarks{"pixtral", "[IMG]", "[IMG]", false, pixtral},
 };
 

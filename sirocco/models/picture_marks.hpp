@@ -33,13 +33,15 @@ struct TiledPicture {
 /// projectors.
 struct PictureMarks {
   std::string_view projector;
-  std::string_view placeholder;  ///< what chat templates write for a picture
+  std::string_view placeholder;  ///< of a picture, in what chat templates write
   std::string_view token;        ///< that stands for a row of a picture, where there is one
   bool mutual = false;           ///< whether the rows of a picture see each other
   std::vector<PictureMark> (*expand)(const TiledPicture& picture);
   /// Whether rotary encodings put the rows of a picture, which is one tile, into the plane: all at
   /// the time of the first, each in its row and column, and what follows behind all of them.
   bool in_plane = false;
+  /// What templates write for a picture, where that is more than the placeholder in it.
+  std::string_view shown = {};
 };
 
 /// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't

@@ -95,7 +95,8 @@ constexpr FolderSchema kQwen2VlFolder = {.architecture = "qwen2vl",
                                          .rules = kQwen2Rules,
                                          .tensors = kQwen2Tensors,
                                          .companions = kQkvBiases,
-                                         .finish = finish_qwen2};
+                                         .finish = finish_qwen2,
+                                         .tied_by_part = true};
 constexpr FolderSchema kQwen3VlFolder = {.architecture = "qwen3vl",
                                          .model_types = kQwen3Types,
                                          .classes = kQwen3Classes,

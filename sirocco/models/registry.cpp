@@ -38,8 +38,6 @@ constexpr std::array kFamilies = {
                      "llama",
                      make_llama_builder,
                      {&kLlamaFolder, &kMistralFolder, &kMixtralFolder}},
-    RegisteredFamily{
-        "mistral3", "Mistral Small 3 (text)", "llama", make_mistral3_builder, {&kMistralFolder}},
     RegisteredFamily{"gemma2", "Gemma 2", "gemma", make_gemma_builder, {&kGemma2Folder}},
     RegisteredFamily{"gemma3", "Gemma 3 (text)", "gemma", make_gemma_builder, {&kGemma3Folder}},
     RegisteredFamily{"qwen2", "Qwen2, Qwen2.5", "qwen3", make_qwen3_builder, {&kQwen2Folder}},
@@ -52,6 +50,8 @@ constexpr std::array kFamilies = {
         "qwen3vl", "Qwen3-VL (text)", "qwen3", make_qwen3_vl_builder, {&kQwen3VlFolder}},
     RegisteredFamily{
         "qwen3vlmoe", "Qwen3-VL-MoE (text)", "qwen3", make_qwen3_vl_builder, {&kQwen3VlMoeFolder}},
+    RegisteredFamily{
+        "mistral3", "Mistral Small 3 (text)", "llama", make_mistral3_builder, {&kMistralFolder}},
     RegisteredFamily{"gpt2", "GPT-2", "gpt2", make_gpt2_builder, {&kGpt2Folder}},
     RegisteredFamily{"phi2", "Phi-1, Phi-1.5, Phi-2", "phi2", make_phi2_builder, {&kPhi2Folder}},
     RegisteredFamily{"gpt-oss", "gpt-oss", "gpt_oss", make_gpt_oss_builder, {&kGptOssFolder}},

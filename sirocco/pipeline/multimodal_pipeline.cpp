@@ -178,6 +178,14 @@ MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> languag
     throw InvalidArgument("an encoder's rows are {} wide, the language model's {}",
                           encoder_.info().width, info().width);
   }
+  if (const int axes = info().rotary_axes;
+      picture_marks(encoder_.info().projector).in_plane && axes != 3) {
+    throw UnsupportedError(
+        "pictures of projector {} stand in rows and columns, but the language model's files give "
+        "its "
+        "positions {} and not 3 axes",
+        quoted(encoder_.info().projector), axes);
+  }
   const std::int32_t deep = encoder_.info().deep_stack;
   if (deep != info().deep_stack) {
     throw InvalidArgument(

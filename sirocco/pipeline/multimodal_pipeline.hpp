@@ -33,7 +33,8 @@ class MultimodalPipeline final : public Pipeline {
 
   /// The encoder runs at `place`, on the thread that runs the steps. `row_products` are those of a
   /// row of the language model with its weights. Throws InvalidArgument for an encoder of another
-  /// language model, UnsupportedError where stages cut the layers behind which rows are added.
+  /// language model, UnsupportedError for one whose family isn't known or whose rows this one can't
+  /// place, and where stages cut the layers behind which rows are added.
   MultimodalPipeline(std::shared_ptr<LanguagePipeline> language, AnyEncoder encoder,
                      const StagePlace& place, std::uint64_t row_products,
                      MultimodalPipelineOptions options = {});

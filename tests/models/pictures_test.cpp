@@ -202,6 +202,91 @@ TEST_P(Pictures, TypedPlaceholdersMakeTheRecordedIds) {
   EXPECT_EQ(ids_of(parts), recorded_.typed->ids);
 }
 
+LoadedModel loaded(Machine& machine, const std::string& name, std::vector<LayerIndex> cuts = {}) {
+  LoadOptions options;
+  options.placement.threads = 2;
+  options.pipeline.kv_type = KvType::kF32;
+  options.cuts = std::move(cuts);
+  return load_language_model(machine, read_picture_model(name).folder, std::move(options));
+}
+
+/// A template that takes texts, and a prompt without one, get what the family's own would write.
+TEST(PicturePlaces, HaveTheMarksOfTheFamilyAroundThem) {
+  Machine machine;
+  const LoadedModel model = loaded(machine, "qwen2-vl");
+  const PictureReader& reader = *model.pictures();
+  const std::string shown(reader.placeholder());
+  EXPECT_EQ(shown, "<|vision_start|><|image_pad|><|vision_end|>");
+  const PictureModel recorded = read_picture_model("qwen2-vl");
+  const RenderedPrompt prompt{.text = shown + "What?", .trusted = {{0, shown.size()}}};
+  const PicturePrompt& one = recorded.prompts.front();
+  const auto parts = reader.parts(prompt, std::array{reader.prepared(picture_of(one.pictures[0]))});
+  ASSERT_EQ(parts.size(), 3U);
+  const Vocabulary& vocabulary = model.tokenizer().vocabulary();
+  using Tokens = std::vector<TokenId>;
+  EXPECT_EQ(std::get<Tokens>(parts[0]), Tokens{vocabulary.find("<|vision_start|>").value()});
+  EXPECT_EQ(std::get<Tokens>(parts[2]).front(), vocabulary.find("<|vision_end|>").value());
+  EXPECT_EQ(std::get<PictureRows>(parts[1]).plane, (PatchGrid{2, 6}));
+}
+
+/// What follows an answer finds all before it in the cache, and gets the answer that it would get
+/// without.
+TEST(PicturePlaces, AreTheSameInTheNextTurn) {
+  for (const char* name : {"qwen2-vl", "qwen3-vl", "mistral3"}) {
+    SCOPED_TRACE(name);
+    Machine machine;
+    const LoadedModel model = loaded(machine, name);
+    const PictureModel recorded = read_picture_model(name);
+    const PicturePrompt& two = recorded.prompts.at(1);
+    ChatContext context;
+    context.messages = message_of(two.contents);
+    std::vector<ReadPicture> pictures;
+    for (const MadePicture& made : two.pictures)
+      pictures.push_back(model.pictures()->prepared(picture_of(made)));
+    Engine engine(machine);
+    LanguageSession session(engine, model.add_to(engine), model.tokenizer());
+    TextRequest request;
+    std::vector<PromptPart> parts =
+        model.pictures()->parts(model.chat_format().render(context), pictures);
+    request.prompt = parts;
+    request.sampling.temperature = 0;
+    request.max_tokens = 40;
+    request.ignore_end = true;
+    const Completion first = session.complete(request);
+    ASSERT_EQ(first.tokens.size(), 40U);
+    std::vector<TokenId> behind = first.tokens;
+    const auto question = model.tokenizer().tokenize(std::array{TextSegment{"And left?", false}});
+    behind.insert(behind.end(), question.begin(), question.end());
+    parts.emplace_back(std::move(behind));
+    request.prompt = parts;
+    const Completion found = session.complete(request);
+    EXPECT_GE(found.usage.cached, (first.usage.prompt + 39) / 32 * 32);
+
+    const LoadedModel fresh = loaded(machine, name);
+    Engine other(machine);
+    LanguageSession anew(other, fresh.add_to(other), fresh.tokenizer());
+    for (PromptPart& part : parts)
+      if (auto* const rows = std::get_if<PictureRows>(&part))
+        rows->picture = fresh.multimodal_pipeline()->picture(rows->picture->tiles());
+    request.prompt = parts;
+    const Completion read = anew.complete(request);
+    EXPECT_EQ(read.usage.cached, 0);
+    EXPECT_EQ(read.tokens, found.tokens);
+  }
+}
+
+/// Rows of Qwen3-VL's pictures are added behind the first two of three layers.
+TEST(PicturePlaces, StagesDontCutTheLayersThatRowsAreAddedBehind) {
+  Machine machine;
+  // Its text is left, and a warning.
+  ::testing::internal::CaptureStderr();
+  EXPECT_EQ(loaded(machine, "qwen3-vl", {LayerIndex(1)}).pictures(), nullptr);
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("added behind the first 2 layers"),
+            std::string::npos);
+  EXPECT_NE(loaded(machine, "qwen3-vl", {LayerIndex(2)}).pictures(), nullptr);
+  EXPECT_NE(loaded(machine, "qwen2-vl", {LayerIndex(1)}).pictures(), nullptr);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Pictures, ::testing::ValuesIn(picture_models()),
                          [](const auto& each) {
                            std::string name = each.param;
