@@ -1,19 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "sirocco/models/prompt_mark.hpp"
+
 namespace sirocco {
-
-/// The row that an encoder has for the end of a row of tiles, among those of a picture.
-inline constexpr std::int32_t kNewlineRow = -1;
-
-/// What a picture's place in a prompt is made of: text of the family's own, and rows of the
-/// picture, by their numbers or kNewlineRow.
-using PictureMark = std::variant<std::string, std::vector<std::int32_t>>;
 
 /// A TiledPicture is what has to be known of an encoded picture to place its rows.
 struct TiledPicture {
@@ -33,7 +26,7 @@ struct PictureMarks {
   std::string_view placeholder;  ///< what chat templates write for a picture
   std::string_view token;        ///< that stands for a row of a picture, where there is one
   bool mutual = false;           ///< whether the rows of a picture see each other
-  std::vector<PictureMark> (*expand)(const TiledPicture& picture);
+  std::vector<PromptMark> (*expand)(const TiledPicture& picture);
 };
 
 /// The function gives the marks of a projector's family. Throws UnsupportedError for one that isn't

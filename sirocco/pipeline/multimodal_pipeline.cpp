@@ -13,9 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What these rows of a picture are: its contents, and which they are.
-EmbeddingKey key_of(const PictureRows& rows) {
-  EmbeddingKey key = rows.picture->key();
+/// What these rows are: the contents of the picture or the sound, and which they are.
+EmbeddingKey key_of(const EncodedRows& rows) {
+  EmbeddingKey key = rows.input->key();
   for (const std::int32_t row : rows.rows) {
     key.low = (key.low ^ static_cast<std::uint32_t>(row)) * 0x9e3779b97f4a7c15U;
     key.low ^= key.low >> 29;
@@ -23,18 +23,20 @@ EmbeddingKey key_of(const PictureRows& rows) {
   return key;
 }
 
-void require_rows(const PictureRows& rows, std::int64_t width) {
-  if (rows.picture == nullptr || rows.rows.empty())
-    throw InvalidArgument("prompt: there is no picture, or no row of it, where some should come");
-  if (rows.picture->width() != width) {
-    throw InvalidArgument("prompt: rows of a picture are {} wide; the model's have {}",
-                          rows.picture->width(), width);
+void require_rows(const EncodedRows& rows, std::int64_t width) {
+  if (rows.input == nullptr || rows.rows.empty()) {
+    throw InvalidArgument(
+        "prompt: there is no picture or sound, or no row of it, where some should come");
+  }
+  if (rows.input->width() != width) {
+    throw InvalidArgument("prompt: rows of an encoder are {} wide; the model's have {}",
+                          rows.input->width(), width);
   }
   for (const std::int32_t row : rows.rows) {
-    if (row == PictureRows::kNewline ? rows.picture->has_newline()
-                                     : row >= 0 && row < rows.picture->rows())
+    if (row == EncodedRows::kNewline ? rows.input->has_newline()
+                                     : row >= 0 && row < rows.input->rows())
       continue;
-    throw InvalidArgument("prompt: a picture of {} rows has no row {}", rows.picture->rows(), row);
+    throw InvalidArgument("prompt: what has {} rows has no row {}", rows.input->rows(), row);
   }
 }
 
@@ -51,22 +53,22 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
       pieces.emplace_back(std::move(*tokens));
       continue;
     }
-    auto& picture = std::get<PictureRows>(part);
-    require_rows(picture, limits.width);
-    const auto count = std::ssize(picture.rows);
+    auto& encoded = std::get<EncodedRows>(part);
+    require_rows(encoded, limits.width);
+    const auto count = std::ssize(encoded.rows);
     if (at + count > limits.max_context) {
       throw InvalidArgument(
-          "prompt: its pictures and text are more than the {} rows of the context",
+          "prompt: its text, pictures and sounds are more than the {} rows of the context",
           limits.max_context);
     }
-    auto rows = std::make_shared<EmbeddedRows>(limits.width, count, key_of(picture));
-    if (picture.mutual) {
+    auto rows = std::make_shared<EmbeddedRows>(limits.width, count, key_of(encoded));
+    if (encoded.mutual) {
       layout.mutual.push_back({Position(static_cast<std::int32_t>(at)),
                                Position(static_cast<std::int32_t>(at + count))});
     }
     at += count;
     pieces.emplace_back(rows);
-    promised.push_back({at, std::move(picture), std::move(rows)});
+    promised.push_back({at, std::move(encoded), std::move(rows)});
   }
   job.text.prompt = Prompt(std::move(pieces), std::move(layout));
   return {limits, std::move(job.text)};
@@ -100,7 +102,7 @@ Demand MultimodalWork::demand() const {
   };
   EncoderCost left = 0;
   for (const Awaited& awaited : awaited_) left += awaited.pass->left();
-  piece_ = {0, std::min(rows_of(pass->next_piece()), max_rows_)};
+  piece_ = {0, std::min(rows_of(pass->next_layer()), max_rows_)};
   return {.rows = std::max(piece_.end, rows_of(left)), .indivisible = std::span(&piece_, 1)};
 }
 
@@ -119,7 +121,7 @@ bool MultimodalWork::settle() {
     values.reserve(promised.from.rows.size() * width);
     for (const std::int32_t row : promised.from.rows) {
       const std::size_t from =
-          row == PictureRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
+          row == EncodedRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
       values.insert(values.end(), all.begin() + static_cast<std::ptrdiff_t>(from),
                     all.begin() + static_cast<std::ptrdiff_t>(from + width));
     }
@@ -130,19 +132,22 @@ bool MultimodalWork::settle() {
 }
 
 MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> language,
-                                       AnyEncoder encoder, const StagePlace& place,
+                                       Encoders encoders, const StagePlace& place,
                                        std::uint64_t row_products,
                                        MultimodalPipelineOptions options)
     : language_(std::move(language)),
-      encoder_(std::move(encoder)),
+      encoders_(std::move(encoders)),
       backend_(place.backend),
       memory_(&place.ledger),
       row_cost_(static_cast<double>(std::max<std::uint64_t>(row_products, 1))),
-      encoded_(encoder_, options.max_encoded_bytes, place.ledger) {
-  if (encoder_.info().width != info().width) {
+      encoded_(options.max_encoded_bytes, place.ledger) {
+  const auto require_width = [&](const AnyEncoder* encoder) {
+    if (encoder == nullptr || encoder->info().width == info().width) return;
     throw InvalidArgument("an encoder's rows are {} wide, the language model's {}",
-                          encoder_.info().width, info().width);
-  }
+                          encoder->info().width, info().width);
+  };
+  require_width(encoders_.pictures());
+  require_width(encoders_.sounds());
 }
 
 MultimodalPipeline::~MultimodalPipeline() = default;
@@ -153,8 +158,20 @@ std::vector<StagePlacement> MultimodalPipeline::placement() const {
   return out;
 }
 
-std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const EncoderInput>& picture) {
-  const std::shared_ptr<EncoderPass> pass = encoded_.pass(picture);
+std::shared_ptr<const EncoderInput> MultimodalPipeline::picture(
+    std::vector<EncoderTile> tiles) const {
+  if (encoders_.pictures() == nullptr) throw UnsupportedError("the model doesn't see");
+  return std::make_shared<const EncoderInput>(*encoders_.pictures(), std::move(tiles));
+}
+
+std::shared_ptr<const EncoderInput> MultimodalPipeline::sound(
+    std::vector<EncoderWindow> windows) const {
+  if (encoders_.sounds() == nullptr) throw UnsupportedError("the model doesn't hear");
+  return std::make_shared<const EncoderInput>(*encoders_.sounds(), std::move(windows));
+}
+
+std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const EncoderInput>& input) {
+  const std::shared_ptr<EncoderPass> pass = encoded_.pass(input);
   while (!pass->ended()) pass->advance(std::numeric_limits<double>::max(), backend_, memory_);
   if (pass->fault()) throw ResourceExhausted("{}", pass->fault()->message);
   encoded_.keep(pass);
@@ -169,7 +186,7 @@ std::optional<MultimodalWork> MultimodalPipeline::begin(CheckedMultimodalJob& jo
   for (CheckedMultimodalJob::Promised& promised : job.promised_) {
     // Its rows are in the cache, or what they became there.
     if (promised.end <= known) continue;
-    std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.picture);
+    std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.input);
     awaited.push_back({std::move(pass), std::move(promised)});
   }
   MultimodalWork work(std::move(*text), std::move(awaited), row_cost_, limits()->max_step);

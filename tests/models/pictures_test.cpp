@@ -33,7 +33,7 @@ Picture picture_of(const MadePicture& made) {
 jinja::Value message_of(const std::vector<ContentPart>& contents) {
   std::vector<jinja::Value> parts;
   for (const ContentPart& part : contents)
-    parts.push_back(part.picture ? picture_part() : text_part(part.text));
+    parts.push_back(part.picture ? medium_part(Medium::kPicture) : text_part(part.text));
   jinja::Dict message;
   message.set("role", jinja::Value::string("user"));
   message.set("content", jinja::Value::list(std::move(parts)));
@@ -49,8 +49,8 @@ class Pictures : public ::testing::TestWithParam<std::string> {
     model_.emplace(load_language_model(machine_, recorded_.folder, std::move(options)));
   }
 
-  std::vector<ReadPicture> read(const std::vector<MadePicture>& pictures) const {
-    std::vector<ReadPicture> out;
+  std::vector<ReadMedium> read(const std::vector<MadePicture>& pictures) const {
+    std::vector<ReadMedium> out;
     for (const MadePicture& made : pictures)
       out.push_back(model_->pictures()->prepared(picture_of(made)));
     return out;
@@ -69,7 +69,7 @@ class Pictures : public ::testing::TestWithParam<std::string> {
       if (const auto* tokens = std::get_if<std::vector<TokenId>>(&part))
         for (const TokenId token : *tokens) ids.push_back(token.value());
       else
-        ids.insert(ids.end(), std::get<PictureRows>(part).rows.size(), recorded_.image_token_id);
+        ids.insert(ids.end(), std::get<EncodedRows>(part).rows.size(), recorded_.image_token_id);
     }
     return ids;
   }
@@ -78,13 +78,13 @@ class Pictures : public ::testing::TestWithParam<std::string> {
   std::vector<float> rows_of_pictures(const std::vector<PromptPart>& parts) const {
     std::vector<float> out;
     for (const PromptPart& part : parts) {
-      const auto* const shown = std::get_if<PictureRows>(&part);
+      const auto* const shown = std::get_if<EncodedRows>(&part);
       if (shown == nullptr) continue;
-      const std::vector<float> all = model_->multimodal_pipeline()->encode(shown->picture);
-      const auto width = static_cast<std::ptrdiff_t>(shown->picture->width());
+      const std::vector<float> all = model_->multimodal_pipeline()->encode(shown->input);
+      const auto width = static_cast<std::ptrdiff_t>(shown->input->width());
       for (const std::int32_t row : shown->rows) {
         const auto from =
-            row == PictureRows::kNewline ? all.end() - width : all.begin() + row * width;
+            row == EncodedRows::kNewline ? all.end() - width : all.begin() + row * width;
         out.insert(out.end(), from, from + width);
       }
     }
@@ -102,12 +102,12 @@ class Pictures : public ::testing::TestWithParam<std::string> {
         pieces.emplace_back(*tokens);
         continue;
       }
-      const auto& shown = std::get<PictureRows>(part);
+      const auto& shown = std::get<EncodedRows>(part);
       const auto count = static_cast<std::int32_t>(shown.rows.size());
       if (shown.mutual) layout.mutual.push_back({Position(at), Position(at + count)});
       at += count;
       pieces.emplace_back(
-          std::make_shared<const EmbeddedRows>(shown.picture->width(), rows_of_pictures({part})));
+          std::make_shared<const EmbeddedRows>(shown.input->width(), rows_of_pictures({part})));
     }
     return Prompt(std::move(pieces), std::move(layout));
   }
@@ -124,7 +124,7 @@ TEST_P(Pictures, PromptsHaveTheRowsThatTransformersGivesThem) {
     SCOPED_TRACE(prompt.name);
     const RenderedPrompt text = rendered(prompt.contents);
     EXPECT_EQ(text.text, prompt.rendered);
-    const std::vector<PromptPart> parts = model_->pictures()->parts(text, read(prompt.pictures));
+    const std::vector<PromptPart> parts = model_->media()->parts(text, read(prompt.pictures));
     EXPECT_EQ(ids_of(parts), prompt.ids);
     if (prompt.pictures.empty()) continue;
     const std::vector<float> rows = rows_of_pictures(parts);
@@ -137,7 +137,7 @@ TEST_P(Pictures, LogitsAreThoseOfTransformers) {
   for (const PicturePrompt& prompt : recorded_.prompts) {
     SCOPED_TRACE(prompt.name);
     const std::vector<PromptPart> parts =
-        model_->pictures()->parts(rendered(prompt.contents), read(prompt.pictures));
+        model_->media()->parts(rendered(prompt.contents), read(prompt.pictures));
     const Prompt given = prompt_of(parts);
     std::vector<float> all;
     language.score(given, {}, [&](std::int64_t, std::span<const float> logits) {
@@ -153,7 +153,7 @@ TEST_P(Pictures, AnswersAreThoseOfTransformers) {
   for (const PicturePrompt& prompt : recorded_.prompts) {
     SCOPED_TRACE(prompt.name);
     TextRequest request;
-    request.prompt = model_->pictures()->parts(rendered(prompt.contents), read(prompt.pictures));
+    request.prompt = model_->media()->parts(rendered(prompt.contents), read(prompt.pictures));
     request.sampling.temperature = 0;
     request.max_tokens = std::ssize(prompt.continuation);
     request.ignore_end = true;
@@ -176,12 +176,12 @@ TEST_P(Pictures, WhatAUserWritesStaysText) {
     std::vector<ContentPart> contents = prompt.contents;
     contents.push_back({"and " + recorded_.placeholder + " too", std::nullopt});
     const RenderedPrompt text = rendered(contents);
-    EXPECT_EQ(model_->pictures()->places(text), 1U);
-    const auto parts = model_->pictures()->parts(text, read(prompt.pictures));
+    EXPECT_EQ(model_->media()->places(text), std::vector{Medium::kPicture});
+    const auto parts = model_->media()->parts(text, read(prompt.pictures));
     const auto rows = [](const std::vector<PromptPart>& of) {
       std::int64_t count = 0;
       for (const PromptPart& part : of)
-        if (const auto* shown = std::get_if<PictureRows>(&part)) count += std::ssize(shown->rows);
+        if (const auto* shown = std::get_if<EncodedRows>(&part)) count += std::ssize(shown->rows);
       return count;
     };
     EXPECT_EQ(rows(parts), std::ranges::count(prompt.ids, recorded_.image_token_id));
@@ -191,8 +191,8 @@ TEST_P(Pictures, WhatAUserWritesStaysText) {
 
 TEST_P(Pictures, TypedPlaceholdersMakeTheRecordedIds) {
   if (!recorded_.typed || recorded_.typed->ids.empty()) return;
-  const auto parts = model_->pictures()->parts(rendered(recorded_.typed->contents),
-                                               read(recorded_.typed->pictures));
+  const auto parts =
+      model_->media()->parts(rendered(recorded_.typed->contents), read(recorded_.typed->pictures));
   EXPECT_EQ(ids_of(parts), recorded_.typed->ids);
 }
 
