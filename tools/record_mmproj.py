@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Writes down what llama.cpp's converter makes of the part of a folder that sees pictures: tests/golden/mmproj/NAME.json; or of its
+"""Writes down what llama.cpp's converter makes of the part of a folder that sees or hears: tests/golden/mmproj/NAME.json; or of its
 language model: tests/golden/mmproj/text/NAME.json.
 
 usage: tools/record_mmproj.py CONVERTED.gguf NAME VERSION
 
 CONVERTED.gguf is what `convert_hf_to_gguf.py FOLDER --mmproj --outtype f32` of the llama.cpp in VERSION ("llama-cpp-python 0.3.36")
-wrote of build/release/golden/pictures/NAME, or the same without `--mmproj` (the converter doesn't know the tiny tokenizers by their
+wrote of NAME in build/release/golden/pictures or build/release/golden/hearing, or the same without `--mmproj` (the converter doesn't know the tiny tokenizers by their
 digest: its `get_vocab_base_pre` has to answer "qwen2"). Its weights aren't kept: they are the folder's. Needs gguf from PyPI.
 """
 

@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::string_view kTower = "tower.";
 
-/// What folders put in front of the names of an encoder's tensors, the longer first.
+/// What folders put in front of the names of an encoder's tensors, the longer first: of one of
+/// pictures, and of one of sound.
 constexpr std::array<std::string_view, 7> kTowers = {"vision_tower.vision_model.",
                                                      "vision_tower.",
                                                      "vision_model.vision_model.",
@@ -30,15 +31,18 @@ constexpr std::array<std::string_view, 7> kTowers = {"vision_tower.vision_model.
                                                      "image_tower.",
                                                      "vision_encoder.",
                                                      "visual."};
+constexpr std::array<std::string_view, 1> kSoundTowers = {"audio_tower."};
 /// The same of a projector's: these stay.
 constexpr std::array<std::string_view, 4> kProjectors = {"multi_modal_projector.", "connector.",
                                                          "image_newline", "mm_projector."};
 
 /// A tensor's name as schemas have it; empty for one that belongs to another part.
-std::string own_name(std::string_view name) {
+std::string own_name(const EncoderSchema& schema, std::string_view name) {
   if (constexpr std::string_view kWhole = "model."; name.starts_with(kWhole))
     name.remove_prefix(kWhole.size());
-  for (const std::string_view tower : kTowers)
+  const std::span<const std::string_view> towers =
+      schema.hears ? std::span<const std::string_view>(kSoundTowers) : kTowers;
+  for (const std::string_view tower : towers)
     if (name.starts_with(tower)) return fmt::format("{}{}", kTower, name.substr(tower.size()));
   for (const std::string_view projector : kProjectors)
     if (name.starts_with(projector)) return std::string(name);
@@ -64,14 +68,15 @@ class EncoderWeights {
       : schema_(schema),
         owned_(owned),
         source_(*source),
-        layers_(owned.description.integer("vision.block_count")),
+        layers_(
+            owned.description.integer(schema.hears ? "audio.block_count" : "vision.block_count")),
         companions_(schema.of.companions, owned.description),
         derived_(std::make_shared<DerivedWeights>(source, RotaryRows::kHalfSplit)) {}
 
   std::shared_ptr<const WeightSource> build(std::shared_ptr<OwnedEncoder> keep) {
     for (const StoredTensor& tensor : source_.tensors()) place(tensor);
     for (const LackingTensor& tensor : source_.lacking()) {
-      const std::string name = own_name(tensor.name);
+      const std::string name = own_name(schema_, tensor.name);
       if (name.empty() || is_unused(schema_, name) || is_placed(name)) continue;
       if (tensor.stored) throw UnsupportedError("{}", tensor.why);
       throw NotFound("{}", tensor.why);
@@ -118,7 +123,7 @@ class EncoderWeights {
   }
 
   void place(const StoredTensor& tensor) {
-    const std::string own = own_name(tensor.name);
+    const std::string own = own_name(schema_, tensor.name);
     if (own.empty() || is_unused(schema_, own)) return;
     const bool known = each_rule(own, [&](const TensorRule& rule, std::string_view canonical,
                                           const std::vector<std::int32_t>& numbers) {
@@ -144,6 +149,13 @@ class EncoderWeights {
   std::shared_ptr<DerivedWeights> derived_;
 };
 
+/// Whether a file of llama.cpp's holds an encoder of that kind. Files of old didn't say that it
+/// was one of pictures.
+bool holds(const Metadata& file, bool hears) {
+  const bool has_sound = file.get_or<bool>("clip.has_audio_encoder", false);
+  return hears ? has_sound : file.get_or<bool>("clip.has_vision_encoder", !has_sound);
+}
+
 }  // namespace
 
 const EncoderSchema* find_encoder(const Metadata& folder,
@@ -164,13 +176,14 @@ std::optional<CanonicalCheckpoint> canonical_encoder(std::shared_ptr<const Metad
                                                      std::shared_ptr<const WeightSource> weights,
                                                      std::span<const EncoderSchema* const> known) {
   if (const auto architecture = metadata->get<std::string_view>("general.architecture")) {
-    if (*architecture != "clip") return std::nullopt;
+    if (*architecture != "clip" || !holds(*metadata, known.front()->hears)) return std::nullopt;
     return CanonicalCheckpoint{std::move(metadata), std::move(weights)};
   }
   const EncoderSchema* const schema = find_encoder(*metadata, known);
   if (schema == nullptr) return std::nullopt;
   auto owned = std::make_shared<OwnedEncoder>(
       OwnedEncoder{metadata, describe_folder(*metadata, schema->of), {}});
+  owned->description.set("projector_type", schema->projector);
   std::shared_ptr<const WeightSource> built =
       EncoderWeights(*schema, *owned, std::move(weights)).build(owned);
   return CanonicalCheckpoint{{owned, &owned->description}, std::move(built)};

@@ -97,14 +97,17 @@ struct FolderSchema {
   bool part_alone = false;
 };
 
-/// An EncoderSchema is how the part of a folder that sees pictures becomes an encoder in the words
-/// of llama.cpp's mmproj files, which models read.
+/// An EncoderSchema is how the part of a folder that sees pictures, or the one that hears, becomes
+/// an encoder in the words of llama.cpp's mmproj files, which models read.
 struct EncoderSchema {
   /// `model_types` and `classes` are those of the whole, `architecture` is "clip". Names of tensors
   /// stand without what is in front of the whole's and, of the encoder's own, behind "tower.".
   FolderSchema of;
+  std::string_view models;     ///< for people: "Idefics3"
+  std::string_view projector;  ///< what is between the two models, as llama.cpp calls it
   /// Beginnings of names whose tensors no answer depends on.
   std::span<const std::string_view> unused = {};
+  bool hears = false;  ///< it encodes sound, not pictures
 };
 
 /// Tables one behind another.

@@ -18,7 +18,7 @@ struct PassedCount {
   std::string_view what;  ///< "of heads for other tasks"
   std::int64_t tensors = 0;
   bool is_part = false;  ///< of the model, which a person may miss; else buffers and the like
-  bool sees = false;     ///< of the part for pictures and sound, which may be run by itself
+  bool senses = false;   ///< of the parts for pictures and sound, which may be run by themselves
 };
 
 /// PassedTensors tells the tensors of a checkpoint that no answer depends on, by one table for the

@@ -149,8 +149,8 @@ std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app) {
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   const Option mmproj = app.add_option(
       "--mmproj", options->mmproj,
-      "GGUF file with the part of the model that sees pictures; without, one beside the model's");
-  app.add_flag("--no-mmproj", options->no_mmproj, "leave out the part that sees pictures")
+      "GGUF file with the part of the model that sees or hears; without, one beside the model's");
+  app.add_flag("--no-mmproj", options->no_mmproj, "leave out the part that sees or hears")
       .excludes(mmproj);
   app.add_flag("--quiet", options->quiet, "no progress and no statistics");
   return options;
@@ -211,7 +211,7 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   load.pipeline.kv_type = parse_kv_type(options.kv_dtype);
   load.pipeline.context = options.context;
   if (!options.mmproj.empty()) load.mmproj = options.mmproj;
-  load.sees = !options.no_mmproj;
+  load.senses = !options.no_mmproj;
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
   if (!options.quiet && isatty(STDERR_FILENO) != 0) {
     set_log_level(LogLevel::kInfo);

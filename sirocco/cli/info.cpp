@@ -20,6 +20,7 @@
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/registry.hpp"
+#include "sirocco/models/sound_folders.hpp"
 #include "sirocco/platform/byte_text.hpp"
 
 namespace sirocco {
@@ -54,6 +55,12 @@ Json to_json(const MetadataValue& value) {
       value);
 }
 
+std::uint64_t bytes_of(const WeightSource& weights) {
+  std::uint64_t bytes = 0;
+  for (const StoredTensor& t : weights.tensors()) bytes += t.size_bytes();
+  return bytes;
+}
+
 Json describe(const Checkpoint& checkpoint, const std::string& path) {
   const Metadata& metadata = *checkpoint.metadata;
   std::int64_t parameters = 0;
@@ -75,17 +82,25 @@ Json describe(const Checkpoint& checkpoint, const std::string& path) {
   out["tensors"] = checkpoint.weights->tensors().size();
   out["formats"] = formats;
   const auto encoder = canonical_encoder(checkpoint.metadata, checkpoint.weights, known_encoders());
+  const auto hearing =
+      canonical_encoder(checkpoint.metadata, checkpoint.weights, known_sound_encoders());
   for (const PassedCount& passed : canonical.passed)
-    if (!encoder || !passed.sees) out["not_run"][std::string(passed.what)] = passed.tensors;
+    if ((!encoder && !hearing) || !passed.senses)
+      out["not_run"][std::string(passed.what)] = passed.tensors;
   if (encoder) {
-    std::uint64_t encoder_bytes = 0;
-    for (const StoredTensor& t : encoder->weights->tensors()) encoder_bytes += t.size_bytes();
     out["pictures"] = {
         {"projector", encoder->metadata->get_or<std::string_view>("clip.projector_type", "")},
         {"layers", encoder->metadata->get_or<std::int64_t>("clip.vision.block_count", 0)},
         {"image_size", encoder->metadata->get_or<std::int64_t>("clip.vision.image_size", 0)},
         {"patch_size", encoder->metadata->get_or<std::int64_t>("clip.vision.patch_size", 0)},
-        {"weight_bytes", encoder_bytes}};
+        {"weight_bytes", bytes_of(*encoder->weights)}};
+  }
+  if (hearing) {
+    out["sound"] = {
+        {"projector", hearing->metadata->get_or<std::string_view>("clip.projector_type", "")},
+        {"layers", hearing->metadata->get_or<std::int64_t>("clip.audio.block_count", 0)},
+        {"bands", hearing->metadata->get_or<std::int64_t>("clip.audio.num_mel_bins", 0)},
+        {"weight_bytes", bytes_of(*hearing->weights)}};
   }
   out["vocabulary"] = [&]() -> std::size_t {
     const auto* tokens = metadata.get_array<std::vector<std::string_view>>("tokenizer.ggml.tokens");

@@ -34,7 +34,7 @@ struct Options {
   bool raw = false;
   bool special = false;
   bool no_word_wrap = false;
-  std::vector<std::string> images;
+  std::vector<ShownFile> shown;  // pictures and sounds, as they were named
 };
 
 /// The prompt of a single answer; none when a person is there to talk with.
@@ -87,8 +87,8 @@ void answer_once(Answerer& answerer, const Options& options, const RunSettings& 
     return true;
   };
   const Completion completion = [&] {
-    if (options.raw) return answerer.complete(prompt, settings, show, {}, options.images);
-    return answerer.answer({options.system, {{"user", prompt, options.images}}}, settings, show);
+    if (options.raw) return answerer.complete(prompt, settings, show, {}, options.shown);
+    return answerer.answer({options.system, {{"user", prompt, options.shown}}}, settings, show);
   }();
   const bool failed = completion.reason == FinishReason::kFailed;
   if (to_terminal) {
@@ -114,11 +114,11 @@ void run(const Options& options) {
     settings.variables = chosen_variables(format->chosen({}), *options.chat_template);
   }
   Answerer answerer(model, std::move(format), options.special);
-  for (const std::string& file : options.images) answerer.look_at(file);
+  for (const ShownFile& file : options.shown) answerer.take_in(file);
   if (prompt) {
     answer_once(answerer, options, settings, *prompt);
   } else {
-    chat_on_terminal(answerer, settings, options.system, options.images, !options.no_word_wrap,
+    chat_on_terminal(answerer, settings, options.system, options.shown, !options.no_word_wrap,
                      options.common->quiet);
   }
 }
@@ -138,9 +138,19 @@ void declare_run(CommandLine& app) {
   app.add_flag("--special", options->special, "control tokens in the prompt count as such")
       .needs(raw);
   options->chat_template = add_template_options(app, raw);
-  app.add_option("--image", options->images,
-                 "show this picture with the prompt, or with the first message; repeatable")
-      .allow_extra_args(false);
+  const auto add_shown = [&](const std::string& name, Medium medium, const std::string& help) {
+    app.add_option_function<std::vector<std::string>>(
+           name,
+           [options, medium](const std::vector<std::string>& files) {
+             for (const std::string& file : files) options->shown.push_back({medium, file});
+           },
+           help)
+        .allow_extra_args(false);
+  };
+  add_shown("--image", Medium::kPicture,
+            "show this picture with the prompt, or with the first message; repeatable");
+  add_shown("--audio", Medium::kSound,
+            "let this sound be heard with the prompt, or with the first message; repeatable");
   app.add_flag("--nowordwrap", options->no_word_wrap,
                "leave it to the terminal to break the lines of answers, within words too");
   for (const Setting& setting : run_settings_table()) {

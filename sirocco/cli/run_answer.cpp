@@ -60,24 +60,32 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
   context.messages = messages_of(conversation);
   context.variables = template_values(settings.variables);
   const RenderedPrompt prompt = format_->render(std::move(context));
-  std::vector<ReadPicture> shown;
+  std::vector<ReadMedium> shown;
   for (const ChatMessage& message : conversation.messages)
-    for (const std::string& file : message.pictures) shown.push_back(picture(file));
+    for (const ShownFile& file : message.shown) shown.push_back(medium(file));
   if (shown.empty()) return run(tokens_of(prompt), true, settings, on_text, stop);
-  return run(model_.pictures()->parts(prompt, shown), true, settings, on_text, stop);
+  return run(model_.media()->parts(prompt, shown), true, settings, on_text, stop);
 }
 
-const ReadPicture& Answerer::picture(const std::string& file) {
-  const auto known = pictures_.find(file);
-  if (known != pictures_.end()) return known->second;
-  const PictureReader* const reader = model_.pictures();
-  if (reader == nullptr)
-    throw UnsupportedError("{} takes text only, no pictures", model_.title().text());
-  const std::string bytes = read_file(file);
+const ReadMedium& Answerer::medium(const ShownFile& file) {
+  const std::pair key(file.medium, file.path);
+  const auto known = media_.find(key);
+  if (known != media_.end()) return known->second;
+  const bool is_picture = file.medium == Medium::kPicture;
+  if (is_picture ? model_.pictures() == nullptr : model_.sounds() == nullptr) {
+    throw UnsupportedError("{} takes {}", model_.title().text(),
+                           model_.media() == nullptr ? "text only, no pictures or sound"
+                           : is_picture              ? "no pictures"
+                                                     : "no sound");
+  }
+  const std::string name = sirocco::quoted(file.path, 400);
+  const std::string bytes = read_file(file.path);
+  const auto content = std::as_bytes(std::span(bytes));
+  if (!is_picture) return media_.emplace(key, model_.sounds()->read(content, name)).first->second;
   try {
-    return pictures_.emplace(file, reader->read(std::as_bytes(std::span(bytes)))).first->second;
+    return media_.emplace(key, model_.pictures()->read(content)).first->second;
   } catch (const Error& e) {
-    throw FormatError("{}: {}", sirocco::quoted(file, 400), e.what());
+    throw FormatError("{}: {}", name, e.what());
   }
 }
 
@@ -87,21 +95,23 @@ TextPrompt Answerer::tokens_of(const RenderedPrompt& prompt) const {
 
 Completion Answerer::complete(std::string_view text, const RunSettings& settings,
                               const OnText& on_text, const StopAnswer& stop,
-                              std::span<const std::string> pictures) {
-  if (pictures.empty()) {
+                              std::span<const ShownFile> shown) {
+  if (shown.empty()) {
     return run(tokenize_prompt(model_.tokenizer(), std::array{TextSegment{text, parse_special_}}),
                false, settings, on_text, stop);
   }
-  std::vector<ReadPicture> shown;
+  std::vector<ReadMedium> read;
   RenderedPrompt prompt;
-  for (const std::string& file : pictures) {
-    shown.push_back(picture(file));
-    prompt.text += model_.pictures()->placeholder();
+  for (const ShownFile& file : shown) {
+    read.push_back(medium(file));
+    const MediaPlaceholders placeholders = model_.media()->placeholders();
+    const auto& own = file.medium == Medium::kPicture ? placeholders.picture : placeholders.sound;
+    prompt.text += own->found;
   }
   prompt.trusted.push_back({0, prompt.text.size()});
   prompt.text += text;
   if (parse_special_) prompt.trusted.back().end = prompt.text.size();
-  return run(model_.pictures()->parts(prompt, shown), false, settings, on_text, stop);
+  return run(model_.media()->parts(prompt, read), false, settings, on_text, stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sirocco/cli/run_settings.hpp"
 #include "sirocco/engine/engine.hpp"
@@ -42,13 +43,15 @@ class Answerer {
   /// Streams the answer to a conversation's last message.
   Completion answer(const Conversation& conversation, const RunSettings& settings,
                     const OnText& on_text, const StopAnswer& stop = {});
-  /// Streams what follows a text; `pictures` are the files of those that stand before it.
+  /// Streams what follows a text; `shown` are the files of pictures and sounds that stand before
+  /// it.
   Completion complete(std::string_view text, const RunSettings& settings, const OnText& on_text,
-                      const StopAnswer& stop = {}, std::span<const std::string> pictures = {});
+                      const StopAnswer& stop = {}, std::span<const ShownFile> shown = {});
 
-  /// Reads a file's picture, so that it is known whether it can be shown. Throws UnsupportedError
-  /// where the model doesn't see, NotFound, IoError and as PictureReader::read.
-  void look_at(const std::string& file) { static_cast<void>(picture(file)); }
+  /// Reads a file's picture or sound, so that it is known whether it can be shown. Throws
+  /// UnsupportedError where the model doesn't see or doesn't hear, NotFound, IoError and as
+  /// PictureReader::read and SoundReader::read.
+  void take_in(const ShownFile& file) { static_cast<void>(medium(file)); }
 
   bool raw() const { return !format_.has_value(); }
   /// What conversations are rendered with; null where there is no format.
@@ -63,8 +66,8 @@ class Answerer {
  private:
   Completion run(TextPrompt prompt, bool own_text, const RunSettings& settings,
                  const OnText& on_text, const StopAnswer& stop);
-  /// A file's picture, read once. Throws as read_file and PictureReader::read.
-  const ReadPicture& picture(const std::string& file);
+  /// A file's picture or sound, read once. Throws as take_in.
+  const ReadMedium& medium(const ShownFile& file);
   TextPrompt tokens_of(const RenderedPrompt& prompt) const;
   /// On the tokens of an answer. Says, once, that there is one which leaves no room.
   std::optional<std::int64_t> recommended_limit(const RecommendedLimits& limits,
@@ -76,7 +79,7 @@ class Answerer {
   Engine engine_;
   TextHandle pipeline_;
   LanguageSession session_;
-  std::map<std::string, ReadPicture> pictures_;  // by file
+  std::map<std::pair<Medium, std::string>, ReadMedium> media_;  // by file
   RunStatistics statistics_;
   std::int64_t used_context_ = 0;
   bool told_of_length_ = false;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -30,11 +31,11 @@ std::filesystem::path typed_path(const std::string& text) {
 class Chat {
  public:
   Chat(Answerer& answerer, RunSettings settings, const std::string& system,
-       std::vector<std::string> pictures, bool wraps, bool quiet)
+       std::vector<ShownFile> shown, bool wraps, bool quiet)
       : answerer_(answerer),
         settings_(std::move(settings)),
         editor_(interrupts_, model_store().parent_path() / "history"),
-        pictures_(std::move(pictures)),
+        shown_(std::move(shown)),
         quiet_(quiet) {
     conversation_.system = system;
     printer_.wraps = wraps;
@@ -77,8 +78,8 @@ class Chat {
       if (message.one_line && is_chat_command(message.text)) {
         obey(parse_chat_command(message.text));
       } else if (answerer_.raw()) {
-        finish(answerer_.complete(message.text, settings_, show(), stop_asked(), pictures_));
-        pictures_.clear();
+        finish(answerer_.complete(message.text, settings_, show(), stop_asked(), shown_));
+        shown_.clear();
       } else {
         reply(message.text);
       }
@@ -116,7 +117,7 @@ class Chat {
   /// The question stays in the conversation only with an answer, however short.
   void reply(const std::string& question) {
     Conversation next = conversation_;
-    next.messages.push_back({"user", question, pictures_});
+    next.messages.push_back({"user", question, shown_});
     Completion completion;
     try {
       completion = answerer_.answer(next, settings_, show(), stop_asked());
@@ -126,7 +127,7 @@ class Chat {
     if (!completion.text.empty() || completion.reason == FinishReason::kStop) {
       next.messages.push_back({"assistant", completion.text});
       conversation_ = std::move(next);
-      pictures_.clear();
+      shown_.clear();
     }
     finish(completion);
   }
@@ -137,7 +138,7 @@ class Chat {
         return say(chat_help());
       case ChatCommandKind::kClear:
         conversation_.messages.clear();
-        pictures_.clear();
+        shown_.clear();
         return say("A new conversation.");
       case ChatCommandKind::kSystem:
         return tell_system(command.argument);
@@ -157,7 +158,9 @@ class Chat {
         return say(fmt::format("Loaded {} messages from {}.", conversation_.messages.size(),
                                sirocco::quoted(command.argument, 400)));
       case ChatCommandKind::kImage:
-        return show_picture(typed_path(command.argument).string());
+        return show_file({Medium::kPicture, typed_path(command.argument).string()});
+      case ChatCommandKind::kAudio:
+        return show_file({Medium::kSound, typed_path(command.argument).string()});
       case ChatCommandKind::kStats:
         return show_statistics();
       case ChatCommandKind::kLeave:
@@ -166,12 +169,21 @@ class Chat {
     }
   }
 
-  void show_picture(const std::string& file) {
-    answerer_.look_at(file);
-    pictures_.push_back(file);
-    say(fmt::format(
-        "The next message shows {}.",
-        pictures_.size() == 1 ? "that picture" : fmt::format("{} pictures", pictures_.size())));
+  void show_file(ShownFile file) {
+    answerer_.take_in(file);
+    shown_.push_back(std::move(file));
+    const auto pictures = std::ranges::count(shown_, Medium::kPicture, &ShownFile::medium);
+    const auto sounds = std::ssize(shown_) - pictures;
+    std::string what;
+    const auto add = [&](std::int64_t count, std::string_view does, std::string_view one) {
+      if (count == 0) return;
+      what +=
+          fmt::format("{} {} {}", what.empty() ? "" : " and", does,
+                      count == 1 ? fmt::format("that {}", one) : fmt::format("{} {}s", count, one));
+    };
+    add(pictures, "shows", "picture");
+    add(sounds, "has", "sound");
+    say(fmt::format("The next message{}.", what));
   }
 
   void tell_system(const std::string& text) {
@@ -209,7 +221,7 @@ class Chat {
   AnswerPrinter printer_;
   MessageAssembler assembler_;
   Conversation conversation_;
-  std::vector<std::string> pictures_;  // that the next message shows
+  std::vector<ShownFile> shown_;  // that the next message shows
   bool quiet_;
   bool left_ = false;
 };
@@ -217,8 +229,8 @@ class Chat {
 }  // namespace
 
 void chat_on_terminal(Answerer& answerer, RunSettings settings, const std::string& system,
-                      std::vector<std::string> pictures, bool wraps, bool quiet) {
-  Chat(answerer, std::move(settings), system, std::move(pictures), wraps, quiet).run();
+                      std::vector<ShownFile> shown, bool wraps, bool quiet) {
+  Chat(answerer, std::move(settings), system, std::move(shown), wraps, quiet).run();
 }
 
 }  // namespace sirocco

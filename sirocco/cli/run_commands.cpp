@@ -29,6 +29,8 @@ constexpr std::array kCommands = {
                 "go on with a conversation that was saved"},
     ChatCommand{"/image", Takes::kSomething, ChatCommandKind::kImage, "/image FILE",
                 "show a picture with the next message"},
+    ChatCommand{"/audio", Takes::kSomething, ChatCommandKind::kAudio, "/audio FILE",
+                "let a sound be heard with the next message"},
     ChatCommand{"/stats", Takes::kNothing, ChatCommandKind::kStats, "/stats",
                 "show the model, the context and the speed"},
     ChatCommand{"/bye", Takes::kNothing, ChatCommandKind::kLeave, "/bye", "leave, as Ctrl-D does"},

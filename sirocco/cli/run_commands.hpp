@@ -15,6 +15,7 @@ enum class ChatCommandKind {
   kSave,
   kLoad,
   kImage,
+  kAudio,
   kStats,
   kLeave
 };

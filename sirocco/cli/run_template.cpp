@@ -62,7 +62,7 @@ ChatFormat make_chat_format(const LoadedModel& model, const RunTemplate& options
   if (!options.file.empty()) {
     ChatTemplates of_file(sirocco::quoted(options.file, 400));
     of_file.add("default", read_file(options.file));
-    return model.shown_pictures(make_chat_format(of_file, model.tokenizer()));
+    return model.with_media(make_chat_format(of_file, model.tokenizer()));
   }
   ChatFormat format = model.chat_format(options.name);
   format.chosen({});

@@ -12,9 +12,36 @@
 #include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
 #include "sirocco/media/mmproj_settings.hpp"
-#include "sirocco/models/picture_folders.hpp"
+#include "sirocco/models/registry.hpp"
 
 namespace sirocco {
+
+namespace {
+
+/// Whether it is a file that llama.cpp's converter wrote, whose keys say what a folder's files do.
+bool is_mmproj(const Checkpoint& checkpoint) {
+  return checkpoint.metadata->find("general.architecture") != nullptr;
+}
+
+PictureSettings picture_settings_of(const Checkpoint& from) {
+  if (is_mmproj(from)) return mmproj_picture_settings(*from.metadata);
+  if (auto found = find_picture_settings(*from.files)) return *std::move(found);
+  throw NotFound(
+      "{}: nothing says how pictures are prepared; expected a processor_config.json or "
+      "preprocessor_config.json",
+      from.metadata->origin());
+}
+
+/// Files of llama.cpp leave all to the encoder's family, whose sound is prepared as Whisper's.
+LogMelConfig sound_settings_of(const Checkpoint& from, const SoundEncoderInfo& encoder) {
+  if (!is_mmproj(from)) return read_log_mel_config(*from.files);
+  LogMelConfig out;
+  out.bins = encoder.bins;
+  out.window_seconds = static_cast<int>(encoder.window_frames() * out.hop / out.rate);
+  return out;
+}
+
+}  // namespace
 
 struct LoadedModel::State {
   State(Machine& machine, const std::filesystem::path& path, const LoadOptions& options)
@@ -26,50 +53,45 @@ struct LoadedModel::State {
   std::shared_ptr<LanguagePipeline> pipeline;
   std::shared_ptr<MultimodalPipeline> multimodal;
   std::optional<PictureSettings> picture_settings;
+  std::optional<LogMelConfig> sound_settings;
   std::once_flag reader_made;
-  std::optional<PictureReader> reader;
+  std::optional<MediaReader> reader;
   double load_seconds = 0;
 
-  /// Loads the part that sees pictures, where there is one, from a file of its own or this one's.
-  void load_encoder(const std::filesystem::path& path, const LoadOptions& options);
-  void load_encoder_of(const std::optional<std::filesystem::path>& mmproj,
-                       const LoadOptions& options);
+  /// Loads the parts that see and hear, where there are such, from a file of their own or this
+  /// one's.
+  void load_encoders(const std::filesystem::path& path, const LoadOptions& options);
+  void load_encoders_of(const std::optional<std::filesystem::path>& mmproj,
+                        const LoadOptions& options);
 };
 
-void LoadedModel::State::load_encoder(const std::filesystem::path& path,
-                                      const LoadOptions& options) {
-  if (!options.sees) return;
-  if (options.mmproj) return load_encoder_of(options.mmproj, options);
-  // Who didn't ask for it gets at least what there was without it.
+void LoadedModel::State::load_encoders(const std::filesystem::path& path,
+                                       const LoadOptions& options) {
+  if (!options.senses) return;
+  if (options.mmproj) return load_encoders_of(options.mmproj, options);
+  // Who didn't ask for them gets at least what there was without them.
   try {
-    load_encoder_of(find_mmproj(path), options);
+    load_encoders_of(find_mmproj(path), options);
   } catch (const Error& e) {
-    log_warning("the model takes text only, for its part for pictures can't be run: {}", e.what());
+    log_warning("the model takes text only, for its part for pictures or sound can't be run: {}",
+                e.what());
   }
 }
 
-void LoadedModel::State::load_encoder_of(const std::optional<std::filesystem::path>& mmproj,
-                                         const LoadOptions& options) {
+void LoadedModel::State::load_encoders_of(const std::optional<std::filesystem::path>& mmproj,
+                                          const LoadOptions& options) {
   const Checkpoint from = mmproj ? open_checkpoint(*mmproj) : opened.checkpoint();
-  std::optional<AnyEncoder> encoder = opened.load_encoder(from, pipeline->info().width, options);
-  if (!encoder) {
+  std::optional<Encoders> encoders = opened.load_encoders(from, pipeline->info().width, options);
+  if (!encoders) {
     if (!mmproj) return;
-    throw UnsupportedError("{}: holds no part of a model that sees pictures",
+    throw UnsupportedError("{}: holds no part of a model that sees or hears",
                            from.metadata->origin());
   }
-  if (mmproj) {
-    picture_settings = mmproj_picture_settings(*from.metadata);
-  } else {
-    picture_settings = find_picture_settings(*from.files);
-    if (!picture_settings) {
-      throw NotFound(
-          "{}: nothing says how pictures are prepared; expected a processor_config.json or "
-          "preprocessor_config.json",
-          from.metadata->origin());
-    }
-  }
+  if (encoders->pictures() != nullptr) picture_settings = picture_settings_of(from);
+  if (encoders->sounds() != nullptr)
+    sound_settings = sound_settings_of(from, encoders->sounds()->info());
   multimodal = std::make_shared<MultimodalPipeline>(
-      pipeline, std::move(*encoder), opened.places().front(), opened.row_products(options));
+      pipeline, std::move(*encoders), opened.places().front(), opened.row_products(options));
 }
 
 LoadedModel::LoadedModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -88,12 +110,19 @@ TextHandle LoadedModel::add_to(Engine& engine) const {
   return engine.add(state_->pipeline);
 }
 
-const PictureReader* LoadedModel::pictures() const {
+const MediaReader* LoadedModel::media() const {
   if (state_->multimodal == nullptr) return nullptr;
   std::call_once(state_->reader_made, [&] {
-    state_->reader.emplace(state_->multimodal, *state_->picture_settings, tokenizer());
+    state_->reader.emplace(state_->multimodal, state_->picture_settings, state_->sound_settings,
+                           tokenizer());
   });
   return &*state_->reader;
+}
+const PictureReader* LoadedModel::pictures() const {
+  return media() == nullptr ? nullptr : media()->pictures();
+}
+const SoundReader* LoadedModel::sounds() const {
+  return media() == nullptr ? nullptr : media()->sounds();
 }
 
 const Metadata& LoadedModel::metadata() const { return state_->opened.metadata(); }
@@ -107,13 +136,13 @@ double LoadedModel::load_seconds() const { return state_->load_seconds; }
 const Tokenizer& LoadedModel::tokenizer() const { return state_->opened.tokenizer(); }
 
 ChatFormat LoadedModel::chat_format(std::optional<std::string_view> name) const {
-  return shown_pictures(make_chat_format(chat_templates(), tokenizer(), name));
+  return with_media(make_chat_format(chat_templates(), tokenizer(), name));
 }
 
-ChatFormat LoadedModel::shown_pictures(ChatFormat format) const {
-  const PictureReader* const reader = pictures();
+ChatFormat LoadedModel::with_media(ChatFormat format) const {
+  const MediaReader* const reader = media();
   if (reader == nullptr) return format;
-  return std::move(format).with_pictures(std::string(reader->placeholder()));
+  return std::move(format).with_media(reader->placeholders());
 }
 
 RecommendedGeneration LoadedModel::recommended_generation() const {
@@ -132,7 +161,8 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
   if (options.connect) options.stages = 1;  // in this process
   auto state = std::make_unique<LoadedModel::State>(machine, path, options);
   OpenedModel& opened = state->opened;
-  const bool sees = options.sees && find_encoder(opened.metadata(), known_encoders()) != nullptr;
+  const bool senses =
+      options.senses && find_encoder(opened.metadata(), known_families().encoders) != nullptr;
   const LoadOptions asked = options;
   if (options.connect) {
     state->pipeline = load_head(opened, options);
@@ -148,9 +178,9 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
           state->pipeline = make_language_pipeline(builder, opened.places(),
                                                    std::move(options.pipeline), options.cuts);
         },
-        sees);
+        senses);
   }
-  state->load_encoder(path, asked);
+  state->load_encoders(path, asked);
   state->load_seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   return LoadedModel(std::move(state));
 }

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/engine/media_reader.hpp"
 #include "sirocco/engine/model_title.hpp"
 #include "sirocco/engine/opened_model.hpp"
-#include "sirocco/engine/picture_reader.hpp"
 #include "sirocco/engine/session.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
@@ -26,10 +26,11 @@ struct LoadOptions : OpenOptions {
   /// Layers after which the model is cut into stages; without, it is cut into `stages` that take
   /// equally long.
   std::vector<LayerIndex> cuts;
-  /// The file that holds the part of a GGUF model that sees pictures ("mmproj"). Without, one that
-  /// lies beside the model's file and is named for it, or alone there, is taken.
+  /// The file that holds the parts of a GGUF model that see and hear ("mmproj"), or a folder with
+  /// them. Without, a file that lies beside the model's and is named for it, or alone there, is
+  /// taken.
   std::optional<std::filesystem::path> mmproj = std::nullopt;
-  bool sees = true;  ///< without, such a part isn't loaded
+  bool senses = true;  ///< without, such parts aren't loaded
   /// Context, cache and hooks. A context of 0 becomes the model's own, or what fits into half of
   /// the machine's memory, whichever is less.
   LanguagePipelineOptions pipeline;
@@ -55,14 +56,17 @@ class LoadedModel {
       EmbeddingPipelineOptions options = {}) const;
   /// Shared with an engine. The model must still outlive the engine's use of it.
   std::shared_ptr<LanguagePipeline> shared_pipeline() const;
-  /// The same with the part of the model that sees pictures; null where there is none. An engine
+  /// The same with the parts of the model that see and hear; null where there are none. An engine
   /// has one of the two.
   std::shared_ptr<MultimodalPipeline> multimodal_pipeline() const;
   /// That of the two which has all parts of the model, added to an engine.
   TextHandle add_to(Engine& engine) const;
-  /// How pictures come into its prompts, made at the first call; null where it sees none. Throws as
-  /// PictureReader.
+  /// How pictures and sounds come into its prompts, made at the first call; null where it takes
+  /// neither. Throws as MediaReader.
+  const MediaReader* media() const;
+  /// Of that one; null where the model doesn't see, or doesn't hear.
   const PictureReader* pictures() const;
+  const SoundReader* sounds() const;
   const Metadata& metadata() const;
   const WeightSource& weights() const;  ///< as the checkpoint stores them
   Machine& machine() const;
@@ -81,8 +85,8 @@ class LoadedModel {
   /// How it wants to be talked to, by its template `name` or without one by those that ChatFormat
   /// chooses; made anew. Throws as chat_templates and make_chat_format.
   ChatFormat chat_format(std::optional<std::string_view> name = {}) const;
-  /// A format of the caller's own, which shows pictures where the model sees them.
-  ChatFormat shown_pictures(ChatFormat format) const;
+  /// A format of the caller's own, which shows pictures and sounds where the model takes them.
+  ChatFormat with_media(ChatFormat format) const;
   /// How the model's makers recommend to generate, over what is usual for chats.
   RecommendedGeneration recommended_generation() const;
 

@@ -10,6 +10,7 @@
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/registry.hpp"
+#include "sirocco/models/sound_folders.hpp"
 
 namespace sirocco {
 
@@ -59,22 +60,34 @@ ModelOutline OpenedModel::outline(const OpenOptions& options) const {
   return model_outline(*canonical.metadata, *canonical.weights);
 }
 
-void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool sees) {
+void OpenedModel::load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool senses) {
   CanonicalCheckpoint canonical = this->canonical(options);
-  if (sees) std::erase_if(canonical.passed, [](const PassedCount& count) { return count.sees; });
+  if (senses)
+    std::erase_if(canonical.passed, [](const PassedCount& count) { return count.senses; });
   log_passed(canonical.weights->origin(), canonical.passed);
   const auto builder = make_model_builder(*canonical.metadata, *canonical.weights, backend(),
                                           std::move(options.progress));
   use(*builder);
 }
 
-std::optional<AnyEncoder> OpenedModel::load_encoder(const Checkpoint& from, std::int64_t width,
-                                                    const OpenOptions& options) {
-  std::optional<CanonicalCheckpoint> canonical =
-      canonical_encoder(from.metadata, from.weights, known_encoders());
-  if (!canonical) return std::nullopt;
-  return make_encoder(*canonical->metadata, *canonical->weights, backend(), width,
-                      options.progress);
+std::optional<Encoders> OpenedModel::load_encoders(const Checkpoint& from, std::int64_t width,
+                                                   const OpenOptions& options) {
+  const auto loaded = [&](std::span<const EncoderSchema* const> known, auto make) {
+    std::optional<decltype(make(CanonicalCheckpoint()))> out;
+    if (const auto canonical = canonical_encoder(from.metadata, from.weights, known))
+      out.emplace(make(*canonical));
+    return out;
+  };
+  auto pictures = loaded(known_encoders(), [&](const CanonicalCheckpoint& of) {
+    return make_picture_encoder(*of.metadata, *of.weights, backend(), width, options.progress);
+  });
+  auto sounds = loaded(known_sound_encoders(), [&](const CanonicalCheckpoint& of) {
+    return make_sound_encoder(*of.metadata, *of.weights, backend(), width, options.progress);
+  });
+  if (pictures && sounds) return Encoders(*std::move(pictures), *std::move(sounds));
+  if (pictures) return Encoders(*std::move(pictures));
+  if (sounds) return Encoders(*std::move(sounds));
+  return std::nullopt;
 }
 
 std::uint64_t OpenedModel::row_products(const OpenOptions& options) const {

@@ -42,14 +42,16 @@ class OpenedModel {
   OpenedModel(Machine& machine, const std::filesystem::path& path, const OpenOptions& options);
 
   /// Lets `use` load what it wants of the model. Throws what the architecture says
-  /// (canonical_checkpoint, make_model_builder) and what loading does. `sees`: the part for
-  /// pictures is loaded too, by load_encoder, so that nothing is said of its being left out.
-  void load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool sees = false);
+  /// (canonical_checkpoint, make_model_builder) and what loading does. `senses`: the parts for
+  /// pictures and sound are loaded too, by load_encoders, so that nothing is said of their being
+  /// left out.
+  void load(OpenOptions options, FunctionRef<void(ModelBuilder&)> use, bool senses = false);
 
-  /// The encoder of pictures in `from`, a checkpoint of its own or this one; nothing where it has
-  /// none. `width` is the language model's D. Throws as canonical_encoder and make_encoder.
-  std::optional<AnyEncoder> load_encoder(const Checkpoint& from, std::int64_t width,
-                                         const OpenOptions& options);
+  /// The encoders in `from`, a checkpoint of its own or this one; nothing where it has none.
+  /// `width` is the language model's D. Throws as canonical_encoder, make_picture_encoder and
+  /// make_sound_encoder.
+  std::optional<Encoders> load_encoders(const Checkpoint& from, std::int64_t width,
+                                        const OpenOptions& options);
   /// The products of a row of the language model with its weights.
   std::uint64_t row_products(const OpenOptions& options) const;
 

@@ -9,8 +9,6 @@
 #include "sirocco/media/picture_processor.hpp"
 #include "sirocco/models/picture_marks.hpp"
 #include "sirocco/pipeline/multimodal_pipeline.hpp"
-#include "sirocco/text/chat_template.hpp"
-#include "sirocco/text/tokenizer.hpp"
 
 namespace sirocco {
 
@@ -20,16 +18,16 @@ struct ReadPicture {
   PictureLayout layout;
 };
 
-/// A PictureReader brings pictures into the prompts of one model: files become tiles as its family
-/// prepares them, and chat prompts get their rows where the template shows a picture. Thread-safe.
+/// A PictureReader makes what a model's encoder reads of files with pictures, as its family
+/// prepares them. Thread-safe.
 class PictureReader {
  public:
-  /// Borrows the tokenizer. Throws UnsupportedError where it isn't known how the family's prompts
-  /// show pictures, InvalidArgument for settings that can't be.
-  PictureReader(std::shared_ptr<const MultimodalPipeline> pipeline, PictureSettings settings,
-                const Tokenizer& tokenizer);
+  /// Throws UnsupportedError where the model doesn't see, or it isn't known how the family's
+  /// prompts show pictures; InvalidArgument for settings that can't be.
+  PictureReader(std::shared_ptr<const MultimodalPipeline> pipeline, PictureSettings settings);
 
   const PictureProcessor& processor() const { return processor_; }
+  const PictureMarks& marks() const { return marks_; }
   /// What the family's chat templates write where a picture is shown.
   std::string_view placeholder() const {
     return marks_.shown.empty() ? marks_.placeholder : marks_.shown;
@@ -40,28 +38,13 @@ class PictureReader {
   ReadPicture read(std::span<const std::byte> file, const PictureLimits& limits = {}) const;
   ReadPicture prepared(const Picture& picture) const;
 
-  /// The rows that a picture has in a prompt, its family's text beside them not counted.
-  static std::int64_t rows_of(const ReadPicture& picture) { return picture.input->rows(); }
-
-  /// How often the template's own text in `prompt` shows a picture. What others wrote is text,
-  /// whatever it says.
-  std::size_t places(const RenderedPrompt& prompt) const;
-  /// The prompt with `pictures` in those places, in order. Throws InvalidArgument unless there are
-  /// as many, and as tokenize_prompt.
-  std::vector<PromptPart> parts(const RenderedPrompt& prompt,
-                                std::span<const ReadPicture> pictures) const;
+  /// What a prompt has in the place of the picture.
+  std::vector<PromptMark> marks_of(const ReadPicture& picture) const;
 
  private:
-  struct Pieces;
-  Pieces pieces(const RenderedPrompt& prompt, std::span<const ReadPicture> pictures) const;
-  std::vector<PromptPart> with_marked_rows(Pieces pieces, TokenId mark) const;
-  std::vector<PromptPart> cut_at_rows(Pieces pieces) const;
-
   std::shared_ptr<const MultimodalPipeline> pipeline_;
   PictureProcessor processor_;
-  const Tokenizer& tokenizer_;
   const PictureMarks& marks_;
-  std::optional<TokenId> mark_;  // the token that stands for a row
 };
 
 }  // namespace sirocco

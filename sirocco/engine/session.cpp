@@ -90,7 +90,7 @@ std::int64_t rows_of(const TextPrompt& prompt) {
   std::int64_t rows = 0;
   for (const PromptPart& part : std::get<std::vector<PromptPart>>(prompt)) {
     const auto* tokens = std::get_if<std::vector<TokenId>>(&part);
-    rows += tokens != nullptr ? std::ssize(*tokens) : std::ssize(std::get<PictureRows>(part).rows);
+    rows += tokens != nullptr ? std::ssize(*tokens) : std::ssize(std::get<EncodedRows>(part).rows);
   }
   return rows;
 }
@@ -237,7 +237,7 @@ namespace {
 AnyTextRequest submitted(Engine& engine, const Handle<LanguagePipeline>& pipeline,
                          TextPrompt prompt, TextJob job, const SubmitOptions& with) {
   auto* const tokens = std::get_if<std::vector<TokenId>>(&prompt);
-  if (tokens == nullptr) throw UnsupportedError("the model takes text only, no pictures");
+  if (tokens == nullptr) throw UnsupportedError("the model takes text only, no pictures or sounds");
   job.prompt = std::move(*tokens);
   return AnyTextRequest(engine.submit(pipeline, std::move(job), with));
 }

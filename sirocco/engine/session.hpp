@@ -18,7 +18,7 @@
 
 namespace sirocco {
 
-/// A TextPrompt is tokens (tokenize_prompt), or text and pictures (PictureReader::parts).
+/// A TextPrompt is tokens (tokenize_prompt), or text, pictures and sounds (MediaReader::parts).
 using TextPrompt = std::variant<std::vector<TokenId>, std::vector<PromptPart>>;
 /// The rows that it has.
 std::int64_t rows_of(const TextPrompt& prompt);
@@ -109,16 +109,16 @@ using TextHandle = std::variant<Handle<LanguagePipeline>, Handle<MultimodalPipel
 const PipelineLimits& limits_of(const TextHandle& pipeline);
 const LaneStatistics& statistics_of(const TextHandle& pipeline);
 
-/// A LanguageSession takes text in, and pictures where the model sees, and gives text out: one
-/// pipeline of an engine with its tokenizer. Both outlive it. Answers are made of tokens that the
-/// tokenizer has: never of ids beyond it, which a model's head may have too, nor of its unused
-/// ones. Thread-safe.
+/// A LanguageSession takes text in, pictures and sounds where the model takes them, and gives text
+/// out: one pipeline of an engine with its tokenizer. Both outlive it. Answers are made of tokens
+/// that the tokenizer has: never of ids beyond it, which a model's head may have too, nor of its
+/// unused ones. Thread-safe.
 class LanguageSession {
  public:
   LanguageSession(Engine& engine, TextHandle pipeline, const Tokenizer& tokenizer);
 
   /// Throws as Engine::submit, InvalidArgument for stop strings out of range, and UnsupportedError
-  /// for pictures where the model doesn't see.
+  /// for pictures and sounds where the model takes none.
   TextStream submit(TextRequest request, const SubmitOptions& with = {});
 
   /// submit, then steps the engine on this thread until the answer is there. Between steps `stop`

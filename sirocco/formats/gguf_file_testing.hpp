@@ -99,6 +99,14 @@ class GgufTestFile {
     data_.raw(std::vector<std::byte>(bytes, static_cast<std::byte>(fill)));
     return *this;
   }
+  /// The same of F32 with these values.
+  GgufTestFile& floats(std::string_view name, const std::vector<std::uint64_t>& dims,
+                       const std::vector<float>& values) {
+    data_.pad(alignment);
+    describe(name, dims, static_cast<std::uint32_t>(FormatId::kF32), data_.size());
+    for (const float value : values) data_.number(value);
+    return *this;
+  }
   GgufTestFile& data(std::size_t bytes) {
     data_.raw(std::vector<std::byte>(bytes));
     return *this;

@@ -7,8 +7,8 @@ namespace sirocco {
 namespace {
 
 template <Projector P>
-AnyEncoder vit_encoder(VitLoader& loader, PatchPlaces places, P projector,
-                       PictureOptions<LayerNorm> options = {}) {
+AnyPictureEncoder vit_encoder(VitLoader& loader, PatchPlaces places, P projector,
+                              PictureOptions<LayerNorm> options = {}) {
   PatchEmbedding embedding = loader.embedding(places);
   if (loader.weights().has("v.pre_ln.weight"))
     embedding = std::move(embedding).with_norm(loader.norm<LayerNorm>("v.pre_ln"));
@@ -21,7 +21,7 @@ AnyEncoder vit_encoder(VitLoader& loader, PatchPlaces places, P projector,
 
 }  // namespace
 
-AnyEncoder mlp_encoder(VitLoader& loader) {
+AnyPictureEncoder mlp_encoder(VitLoader& loader) {
   const VitConfig& config = loader.config();
   const std::int64_t width = config.info.width;
   const auto features = std::max<std::int64_t>(1, std::ssize(config.features()));
@@ -33,7 +33,7 @@ AnyEncoder mlp_encoder(VitLoader& loader) {
   return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector), std::move(options));
 }
 
-AnyEncoder idefics3_encoder(VitLoader& loader) {
+AnyPictureEncoder idefics3_encoder(VitLoader& loader) {
   const VitConfig& config = loader.config();
   const std::int32_t side = config.reader.dimension_or("vision.projector.scale_factor", 2);
   if (config.grid_side % side != 0) {
@@ -45,7 +45,7 @@ AnyEncoder idefics3_encoder(VitLoader& loader) {
   return vit_encoder(loader, PatchPlaces::kFraction, std::move(projector));
 }
 
-AnyEncoder gemma3_encoder(VitLoader& loader) {
+AnyPictureEncoder gemma3_encoder(VitLoader& loader) {
   const VitConfig& config = loader.config();
   WeightLoader& weights = loader.weights();
   // Files of old don't say it.

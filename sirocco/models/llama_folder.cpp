@@ -1,4 +1,4 @@
-#include "sirocco/checkpoint/folder_description.hpp"
+#include "sirocco/checkpoint/unsaid_sizes.hpp"
 #include "sirocco/models/llama.hpp"
 
 namespace sirocco {
@@ -26,21 +26,6 @@ constexpr std::array kMixtralTensors =
                TensorRule{"layers.#.block_sparse_moe.experts.@.w3", "blk.#.ffn_up_exps"},
                TensorRule{"layers.#.block_sparse_moe.experts.@.w2", "blk.#.ffn_down_exps"},
            });
-/// The sizes of its class, which a folder of several parts leaves out where they are these. One by
-/// itself says them.
-void set_unsaid_sizes(FolderDescription& d, std::int64_t feed_forward) {
-  struct Size {
-    std::string_view key;
-    std::int64_t value;
-  };
-  if (!d.has_parts()) return;
-  for (const Size& size :
-       {Size{"block_count", 32}, Size{"embedding_length", 4096}, Size{"attention.head_count", 32},
-        Size{"feed_forward_length", feed_forward}}) {
-    if (!d.is_set(size.key)) d.set(size.key, size.value);
-  }
-}
-
 constexpr std::array<std::string_view, 1> kTypes = {"llama"};
 constexpr std::array<std::string_view, 1> kMistralTypes = {"mistral"};
 constexpr std::array<std::string_view, 1> kMixtralTypes = {"mixtral"};
@@ -58,7 +43,7 @@ constexpr FolderSchema kLlamaFolder = {.architecture = "llama",
                                        .tensors = kTensors,
                                        .companions = kBiases,
                                        .finish = [](FolderDescription& d) {
-                                         set_unsaid_sizes(d, 11008);
+                                         set_unsaid_sizes(d, {.feed_forward = 11008});
                                          set_rotary(d);
                                        }};
 constexpr FolderSchema kMistralFolder = {.architecture = "llama",
@@ -68,7 +53,7 @@ constexpr FolderSchema kMistralFolder = {.architecture = "llama",
                                          .rules = kSiluRules,
                                          .tensors = kTensors,
                                          .finish = [](FolderDescription& d) {
-                                           set_unsaid_sizes(d, 14336);
+                                           set_unsaid_sizes(d, {.feed_forward = 14336});
                                            set_rotary(d);
                                          }};
 constexpr FolderSchema kMixtralFolder = {

@@ -26,7 +26,7 @@ struct PictureOptions {
 template <class FinalNorm, Projector P, class... Blocks>
 class PictureEncoder {
  public:
-  PictureEncoder(EncoderInfo info, PatchEmbedding embedding, LayerSchedule<Blocks...> layers,
+  PictureEncoder(PictureEncoderInfo info, PatchEmbedding embedding, LayerSchedule<Blocks...> layers,
                  P projector, PictureOptions<FinalNorm> options)
       : info_(std::move(info)),
         embedding_(std::move(embedding)),
@@ -34,7 +34,7 @@ class PictureEncoder {
         projector_(std::move(projector)),
         options_(std::move(options)) {}
 
-  const EncoderInfo& info() const { return info_; }
+  const PictureEncoderInfo& info() const { return info_; }
 
   Hidden encode(const Tensor& patches, TransformContext& context) const {
     return project(
@@ -92,7 +92,7 @@ class PictureEncoder {
   }
 
  private:
-  EncoderInfo info_;
+  PictureEncoderInfo info_;
   PatchEmbedding embedding_;
   LayerSchedule<Blocks...> layers_;
   P projector_;

@@ -82,13 +82,11 @@ constexpr std::array<std::string_view, 3> kLlavaUnused = {"tower.embeddings.posi
                                                           "tower.head.", "tower.post_layernorm."};
 
 void finish_idefics3(FolderDescription& d) {
-  d.set("projector_type", std::string_view("idefics3"));
   d.set("vision.projector.scale_factor", of_the_whole<std::int64_t>(d, "scale_factor", 2));
   say_activation(d, "gelu_pytorch_tanh");
 }
 
 void finish_gemma3(FolderDescription& d) {
-  d.set("projector_type", std::string_view("gemma3"));
   const auto rows = of_the_whole<std::int64_t>(d, "mm_tokens_per_image", 256);
   const auto side = static_cast<std::int64_t>(std::sqrt(static_cast<double>(rows)));
   if (rows < 1 || side * side != rows) {
@@ -106,7 +104,6 @@ void finish_gemma3(FolderDescription& d) {
 
 void finish_llava(FolderDescription& d) {
   constexpr std::string_view kStrategy = "vision_feature_select_strategy";
-  d.set("projector_type", std::string_view("mlp"));
   set_feature_layers(d, -2);
   const auto strategy = of_the_whole<std::string_view>(d, kStrategy, "default");
   if (strategy != "default" && strategy != "full") {
@@ -139,23 +136,25 @@ constexpr std::array<std::string_view, 4> kLlavaClasses = {
     "LlavaNextModel"};
 
 constexpr EncoderSchema kIdefics3 =
-    schema_of({kIdefics3Types, kIdefics3Classes, kIdefics3Keys, kIdefics3Tensors, kSiglipBiases,
-               kComputed, finish_idefics3});
+    schema_of({"Idefics3", "idefics3", kIdefics3Types, kIdefics3Classes, kIdefics3Keys,
+               kIdefics3Tensors, kSiglipBiases, kComputed, finish_idefics3});
 constexpr EncoderSchema kSmolVlm =
-    schema_of({kSmolVlmTypes, kSmolVlmClasses, kIdefics3Keys, kIdefics3Tensors, kSiglipBiases,
-               kComputed, finish_idefics3});
+    schema_of({"SmolVLM", "idefics3", kSmolVlmTypes, kSmolVlmClasses, kIdefics3Keys,
+               kIdefics3Tensors, kSiglipBiases, kComputed, finish_idefics3});
 constexpr EncoderSchema kGemma3 =
-    schema_of({kGemma3Types, kGemma3Classes, kSiglipKeys, kGemma3Tensors, kSiglipBiases, kComputed,
-               finish_gemma3});
+    schema_of({"Gemma 3", "gemma3", kGemma3Types, kGemma3Classes, kSiglipKeys, kGemma3Tensors,
+               kSiglipBiases, kComputed, finish_gemma3});
 constexpr EncoderSchema kLlavaClip =
-    schema_of({kLlavaTypes, kLlavaClasses, kClipKeys, kLlavaTensors, kBiases, kLlavaUnused,
+    schema_of({"LLaVA-1.5, LLaVA-NeXT", "mlp", kLlavaTypes, kLlavaClasses, kClipKeys, kLlavaTensors,
+               kBiases, kLlavaUnused,
                [](FolderDescription& d) {
                  finish_llava(d);
                  say_activation(d, "quick_gelu");
                },
                is_clip});
 constexpr EncoderSchema kLlavaSiglip =
-    schema_of({kLlavaTypes, kLlavaClasses, kSiglipKeys, kLlavaTensors, kSiglipBiases, kLlavaUnused,
+    schema_of({"LLaVA with SigLIP", "mlp", kLlavaTypes, kLlavaClasses, kSiglipKeys, kLlavaTensors,
+               kSiglipBiases, kLlavaUnused,
                [](FolderDescription& d) {
                  finish_llava(d);
                  say_activation(d, "gelu_pytorch_tanh");

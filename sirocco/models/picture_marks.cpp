@@ -25,9 +25,9 @@ std::size_t whole_tile(const TiledPicture& picture) {
 }
 
 /// Tiles with their places, and all of the picture behind them. (Idefics3, SmolVLM)
-std::vector<PictureMark> idefics3(const TiledPicture& picture) {
+std::vector<PromptMark> idefics3(const TiledPicture& picture) {
   constexpr std::string_view kAround = "<fake_token_around_image>";
-  std::vector<PictureMark> out;
+  std::vector<PromptMark> out;
   std::size_t tile = 0;
   std::string before;
   for (int r = 1; r <= picture.rows; ++r) {
@@ -46,12 +46,12 @@ std::vector<PictureMark> idefics3(const TiledPicture& picture) {
 }
 
 /// All of the picture; where slices of it were cut out too, a sentence about them.
-std::vector<PictureMark> gemma3(const TiledPicture& picture) {
+std::vector<PromptMark> gemma3(const TiledPicture& picture) {
   constexpr std::string_view kBefore = "\n\n<start_of_image>";
   constexpr std::string_view kBehind = "<end_of_image>\n\n";
   const auto slices =
       static_cast<std::size_t>(picture.rows) * static_cast<std::size_t>(picture.columns);
-  std::vector<PictureMark> out;
+  std::vector<PromptMark> out;
   if (slices == 0) {
     out.emplace_back(std::string(kBefore));
     out.emplace_back(rows_of_tile(picture, whole_tile(picture)));
@@ -97,7 +97,7 @@ Unpadded without_padding(std::int64_t rows, std::int64_t columns, const TiledPic
 
 /// All of the picture; then the tiles as one, without what pads it, and a row of the encoder's own
 /// at the end of each of its rows. (LLaVA-1.5, LLaVA-NeXT)
-std::vector<PictureMark> llava(const TiledPicture& picture) {
+std::vector<PromptMark> llava(const TiledPicture& picture) {
   std::vector<std::int32_t> rows =
       rows_of_tile(picture, picture.whole >= 0 ? whole_tile(picture) : 0);
   if (picture.rows == 0) {
@@ -123,7 +123,7 @@ std::vector<PictureMark> llava(const TiledPicture& picture) {
 }
 
 /// The text around it is the template's. (Qwen2-VL, Qwen2.5-VL, Qwen3-VL)
-std::vector<PictureMark> qwen(const TiledPicture& picture) {
+std::vector<PromptMark> qwen(const TiledPicture& picture) {
   return {rows_of_tile(picture, whole_tile(picture))};
 }
 
@@ -137,11 +137,11 @@ constexpr PictureMarks qwen_marks(std::string_view projector) {
 }
 
 /// Its lines, with a token behind each. (Pixtral, Mistral 3)
-std::vector<PictureMark> pixtral(const TiledPicture& picture) {
+std::vector<PromptMark> pixtral(const TiledPicture& picture) {
   const std::vector<std::int32_t> rows = rows_of_tile(picture, whole_tile(picture));
   const PatchGrid& grid = picture.grids[whole_tile(picture)];
   SIROCCO_CHECK(std::ssize(rows) == grid.patches());
-  std::vector<PictureMark> out;
+  std::vector<PromptMark> out;
   for (std::int32_t line = 0; line < grid.rows; ++line) {
     const auto begin = rows.begin() + std::ptrdiff_t{line} * grid.columns;
     out.emplace_back(std::vector(begin, begin + grid.columns));

@@ -1,21 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "sirocco/models/prompt_mark.hpp"
 #include "sirocco/nn/step_rows.hpp"
 
 namespace sirocco {
-
-/// The row that an encoder has for the end of a row of tiles, among those of a picture.
-inline constexpr std::int32_t kNewlineRow = -1;
-
-/// What a picture's place in a prompt is made of: text of the family's own, and rows of the
-/// picture, by their numbers or kNewlineRow.
-using PictureMark = std::variant<std::string, std::vector<std::int32_t>>;
 
 /// A TiledPicture is what has to be known of an encoded picture to place its rows.
 struct TiledPicture {
@@ -36,7 +28,7 @@ struct PictureMarks {
   std::string_view placeholder;  ///< of a picture, in what chat templates write
   std::string_view token;        ///< that stands for a row of a picture, where there is one
   bool mutual = false;           ///< whether the rows of a picture see each other
-  std::vector<PictureMark> (*expand)(const TiledPicture& picture);
+  std::vector<PromptMark> (*expand)(const TiledPicture& picture);
   /// Whether rotary encodings put the rows of a picture, which is one tile, into the plane: all at
   /// the time of the first, each in its row and column, and what follows behind all of them.
   bool in_plane = false;

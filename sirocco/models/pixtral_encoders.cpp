@@ -18,7 +18,7 @@ std::vector<float> frequencies_in_turn(int pairs, float base) {
 
 }  // namespace
 
-AnyEncoder pixtral_encoder(VitLoader& loader) {
+AnyPictureEncoder pixtral_encoder(VitLoader& loader) {
   constexpr std::string_view kMerger = "mm.patch_merger";
   const VitConfig& config = loader.config();
   WeightLoader& weights = loader.weights();

@@ -46,7 +46,6 @@ constexpr std::array kMistral3Tensors = joined(
               });
 
 void finish(FolderDescription& d, std::int64_t feature_layer) {
-  d.set("projector_type", std::string_view("pixtral"));
   d.set("vision.attention.layer_norm_epsilon", 1e-5);
   say_activation(d, "gelu");
   set_feature_layers(d, feature_layer);
@@ -88,9 +87,19 @@ bool is_pixtral(const FolderDescription& d) {
 
 }  // namespace
 
-constexpr EncoderSchema kPixtralVision = schema_of(
-    {kPixtralTypes, kPixtralClasses, kPixtralKeys, kTensors, {}, {}, finish_pixtral, is_pixtral});
-constexpr EncoderSchema kMistral3Vision = schema_of({kMistral3Types,
+constexpr EncoderSchema kPixtralVision = schema_of({"Pixtral",
+                                                    "pixtral",
+                                                    kPixtralTypes,
+                                                    kPixtralClasses,
+                                                    kPixtralKeys,
+                                                    kTensors,
+                                                    {},
+                                                    {},
+                                                    finish_pixtral,
+                                                    is_pixtral});
+constexpr EncoderSchema kMistral3Vision = schema_of({"Mistral Small 3.1",
+                                                     "pixtral",
+                                                     kMistral3Types,
                                                      kMistral3Classes,
                                                      kMistral3Keys,
                                                      kMistral3Tensors,

@@ -1,4 +1,4 @@
-#include "sirocco/checkpoint/folder_description.hpp"
+#include "sirocco/checkpoint/unsaid_sizes.hpp"
 #include "sirocco/models/qwen3.hpp"
 
 namespace sirocco {
@@ -44,7 +44,10 @@ constexpr FolderSchema kQwen2Folder = {.architecture = "qwen2",
                                        .rules = kRules,
                                        .tensors = kQwen2Tensors,
                                        .companions = kQkvBiases,
-                                       .finish = finish};
+                                       .finish = [](FolderDescription& d) {
+                                         set_unsaid_sizes(d, {.feed_forward = 22016});
+                                         finish(d);
+                                       }};
 constexpr FolderSchema kQwen3Folder = {.architecture = "qwen3",
                                        .model_types = kQwen3Types,
                                        .classes = kQwen3Classes,

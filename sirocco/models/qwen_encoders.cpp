@@ -76,7 +76,7 @@ std::vector<DeepLayer> deep_layers(const VitConfig& config) {
 
 }  // namespace
 
-AnyEncoder qwen2_encoder(VitLoader& loader) {
+AnyPictureEncoder qwen2_encoder(VitLoader& loader) {
   // What is converted has the language model's width in its place.
   loader.measure_mlps();
   loader.rotate(frequencies_for_both, RotaryRows::kHalfSplit);
@@ -86,7 +86,7 @@ AnyEncoder qwen2_encoder(VitLoader& loader) {
                         merger(loader, "mm.0", "mm.2"), std::move(options));
 }
 
-AnyEncoder qwen2_5_encoder(VitLoader& loader) {
+AnyPictureEncoder qwen2_5_encoder(VitLoader& loader) {
   const VitConfig& config = loader.config();
   loader.rotate(frequencies_for_both, RotaryRows::kHalfSplit);
   PictureOptions<RmsNorm> options{
@@ -103,7 +103,7 @@ AnyEncoder qwen2_5_encoder(VitLoader& loader) {
                         merger(loader, "mm.0", "mm.2"), std::move(options));
 }
 
-AnyEncoder qwen3_encoder(VitLoader& loader) {
+AnyPictureEncoder qwen3_encoder(VitLoader& loader) {
   const VitConfig& config = loader.config();
   loader.rotate(frequencies_for_both, RotaryRows::kHalfSplit);
   std::vector<std::int32_t> features = {config.info.layers};

@@ -85,9 +85,7 @@ constexpr std::array kBiases = {CompanionRule{"v.blk.#.attn_*"}, CompanionRule{"
 constexpr std::array kQwen3Biases =
     joined(kBiases, std::array{CompanionRule{"v.patch_embd"}, CompanionRule{"v.deepstack.#.*"}});
 
-void finish(FolderDescription& d, std::string_view projector, std::string_view activation,
-            std::int64_t image_size) {
-  d.set("projector_type", projector);
+void finish(FolderDescription& d, std::string_view activation, std::int64_t image_size) {
   d.set("vision.attention.layer_norm_epsilon", 1e-6);
   d.set("vision.image_size", image_size);
   say_activation(d, activation);
@@ -101,13 +99,13 @@ constexpr std::int64_t kImageSize = 560;
 void finish_qwen2(FolderDescription& d) {
   d.set("vision.feed_forward_length",
         d.integer("vision.embedding_length") * d.integer("vision.mlp_ratio"));
-  finish(d, "qwen2vl_merger", "quick_gelu", kImageSize);
+  finish(d, "quick_gelu", kImageSize);
 }
 
 void finish_qwen2_5(FolderDescription& d) {
   constexpr std::array<std::int64_t, 4> kFull = {7, 15, 23, 31};
   set_layers(d, "vision.full_attention_layers", "fullatt_block_indexes", kFull);
-  finish(d, "qwen2.5vl_merger", "silu", kImageSize);
+  finish(d, "silu", kImageSize);
 }
 
 void finish_qwen3(FolderDescription& d) {
@@ -119,7 +117,7 @@ void finish_qwen3(FolderDescription& d) {
     throw UnsupportedError("{}: {} is {}, which makes no square", d.origin(),
                            quoted(d.config_path("num_position_embeddings")), positions);
   }
-  finish(d, "qwen3vl_merger", "gelu_pytorch_tanh", side * d.integer("vision.patch_size"));
+  finish(d, "gelu_pytorch_tanh", side * d.integer("vision.patch_size"));
 }
 
 constexpr std::array<std::string_view, 1> kQwen2Types = {"qwen2_vl"};
@@ -135,11 +133,32 @@ constexpr std::array<std::string_view, 4> kQwen3Classes = {
 
 }  // namespace
 
-constexpr EncoderSchema kQwen2Vision =
-    schema_of({kQwen2Types, kQwen2Classes, kQwen2Keys, kQwen2Tensors, kBiases, {}, finish_qwen2});
-constexpr EncoderSchema kQwen2_5Vision = schema_of(
-    {kQwen2_5Types, kQwen2_5Classes, kQwen2_5Keys, kQwen2_5Tensors, kBiases, {}, finish_qwen2_5});
-constexpr EncoderSchema kQwen3Vision = schema_of(
-    {kQwen3Types, kQwen3Classes, kQwen3Keys, kQwen3Tensors, kQwen3Biases, {}, finish_qwen3});
+constexpr EncoderSchema kQwen2Vision = schema_of({"Qwen2-VL",
+                                                  "qwen2vl_merger",
+                                                  kQwen2Types,
+                                                  kQwen2Classes,
+                                                  kQwen2Keys,
+                                                  kQwen2Tensors,
+                                                  kBiases,
+                                                  {},
+                                                  finish_qwen2});
+constexpr EncoderSchema kQwen2_5Vision = schema_of({"Qwen2.5-VL",
+                                                    "qwen2.5vl_merger",
+                                                    kQwen2_5Types,
+                                                    kQwen2_5Classes,
+                                                    kQwen2_5Keys,
+                                                    kQwen2_5Tensors,
+                                                    kBiases,
+                                                    {},
+                                                    finish_qwen2_5});
+constexpr EncoderSchema kQwen3Vision = schema_of({"Qwen3-VL, Qwen3-VL-MoE",
+                                                  "qwen3vl_merger",
+                                                  kQwen3Types,
+                                                  kQwen3Classes,
+                                                  kQwen3Keys,
+                                                  kQwen3Tensors,
+                                                  kQwen3Biases,
+                                                  {},
+                                                  finish_qwen3});
 
 }  // namespace sirocco

@@ -18,6 +18,7 @@
 #include "sirocco/models/phi2.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/qwen3.hpp"
+#include "sirocco/models/sound_folders.hpp"
 #include "sirocco/models/whisper.hpp"
 
 namespace sirocco {
@@ -173,7 +174,13 @@ void check_companions(const RegisteredFamily& family, const WeightSource& weight
 }  // namespace
 
 KnownFamilies known_families() {
-  return {.folders = kFolders, .gguf_architectures = kNames, .encoders = known_encoders()};
+  static const std::vector<const EncoderSchema*> encoders = [] {
+    std::vector<const EncoderSchema*> all;
+    for (const auto known : {known_encoders(), known_sound_encoders()})
+      all.insert(all.end(), known.begin(), known.end());
+    return all;
+  }();
+  return {.folders = kFolders, .gguf_architectures = kNames, .encoders = encoders};
 }
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,

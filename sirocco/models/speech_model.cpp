@@ -1,40 +1,6 @@
 #include "sirocco/models/speech_model.hpp"
 
-#include "sirocco/base/error.hpp"
-
 namespace sirocco {
-
-template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
-
-SpeechEncoder::SpeechEncoder(Convolution first, Convolution second,
-                             std::shared_ptr<const WeightMatrix> positions,
-                             std::vector<Block> layers, LayerNorm norm)
-    : first_(std::move(first)),
-      second_(std::move(second)),
-      positions_(std::move(positions)),
-      layers_(std::move(layers)),
-      norm_(std::move(norm)) {}
-
-Hidden SpeechEncoder::encode(const Tensor& frames, TransformContext& context) const {
-  Ops& ops = context.ops();
-  const std::int64_t rows = context.rows();
-  const std::int64_t positions = positions_->rows();
-  SIROCCO_CHECK(frames.rows() == 2 * rows && rows % positions == 0);
-  const Tensor x = context.held().tensor(DType::kF32, {rows, positions_->columns()});
-  {
-    const Arena::Scope scope(context.scratch());
-    const Tensor louder = first_.forward(frames, 2 * positions, context);
-    ops.activate(PlainActivation::kGeluErf, louder, Out(Activations{.f32 = louder, .q8 = {}}));
-    const Tensor halved = second_.forward(louder, 2 * positions, context);
-    ops.embed(*positions_, context.batch().positions, 1.0f, Out(x));
-    ops.activate(PlainActivation::kGeluErf, halved, Out(Activations{.f32 = halved, .q8 = {}}));
-    ops.add(Out(x), halved);
-  }
-  std::int32_t number = 0;
-  for (const Block& layer : layers_) layer.forward(x, LayerIndex(number++), context);
-  norm_.apply(x, context);
-  return Hidden(context, {.f32 = x, .q8 = {}});
-}
 
 SpeechDecoder::SpeechDecoder(TokenEmbedding embedding, std::vector<Block> layers, LayerNorm norm,
                              VocabularyHead head)

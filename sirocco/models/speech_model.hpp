@@ -5,11 +5,10 @@
 
 #include "sirocco/models/decoder.hpp"
 #include "sirocco/models/model.hpp"
+#include "sirocco/models/sound_encoder.hpp"
 #include "sirocco/nn/attention.hpp"
-#include "sirocco/nn/convolution.hpp"
 #include "sirocco/nn/cross_decoder_block.hpp"
 #include "sirocco/nn/feed_forward.hpp"
-#include "sirocco/nn/transformer_block.hpp"
 
 /// Models that write what they hear: an encoder of sound, and a decoder that reads what that made.
 /// (Radford et al. 2022)
@@ -31,28 +30,6 @@ struct SpeechConfig {
 
   /// Frames of a window; the encoder makes a row of two.
   std::int64_t window_frames() const { return 2 * std::int64_t{encoder.positions}; }
-};
-
-/// A SpeechEncoder makes rows of the log-mel frames of windows: two convolutions, positions,
-/// layers that see the whole window, and a norm. Immutable.
-class SpeechEncoder {
- public:
-  using Block = TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
-
-  SpeechEncoder(Convolution first, Convolution second,
-                std::shared_ptr<const WeightMatrix> positions, std::vector<Block> layers,
-                LayerNorm norm);
-
-  /// `frames` of whole windows, f32 [S · 2P, bins], to [S · P, D], where P is the number of
-  /// positions. The rows of the context are those of the result: S sequences of P from position 0.
-  Hidden encode(const Tensor& frames, TransformContext& context) const;
-
- private:
-  Convolution first_;
-  Convolution second_;
-  std::shared_ptr<const WeightMatrix> positions_;
-  std::vector<Block> layers_;
-  LayerNorm norm_;
 };
 
 /// A SpeechDecoder makes scores of the next token out of tokens and of what was remembered of a
@@ -93,8 +70,6 @@ class SpeechDecoder {
   LayerNorm norm_;
   VocabularyHead head_;
 };
-
-extern template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
 
 static_assert(Encodes<SpeechEncoder> && !Encodes<SpeechDecoder>);
 static_assert(TransformerModel<SpeechDecoder> && !Embeds<SpeechEncoder>);

@@ -12,6 +12,8 @@ namespace sirocco {
 
 /// A VisionFamily is how the parts of a family's folders that see pictures are read.
 struct VisionFamily {
+  std::string_view models;
+  std::string_view projector;
   std::span<const std::string_view> types;
   std::span<const std::string_view> classes;
   std::span<const ConfigKey> keys;
@@ -32,6 +34,8 @@ constexpr EncoderSchema schema_of(const VisionFamily& family) {
                  .finish = family.finish,
                  .part = "vision_config",
                  .part_alone = true},
+          .models = family.models,
+          .projector = family.projector,
           .unused = family.unused};
 }
 

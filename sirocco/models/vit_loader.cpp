@@ -127,7 +127,7 @@ void VitLoader::rotate(std::vector<float> (*angles)(int pairs, float base), Rota
 PatchEmbedding VitLoader::embedding(PatchPlaces places) {
   constexpr std::string_view kClass = "v.class_embd";
   constexpr std::string_view kPositions = "v.position_embd.weight";
-  const EncoderInfo& info = config_.info;
+  const PictureEncoderInfo& info = config_.info;
   PatchEmbedding out(
       loader_.patch_linear("v.patch_embd", config_.inner, info.channels, info.patch));
   if (loader_.has(kClass))
@@ -181,7 +181,7 @@ namespace {
 
 struct KnownProjector {
   std::string_view name;
-  AnyEncoder (*make)(VitLoader&);
+  AnyPictureEncoder (*make)(VitLoader&);
 };
 constexpr std::array kProjectors = {
     KnownProjector{"mlp", mlp_encoder},
@@ -195,8 +195,9 @@ constexpr std::array kProjectors = {
 
 }  // namespace
 
-AnyEncoder make_encoder(const Metadata& metadata, const WeightSource& weights, WeightPacker& packer,
-                        std::int64_t width, LoadProgress progress) {
+AnyPictureEncoder make_picture_encoder(const Metadata& metadata, const WeightSource& weights,
+                                       WeightPacker& packer, std::int64_t width,
+                                       LoadProgress progress) {
   WeightLoader loader(weights, packer, std::move(progress));
   VitLoader vit(VitConfig(metadata, width), loader);
   const std::string& name = vit.config().info.projector;

@@ -45,7 +45,7 @@ struct VitConfig {
   std::int64_t feed_forward;
   std::int32_t grid_side;  ///< patches of a side of what it was trained for
   float epsilon;
-  EncoderInfo info;
+  PictureEncoderInfo info;
   AttentionConfig attention;
 };
 
@@ -91,9 +91,9 @@ class VitLoader {
 
   /// The encoder of its parts. Throws UnsupportedError where tensors are left that none has read.
   template <class FinalNorm, Projector P, class... Blocks>
-  AnyEncoder encoder(PatchEmbedding embedding, LayerSchedule<Blocks...> layers, P projector,
-                     PictureOptions<FinalNorm> options) {
-    EncoderInfo info = config_.info;
+  AnyPictureEncoder encoder(PatchEmbedding embedding, LayerSchedule<Blocks...> layers, P projector,
+                            PictureOptions<FinalNorm> options) {
+    PictureEncoderInfo info = config_.info;
     if (loader_.has(kNewline)) info.newline = loader_.vector(kNewline, info.width);
     options.rotates = rotary_ != nullptr;
     const std::int64_t k = config_.inner;
@@ -101,7 +101,7 @@ class VitLoader {
         static_cast<std::uint64_t>(4 * k * k + (is_gated(0) ? 3 : 2) * k * config_.feed_forward);
     info.deep_stack = static_cast<std::int32_t>(projector.outputs() / info.width - 1);
     loader_.expect_all_read("", info.projector);
-    return AnyEncoder(std::make_shared<const PictureEncoder<FinalNorm, P, Blocks...>>(
+    return AnyPictureEncoder(std::make_shared<const PictureEncoder<FinalNorm, P, Blocks...>>(
         std::move(info), std::move(embedding), std::move(layers), std::move(projector),
         std::move(options)));
   }
@@ -125,12 +125,12 @@ class VitLoader {
 
 // The families of encoders, by what files of llama.cpp call their projectors.
 
-AnyEncoder mlp_encoder(VitLoader& loader);       ///< LLaVA-1.5, LLaVA-NeXT
-AnyEncoder idefics3_encoder(VitLoader& loader);  ///< Idefics3, SmolVLM
-AnyEncoder gemma3_encoder(VitLoader& loader);
-AnyEncoder qwen2_encoder(VitLoader& loader);    ///< Qwen2-VL
-AnyEncoder qwen2_5_encoder(VitLoader& loader);  ///< Qwen2.5-VL
-AnyEncoder qwen3_encoder(VitLoader& loader);    ///< Qwen3-VL
-AnyEncoder pixtral_encoder(VitLoader& loader);  ///< Pixtral, Mistral 3
+AnyPictureEncoder mlp_encoder(VitLoader& loader);       ///< LLaVA-1.5, LLaVA-NeXT
+AnyPictureEncoder idefics3_encoder(VitLoader& loader);  ///< Idefics3, SmolVLM
+AnyPictureEncoder gemma3_encoder(VitLoader& loader);
+AnyPictureEncoder qwen2_encoder(VitLoader& loader);    ///< Qwen2-VL
+AnyPictureEncoder qwen2_5_encoder(VitLoader& loader);  ///< Qwen2.5-VL
+AnyPictureEncoder qwen3_encoder(VitLoader& loader);    ///< Qwen3-VL
+AnyPictureEncoder pixtral_encoder(VitLoader& loader);  ///< Pixtral, Mistral 3
 
 }  // namespace sirocco

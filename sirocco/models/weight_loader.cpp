@@ -251,6 +251,21 @@ Linear WeightLoader::merging_linear(std::string_view stem, std::int64_t outputs,
   return Linear(packed(name, values, outputs, inputs * area), bias_of(stem, outputs));
 }
 
+Linear WeightLoader::turned_convolution(std::string_view stem, std::int64_t outputs,
+                                        std::int64_t taps, std::int64_t inputs) {
+  const std::string name = fmt::format("{}.weight", stem);
+  const std::vector<float> values = floats(name, Shape{outputs, inputs, taps});
+  std::vector<float> turned(values.size());
+  const auto width = static_cast<std::size_t>(inputs);
+  const auto length = static_cast<std::size_t>(taps);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t kernel = i / (width * length);
+    const std::size_t input = i / length % width;
+    turned[(kernel * length + i % length) * width + input] = values[i];
+  }
+  return Linear(packed(name, turned, outputs, taps * inputs), bias_of(stem, outputs));
+}
+
 Linear WeightLoader::turned_linear(std::string_view name, std::int64_t outputs,
                                    std::int64_t inputs) {
   const std::vector<float> values = floats(name, Shape{inputs, outputs});

@@ -69,6 +69,9 @@ class WeightLoader {
   /// behind another, [outputs, taps · inputs].
   Linear convolution(std::string_view stem, std::int64_t outputs, std::int64_t taps,
                      std::int64_t inputs);
+  /// The same for one whose kernels are stored [outputs, inputs, taps], as a matrix of F32.
+  Linear turned_convolution(std::string_view stem, std::int64_t outputs, std::int64_t taps,
+                            std::int64_t inputs);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
   /// The product with patches of a picture: STEM.weight [outputs, channels, patch, patch] with

@@ -76,9 +76,16 @@ std::shared_ptr<const SpeechEncoder> load_encoder(Loader& from) {
     auto attention = from.attend<BidirectionalAttention>(layer + "attn", c.encoder);
     layers.emplace_back(std::move(norms), std::move(attention), from.mlp(layer, c.encoder));
   }
-  return std::make_shared<const SpeechEncoder>(std::move(first), std::move(second),
-                                               std::move(positions), std::move(layers),
-                                               from.norm("enc.output_norm"));
+  SoundEncoderInfo info;
+  info.layers = c.encoder.count;
+  info.width = info.attention_width = c.width;
+  info.layer_products =
+      static_cast<std::uint64_t>(4 * c.width * c.width + 2 * c.width * c.encoder.feed_forward);
+  info.bins = c.bins;
+  info.positions = c.encoder.positions;
+  return std::make_shared<const SpeechEncoder>(
+      std::move(info), FrameEmbedding(std::move(first), std::move(second), std::move(positions)),
+      std::move(layers), from.norm("enc.output_norm"), UnchangedRows(c.width));
 }
 
 std::shared_ptr<const SpeechDecoder> load_decoder(Loader& from) {

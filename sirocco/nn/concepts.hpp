@@ -1,6 +1,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <utility>
 
 #include "sirocco/nn/step_results.hpp"
@@ -90,5 +91,15 @@ concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, Transf
   { p.projected(grid) } -> std::same_as<PatchGrid>;
   { p.outputs() } -> std::same_as<std::int64_t>;
 };
+
+/// A RowProjector makes rows for a language model of those of a sound, f32 [T, K] to [R, D]:
+/// sequence by sequence. `projected` says how many become of so many of a sequence.
+template <class P>
+concept RowProjector =
+    requires(const P& p, const Tensor& x, std::int64_t rows, TransformContext& c) {
+      { p.forward(x, c) } -> std::same_as<Tensor>;
+      { p.projected(rows) } -> std::same_as<std::int64_t>;
+      { p.outputs() } -> std::same_as<std::int64_t>;
+    };
 
 }  // namespace sirocco

@@ -20,6 +20,7 @@ class MlpProjector {
 
   Tensor forward(const Tensor& x, TransformContext& context) const;
   PatchGrid projected(PatchGrid grid) const { return grid; }
+  std::int64_t inputs() const { return first_.inputs(); }
   std::int64_t outputs() const { return second_.outputs(); }
 
  private:

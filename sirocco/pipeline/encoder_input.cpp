@@ -34,7 +34,8 @@ class Sha256 {
 
  private:
   static void require(bool done) {
-    if (!done) throw ResourceExhausted("a picture could not be hashed: memory may have run out");
+    if (!done)
+      throw ResourceExhausted("what is to be encoded could not be hashed: memory may have run out");
   }
   struct Free {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
@@ -42,15 +43,9 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, Free> context_;
 };
 
-EmbeddingKey key_of(std::span<const EncoderTile> tiles) {
-  Sha256 hash;
-  for (const EncoderTile& tile : tiles) {
-    const std::array<std::int32_t, 2> grid = {tile.grid.rows, tile.grid.columns};
-    hash.add(std::span<const std::int32_t>(grid));
-    hash.add(std::span<const float>(tile.patches));
-  }
-  return hash.finish();
-}
+/// What tells pictures and sounds of equal numbers apart.
+constexpr std::int32_t kPicture = 0;
+constexpr std::int32_t kSound = 1;
 
 }  // namespace
 
@@ -79,23 +74,62 @@ EncoderTile cut_into_patches(std::span<const float> planes, std::int64_t channel
   return out;
 }
 
-EncoderInput::EncoderInput(const AnyEncoder& encoder, std::vector<EncoderTile> tiles)
-    : tiles_(std::move(tiles)),
-      first_rows_{0},
-      width_(encoder.info().row_width()),
-      has_newline_(static_cast<bool>(encoder.info().newline)) {
-  if (tiles_.empty()) throw InvalidArgument("a picture without tiles");
-  for (const EncoderTile& tile : tiles_) {
-    const std::int64_t rows = encoder.rows(tile.grid);
-    if (std::ssize(tile.patches) != tile.grid.patches() * encoder.info().inputs() || rows < 1) {
+template <class Encoder, class Extent>
+void EncoderInput::add(const Encoder& encoder, const Extent& extent, std::int64_t inputs,
+                       std::vector<float> values) {
+  EncoderPiece piece{encoder.sequence(SequenceId(0), extent),
+                     inputs,
+                     std::move(values),
+                     encoder.rows(extent),
+                     encoder.projected(extent),
+                     {}};
+  for (std::int32_t layer = 0; layer < encoder.info().layers; ++layer)
+    piece.costs.push_back(encoder.products(extent, LayerIndex(layer)));
+  first_rows_.push_back(first_rows_.back() + piece.rows);
+  pieces_.push_back(std::move(piece));
+}
+
+EncoderInput::EncoderInput(const AnyPictureEncoder& encoder, std::vector<EncoderTile> tiles)
+    : encoder_(encoder), first_rows_{0} {
+  if (tiles.empty()) throw InvalidArgument("a picture without tiles");
+  Sha256 hash;
+  hash.add(std::span(&kPicture, 1));
+  for (EncoderTile& tile : tiles) {
+    const PatchGrid grid = tile.grid;
+    if (grid.rows < 1 || grid.columns < 1 || encoder.rows(grid) < 1 ||
+        std::ssize(tile.patches) != grid.patches() * encoder.info().inputs()) {
       throw InvalidArgument(
-          "a tile of {} x {} patches with {} numbers, which the encoder can't read",
-          tile.grid.columns, tile.grid.rows, tile.patches.size());
+          "a tile of {} x {} patches with {} numbers, which the encoder can't read", grid.columns,
+          grid.rows, tile.patches.size());
     }
-    first_rows_.push_back(first_rows_.back() + rows);
-    row_grids_.push_back(encoder.projected(tile.grid));
+    const std::array<std::int32_t, 2> shape = {grid.rows, grid.columns};
+    hash.add(std::span<const std::int32_t>(shape));
+    hash.add(std::span<const float>(tile.patches));
+    add(encoder, grid, grid.patches(), std::move(tile.patches));
   }
-  key_ = key_of(tiles_);
+  key_ = hash.finish();
+}
+
+EncoderInput::EncoderInput(const AnySoundEncoder& encoder, std::vector<EncoderWindow> windows)
+    : encoder_(encoder), first_rows_{0} {
+  if (windows.empty()) throw InvalidArgument("a sound without windows");
+  const SoundEncoderInfo& info = encoder.info();
+  Sha256 hash;
+  hash.add(std::span(&kSound, 1));
+  for (EncoderWindow& window : windows) {
+    const std::int32_t rows = window.extent.rows;
+    const std::int64_t frames = std::ssize(window.frames) / info.bins;
+    if (rows < 1 || rows > info.positions || encoder.rows(window.extent) < 1 ||
+        rows > (frames + 1) / 2 || frames > info.window_frames() ||
+        frames * info.bins != std::ssize(window.frames)) {
+      throw InvalidArgument("a window of {} rows with {} numbers, which the encoder can't read",
+                            rows, window.frames.size());
+    }
+    hash.add(std::span(&rows, 1));
+    hash.add(std::span<const float>(window.frames));
+    add(encoder, window.extent, frames, std::move(window.frames));
+  }
+  key_ = hash.finish();
 }
 
 }  // namespace sirocco

@@ -10,6 +10,9 @@
 
 namespace sirocco {
 
+/// What it costs to encode, in products of two numbers.
+using EncoderCost = double;
+
 /// A picture, or a tile of one, as an encoder reads it.
 struct EncoderTile {
   PatchGrid grid;
@@ -22,31 +25,52 @@ struct EncoderTile {
 EncoderTile cut_into_patches(std::span<const float> planes, std::int64_t channels,
                              std::int64_t height, std::int64_t width, std::int64_t patch);
 
-/// A picture for an encoder: tiles, each encoded by itself. Immutable.
+/// A window of sound, as an encoder reads it.
+struct EncoderWindow {
+  WindowExtent extent;
+  /// Log-mel frames f32 [F, bins]: two a row of the extent, and perhaps some behind, which its last
+  /// rows' convolutions see.
+  std::vector<float> frames;
+};
+
+/// An EncoderPiece is what goes through an encoder by itself: a tile of a picture, or a window of
+/// sound.
+struct EncoderPiece {
+  SequenceRows sequence;                ///< it in a step
+  std::int64_t inputs = 0;              ///< rows that it is read from
+  std::vector<float> values = {};       ///< f32 [inputs, …]
+  std::int64_t rows = 0;                ///< that become of it for a language model
+  PatchGrid row_grid = {};              ///< how these lie: those of sound in one line
+  std::vector<EncoderCost> costs = {};  ///< layer by layer
+};
+
+/// An EncoderInput is a picture or a sound for an encoder, in pieces. Immutable.
 class EncoderInput {
  public:
-  /// Throws InvalidArgument unless there are tiles, which the encoder can read.
-  EncoderInput(const AnyEncoder& encoder, std::vector<EncoderTile> tiles);
+  /// Both throw InvalidArgument unless there are pieces, which the encoder can read.
+  EncoderInput(const AnyPictureEncoder& encoder, std::vector<EncoderTile> tiles);
+  EncoderInput(const AnySoundEncoder& encoder, std::vector<EncoderWindow> windows);
 
-  const std::vector<EncoderTile>& tiles() const { return tiles_; }
-  /// What becomes of all tiles, one behind another.
+  const AnyEncoder& encoder() const { return encoder_; }
+  const std::vector<EncoderPiece>& pieces() const { return pieces_; }
+  /// What becomes of all pieces, one behind another.
   std::int64_t rows() const { return first_rows_.back(); }
-  std::int64_t first_row(std::size_t tile) const { return first_rows_[tile]; }
-  /// How those lie that are made of the tile's patches.
-  PatchGrid row_grid(std::size_t tile) const { return row_grids_[tile]; }
+  std::int64_t first_row(std::size_t piece) const { return first_rows_[piece]; }
   /// Elements of such a row.
-  std::int64_t width() const { return width_; }
+  std::int64_t width() const { return encoder_.info().row_width(); }
   /// Whether the encoder has a row for the end of a row of tiles.
-  bool has_newline() const { return has_newline_; }
-  /// Equal for equal tiles: SHA-256 of them.
+  bool has_newline() const { return static_cast<bool>(encoder_.info().newline); }
+  /// Equal for equal pieces of one kind: SHA-256 of them.
   const EmbeddingKey& key() const { return key_; }
 
  private:
-  std::vector<EncoderTile> tiles_;
+  template <class Encoder, class Extent>
+  void add(const Encoder& encoder, const Extent& extent, std::int64_t inputs,
+           std::vector<float> values);
+
+  AnyEncoder encoder_;
+  std::vector<EncoderPiece> pieces_;
   std::vector<std::int64_t> first_rows_;
-  std::vector<PatchGrid> row_grids_;
-  std::int64_t width_;
-  bool has_newline_;
   EmbeddingKey key_;
 };
 

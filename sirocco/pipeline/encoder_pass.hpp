@@ -13,33 +13,31 @@
 
 namespace sirocco {
 
-/// What it costs to encode, in products of two numbers.
-using EncoderCost = double;
-
-/// Why a picture could not be encoded.
+/// Why a picture or a sound could not be encoded.
 struct EncoderFault {
   ErrorKind kind;
   std::string message;
 };
 
-/// A picture on its way through an encoder, tile by tile and in each layer by layer: what is done
-/// at once is a layer of a tile at least. The rows are the same bits however it is cut.
+/// A picture or a sound on its way through its encoder, piece by piece and in each layer by layer:
+/// what is done at once is a layer of a piece at least. The rows are the same bits however it is
+/// cut.
 class EncoderPass {
  public:
-  EncoderPass(AnyEncoder encoder, std::shared_ptr<const EncoderInput> input);
+  explicit EncoderPass(std::shared_ptr<const EncoderInput> input);
 
   const EmbeddingKey& key() const { return key_; }
   /// Whether there is nothing more to do: the rows are there, or they can't be.
   bool ended() const { return ended_; }
   /// Why there are none.
   const std::optional<EncoderFault>& fault() const { return fault_; }
-  /// Of what is left, and of the next piece of it.
+  /// Of what is left, and of the next layer of it.
   EncoderCost left() const { return left_; }
-  EncoderCost next_piece() const;
-  /// The next piece, and what more of the same tile costs no more than `budget` together with it.
+  EncoderCost next_layer() const;
+  /// The next layer, and what more of the same piece costs no more than `budget` together with it.
   /// What goes wrong ends it with a fault.
   void advance(EncoderCost budget, Backend& backend, StepMemory& memory);
-  /// f32 [rows, width], once it has ended without a fault: those of all tiles, and the encoder's
+  /// f32 [rows, width], once it has ended without a fault: those of all pieces, and the encoder's
   /// row for the end of a row of tiles behind them, where it has one.
   const std::vector<float>& rows() const { return rows_; }
 
@@ -50,9 +48,9 @@ class EncoderPass {
   AnyEncoder encoder_;
   std::shared_ptr<const EncoderInput> input_;  // until it has ended
   EmbeddingKey key_;
-  std::size_t tile_ = 0;
-  std::int32_t layer_ = 0;       // of the tile; its rows are before this one
-  std::vector<float> residual_;  // of the tile, when it is amid its layers: as embed made it
+  std::size_t piece_ = 0;
+  std::int32_t layer_ = 0;       // of the piece; its rows are before this one
+  std::vector<float> residual_;  // of the piece, when it is amid its layers: as embed made it
   std::int64_t residual_rows_ = 0;
   std::vector<float> rows_;
   EncoderCost left_ = 0;

@@ -6,18 +6,19 @@
 #include <variant>
 #include <vector>
 
-#include "sirocco/models/picture_marks.hpp"
+#include "sirocco/models/prompt_mark.hpp"
 #include "sirocco/pipeline/encoder_input.hpp"
 #include "sirocco/pipeline/text_work.hpp"
 
 namespace sirocco {
 
-/// Rows of a prompt that a picture gives, together: all of them or a part, as its family wants it.
-struct PictureRows {
+/// EncodedRows are rows of a prompt that a picture or a sound gives, together: all of them or a
+/// part, as its family wants it.
+struct EncodedRows {
   /// The encoder's row for the end of a row of tiles.
   static constexpr std::int32_t kNewline = kNewlineRow;
 
-  std::shared_ptr<const EncoderInput> picture;
+  std::shared_ptr<const EncoderInput> input;
   std::vector<std::int32_t> rows;  ///< of those that become of it, or kNewline; at least one
   bool mutual = false;             ///< whether they see each other
   /// Where rotary encodings put them, row by row: in a plane at the time of the first, from the
@@ -26,9 +27,10 @@ struct PictureRows {
 };
 
 /// What a prompt of several kinds consists of.
-using PromptPart = std::variant<std::vector<TokenId>, PictureRows>;
+using PromptPart = std::variant<std::vector<TokenId>, EncodedRows>;
 
-/// What a program asks of a model that sees: what follows a prompt of text and pictures.
+/// What a program asks of a model that sees or hears: what follows a prompt of text, pictures and
+/// sounds.
 struct MultimodalJob {
   std::vector<PromptPart> prompt;
   TextJob text;  ///< all else; its own prompt is none
@@ -37,7 +39,7 @@ struct MultimodalJob {
 /// A job that a pipeline of certain limits can run. Move-only.
 class CheckedMultimodalJob {
  public:
-  /// Throws as CheckedTextJob, and InvalidArgument for rows that a picture doesn't give, or that
+  /// Throws as CheckedTextJob, and InvalidArgument for rows that an input doesn't give, or that
   /// aren't as wide as the language model's.
   CheckedMultimodalJob(const PipelineLimits& limits, MultimodalJob job);
   CheckedMultimodalJob(CheckedMultimodalJob&&) noexcept = default;
@@ -49,10 +51,10 @@ class CheckedMultimodalJob {
  private:
   friend class MultimodalPipeline;
   friend class MultimodalWork;
-  /// Rows of the prompt that wait for their picture.
+  /// Rows of the prompt that wait for their encoder.
   struct Promised {
     std::int64_t end;  // the position behind them
-    PictureRows from;
+    EncodedRows from;
     std::shared_ptr<EmbeddedRows> rows;
   };
   static CheckedTextJob checked(const PipelineLimits& limits, MultimodalJob& job,

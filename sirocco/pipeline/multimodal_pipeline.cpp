@@ -7,15 +7,16 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/models/picture_marks.hpp"
 
 namespace sirocco {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// What these rows of a picture are: its contents, and which they are.
-EmbeddingKey key_of(const PictureRows& rows) {
-  EmbeddingKey key = rows.picture->key();
+/// What these rows are: the contents of the picture or the sound, and which they are.
+EmbeddingKey key_of(const EncodedRows& rows) {
+  EmbeddingKey key = rows.input->key();
   for (const std::int32_t row : rows.rows) {
     key.low = (key.low ^ static_cast<std::uint32_t>(row)) * 0x9e3779b97f4a7c15U;
     key.low ^= key.low >> 29;
@@ -23,19 +24,21 @@ EmbeddingKey key_of(const PictureRows& rows) {
   return key;
 }
 
-void require_rows(const PictureRows& rows, const PipelineLimits& limits) {
+void require_rows(const EncodedRows& rows, const PipelineLimits& limits) {
   const std::int64_t width = limits.width * (1 + limits.deep_stack);
-  if (rows.picture == nullptr || rows.rows.empty())
-    throw InvalidArgument("prompt: there is no picture, or no row of it, where some should come");
-  if (rows.picture->width() != width) {
-    throw InvalidArgument("prompt: rows of a picture are {} wide; the model's have {}",
-                          rows.picture->width(), width);
+  if (rows.input == nullptr || rows.rows.empty()) {
+    throw InvalidArgument(
+        "prompt: there is no picture or sound, or no row of it, where some should come");
+  }
+  if (rows.input->width() != width) {
+    throw InvalidArgument("prompt: rows of an encoder are {} wide; the model's have {}",
+                          rows.input->width(), width);
   }
   for (const std::int32_t row : rows.rows) {
-    if (row == PictureRows::kNewline ? rows.picture->has_newline()
-                                     : row >= 0 && row < rows.picture->rows())
+    if (row == EncodedRows::kNewline ? rows.input->has_newline()
+                                     : row >= 0 && row < rows.input->rows())
       continue;
-    throw InvalidArgument("prompt: a picture of {} rows has no row {}", rows.picture->rows(), row);
+    throw InvalidArgument("prompt: what has {} rows has no row {}", rows.input->rows(), row);
   }
   if (rows.plane && rows.plane->patches() != std::ssize(rows.rows)) {
     throw InvalidArgument("prompt: {} rows of a picture don't make a plane of {} x {}",
@@ -69,7 +72,7 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
   std::vector<Prompt::Piece> pieces;
   PromptLayout layout;
   const bool in_plane = std::ranges::any_of(job.prompt, [](const PromptPart& part) {
-    const auto* const picture = std::get_if<PictureRows>(&part);
+    const auto* const picture = std::get_if<EncodedRows>(&part);
     return picture != nullptr && picture->plane;
   });
   RowPlaces places;
@@ -81,26 +84,26 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
       pieces.emplace_back(std::move(*tokens));
       continue;
     }
-    auto& picture = std::get<PictureRows>(part);
-    require_rows(picture, limits);
-    const auto count = std::ssize(picture.rows);
+    auto& encoded = std::get<EncodedRows>(part);
+    require_rows(encoded, limits);
+    const auto count = std::ssize(encoded.rows);
     if (at + count > limits.max_context) {
       throw InvalidArgument(
-          "prompt: its pictures and text are more than the {} rows of the context",
+          "prompt: its text, pictures and sounds are more than the {} rows of the context",
           limits.max_context);
     }
-    auto rows = std::make_shared<EmbeddedRows>(picture.picture->width(), count, key_of(picture));
-    if (picture.mutual) {
+    auto rows = std::make_shared<EmbeddedRows>(encoded.input->width(), count, key_of(encoded));
+    if (encoded.mutual) {
       layout.mutual.push_back({Position(static_cast<std::int32_t>(at)),
                                Position(static_cast<std::int32_t>(at + count))});
     }
-    if (picture.plane)
-      places.add(*picture.plane);
+    if (encoded.plane)
+      places.add(*encoded.plane);
     else if (in_plane)
       places.add(count);
     at += count;
     pieces.emplace_back(rows);
-    promised.push_back({at, std::move(picture), std::move(rows)});
+    promised.push_back({at, std::move(encoded), std::move(rows)});
   }
   if (in_plane) layout.rotary = std::move(places).all();
   job.text.prompt = Prompt(std::move(pieces), std::move(layout));
@@ -135,7 +138,7 @@ Demand MultimodalWork::demand() const {
   };
   EncoderCost left = 0;
   for (const Awaited& awaited : awaited_) left += awaited.pass->left();
-  piece_ = {0, std::min(rows_of(pass->next_piece()), max_rows_)};
+  piece_ = {0, std::min(rows_of(pass->next_layer()), max_rows_)};
   return {.rows = std::max(piece_.end, rows_of(left)), .indivisible = std::span(&piece_, 1)};
 }
 
@@ -154,7 +157,7 @@ bool MultimodalWork::settle() {
     values.reserve(promised.from.rows.size() * width);
     for (const std::int32_t row : promised.from.rows) {
       const std::size_t from =
-          row == PictureRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
+          row == EncodedRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
       values.insert(values.end(), all.begin() + static_cast<std::ptrdiff_t>(from),
                     all.begin() + static_cast<std::ptrdiff_t>(from + width));
     }
@@ -165,39 +168,40 @@ bool MultimodalWork::settle() {
 }
 
 MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> language,
-                                       AnyEncoder encoder, const StagePlace& place,
+                                       Encoders encoders, const StagePlace& place,
                                        std::uint64_t row_products,
                                        MultimodalPipelineOptions options)
     : language_(std::move(language)),
-      encoder_(std::move(encoder)),
+      encoders_(std::move(encoders)),
       backend_(place.backend),
       memory_(&place.ledger),
       row_cost_(static_cast<double>(std::max<std::uint64_t>(row_products, 1))),
-      encoded_(encoder_, options.max_encoded_bytes, place.ledger) {
-  if (encoder_.info().width != info().width) {
+      encoded_(options.max_encoded_bytes, place.ledger) {
+  const auto require_width = [&](const AnyEncoder* encoder) {
+    if (encoder == nullptr || encoder->info().width == info().width) return;
     throw InvalidArgument("an encoder's rows are {} wide, the language model's {}",
-                          encoder_.info().width, info().width);
-  }
-  if (const int axes = info().rotary_axes;
-      picture_marks(encoder_.info().projector).in_plane && axes != 3) {
-    throw UnsupportedError(
-        "pictures of projector {} stand in rows and columns, but the language model's files give "
-        "its "
-        "positions {} and not 3 axes",
-        quoted(encoder_.info().projector), axes);
-  }
-  const std::int32_t deep = encoder_.info().deep_stack;
+                          encoder->info().width, info().width);
+  };
+  require_width(encoders_.pictures());
+  require_width(encoders_.sounds());
+  const std::int32_t deep = encoders_.pictures() ? encoders_.pictures()->info().deep_stack : 0;
   if (deep != info().deep_stack) {
-    throw InvalidArgument(
-        "an encoder's rows are to be added behind {} layers, the language model's says {}", deep,
-        info().deep_stack);
+    throw InvalidArgument("rows of pictures are to be added behind {} layers; the model says {}",
+                          deep, info().deep_stack);
   }
   if (deep != limits()->deep_stack) {
     throw UnsupportedError(
-        "rows of pictures are added behind the first {} layers, and the first stage of the "
-        "pipeline "
-        "has fewer: cut it behind them",
+        "rows of pictures are added behind the first {} layers, and the first stage has fewer: cut "
+        "the model behind them",
         deep);
+  }
+  if (encoders_.pictures() == nullptr) return;
+  const std::string& projector = encoders_.pictures()->info().projector;
+  if (const int axes = info().rotary_axes; picture_marks(projector).in_plane && axes != 3) {
+    throw UnsupportedError(
+        "pictures of projector {} stand in rows and columns, but the language model's files give "
+        "its positions {} and not 3 axes",
+        quoted(projector), axes);
   }
 }
 
@@ -209,8 +213,20 @@ std::vector<StagePlacement> MultimodalPipeline::placement() const {
   return out;
 }
 
-std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const EncoderInput>& picture) {
-  const std::shared_ptr<EncoderPass> pass = encoded_.pass(picture);
+std::shared_ptr<const EncoderInput> MultimodalPipeline::picture(
+    std::vector<EncoderTile> tiles) const {
+  if (encoders_.pictures() == nullptr) throw UnsupportedError("the model doesn't see");
+  return std::make_shared<const EncoderInput>(*encoders_.pictures(), std::move(tiles));
+}
+
+std::shared_ptr<const EncoderInput> MultimodalPipeline::sound(
+    std::vector<EncoderWindow> windows) const {
+  if (encoders_.sounds() == nullptr) throw UnsupportedError("the model doesn't hear");
+  return std::make_shared<const EncoderInput>(*encoders_.sounds(), std::move(windows));
+}
+
+std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const EncoderInput>& input) {
+  const std::shared_ptr<EncoderPass> pass = encoded_.pass(input);
   while (!pass->ended()) pass->advance(std::numeric_limits<double>::max(), backend_, memory_);
   if (pass->fault()) throw ResourceExhausted("{}", pass->fault()->message);
   encoded_.keep(pass);
@@ -225,7 +241,7 @@ std::optional<MultimodalWork> MultimodalPipeline::begin(CheckedMultimodalJob& jo
   for (CheckedMultimodalJob::Promised& promised : job.promised_) {
     // Its rows are in the cache, or what they became there.
     if (promised.end <= known) continue;
-    std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.picture);
+    std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.input);
     awaited.push_back({std::move(pass), std::move(promised)});
   }
   MultimodalWork work(std::move(*text), std::move(awaited), row_cost_, limits()->max_step);

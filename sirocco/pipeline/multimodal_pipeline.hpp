@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "sirocco/pipeline/encoded_pictures.hpp"
+#include "sirocco/pipeline/encoded_inputs.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/multimodal_job.hpp"
 #include "sirocco/pipeline/multimodal_work.hpp"
@@ -14,15 +14,15 @@
 namespace sirocco {
 
 struct MultimodalPipelineOptions {
-  /// Bytes of encoded pictures that are kept for whoever shows them again.
+  /// Bytes of encoded pictures and sounds that are kept for whoever shows them again.
   std::uint64_t max_encoded_bytes = std::uint64_t{256} << 20;
 };
 
-/// Models that see: an encoder with its projector, and a language model that gets rows of pictures
-/// in place of some tokens and never learns where they came from. Encoding is work like any other:
-/// a layer of a tile at a time, in steps that others' answers go on in. What was encoded is kept by
-/// its contents, and pictures that the prefix cache has the rows of aren't encoded at all. For one
-/// backend the bits of an answer don't depend on any of it.
+/// Models that see or hear: encoders with their projectors, and a language model that gets rows of
+/// pictures and sounds in place of some tokens and never learns where they came from. Encoding is
+/// work like any other: a layer of a tile or a window at a time, in steps that others' answers go
+/// on in. What was encoded is kept by its contents, and what the prefix cache has the rows of isn't
+/// encoded at all. For one backend the bits of an answer don't depend on any of it.
 class MultimodalPipeline final : public Pipeline {
  public:
   using Job = MultimodalJob;
@@ -31,29 +31,29 @@ class MultimodalPipeline final : public Pipeline {
   using Work = MultimodalWork;
   using Event = TextEvent;
 
-  /// The encoder runs at `place`, on the thread that runs the steps. `row_products` are those of a
+  /// The encoders run at `place`, on the thread that runs the steps. `row_products` are those of a
   /// row of the language model with its weights. Throws InvalidArgument for an encoder of another
   /// language model, UnsupportedError for one whose family isn't known or whose rows this one can't
   /// place, and where stages cut the layers behind which rows are added.
-  MultimodalPipeline(std::shared_ptr<LanguagePipeline> language, AnyEncoder encoder,
+  MultimodalPipeline(std::shared_ptr<LanguagePipeline> language, Encoders encoders,
                      const StagePlace& place, std::uint64_t row_products,
                      MultimodalPipelineOptions options = {});
   ~MultimodalPipeline() override;
 
   const ModelInfo& info() const override { return language_->info(); }
-  const EncoderInfo& encoder_info() const { return encoder_.info(); }
+  const Encoders& encoders() const { return encoders_; }
   std::vector<StagePlacement> placement() const override;
   std::shared_ptr<const PipelineLimits> limits() const override { return language_->limits(); }
   CacheStatus cache_status() const override { return language_->cache_status(); }
 
-  /// A picture for a job. Thread-safe. Throws InvalidArgument unless there are tiles, which the
-  /// encoder can read.
-  std::shared_ptr<const EncoderInput> picture(std::vector<EncoderTile> tiles) const {
-    return std::make_shared<const EncoderInput>(encoder_, std::move(tiles));
-  }
-  /// The rows of a picture, f32 [rows, width] and perhaps the encoder's row for the end of a row of
-  /// tiles, at once: not while there is work. Throws ResourceExhausted and what a fault says.
-  std::vector<float> encode(const std::shared_ptr<const EncoderInput>& picture);
+  /// A picture and a sound for a job. Thread-safe. Throw InvalidArgument unless there are pieces,
+  /// which the encoder can read, and UnsupportedError where there is no such encoder.
+  std::shared_ptr<const EncoderInput> picture(std::vector<EncoderTile> tiles) const;
+  std::shared_ptr<const EncoderInput> sound(std::vector<EncoderWindow> windows) const;
+  /// The rows of a picture or a sound, f32 [rows, width] and perhaps the encoder's row for the end
+  /// of a row of tiles, at once: not while there is work. Throws ResourceExhausted and what a fault
+  /// says.
+  std::vector<float> encode(const std::shared_ptr<const EncoderInput>& input);
 
   static CheckedMultimodalJob check(const PipelineLimits& limits, MultimodalJob job) {
     return CheckedMultimodalJob(limits, std::move(job));
@@ -63,7 +63,7 @@ class MultimodalPipeline final : public Pipeline {
   double wait(Ticket ticket);
 
   LanguagePipeline& language() { return *language_; }
-  const EncodedPictures& encoded() const { return encoded_; }
+  const EncodedInputs& encoded() const { return encoded_; }
 
  private:
   struct Step {
@@ -74,11 +74,11 @@ class MultimodalPipeline final : public Pipeline {
   };
 
   std::shared_ptr<LanguagePipeline> language_;
-  AnyEncoder encoder_;
+  Encoders encoders_;
   Backend& backend_;
   StepMemory memory_;
   EncoderCost row_cost_;
-  EncodedPictures encoded_;
+  EncodedInputs encoded_;
   std::vector<Step> submitted_;  // and not yet waited for, the oldest first
   std::uint64_t steps_ = 0;
 };

@@ -10,9 +10,9 @@
 
 namespace sirocco {
 
-/// An answer to a prompt of several kinds in the making: first its pictures are encoded, those that
-/// nothing is known of, then it is a text's work. The room for all of it is held from the
-/// beginning.
+/// An answer to a prompt of several kinds in the making: first its pictures and sounds are encoded,
+/// those that nothing is known of, then it is a text's work. The room for all of it is held from
+/// the beginning.
 class MultimodalWork {
  public:
   static constexpr bool kOverlapsSteps = true;
@@ -22,7 +22,7 @@ class MultimodalWork {
 
   SequenceId id() const { return text_.id(); }
 
-  /// While pictures are encoded, so many rows of text as take as long; the next piece isn't cut.
+  /// While something is encoded, so many rows of text as take as long; the next layer isn't cut.
   Demand demand() const;
   std::optional<TextEvent> next_event() { return text_.next_event(); }
   const std::optional<Ending>& ending() const { return ending_ ? ending_ : text_.ending(); }

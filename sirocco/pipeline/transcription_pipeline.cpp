@@ -61,12 +61,33 @@ TranscriptionWork::TranscriptionWork(TranscriptionJob job, Place place,
       sound_(std::move(job.sound)),
       place_(std::move(place)),
       transcript_(std::move(transcript)),
-      whole_{0, encoder_rows} {}
+      encoder_rows_(encoder_rows) {}
+
+void TranscriptionWork::listen(const AnySoundEncoder& encoder) {
+  if (ending_ || pass_ || !transcript_->wants_encoder()) return;
+  const SoundEncoderInfo& info = encoder.info();
+  EncoderWindow window{{info.positions}, {}};
+  const auto heard = static_cast<std::size_t>(transcript_->window_frames() * info.bins);
+  const auto begin = sound_.values.begin() + transcript_->window() * info.bins;
+  window.frames.assign(begin, begin + static_cast<std::ptrdiff_t>(heard));
+  window.frames.resize(static_cast<std::size_t>(info.window_frames() * info.bins), 0.0f);
+  std::vector<EncoderWindow> windows;
+  windows.push_back(std::move(window));
+  pass_.emplace(std::make_shared<const EncoderInput>(encoder, std::move(windows)));
+  row_cost_ = pass_->left() / static_cast<double>(encoder_rows_);
+}
+
+std::int64_t TranscriptionWork::rows_of(EncoderCost cost) const {
+  return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::ceil(cost / row_cost_)), 1,
+                                  encoder_rows_);
+}
 
 Demand TranscriptionWork::demand() const {
   if (ending_) return {};
-  if (transcript_->wants_encoder())
-    return {.rows = whole_.end, .indivisible = std::span(&whole_, 1)};
+  if (pass_) {
+    layer_ = {0, rows_of(pass_->next_layer())};
+    return {.rows = rows_of(pass_->left()), .indivisible = std::span(&layer_, 1)};
+  }
   return {
       .rows = std::ssize(transcript_->rows()), .urgent = true, .depth = transcript_->position()};
 }
@@ -75,6 +96,7 @@ TranscriptionPipeline::TranscriptionPipeline(SpeechModel model, TranscriptionTok
                                              Transcript::TextOf text_of, const StagePlace& place,
                                              TranscriptionPipelineOptions options)
     : model_(std::move(model)),
+      encoder_(model_.encoder),
       tokens_(std::move(tokens)),
       text_of_(std::move(text_of)),
       backend_(&place.backend),
@@ -143,8 +165,10 @@ std::optional<TranscriptionWork> TranscriptionPipeline::begin(CheckedTranscripti
   const SoundShape shape{taken.frames, c.window_frames(), c.encoder.positions, taken.frame_seconds};
   auto transcript = std::make_unique<Transcript>(tokens_, std::move(taken.options), shape,
                                                  c.decoder.positions, text_of_);
-  return TranscriptionWork(std::move(taken), std::move(place), std::move(transcript),
-                           c.encoder.positions);
+  TranscriptionWork work(std::move(taken), std::move(place), std::move(transcript),
+                         c.encoder.positions);
+  work.listen(encoder_);
+  return work;
 }
 
 const CacheViews& TranscriptionPipeline::views(std::span<TranscriptionWork* const> works) {
@@ -164,27 +188,27 @@ const CacheViews& TranscriptionPipeline::views(std::span<TranscriptionWork* cons
   return out;
 }
 
-void TranscriptionPipeline::encode(std::span<TranscriptionWork* const> works) {
+void TranscriptionPipeline::encode(TranscriptionWork& work, std::int64_t rows) {
+  EncoderPass& pass = *work.pass_;
+  pass.advance(static_cast<double>(rows) * work.row_cost_, *backend_, memory_);
+  if (!pass.ended()) return;
+  if (const auto& fault = pass.fault()) {
+    work.ending_ = {FinishReason::kFailed, fault->kind, fault->message};
+    work.pass_.reset();
+    return;
+  }
   const SpeechConfig& c = model_.config;
-  const auto window = static_cast<std::size_t>(c.window_frames() * c.bins);
   rows_.sequences.clear();
   rows_.outputs.clear();
-  frames_.clear();
-  for (const TranscriptionWork* work : works) {
-    rows_.sequences.push_back(
-        {SequenceId(static_cast<std::uint64_t>(*work->place_)), Position(0), c.encoder.positions});
-    const Transcript& transcript = *work->transcript_;
-    const auto heard = static_cast<std::size_t>(transcript.window_frames() * c.bins);
-    const auto begin = work->sound_.values.begin() + transcript.window() * c.bins;
-    frames_.insert(frames_.end(), begin, begin + static_cast<std::ptrdiff_t>(heard));
-    frames_.resize(frames_.size() + window - heard, 0.0f);
-  }
-  TransformContext context(*backend_, memory_, rows_, views(works));
-  const Tensor frames =
-      backend_->upload(context.held(), std::span<const float>(frames_),
-                       {static_cast<std::int64_t>(works.size()) * c.window_frames(), c.bins});
-  const Hidden hidden = model_.encoder->encode(frames, context);
-  model_.decoder->remember(hidden, context);
+  rows_.sequences.push_back(
+      {SequenceId(static_cast<std::uint64_t>(*work.place_)), Position(0), c.encoder.positions});
+  TranscriptionWork* const only = &work;
+  TransformContext context(*backend_, memory_, rows_, views(std::span(&only, 1)));
+  const Tensor made = backend_->upload(context.held(), std::span<const float>(pass.rows()),
+                                       {std::int64_t{c.encoder.positions}, c.width});
+  model_.decoder->remember(Hidden(context, {.f32 = made, .q8 = {}}), context);
+  work.pass_.reset();
+  work.transcript_->encoded();
 }
 
 void TranscriptionPipeline::decode(std::span<TranscriptionWork* const> works) {
@@ -232,17 +256,18 @@ void TranscriptionPipeline::decode(std::span<TranscriptionWork* const> works) {
 Ticket TranscriptionPipeline::submit(std::span<const Share<TranscriptionWork>> shares) {
   SIROCCO_CHECK(submitted_.empty() && !shares.empty());  // one step in flight
   const auto begin = Clock::now();
-  std::vector<TranscriptionWork*> encoding;
   std::vector<TranscriptionWork*> decoding;
   std::int64_t rows = 0;
   for (const Share<TranscriptionWork>& share : shares) {
-    (share.work->transcript_->wants_encoder() ? encoding : decoding).push_back(share.work);
+    submitted_.push_back(share.work);
     rows += share.rows;
+    if (share.work->pass_)
+      encode(*share.work, share.rows);
+    else
+      decoding.push_back(share.work);
   }
-  if (!encoding.empty()) encode(encoding);
-  for (TranscriptionWork* work : encoding) work->transcript_->encoded();
   if (!decoding.empty()) decode(decoding);
-  for (const Share<TranscriptionWork>& share : shares) submitted_.push_back(share.work);
+  for (TranscriptionWork* work : submitted_) work->listen(encoder_);
   seconds_ = seconds_since(begin);
   if (options_.hooks.stage) options_.hooks.stage({0, rows, seconds_});
   return Ticket(++steps_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -8,6 +9,7 @@
 
 #include "sirocco/media/log_mel.hpp"
 #include "sirocco/models/speech_model.hpp"
+#include "sirocco/pipeline/encoder_pass.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
 #include "sirocco/pipeline/transcript.hpp"
@@ -48,7 +50,7 @@ class CheckedTranscriptionJob {
   TranscriptionJob job_;
 };
 
-/// A sound that is being written down. It advances by a window that is encoded, or by a token.
+/// A sound that is being written down. It advances by a layer of a window, or by a token.
 class TranscriptionWork {
  public:
   TranscriptionWork(TranscriptionWork&&) noexcept = default;
@@ -64,14 +66,23 @@ class TranscriptionWork {
   /// A place in the caches, given back with the work.
   using Place = std::unique_ptr<std::int32_t, std::function<void(std::int32_t*)>>;
 
+  /// `encoder_rows` are those of a window.
   TranscriptionWork(TranscriptionJob job, Place place, std::unique_ptr<Transcript> transcript,
                     std::int64_t encoder_rows);
+
+  /// Begins with the window that is wanted, if one is.
+  void listen(const AnySoundEncoder& encoder);
+  /// So many rows of the encoder as cost that much.
+  std::int64_t rows_of(EncoderCost cost) const;
 
   std::int64_t frames_;
   LogMelFrames sound_;
   Place place_;
   std::unique_ptr<Transcript> transcript_;
-  IndivisibleRows whole_;  // of the encoder
+  std::int64_t encoder_rows_;
+  std::optional<EncoderPass> pass_;  // of the window that is wanted
+  EncoderCost row_cost_ = 1;         // of a row of it, in all layers
+  mutable IndivisibleRows layer_;
   std::optional<Ending> ending_;
 };
 
@@ -81,8 +92,9 @@ struct TranscriptionPipelineOptions {
   PipelineHooks hooks = {};
 };
 
-/// Models that write down what they hear. A step encodes a window of some sounds and writes the
-/// next token of others. For one backend, what is written is the same whatever else is in the step.
+/// Models that write down what they hear. A step encodes some layers of a window of some sounds and
+/// writes the next token of others. For one backend, what is written is the same whatever else is
+/// in the step.
 class TranscriptionPipeline final : public Pipeline {
  public:
   using Job = TranscriptionJob;
@@ -112,12 +124,14 @@ class TranscriptionPipeline final : public Pipeline {
   double wait(Ticket ticket);
 
  private:
-  void encode(std::span<TranscriptionWork* const> works);
+  /// Goes on with the window of a sound as long as `rows` of the encoder take.
+  void encode(TranscriptionWork& work, std::int64_t rows);
   void decode(std::span<TranscriptionWork* const> works);
   const CacheViews& views(std::span<TranscriptionWork* const> works);
   void check_options(const TranscriptionOptions& options) const;
 
   SpeechModel model_;
+  AnySoundEncoder encoder_;
   TranscriptionTokens tokens_;
   Transcript::TextOf text_of_;
   Backend* backend_;
@@ -135,7 +149,6 @@ class TranscriptionPipeline final : public Pipeline {
   // Kept for their memory.
   StageCaches caches_;
   StepRows rows_;
-  std::vector<float> frames_;
   std::vector<TokenId> step_tokens_;
   std::vector<float> last_;
 };

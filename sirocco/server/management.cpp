@@ -12,10 +12,10 @@
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/members.hpp"
 #include "sirocco/server/json/writer.hpp"
+#include "sirocco/server/media_prompt.hpp"
 #include "sirocco/server/metrics.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/error_body.hpp"
-#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco {
 namespace {
@@ -119,7 +119,7 @@ std::string detokenized(const Service& service, const std::string& body) {
 std::string templated(const Service& service, const std::string& body) {
   const openai::ChatRequest request = openai::read_chat_request(json::parse(body));
   const ModelLease model = named_text_model(service, request.generation.model);
-  require_sight(*model->text, openai::pictures_of(request.messages));
+  require_senses(*model->text, openai::media_of(request.messages));
   json::Writer out;
   out.open_object()
       .member("prompt", openai::chat_prompt(request, model->text->chat_format()).rendered.text)

@@ -37,24 +37,25 @@ std::string MessageContent::text() const {
   return out;
 }
 
-const SentPicture* MessageContent::first_picture() const {
+const SentMedium* MessageContent::first_medium() const {
   for (const Part& part : parts_)
-    if (const auto* picture = std::get_if<SentPicture>(&part)) return picture;
+    if (const auto* medium = std::get_if<SentMedium>(&part)) return medium;
   return nullptr;
 }
 
-void MessageContent::append_pictures(std::vector<SentPicture>& out) const {
+void MessageContent::append_media(std::vector<SentMedium>& out) const {
   for (const Part& part : parts_)
-    if (const auto* picture = std::get_if<SentPicture>(&part)) out.push_back(*picture);
+    if (const auto* medium = std::get_if<SentMedium>(&part)) out.push_back(*medium);
 }
 
 jinja::Value MessageContent::template_value() const {
-  if (first_picture() == nullptr) return jinja::Value::string(text());
+  if (first_medium() == nullptr) return jinja::Value::string(text());
   std::vector<jinja::Value> parts;
   parts.reserve(parts_.size());
   for (const Part& part : parts_) {
     const auto* text = std::get_if<std::string>(&part);
-    parts.push_back(text == nullptr ? picture_part() : text_part(*text));
+    parts.push_back(text == nullptr ? medium_part(std::get<SentMedium>(part).medium)
+                                    : text_part(*text));
   }
   return jinja::Value::list(std::move(parts));
 }

@@ -7,7 +7,7 @@
 namespace sirocco {
 namespace {
 
-SentPicture picture(const char* base64) {
+SentMedium picture(const char* base64) {
   return {std::make_shared<const std::string>(base64), 0, "here"};
 }
 
@@ -38,11 +38,11 @@ TEST(MessageContents, PicturesStandWhereTheyWereSent) {
   EXPECT_EQ(shown(content),
             "[{'type': 'image'}, {'type': 'text', 'text': 'a\\nb'}, {'type': 'image'}, "
             "{'type': 'image'}]");
-  std::vector<SentPicture> pictures;
-  content.append_pictures(pictures);
+  std::vector<SentMedium> pictures;
+  content.append_media(pictures);
   ASSERT_EQ(pictures.size(), 3u);
   EXPECT_EQ(pictures[1].base64(), "Zm8");
-  EXPECT_EQ(content.first_picture()->base64(), "Zg");
+  EXPECT_EQ(content.first_medium()->base64(), "Zg");
 }
 
 TEST(MessageContents, EmptyTextsSayNothing) {

@@ -62,10 +62,10 @@ const ChatTemplate& ChatFormat::chosen(const ChatContext& context) const {
   return std::get<ChatTemplate>(readable);
 }
 
-ChatFormat ChatFormat::with_pictures(std::string placeholder) && {
+ChatFormat ChatFormat::with_media(MediaPlaceholders placeholders) && {
   ChatContext like;
   add_special_tokens(like);
-  contents_.emplace(chosen({}), std::move(placeholder), like);
+  contents_.emplace(chosen({}), std::move(placeholders), like);
   return std::move(*this);
 }
 

@@ -31,10 +31,10 @@ class ChatFormat {
   /// an error when it is wanted.
   ChatFormat(const ChatTemplates& templates, TokenTexts special_tokens);
 
-  /// This format for a model that sees: messages may consist of texts and pictures
-  /// (text_part, picture_part), and where a picture is shown the prompt has `placeholder`, as the
-  /// template writes it or as a text that the template takes it for. Throws as `chosen`.
-  ChatFormat with_pictures(std::string placeholder) &&;
+  /// This format for a model that sees or hears: messages may consist of texts, pictures and sounds
+  /// (text_part, medium_part), in whose places the prompt has the placeholders, as the template
+  /// writes them or as texts that the template takes them for. Throws as `chosen`.
+  ChatFormat with_media(MediaPlaceholders placeholders) &&;
 
   /// The template for a conversation like this one, which counts as one with tools where these are
   /// anything but null. Throws as ChatTemplates::choose and as ChatTemplate's constructor.

@@ -1,5 +1,7 @@
 #include "sirocco/text/conversation.hpp"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,6 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// Types of parts, in the order of Medium.
+constexpr std::array<std::string_view, 2> kTypes = {"image", "audio"};
+
 const std::string& text_field(const Json& message, const char* name, std::size_t index,
                               std::string_view origin) {
   const auto field = message.find(name);
@@ -25,7 +30,8 @@ const std::string& text_field(const Json& message, const char* name, std::size_t
   return field->get_ref<const std::string&>();
 }
 
-/// Of {"type": "image", "path": FILE} and, behind them, {"type": "text", "text": …}.
+/// Of {"type": "image", "path": FILE}, the same of "audio" and, behind them, {"type": "text",
+/// "text": …}.
 void read_parts(const Json& parts, std::size_t index, std::string_view origin, ChatMessage& out) {
   for (const Json& part : parts) {
     if (!part.is_object()) {
@@ -34,14 +40,16 @@ void read_parts(const Json& parts, std::size_t index, std::string_view origin, C
     }
     const std::string& type = text_field(part, "type", index, origin);
     const bool behind_text = !out.content.empty();
-    if (type == "image" && !behind_text) {
-      out.pictures.push_back(text_field(part, "path", index, origin));
+    const auto* const medium = std::ranges::find(kTypes, type);
+    if (medium != kTypes.end() && !behind_text) {
+      out.shown.push_back(
+          {static_cast<Medium>(medium - kTypes.begin()), text_field(part, "path", index, origin)});
     } else if (type == "text" && !behind_text) {
       out.content = text_field(part, "text", index, origin);
     } else {
       throw FormatError(
-          "{}: message {} has a part of type {}; expected pictures (\"image\") and one text behind "
-          "them",
+          "{}: message {} has a part of type {}; expected pictures (\"image\"), sounds (\"audio\") "
+          "and one text behind them",
           origin, index + 1, sirocco::quoted(type));
     }
   }
@@ -68,10 +76,10 @@ std::string Conversation::json(int indent) const {
   Json out = Json::array();
   for_each_message(*this, [&](const ChatMessage& message) {
     Json content = message.content;
-    if (!message.pictures.empty()) {
+    if (!message.shown.empty()) {
       content = Json::array();
-      for (const std::string& file : message.pictures)
-        content.push_back(Json{{"type", "image"}, {"path", file}});
+      for (const auto& [medium, path] : message.shown)
+        content.push_back(Json{{"type", kTypes[static_cast<std::size_t>(medium)]}, {"path", path}});
       content.push_back(Json{{"type", "text"}, {"text", message.content}});
     }
     out.push_back(Json{{"role", message.role}, {"content", std::move(content)}});
@@ -85,8 +93,9 @@ jinja::Value messages_of(const Conversation& conversation) {
     jinja::Dict fields;
     fields.set(text_value("role"), text_value(message.role));
     jinja::Value content = text_value(message.content);
-    if (!message.pictures.empty()) {
-      std::vector<jinja::Value> parts(message.pictures.size(), picture_part());
+    if (!message.shown.empty()) {
+      std::vector<jinja::Value> parts;
+      for (const ShownFile& file : message.shown) parts.push_back(medium_part(file.medium));
       jinja::Dict text;
       text.set("type", jinja::Value::string("text", jinja::Origin::kTemplate));
       text.set("text", std::move(content));
@@ -131,7 +140,7 @@ Conversation parse_conversation(std::string_view json, std::string_view origin) 
       read_parts(*parts, i, origin, read);
     else
       read.content = text_field(message, "content", i, origin);
-    if (role == "system" && i == 0 && read.pictures.empty()) {
+    if (role == "system" && i == 0 && read.shown.empty()) {
       out.system = std::move(read.content);
     } else if (role == "user" || role == "assistant") {
       out.messages.push_back(std::move(read));

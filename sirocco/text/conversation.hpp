@@ -4,16 +4,25 @@
 #include <string_view>
 #include <vector>
 
+#include "sirocco/text/medium.hpp"
+
 namespace sirocco {
 
 namespace jinja {
 class Value;
 }  // namespace jinja
 
+/// A ShownFile is a picture or a sound that a message shows.
+struct ShownFile {
+  Medium medium;
+  std::string path;
+  friend bool operator==(const ShownFile&, const ShownFile&) = default;
+};
+
 struct ChatMessage {
   std::string role;  ///< "user" or "assistant"
   std::string content;
-  std::vector<std::string> pictures = {};  ///< files that are shown before it
+  std::vector<ShownFile> shown = {};  ///< before it
   friend bool operator==(const ChatMessage&, const ChatMessage&) = default;
 };
 

@@ -15,19 +15,25 @@ using jinja::Value;
 
 constexpr std::string_view kProbe = "qwzx";
 
-Value probe_messages(bool in_parts) {
-  Value content =
-      in_parts ? Value::list({picture_part(), text_part(kProbe)}) : Value::string(kProbe);
+constexpr std::string_view kSoundType = "audio";
+
+/// A message of one of each that the model takes, and a word.
+Value probe_messages(const MediaPlaceholders& placeholders) {
+  std::vector<Value> parts;
+  if (placeholders.picture) parts.push_back(medium_part(Medium::kPicture));
+  if (placeholders.sound) parts.push_back(medium_part(Medium::kSound));
+  parts.push_back(text_part(kProbe));
   Dict message;
   message.set("role", Value::string("user"));
-  message.set("content", std::move(content));
+  message.set("content", Value::list(std::move(parts)));
   return Value::list({Value::dict(std::move(message))});
 }
 
-/// What the template makes of a message; nothing where it can't.
-std::string rendered(const ChatTemplate& chat_template, const ChatContext& like, bool in_parts) {
+/// What the template makes of that message; nothing where it can't.
+std::string rendered(const ChatTemplate& chat_template, const ChatContext& like,
+                     const MediaPlaceholders& placeholders) {
   ChatContext context = like;
-  context.messages = probe_messages(in_parts);
+  context.messages = probe_messages(placeholders);
   try {
     return chat_template.render(context).text;
   } catch (const Error&) {
@@ -64,22 +70,26 @@ Value text_part(std::string_view text) {
   return Value::dict(std::move(part));
 }
 
-Value picture_part() {
+Value medium_part(Medium medium) {
   Dict part;
-  part.set("type", Value::string("image", Origin::kTemplate));
+  part.set("type",
+           Value::string(medium == Medium::kPicture ? "image" : kSoundType, Origin::kTemplate));
   return Value::dict(std::move(part));
 }
 
-MessageContents::MessageContents(const ChatTemplate& chat_template, std::string placeholder,
+MessageContents::MessageContents(const ChatTemplate& chat_template, MediaPlaceholders placeholders,
                                  const ChatContext& like)
-    : placeholder_(std::move(placeholder)) {
-  const std::string in_parts = rendered(chat_template, like, /*in_parts=*/true);
+    : placeholders_(std::move(placeholders)) {
+  const std::string in_parts = rendered(chat_template, like, placeholders_);
+  const auto shows = [&](const std::optional<MediaPlaceholder>& medium) {
+    return !medium || in_parts.find(medium->found) != std::string::npos;
+  };
   // A template that takes contents for texts prints the list as it is spelled, or nothing of it.
-  const bool shows = in_parts.find(kProbe) != std::string::npos &&
-                     in_parts.find(placeholder_) != std::string::npos &&
-                     in_parts.find("'type'") == std::string::npos &&
-                     in_parts.find("\"type\"") == std::string::npos;
-  if (shows) shape_ = ContentShape::kParts;
+  const bool shows_all = in_parts.find(kProbe) != std::string::npos &&
+                         shows(placeholders_.picture) && shows(placeholders_.sound) &&
+                         in_parts.find("'type'") == std::string::npos &&
+                         in_parts.find("\"type\"") == std::string::npos;
+  if (shows_all) shape_ = ContentShape::kParts;
 }
 
 Value MessageContents::shaped_content(const Value& content) const {
@@ -93,8 +103,9 @@ Value MessageContents::shaped_content(const Value& content) const {
   bool behind_text = false;
   for (const Value& part : parts->items) {
     if (!is_text(part)) {
-      text.append(placeholder_, Origin::kTemplate);
-      text.append("\n", Origin::kTemplate);
+      const bool heard = member(part, "type").as_str()->text.view() == kSoundType;
+      const auto& medium = heard ? placeholders_.sound : placeholders_.picture;
+      if (medium) text.append(medium->written, Origin::kTemplate);
       behind_text = false;
       continue;
     }

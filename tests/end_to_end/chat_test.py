@@ -10,6 +10,7 @@ import unittest
 from pathlib import Path
 
 from made_pictures import recorded_picture
+from made_sounds import recorded_sound
 from program import GOLDEN, HOME, MODEL
 from small_model import write_folder
 from terminal import PROMPT, Terminal
@@ -187,6 +188,32 @@ class Pictures(unittest.TestCase):
         self.addCleanup(terminal.close)
         terminal.read_until(PROMPT)
         self.assertIn("text only", terminal.say("/image picture.png"))
+        self.assertIn("text only", terminal.say("/audio sound.wav"))
+
+
+class Sounds(unittest.TestCase):
+    def test_a_sound_is_heard_with_the_next_message(self):
+        terminal = Terminal("run", "-m", GOLDEN / "hearing" / "qwen2-audio", "--temp", "0", "-n", "4")
+        self.addCleanup(terminal.close)
+        terminal.read_until(PROMPT)
+        sound = HOME / "sound.wav"
+        sound.write_bytes(recorded_sound("short", 7001))
+        self.assertIn("/audio FILE", terminal.say("/help"))
+        self.assertIn("no file", terminal.say(f"/audio {HOME / 'none.wav'}"))
+        (HOME / "text.wav").write_text("no sound")
+        self.assertIn("text.wav", terminal.say(f"/audio {HOME / 'text.wav'}"))
+        self.assertIn("takes no pictures", terminal.say(f"/image {sound}"))
+        self.assertIn("has that sound", terminal.say(f"/audio {sound}"))
+        self.assertIn("has 2 sounds", terminal.say(f"/audio {sound}"))
+        terminal.say("What is it?")
+        path = HOME / "heard.json"
+        self.assertIn("2 messages", terminal.say(f"/save {path}"))
+        asked = json.loads(path.read_text())[0]["content"]
+        self.assertEqual([part["type"] for part in asked], ["audio", "audio", "text"])
+        self.assertEqual(asked[0]["path"], str(sound))
+        terminal.say("And now?")
+        self.assertIn("4 messages", terminal.say(f"/save {path}"))
+        self.assertIn("4 messages", terminal.say(f"/load {path}"))
 
 
 class BrokenModel(unittest.TestCase):

@@ -1,13 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <limits>
 #include <stdexcept>
 
 #include "tests/golden/counted_values_testing.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
-#include "tests/models/npy_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
@@ -24,59 +21,16 @@ JsonValue read_description(const std::string& name) {
   return parse_json(read_text(path), path.native());
 }
 
-std::size_t count_member(const JsonValue& object, std::string_view name) {
-  return static_cast<std::size_t>(as<std::int64_t>(member(object, name)));
-}
-
-std::vector<std::int32_t> ids_member(const JsonValue& object, std::string_view name) {
-  std::vector<std::int32_t> out;
-  for (const std::int64_t id : whole_numbers(array(object, name)))
-    out.push_back(static_cast<std::int32_t>(id));
-  return out;
-}
-
-std::vector<std::size_t> places_member(const JsonValue& object, std::string_view name) {
-  std::vector<std::size_t> out;
-  for (const std::int64_t place : whole_numbers(array(object, name)))
-    out.push_back(static_cast<std::size_t>(place));
-  return out;
-}
-
-/// Members of descriptions that name a part of the one file with a model's numbers.
-class Values {
+/// The numbers of a model.
+class Values : public RecordedValues {
  public:
-  explicit Values(const JsonValue& model)
-      : all_(read_npy_floats(recorded_path(text(model, "values"))).values) {}
-
-  /// Empty where there is no such member.
-  RecordedArray read(const JsonValue& object, std::string_view name) const {
-    const JsonValue* const found = object.member(name);
-    return found != nullptr ? read(*found) : RecordedArray{};
-  }
-
-  RecordedArray read(const JsonValue& entry) const {
-    RecordedArray out;
-    out.shape = whole_numbers(array(entry, "shape"));
-    if (entry.member("every") != nullptr) out.every = count_member(entry, "every");
-    std::size_t count = 1;
-    for (const std::int64_t extent : out.shape) count *= static_cast<std::size_t>(extent);
-    count = (count + out.every - 1) / out.every;
-    const std::size_t at = count_member(entry, "at");
-    if (at > all_.size() || count > all_.size() - at)
-      throw std::runtime_error("numbers behind the end of their file");
-    const auto begin = all_.begin() + static_cast<std::ptrdiff_t>(at);
-    out.values.assign(begin, begin + static_cast<std::ptrdiff_t>(count));
-    return out;
-  }
+  explicit Values(const JsonValue& model) : RecordedValues(recorded_path(text(model, "values"))) {}
 
   RecordedPixels read_pixels(const JsonValue& object) const {
     const JsonValue* const found = object.member("pixels");
     if (found == nullptr) return {};
     return {read(*found), number(member(*found, "sum")), text(*found, "digest")};
   }
-
- private:
-  std::vector<float> all_;
 };
 
 struct Contents {
@@ -139,23 +93,6 @@ std::vector<std::string> described_with(std::string_view wanted) {
 }
 
 }  // namespace
-
-double largest_difference(const RecordedArray& recorded, std::span<const float> computed) {
-  constexpr double kNone = std::numeric_limits<double>::infinity();
-  std::size_t count = 1;
-  for (const std::int64_t extent : recorded.shape) count *= static_cast<std::size_t>(extent);
-  if (computed.size() != count) return kNone;
-  double largest = 0.0;
-  double difference = 0.0;
-  for (std::size_t i = 0; i < recorded.values.size(); ++i) {
-    const double expected = recorded.values[i];
-    const double distance = std::abs(expected - computed[i * recorded.every]);
-    if (std::isnan(distance)) return kNone;
-    largest = std::max(largest, std::abs(expected));
-    difference = std::max(difference, distance);
-  }
-  return difference == 0.0 ? 0.0 : difference / largest;
-}
 
 MadePicture make_picture(const JsonValue& model, std::string_view name) {
   for (const JsonValue& entry : array(model, "pictures")) {

@@ -9,22 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/golden/description_testing.hpp"
+#include "tests/golden/recorded_values_testing.hpp"
 
 /// What another implementation made of prompts with pictures; tests/golden/pictures/README.md says
 /// what each member is. Functions throw std::runtime_error for a record that isn't as expected.
 namespace sirocco::testing {
-
-/// Recorded numbers of an array, row after row: elements 0, `every`, 2 * `every` and so on.
-struct RecordedArray {
-  Shape shape;
-  std::size_t every = 1;
-  std::vector<float> values;
-};
-
-/// The largest distance of a whole array from what was recorded of it, over the largest number that
-/// was recorded; infinity where it has another size or holds a NaN.
-double largest_difference(const RecordedArray& recorded, std::span<const float> computed);
 
 /// A picture whose bytes are made (tools/golden_picture_results.py has the formula).
 struct MadePicture {
@@ -44,8 +33,8 @@ struct ContentPart {
   std::optional<std::size_t> picture;
 };
 
-/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1; in those
-/// whose pictures keep their shape all one after another, each [3, height, width].
+/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1; in
+/// those whose pictures keep their shape all one after another, each [3, height, width].
 struct RecordedPixels {
   RecordedArray values;
   double sum = 0.0;
@@ -60,10 +49,11 @@ struct PicturePrompt {
   std::string rendered;  ///< by the template, a placeholder for each picture
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t>
-      token_type_ids;                      ///< 1 for a row of a picture; empty where there are none
-  RecordedPixels pixels;                   ///< this and the next two: empty without pictures
-  RecordedArray projector_input;           ///< [tiles or pictures, patches, D of the tower]
-  RecordedArray rows;                      ///< [rows of all pictures, D of the text, or with deep-stack rows behind them D (1 + layers)]
+      token_type_ids;             ///< 1 for a row of a picture; empty where there are none
+  RecordedPixels pixels;          ///< this and the next two: empty without pictures
+  RecordedArray projector_input;  ///< [tiles or pictures, patches, D of the tower]
+  RecordedArray rows;  ///< [rows of all pictures, D of the text, or with deep-stack rows behind
+                       ///< them D (1 + layers)]
   std::vector<std::vector<std::int32_t>>
       positions;  ///< [3, T]: times, rows and columns; empty where a token has one position
   std::vector<std::size_t> logits_at;      ///< tokens of which all logits are there

@@ -243,7 +243,7 @@ class Seeing : public ::testing::TestWithParam<std::string> {
     text.text = std::string(model_->pictures()->placeholder());
     text.trusted.push_back({0, text.text.size()});
     text.text += words;
-    return model_->pictures()->parts(text, std::array{shown});
+    return model_->media()->parts(text, std::array<ReadMedium, 1>{shown});
   }
 
   static TextRequest request(TextPrompt prompt) {
@@ -261,26 +261,22 @@ class Seeing : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(Seeing, PiecesOfAPassMakeTheSameBits) {
-  const AnyEncoder encoder = [&] {
-    const CanonicalCheckpoint from = encoder_of(recorded_.folder);
-    return make_encoder(*from.metadata, *from.weights, model_->backend(), model_->info().width);
-  }();
   const ReadPicture shown = picture(130, 70, 3);
   const StagePlace place{model_->backend(), machine_.ledger()};
   const auto rows = [&](EncoderCost budget) {
     StepMemory memory(&machine_.ledger());
-    EncoderPass pass(encoder, shown.input);
+    EncoderPass pass(shown.input);
     int pieces = 0;
     while (!pass.ended()) {
       const EncoderCost left = pass.left();
-      EXPECT_GT(pass.next_piece(), 0);
+      EXPECT_GT(pass.next_layer(), 0);
       pass.advance(budget, place.backend, memory);
       EXPECT_LT(pass.left(), left);
       ++pieces;
     }
     EXPECT_FALSE(pass.fault().has_value());
-    EXPECT_EQ(pieces, budget > 1 ? std::ssize(shown.input->tiles())
-                                 : std::ssize(shown.input->tiles()) * encoder.info().layers);
+    const auto tiles = std::ssize(shown.input->pieces());
+    EXPECT_EQ(pieces, budget > 1 ? tiles : tiles * shown.input->encoder().info().layers);
     return pass.rows();
   };
   const std::vector<float> whole = rows(1e18);
@@ -355,13 +351,13 @@ TEST_P(Seeing, RowsThatAPictureHasNotAreRefused) {
   const ReadPicture shown = picture(60, 60, 5);
   const auto refused = [&](std::vector<std::int32_t> rows) {
     std::vector<PromptPart> parts;
-    parts.emplace_back(PictureRows{shown.input, std::move(rows), false});
+    parts.emplace_back(EncodedRows{shown.input, std::move(rows), false});
     EXPECT_THROW(static_cast<void>(session.submit(request(std::move(parts)))), InvalidArgument);
   };
   refused({});
   refused({static_cast<std::int32_t>(shown.input->rows())});
   refused({-2});
-  if (!shown.input->has_newline()) refused({PictureRows::kNewline});
+  if (!shown.input->has_newline()) refused({EncodedRows::kNewline});
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Seeing,

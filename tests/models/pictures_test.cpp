@@ -33,7 +33,7 @@ Picture picture_of(const MadePicture& made) {
 jinja::Value message_of(const std::vector<ContentPart>& contents) {
   std::vector<jinja::Value> parts;
   for (const ContentPart& part : contents)
-    parts.push_back(part.picture ? picture_part() : text_part(part.text));
+    parts.push_back(part.picture ? medium_part(Medium::kPicture) : text_part(part.text));
   jinja::Dict message;
   message.set("role", jinja::Value::string("user"));
   message.set("content", jinja::Value::list(std::move(parts)));
@@ -49,8 +49,8 @@ class Pictures : public ::testing::TestWithParam<std::string> {
     model_.emplace(load_language_model(machine_, recorded_.folder, std::move(options)));
   }
 
-  std::vector<ReadPicture> read(const std::vector<MadePicture>& pictures) const {
-    std::vector<ReadPicture> out;
+  std::vector<ReadMedium> read(const std::vector<MadePicture>& pictures) const {
+    std::vector<ReadMedium> out;
     for (const MadePicture& made : pictures)
       out.push_back(model_->pictures()->prepared(picture_of(made)));
     return out;
@@ -69,7 +69,7 @@ class Pictures : public ::testing::TestWithParam<std::string> {
       if (const auto* tokens = std::get_if<std::vector<TokenId>>(&part))
         for (const TokenId token : *tokens) ids.push_back(token.value());
       else
-        ids.insert(ids.end(), std::get<PictureRows>(part).rows.size(), recorded_.image_token_id);
+        ids.insert(ids.end(), std::get<EncodedRows>(part).rows.size(), recorded_.image_token_id);
     }
     return ids;
   }
@@ -78,13 +78,13 @@ class Pictures : public ::testing::TestWithParam<std::string> {
   std::vector<float> rows_of_pictures(const std::vector<PromptPart>& parts) const {
     std::vector<float> out;
     for (const PromptPart& part : parts) {
-      const auto* const shown = std::get_if<PictureRows>(&part);
+      const auto* const shown = std::get_if<EncodedRows>(&part);
       if (shown == nullptr) continue;
-      const std::vector<float> all = model_->multimodal_pipeline()->encode(shown->picture);
-      const auto width = static_cast<std::ptrdiff_t>(shown->picture->width());
+      const std::vector<float> all = model_->multimodal_pipeline()->encode(shown->input);
+      const auto width = static_cast<std::ptrdiff_t>(shown->input->width());
       for (const std::int32_t row : shown->rows) {
         const auto from =
-            row == PictureRows::kNewline ? all.end() - width : all.begin() + row * width;
+            row == EncodedRows::kNewline ? all.end() - width : all.begin() + row * width;
         out.insert(out.end(), from, from + width);
       }
     }
@@ -102,12 +102,12 @@ class Pictures : public ::testing::TestWithParam<std::string> {
         pieces.emplace_back(*tokens);
         continue;
       }
-      const auto& shown = std::get<PictureRows>(part);
+      const auto& shown = std::get<EncodedRows>(part);
       const auto count = static_cast<std::int32_t>(shown.rows.size());
       if (shown.mutual) layout.mutual.push_back({Position(at), Position(at + count)});
       at += count;
       pieces.emplace_back(
-          std::make_shared<const EmbeddedRows>(shown.picture->width(), rows_of_pictures({part})));
+          std::make_shared<const EmbeddedRows>(shown.input->width(), rows_of_pictures({part})));
     }
     if (!recorded.positions.empty()) {
       std::vector<std::int32_t> numbers;
@@ -130,7 +130,7 @@ TEST_P(Pictures, PromptsHaveTheRowsThatTransformersGivesThem) {
     SCOPED_TRACE(prompt.name);
     const RenderedPrompt text = rendered(prompt.contents);
     EXPECT_EQ(text.text, prompt.rendered);
-    const std::vector<PromptPart> parts = model_->pictures()->parts(text, read(prompt.pictures));
+    const std::vector<PromptPart> parts = model_->media()->parts(text, read(prompt.pictures));
     EXPECT_EQ(ids_of(parts), prompt.ids);
     if (prompt.pictures.empty()) continue;
     const std::vector<float> rows = rows_of_pictures(parts);
@@ -143,7 +143,7 @@ TEST_P(Pictures, LogitsAreThoseOfTransformers) {
   for (const PicturePrompt& prompt : recorded_.prompts) {
     SCOPED_TRACE(prompt.name);
     const std::vector<PromptPart> parts =
-        model_->pictures()->parts(rendered(prompt.contents), read(prompt.pictures));
+        model_->media()->parts(rendered(prompt.contents), read(prompt.pictures));
     const Prompt given = prompt_of(parts, prompt);
     std::vector<float> all;
     language.score(given, {}, [&](std::int64_t, std::span<const float> logits) {
@@ -159,7 +159,7 @@ TEST_P(Pictures, AnswersAreThoseOfTransformers) {
   for (const PicturePrompt& prompt : recorded_.prompts) {
     SCOPED_TRACE(prompt.name);
     TextRequest request;
-    request.prompt = model_->pictures()->parts(rendered(prompt.contents), read(prompt.pictures));
+    request.prompt = model_->media()->parts(rendered(prompt.contents), read(prompt.pictures));
     request.sampling.temperature = 0;
     request.max_tokens = std::ssize(prompt.continuation);
     request.ignore_end = true;
@@ -182,12 +182,12 @@ TEST_P(Pictures, WhatAUserWritesStaysText) {
     std::vector<ContentPart> contents = prompt.contents;
     contents.push_back({"and " + recorded_.placeholder + " too", std::nullopt});
     const RenderedPrompt text = rendered(contents);
-    EXPECT_EQ(model_->pictures()->places(text), 1U);
-    const auto parts = model_->pictures()->parts(text, read(prompt.pictures));
+    EXPECT_EQ(model_->media()->places(text), std::vector{Medium::kPicture});
+    const auto parts = model_->media()->parts(text, read(prompt.pictures));
     const auto rows = [](const std::vector<PromptPart>& of) {
       std::int64_t count = 0;
       for (const PromptPart& part : of)
-        if (const auto* shown = std::get_if<PictureRows>(&part)) count += std::ssize(shown->rows);
+        if (const auto* shown = std::get_if<EncodedRows>(&part)) count += std::ssize(shown->rows);
       return count;
     };
     EXPECT_EQ(rows(parts), std::ranges::count(prompt.ids, recorded_.image_token_id));
@@ -197,8 +197,8 @@ TEST_P(Pictures, WhatAUserWritesStaysText) {
 
 TEST_P(Pictures, TypedPlaceholdersMakeTheRecordedIds) {
   if (!recorded_.typed || recorded_.typed->ids.empty()) return;
-  const auto parts = model_->pictures()->parts(rendered(recorded_.typed->contents),
-                                               read(recorded_.typed->pictures));
+  const auto parts =
+      model_->media()->parts(rendered(recorded_.typed->contents), read(recorded_.typed->pictures));
   EXPECT_EQ(ids_of(parts), recorded_.typed->ids);
 }
 
@@ -220,13 +220,14 @@ TEST(PicturePlaces, HaveTheMarksOfTheFamilyAroundThem) {
   const PictureModel recorded = read_picture_model("qwen2-vl");
   const RenderedPrompt prompt{.text = shown + "What?", .trusted = {{0, shown.size()}}};
   const PicturePrompt& one = recorded.prompts.front();
-  const auto parts = reader.parts(prompt, std::array{reader.prepared(picture_of(one.pictures[0]))});
+  const ReadMedium picture = reader.prepared(picture_of(one.pictures[0]));
+  const auto parts = model.media()->parts(prompt, std::span(&picture, 1));
   ASSERT_EQ(parts.size(), 3U);
   const Vocabulary& vocabulary = model.tokenizer().vocabulary();
   using Tokens = std::vector<TokenId>;
   EXPECT_EQ(std::get<Tokens>(parts[0]), Tokens{vocabulary.find("<|vision_start|>").value()});
   EXPECT_EQ(std::get<Tokens>(parts[2]).front(), vocabulary.find("<|vision_end|>").value());
-  EXPECT_EQ(std::get<PictureRows>(parts[1]).plane, (PatchGrid{2, 6}));
+  EXPECT_EQ(std::get<EncodedRows>(parts[1]).plane, (PatchGrid{2, 6}));
 }
 
 /// What follows an answer finds all before it in the cache, and gets the answer that it would get
@@ -240,14 +241,14 @@ TEST(PicturePlaces, AreTheSameInTheNextTurn) {
     const PicturePrompt& two = recorded.prompts.at(1);
     ChatContext context;
     context.messages = message_of(two.contents);
-    std::vector<ReadPicture> pictures;
+    std::vector<ReadMedium> pictures;
     for (const MadePicture& made : two.pictures)
-      pictures.push_back(model.pictures()->prepared(picture_of(made)));
+      pictures.emplace_back(model.pictures()->prepared(picture_of(made)));
     Engine engine(machine);
     LanguageSession session(engine, model.add_to(engine), model.tokenizer());
     TextRequest request;
     std::vector<PromptPart> parts =
-        model.pictures()->parts(model.chat_format().render(context), pictures);
+        model.media()->parts(model.chat_format().render(context), pictures);
     request.prompt = parts;
     request.sampling.temperature = 0;
     request.max_tokens = 40;
@@ -265,9 +266,15 @@ TEST(PicturePlaces, AreTheSameInTheNextTurn) {
     const LoadedModel fresh = loaded(machine, name);
     Engine other(machine);
     LanguageSession anew(other, fresh.add_to(other), fresh.tokenizer());
-    for (PromptPart& part : parts)
-      if (auto* const rows = std::get_if<PictureRows>(&part))
-        rows->picture = fresh.multimodal_pipeline()->picture(rows->picture->tiles());
+    for (PromptPart& part : parts) {
+      auto* const rows = std::get_if<EncodedRows>(&part);
+      if (rows == nullptr) continue;
+      const auto shown = std::ranges::find_if(pictures, [&](const ReadMedium& picture) {
+        return std::get<ReadPicture>(picture).input == rows->input;
+      });
+      const auto index = static_cast<std::size_t>(shown - pictures.begin());
+      rows->input = fresh.pictures()->prepared(picture_of(two.pictures.at(index))).input;
+    }
     request.prompt = parts;
     const Completion read = anew.complete(request);
     EXPECT_EQ(read.usage.cached, 0);

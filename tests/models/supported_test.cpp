@@ -7,10 +7,13 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <span>
 #include <sstream>
 #include <string>
 
+#include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/registry.hpp"
+#include "sirocco/models/sound_folders.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
@@ -96,6 +99,26 @@ std::string document() {
            (row.types.empty() ? "–" : joined(row.types, ", ")) + " | " + blocks(row.stem) + " | `" +
            row.stem + "` | " + count + " |\n";
   }
+  out +=
+      "\n## Pictures and sound\n\n"
+      "What the tables of encoders say (`sirocco/models/picture_folders.cpp`, "
+      "`sound_folders.cpp`): "
+      "folders of these types, and\n"
+      "GGUF models with a file of llama.cpp's whose projector is named here. Whisper "
+      "(`whisper` folders) writes speech down\n"
+      "([sound.md](sound.md)); how pictures are prepared is in [pictures.md](pictures.md).\n\n"
+      "| models | takes | folders' `model_type` | projector |\n"
+      "|---|---|---|---|\n";
+  const auto add_encoders = [&](std::span<const EncoderSchema* const> encoders) {
+    for (const EncoderSchema* encoder : encoders) {
+      std::vector<std::string> types;
+      for (const std::string_view type : encoder->of.model_types) add(types, type);
+      out += "| " + std::string(encoder->models) + " | " + (encoder->hears ? "sound" : "pictures") +
+             " | " + joined(types, ", ") + " | `" + std::string(encoder->projector) + "` |\n";
+    }
+  };
+  add_encoders(known_encoders());
+  add_encoders(known_sound_encoders());
   return out;
 }
 

@@ -22,7 +22,7 @@ void check_messages(const anthropic::MessagesRequest& request, const ChatFormat&
     require(turns[i].role == "user" || turns[i].role == "assistant");
     if (i > 0) require(turns[i].role != turns[i - 1].role);
   }
-  for (const SentPicture& picture : anthropic::pictures_of(request)) {
+  for (const SentMedium& picture : anthropic::media_of(request)) {
     require(is_utf8(*picture.source) && !picture.place.empty());
     require(!file_of(picture).empty());
   }

@@ -65,7 +65,7 @@ constexpr std::array kUnheededOfBlock = {
 
 struct Source {
   std::string type;
-  std::optional<SentPicture> picture;
+  std::optional<SentMedium> picture;
 };
 void put_source_type(Source& out, const Field& field) {
   out.type = field.text();
@@ -75,7 +75,9 @@ void put_source_type(Source& out, const Field& field) {
                            json::described(field.value())));
   }
 }
-void put_data(Source& out, const Field& field) { out.picture = picture_in_base64(field); }
+void put_data(Source& out, const Field& field) {
+  out.picture = medium_in_base64(Medium::kPicture, field);
+}
 constexpr std::array kSource = {
     // Other kinds of sources have other members: their kind is what to speak of.
     Member<Source>{"type", Text{64}, put_source_type, "base64"},
@@ -84,7 +86,7 @@ constexpr std::array kSource = {
 constexpr std::array kUnheededOfSource = {
     UnheededMember{"media_type", Text{256}, "a file's first bytes say what it is"},
 };
-void put_source(std::optional<SentPicture>& out, const Field& field) {
+void put_source(std::optional<SentMedium>& out, const Field& field) {
   MemberReader reader(field);
   Source source;
   reader.read(source, kSource);
@@ -95,7 +97,7 @@ void put_source(std::optional<SentPicture>& out, const Field& field) {
   out = std::move(source.picture);
 }
 constexpr std::array kPictureBlock = {
-    Member<std::optional<SentPicture>>{"source", ObjectOf{"members"}, put_source, "the picture"},
+    Member<std::optional<SentMedium>>{"source", ObjectOf{"members"}, put_source, "the picture"},
 };
 
 void read_block(const Field& field, MessageContent& out) {
@@ -113,7 +115,7 @@ void read_block(const Field& field, MessageContent& out) {
     out.add(*text);
     return;
   }
-  std::optional<SentPicture> picture;
+  std::optional<SentMedium> picture;
   reader.read(picture, kPictureBlock);
   reader.pass(std::span(&kCacheControl, 1));
   reader.finish();
@@ -131,7 +133,7 @@ MessageContent read_content(const Field& field, std::string_view expected) {
 }
 
 void refuse_pictures(const MessageContent& content) {
-  const SentPicture* const picture = content.first_picture();
+  const SentMedium* const picture = content.first_medium();
   if (picture == nullptr) return;
   refuse(*picture, "unsupported_value", "only messages of the user show pictures");
 }
@@ -338,9 +340,9 @@ MessagesRequest read_count_request(const json::Value& body) {
   return out;
 }
 
-std::vector<SentPicture> pictures_of(const MessagesRequest& request) {
-  std::vector<SentPicture> out;
-  for (const Turn& turn : request.turns) turn.content.append_pictures(out);
+std::vector<SentMedium> media_of(const MessagesRequest& request) {
+  std::vector<SentMedium> out;
+  for (const Turn& turn : request.turns) turn.content.append_media(out);
   return out;
 }
 

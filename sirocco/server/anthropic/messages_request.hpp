@@ -37,7 +37,7 @@ MessagesRequest read_messages_request(const json::Value& body);
 MessagesRequest read_count_request(const json::Value& body);
 
 /// The pictures of all turns, in their order.
-std::vector<SentPicture> pictures_of(const MessagesRequest& request);
+std::vector<SentMedium> media_of(const MessagesRequest& request);
 
 /// The prompt, as the model's format makes it; a template that can be told so lets the model answer
 /// without thinking first. `clock` is as ChatContext has it. Throws as ChatFormat::render, and as

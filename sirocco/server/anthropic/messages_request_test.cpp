@@ -105,8 +105,8 @@ TEST(MessagesRequest, BlocksMayBePictures) {
   ASSERT_EQ(request.turns.size(), 3u);
   EXPECT_EQ(request.turns[0].content.text(), "a\nb\nc");
   EXPECT_EQ(request.turns[0].content.parts().size(), 3u);
-  EXPECT_EQ(request.turns[0].content.first_picture()->base64(), "Zm9v");
-  const std::vector<SentPicture> pictures = pictures_of(request);
+  EXPECT_EQ(request.turns[0].content.first_medium()->base64(), "Zm9v");
+  const std::vector<SentMedium> pictures = media_of(request);
   ASSERT_EQ(pictures.size(), 2u);
   EXPECT_EQ(pictures[0].place, "messages[0].content[2].source.data");
   EXPECT_EQ(pictures[1].place, "messages[3].content[0].source.data");

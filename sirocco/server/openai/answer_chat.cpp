@@ -5,10 +5,10 @@
 
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/json/value.hpp"
+#include "sirocco/server/media_prompt.hpp"
 #include "sirocco/server/openai/chat_answer.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/routes.hpp"
-#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -16,17 +16,17 @@ namespace {
 struct Asked {
   ChatRequest request;
   ModelLease model;
-  std::vector<SentPicture> pictures;
+  std::vector<SentMedium> media;
 };
 
 Asked asked_chat(const Service& service, const std::string& body) {
   Asked out{read_chat_request(json::parse(body)), {}, {}};
   out.model = named_text_model(service, out.request.generation.model);
-  out.pictures = pictures_of(out.request.messages);
+  out.media = media_of(out.request.messages);
   return out;
 }
 
-Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
+Prepared prepared_chat(Asked& asked, std::span<const ReadMedium> media) {
   ChatRequest& request = asked.request;
   Prepared out;
   out.model = std::move(asked.model);
@@ -35,9 +35,9 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
   out.head = answer_head("chatcmpl-", *out.model);
-  TextRequest& answer = out.requests.emplace_back(text_request(
-      model, out.generation, shown_prompt(model, prompt.rendered, pictures, "messages"), "messages",
-      out.warnings));
+  TextRequest& answer = out.requests.emplace_back(
+      text_request(model, out.generation, shown_prompt(model, prompt.rendered, media, "messages"),
+                   "messages", out.warnings));
   answer.own_text = request.end != PromptEnd::kContinueAnswer;
   return out;
 }
@@ -46,10 +46,10 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
 
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
-  TextAnswers answers = co_await made_with_pictures(
+  TextAnswers answers = co_await made_with_media(
       exchange, [&] { return asked_chat(service, exchange.take_body()); },
-      [&](Asked& asked, std::span<const ReadPicture> pictures) {
-        prepared = prepared_chat(asked, pictures);
+      [&](Asked& asked, std::span<const ReadMedium> media) {
+        prepared = prepared_chat(asked, media);
         return submitted(service, exchange, prepared);
       });
   const bool log_probabilities = prepared.generation.alternatives.has_value();

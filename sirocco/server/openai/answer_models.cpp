@@ -15,10 +15,11 @@ bool chats(const ServedText& model) {
   }
 }
 
-bool sees(const ServedText& model) {
+bool takes(const ServedText& model, Medium medium) {
   try {
-    return model.model().pictures() != nullptr;
-  } catch (const Error&) {  // why not, is told to whoever shows it one
+    return medium == Medium::kPicture ? model.model().pictures() != nullptr
+                                      : model.model().sounds() != nullptr;
+  } catch (const Error&) {  // why not, is told to whoever shows it something
     return false;
   }
 }
@@ -32,7 +33,8 @@ ModelCard card_of(const ServedModel& model) {
     if (chats(*model.text)) {
       card.capabilities.insert(card.capabilities.begin(), "chat");
       // As llama-server calls it.
-      if (sees(*model.text)) card.capabilities.push_back("multimodal");
+      if (takes(*model.text, Medium::kPicture)) card.capabilities.push_back("multimodal");
+      if (takes(*model.text, Medium::kSound)) card.capabilities.push_back("audio");
     }
   }
   return card;

@@ -39,8 +39,8 @@ void check_inputs(const std::vector<openai::PromptInput>& inputs, Require requir
 
 /// Any thing may be in a picture; what comes of its text is a file, or a refusal.
 template <class Require>
-void check_pictures(std::span<const SentPicture> pictures, Require require) {
-  for (const SentPicture& picture : pictures) {
+void check_pictures(std::span<const SentMedium> pictures, Require require) {
+  for (const SentMedium& picture : pictures) {
     require(picture.base64_at <= picture.source->size() && is_utf8(*picture.source));
     require(!picture.place.empty());
     require(!file_of(picture).empty());
@@ -51,7 +51,7 @@ template <class Require>
 void check_chat(const openai::ChatRequest& request, const ChatFormat& format, Require require) {
   check_generation(request.generation, require);
   require(!request.messages.empty());
-  check_pictures(openai::pictures_of(request.messages), require);
+  check_pictures(openai::media_of(request.messages), require);
   require(request.generation.max_tokens != 0);
   if (request.end == openai::PromptEnd::kContinueAnswer) {
     require(request.messages.back().role == openai::Role::kAssistant);
@@ -81,7 +81,7 @@ void check_response(const openai::ResponseRequest& request, Require require) {
       require(message->role != openai::Role::kTool && !message->parts.empty());
       const openai::ChatMessage said = openai::chat_message(*message);
       require(is_utf8(said.content->text()));
-      check_pictures(openai::pictures_of(std::span(&said, 1)), require);
+      check_pictures(openai::media_of(std::span(&said, 1)), require);
     } else {
       require(!std::get<openai::ItemReference>(item).id.empty());
     }
@@ -133,6 +133,10 @@ inline constexpr std::string_view kBodies[] = {
         {"image_url":{"url":"data:;base64,Zm9v"},"type":"image_url"},{"type":"text","text":"b"}]},
         {"role":"assistant","content":"c"},{"role":"user","content":[{"type":"image_url",
         "image_url":{"url":"data:image/gif;base64,R0lGODlh"}}]}]})",
+    R"({"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"UklGRg==",
+        "format":"wav"}},{"type":"text","text":"b"}]}]})",
+    R"({"input":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"UklGRg==",
+        "format":"mp3"}}]}]})",
     R"({"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,iVBORw0K",
         "detail":"low","file_id":null},{"type":"input_text","text":"a"}]}],"max_output_tokens":5})",
     R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",

@@ -40,15 +40,15 @@ constexpr std::string_view kContentWords = "a text, or an array of parts";
 
 void put_part_type(std::string& out, const Field& field) {
   out = field.text();
-  if (out != "text" && out != "image_url") {
+  if (out != "text" && out != "image_url" && out != "input_audio") {
     field.fail("unsupported_value",
-               fmt::format("found {}; a message consists of parts of the types 'text' and "
-                           "'image_url'",
+               fmt::format("found {}; a message consists of parts of the types 'text', "
+                           "'image_url' and 'input_audio'",
                            json::described(field.value())));
   }
 }
 constexpr std::array kPart = {
-    Member<std::string>{"type", Text{64}, put_part_type, "text or image_url"},
+    Member<std::string>{"type", Text{64}, put_part_type, "text, image_url or input_audio"},
 };
 
 using OptionalText = std::optional<std::string>;
@@ -56,16 +56,16 @@ constexpr std::array kTextPart = {
     Member<OptionalText>{"text", Text(), json::store, "the text"},
 };
 
-using OptionalPicture = std::optional<SentPicture>;
-void put_url(OptionalPicture& out, const Field& field) { out = picture_in_url(field); }
+using OptionalMedium = std::optional<SentMedium>;
+void put_url(OptionalMedium& out, const Field& field) { out = picture_in_url(field); }
 constexpr std::array kPicture = {
-    Member<OptionalPicture>{"url", Text(), put_url, "a data: URL"},
+    Member<OptionalMedium>{"url", Text(), put_url, "a data: URL"},
 };
 constexpr std::array kUnheededOfPicture = {
     UnheededMember{"detail", json::OneOf{R"(["auto", "low", "high", "original"])"},
                    "pictures are prepared as the model's family does it"},
 };
-void put_picture(OptionalPicture& out, const Field& field) {
+void put_picture(OptionalMedium& out, const Field& field) {
   MemberReader reader(field);
   reader.read(out, kPicture);
   reader.pass(kUnheededOfPicture);
@@ -73,7 +73,27 @@ void put_picture(OptionalPicture& out, const Field& field) {
   if (!out) field.fail("missing_required_parameter", "there is no url");
 }
 constexpr std::array kPicturePart = {
-    Member<OptionalPicture>{"image_url", json::ObjectOf{"members"}, put_picture, "the picture"},
+    Member<OptionalMedium>{"image_url", json::ObjectOf{"members"}, put_picture, "the picture"},
+};
+
+void put_sound_data(OptionalMedium& out, const Field& field) {
+  out = medium_in_base64(Medium::kSound, field);
+}
+constexpr std::array kSound = {
+    Member<OptionalMedium>{"data", Text(), put_sound_data, "the file in base64"},
+};
+constexpr std::array kUnheededOfSound = {
+    UnheededMember{"format", Text{64}, "a file's content says what it is"},
+};
+void put_sound(OptionalMedium& out, const Field& field) {
+  MemberReader reader(field);
+  reader.read(out, kSound);
+  reader.pass(kUnheededOfSound);
+  reader.finish();
+  if (!out) field.fail("missing_required_parameter", "there are no data");
+}
+constexpr std::array kSoundPart = {
+    Member<OptionalMedium>{"input_audio", json::ObjectOf{"members"}, put_sound, "the sound"},
 };
 
 void read_part(const Field& field, MessageContent& out) {
@@ -90,11 +110,15 @@ void read_part(const Field& field, MessageContent& out) {
     out.add(*text);
     return;
   }
-  OptionalPicture picture;
-  reader.read(picture, kPicturePart);
+  OptionalMedium medium;
+  if (type == "input_audio") {
+    reader.read(medium, kSoundPart);
+  } else {
+    reader.read(medium, kPicturePart);
+  }
   reader.finish();
-  if (!picture) field.fail("missing_required_parameter", "there is no image_url");
-  out.add(*std::move(picture));
+  if (!medium) field.fail("missing_required_parameter", fmt::format("there is no {}", type));
+  out.add(*std::move(medium));
 }
 
 void put_content(ChatMessage& out, const Field& field) {
@@ -182,9 +206,9 @@ ChatMessage read_message(const Field& field) {
   reader.finish();
   if (!out.content && out.role != Role::kAssistant)
     field.fail("missing_required_parameter", "there is no content");
-  const SentPicture* const picture = out.content ? out.content->first_picture() : nullptr;
-  if (picture != nullptr && out.role != Role::kUser)
-    refuse(*picture, "unsupported_value", "only messages of the user show pictures");
+  const SentMedium* const shown = out.content ? out.content->first_medium() : nullptr;
+  if (shown != nullptr && out.role != Role::kUser)
+    refuse(*shown, "unsupported_value", "only messages of the user have pictures and sounds");
   return out;
 }
 
@@ -245,10 +269,10 @@ std::vector<ChatMessage> read_messages(const Field& messages) {
   return out;
 }
 
-std::vector<SentPicture> pictures_of(std::span<const ChatMessage> messages) {
-  std::vector<SentPicture> out;
+std::vector<SentMedium> media_of(std::span<const ChatMessage> messages) {
+  std::vector<SentMedium> out;
   for (const ChatMessage& message : messages)
-    if (message.content) message.content->append_pictures(out);
+    if (message.content) message.content->append_media(out);
   return out;
 }
 

@@ -26,7 +26,7 @@ struct ToolCall {
 /// A message of a conversation.
 struct ChatMessage {
   Role role = Role::kUser;
-  /// Only an assistant's may be missing; only a user's shows pictures.
+  /// Only an assistant's may be missing; only a user's shows pictures and sounds.
   std::optional<MessageContent> content;
   std::optional<std::string> name;
   std::optional<std::string> reasoning;     ///< assistant: what it thought before it spoke
@@ -37,8 +37,8 @@ struct ChatMessage {
 /// Reads an array of messages. Throws InvalidRequest that names what is wrong: messages[2].role.
 std::vector<ChatMessage> read_messages(const json::Field& messages);
 
-/// The pictures of all messages, in their order.
-std::vector<SentPicture> pictures_of(std::span<const ChatMessage> messages);
+/// The pictures and sounds of all messages, in their order.
+std::vector<SentMedium> media_of(std::span<const ChatMessage> messages);
 
 /// The messages as chat templates take them. Arguments that are a JSON object are one, as templates
 /// of Hugging Face expect it; others are a text. A developer's message is a system's, as llama.cpp

@@ -69,8 +69,16 @@ TEST(ChatMessages, RefusalsNameThePlace) {
       {R"({"role":"user","content":[{"type":"text","text":"a"},
           {"type":"image_url","image_url":{"url":"data:"}}]})",
        "messages[0].content[1].image_url.url", "invalid_value"},
-      {R"({"role":"user","content":[{"input_audio":{"data":""},"type":"input_audio"}]})",
+      {R"({"role":"user","content":[{"file":{"file_id":""},"type":"file"}]})",
        "messages[0].content[0].type", "unsupported_value"},
+      {R"({"role":"user","content":[{"type":"input_audio","input_audio":{"format":"wav"}}]})",
+       "messages[0].content[0].input_audio", "missing_required_parameter"},
+      {R"({"role":"user","content":[{"type":"input_audio"}]})", "messages[0].content[0]",
+       "missing_required_parameter"},
+      {R"({"role":"user","content":[{"type":"input_audio","input_audio":{"data":5}}]})",
+       "messages[0].content[0].input_audio.data", "invalid_type"},
+      {R"({"role":"system","content":[{"type":"input_audio","input_audio":{"data":"Zm9v"}}]})",
+       "messages[0].content[0].input_audio.data", "unsupported_value"},
       {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"http://a/b.png"}}]})",
        "messages[0].content[0].image_url.url", "unsupported_value"},
       {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,a"}}]})",
@@ -122,7 +130,7 @@ TEST(ChatMessages, ShowPictures) {
       {"type":"image_url","image_url":{"url":"data:image/png;base64,Zm9v","detail":"high"}},
       {"image_url":{"url":"DATA:image/jpeg;x=y;BASE64,YmFy"},"type":"image_url"},
       {"type":"text","text":"<image>"}]}])");
-  const std::vector<SentPicture> pictures = pictures_of(messages);
+  const std::vector<SentMedium> pictures = media_of(messages);
   ASSERT_EQ(pictures.size(), 2u);
   EXPECT_EQ(pictures[0].base64(), "Zm9v");
   EXPECT_EQ(pictures[0].place, "messages[1].content[2].image_url.url");
@@ -133,6 +141,25 @@ TEST(ChatMessages, ShowPictures) {
       ChatTemplate("{{ messages[0].content }}|{{ messages[1].content }}").render(context).text,
       "a|[{'type': 'text', 'text': 'b\\nc'}, {'type': 'image'}, {'type': 'image'}, "
       "{'type': 'text', 'text': '<image>'}]");
+}
+
+TEST(ChatMessages, HaveSounds) {
+  const auto messages = read(R"([{"role":"user","content":[
+      {"type":"input_audio","input_audio":{"data":"Zm9v","format":"wav"}},
+      {"type":"image_url","image_url":{"url":"data:;base64,YmFy"}},
+      {"type":"text","text":"b"},{"input_audio":{"data":"YmF6"},"type":"input_audio"}]}])");
+  const std::vector<SentMedium> media = media_of(messages);
+  ASSERT_EQ(media.size(), 3u);
+  EXPECT_EQ(media[0].medium, Medium::kSound);
+  EXPECT_EQ(media[0].base64(), "Zm9v");
+  EXPECT_EQ(media[0].place, "messages[0].content[0].input_audio.data");
+  EXPECT_EQ(media[1].medium, Medium::kPicture);
+  EXPECT_EQ(media[2].base64(), "YmF6");
+  ChatContext context;
+  context.messages = template_messages(messages);
+  EXPECT_EQ(ChatTemplate("{{ messages[0].content }}").render(context).text,
+            "[{'type': 'audio'}, {'type': 'image'}, {'type': 'text', 'text': 'b'}, "
+            "{'type': 'audio'}]");
 }
 
 TEST(ChatMessages, AreWhatTemplatesTake) {

@@ -9,12 +9,12 @@
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/value.hpp"
+#include "sirocco/server/media_prompt.hpp"
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/responses/response_answer.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"
 #include "sirocco/server/openai/routes.hpp"
-#include "sirocco/server/picture_prompt.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -53,7 +53,7 @@ std::vector<MessageItem> resolved(const Service& service, std::uint64_t owner,
                          sirocco::quoted(reference->id)),
              fmt::format("input[{}].id", i), "item_not_found"});
       }
-      move_pictures(*found, fmt::format("input[{}].id", i));
+      move_media(*found, fmt::format("input[{}].id", i));
       out.push_back(std::move(*found));
     } else {
       out.push_back(std::move(std::get<MessageItem>(input[i])));
@@ -72,7 +72,7 @@ std::vector<ChatMessage> conversation(const PreparedResponse& response) {
   }
   for (const MessageItem* item : items_of(response.before.get())) {
     MessageItem earlier = *item;
-    move_pictures(earlier, "previous_response_id");
+    move_media(earlier, "previous_response_id");
     out.push_back(chat_message(earlier));
   }
   for (const MessageItem& item : response.input) out.push_back(chat_message(item));
@@ -83,7 +83,7 @@ struct Asked {
   PreparedResponse response;  ///< without what is prepared
   ChatRequest chat;
   ModelLease model;
-  std::vector<SentPicture> pictures;
+  std::vector<SentMedium> media;
 };
 
 Asked asked_response(const Service& service, std::uint64_t owner, const std::string& body) {
@@ -106,11 +106,11 @@ Asked asked_response(const Service& service, std::uint64_t owner, const std::str
   asked.model = named_text_model(service, request.generation.model);
   asked.chat = {std::move(request.generation), conversation(out), PromptEnd::kNewAnswer,
                 std::move(request.variables), out.head.terms.reasoning_effort};
-  asked.pictures = pictures_of(asked.chat.messages);
+  asked.media = media_of(asked.chat.messages);
   return asked;
 }
 
-PreparedResponse prepared_response(Asked& asked, std::span<const ReadPicture> pictures) {
+PreparedResponse prepared_response(Asked& asked, std::span<const ReadMedium> media) {
   PreparedResponse out = std::move(asked.response);
   const ChatRequest& chat = asked.chat;
   Prepared& prepared = out.prepared;
@@ -120,9 +120,9 @@ PreparedResponse prepared_response(Asked& asked, std::span<const ReadPicture> pi
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
   prepared.head = answer_head("resp_", *prepared.model);
-  TextRequest& answer = prepared.requests.emplace_back(text_request(
-      model, prepared.generation, shown_prompt(model, prompt.rendered, pictures, "input"), "input",
-      prepared.warnings));
+  TextRequest& answer = prepared.requests.emplace_back(
+      text_request(model, prepared.generation, shown_prompt(model, prompt.rendered, media, "input"),
+                   "input", prepared.warnings));
   answer.own_text = true;
   out.head.answer = prepared.head;
   out.head.message_id = new_id("msg_");
@@ -170,10 +170,10 @@ class KeptStream {
 http::Task<http::Answered> answer_response(const Service& service, http::Exchange& exchange) {
   const std::uint64_t owner = exchange.request().caller.owner;
   PreparedResponse response;
-  TextAnswers answers = co_await made_with_pictures(
+  TextAnswers answers = co_await made_with_media(
       exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
-      [&](Asked& asked, std::span<const ReadPicture> pictures) {
-        response = prepared_response(asked, pictures);
+      [&](Asked& asked, std::span<const ReadMedium> media) {
+        response = prepared_response(asked, media);
         return submitted(service, exchange, response.prepared);
       });
   if (response.prepared.generation.stream) {

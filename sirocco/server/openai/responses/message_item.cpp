@@ -29,20 +29,22 @@ constexpr Text kId{256};
 
 constexpr std::string_view kContentWords = "a text, or an array of parts";
 constexpr std::string_view kPictureKind = "input_image";
+constexpr std::string_view kSoundKind = "input_audio";
 constexpr std::array kKinds = {std::string_view("input_text"), std::string_view("output_text"),
-                               kPictureKind};
+                               kPictureKind, kSoundKind};
 
 void put_kind(std::string& out, const Field& field) {
   if (std::ranges::find(kKinds, field.text()) == kKinds.end()) {
     field.fail("unsupported_value",
                fmt::format("found {}; messages consist of parts of the types 'input_text', "
-                           "'output_text' and 'input_image'",
+                           "'output_text', 'input_image' and 'input_audio'",
                            json::described(field.value())));
   }
   out = field.text();
 }
 constexpr std::array kPart = {
-    Member<std::string>{"type", Text{64}, put_kind, "input_text, output_text or input_image"},
+    Member<std::string>{"type", Text{64}, put_kind,
+                        "input_text, output_text, input_image or input_audio"},
 };
 
 using OptionalText = std::optional<std::string>;
@@ -65,6 +67,23 @@ constexpr std::array kUnheededOfPicture = {
     UnheededMember{"file_id", OneOf{"[]"}, "there are no files"},
 };
 
+void put_sound_data(ItemSound& out, const Field& field) {
+  out.sound = medium_in_base64(Medium::kSound, field);
+}
+constexpr std::array kSound = {
+    Member<ItemSound>{"data", Text(), put_sound_data, "the file in base64"},
+    Member<ItemSound>{"format", Text{64}, put<&ItemSound::format>, "has no effect"},
+};
+void put_sound(ItemSound& out, const Field& field) {
+  MemberReader reader(field);
+  reader.read(out, kSound);
+  reader.finish();
+  if (!out.sound.source) field.fail("missing_required_parameter", "there are no data");
+}
+constexpr std::array kSoundPart = {
+    Member<ItemSound>{"input_audio", json::ObjectOf{"members"}, put_sound, "the sound"},
+};
+
 ItemPart read_part(const Field& field) {
   MemberReader reader(field);
   // Other kinds of parts have other members: their kind is what to speak of.
@@ -78,6 +97,13 @@ ItemPart read_part(const Field& field) {
     reader.finish();
     if (!picture.picture.source) field.fail("missing_required_parameter", "there is no image_url");
     return picture;
+  }
+  if (kind == kSoundKind) {
+    ItemSound sound;
+    reader.read(sound, kSoundPart);
+    reader.finish();
+    if (!sound.sound.source) field.fail("missing_required_parameter", "there is no input_audio");
+    return sound;
   }
   OptionalText text;
   reader.read(text, kTextPart);
@@ -131,9 +157,9 @@ MessageItem read_message(MemberReader& reader, const Field& field) {
   if (!read.role) field.fail("missing_required_parameter", "there is no role");
   if (read.parts.empty()) field.fail("missing_required_parameter", "there is no content");
   for (const ItemPart& part : read.parts) {
-    const auto* picture = std::get_if<ItemPicture>(&part);
-    if (picture != nullptr && read.role != Role::kUser)
-      refuse(picture->picture, "unsupported_value", "only messages of the user show pictures");
+    const SentMedium* const shown = medium_of(part);
+    if (shown != nullptr && read.role != Role::kUser)
+      refuse(*shown, "unsupported_value", "only messages of the user have pictures and sounds");
   }
   return {{}, *read.role, std::move(read.parts)};
 }
@@ -184,9 +210,17 @@ std::vector<InputItem> read_input(const Field& field) {
   return out;
 }
 
-void move_pictures(MessageItem& item, const std::string& place) {
-  for (ItemPart& part : item.parts)
+const SentMedium* medium_of(const ItemPart& part) {
+  if (const auto* picture = std::get_if<ItemPicture>(&part)) return &picture->picture;
+  if (const auto* sound = std::get_if<ItemSound>(&part)) return &sound->sound;
+  return nullptr;
+}
+
+void move_media(MessageItem& item, const std::string& place) {
+  for (ItemPart& part : item.parts) {
     if (auto* picture = std::get_if<ItemPicture>(&part)) picture->picture.place = place;
+    if (auto* sound = std::get_if<ItemSound>(&part)) sound->sound.place = place;
+  }
 }
 
 ChatMessage chat_message(const MessageItem& item) {
@@ -194,8 +228,8 @@ ChatMessage chat_message(const MessageItem& item) {
   out.role = item.role;
   MessageContent& content = out.content.emplace();
   for (const ItemPart& part : item.parts) {
-    if (const auto* picture = std::get_if<ItemPicture>(&part)) {
-      content.add(picture->picture);
+    if (const SentMedium* const shown = medium_of(part)) {
+      content.add(*shown);
     } else {
       content.add(std::get<std::string>(part));
     }
@@ -211,6 +245,12 @@ void write_item(json::Writer& out, const MessageItem& item) {
     if (const auto* picture = std::get_if<ItemPicture>(&part)) {
       out.open_object().member("type", kPictureKind).member("detail", picture->detail);
       out.member("image_url", *picture->picture.source).member("file_id", nullptr).close_object();
+      continue;
+    }
+    if (const auto* sound = std::get_if<ItemSound>(&part)) {
+      out.open_object().member("type", kSoundKind).name("input_audio").open_object();
+      out.member("data", *sound->sound.source).member("format", sound->format).close_object();
+      out.close_object();
       continue;
     }
     out.open_object().member("type", answer ? "output_text" : "input_text");

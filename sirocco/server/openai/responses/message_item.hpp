@@ -12,17 +12,26 @@ namespace sirocco::openai {
 
 /// A picture of a message, as it was sent.
 struct ItemPicture {
-  SentPicture picture;
+  SentMedium picture;
   std::string detail = "auto";  ///< has no effect; told as it was sent
   friend bool operator==(const ItemPicture&, const ItemPicture&) = default;
 };
-using ItemPart = std::variant<std::string, ItemPicture>;
+/// A sound of a message, as it was sent.
+struct ItemSound {
+  SentMedium sound;
+  std::string format = {};  ///< has no effect; told as it was sent
+  friend bool operator==(const ItemSound&, const ItemSound&) = default;
+};
+using ItemPart = std::variant<std::string, ItemPicture, ItemSound>;
+
+/// What it was sent as; null where it is a text.
+const SentMedium* medium_of(const ItemPart& part);
 
 /// A message of a response's input or output.
 struct MessageItem {
   std::string id;               ///< "msg_…"; empty until the server gives it one
   Role role = Role::kUser;      ///< any but kTool
-  std::vector<ItemPart> parts;  ///< at least one; only a user's has pictures
+  std::vector<ItemPart> parts;  ///< at least one; only a user's has pictures and sounds
 };
 
 /// An item of a response that was kept, in the place of the item itself.
@@ -39,9 +48,9 @@ inline constexpr std::string_view kInputWords = "a text, or an array of messages
 /// InvalidRequest that names what is wrong: input[2].role.
 std::vector<InputItem> read_input(const json::Field& field);
 
-/// What goes wrong with the message's pictures is told of this place in the body from now on: it
-/// was sent with another one.
-void move_pictures(MessageItem& item, const std::string& place);
+/// What goes wrong with the message's pictures and sounds is told of this place in the body from
+/// now on: it was sent with another one.
+void move_media(MessageItem& item, const std::string& place);
 
 /// The message as conversations have it.
 ChatMessage chat_message(const MessageItem& item);

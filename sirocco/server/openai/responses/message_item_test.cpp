@@ -60,6 +60,25 @@ TEST(MessageItems, AreMessagesOfAConversation) {
   EXPECT_EQ(read_one.content->text(), "c\n\nd");
 }
 
+TEST(MessageItems, HaveSounds) {
+  const auto items = read(R"([{"role":"user","content":[
+      {"type":"input_audio","input_audio":{"data":"Zm9v","format":"mp3"}},
+      {"type":"input_text","text":"a"}]}])");
+  MessageItem item = message(items[0]);
+  ASSERT_EQ(item.parts.size(), 2u);
+  const auto& sound = std::get<ItemSound>(item.parts[0]);
+  EXPECT_EQ(sound.sound.base64(), "Zm9v");
+  EXPECT_EQ(sound.sound.medium, Medium::kSound);
+  EXPECT_EQ(sound.sound.place, "input[0].content[0].input_audio.data");
+  EXPECT_EQ(medium_of(item.parts[1]), nullptr);
+  move_media(item, "previous_response_id");
+  EXPECT_EQ(chat_message(item).content->first_medium()->place, "previous_response_id");
+  json::Writer out;
+  write_item(out, item);
+  EXPECT_THAT(out.take(), HasSubstr(R"({"type":"input_audio","input_audio":{"data":"Zm9v",)"
+                                    R"("format":"mp3"}})"));
+}
+
 TEST(MessageItems, ShowPictures) {
   const auto items = read(R"([{"role":"user","content":[
       {"type":"input_image","image_url":"data:image/png;base64,Zm9v","detail":"low","file_id":null},
@@ -70,9 +89,9 @@ TEST(MessageItems, ShowPictures) {
   EXPECT_EQ(picture.picture.base64(), "Zm9v");
   EXPECT_EQ(picture.picture.place, "input[0].content[0].image_url");
   EXPECT_EQ(picture.detail, "low");
-  move_pictures(item, "previous_response_id");
+  move_media(item, "previous_response_id");
   const MessageContent content = *chat_message(item).content;
-  EXPECT_EQ(content.first_picture()->place, "previous_response_id");
+  EXPECT_EQ(content.first_medium()->place, "previous_response_id");
   EXPECT_EQ(content.parts().size(), 2u);
   EXPECT_EQ(content.text(), "a");
 }
@@ -108,6 +127,10 @@ TEST(MessageItems, RefusalsNameThePlace) {
        "input[0].content[0].image_url", "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_image","file_id":"f"}]}])",
        "input[0].content[0].file_id", "unsupported_value"},
+      {R"([{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}])",
+       "input[0].content[0].input_audio", "missing_required_parameter"},
+      {R"([{"role":"system","content":[{"type":"input_audio","input_audio":{"data":"Zg"}}]}])",
+       "input[0].content[0].input_audio.data", "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_image"}]}])", "input[0].content[0]",
        "missing_required_parameter"},
       {R"([{"role":"system","content":[{"type":"input_image","image_url":"data:;base64,Zg"}]}])",

@@ -18,9 +18,8 @@ constexpr std::size_t kEntryBytes = sizeof(StoredResponse) + 512;
 std::size_t bytes_of(const MessageItem& item) {
   std::size_t bytes = kItemBytes;
   for (const ItemPart& part : item.parts) {
-    const auto* picture = std::get_if<ItemPicture>(&part);
-    const std::string& text =
-        picture != nullptr ? *picture->picture.source : std::get<std::string>(part);
+    const SentMedium* const shown = medium_of(part);
+    const std::string& text = shown != nullptr ? *shown->source : std::get<std::string>(part);
     bytes += kPartBytes + text.size();
   }
   return bytes;

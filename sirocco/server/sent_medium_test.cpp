@@ -1,4 +1,4 @@
-#include "sirocco/server/sent_picture.hpp"
+#include "sirocco/server/sent_medium.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@ namespace {
 using json_testing::refusal_of;
 using ::testing::HasSubstr;
 
-SentPicture in_url(const std::string& url) {
+SentMedium in_url(const std::string& url) {
   const json::Value value{json::Value::Storage(url)};
   return picture_in_url(json::Field(value, "a.url"));
 }
@@ -22,7 +22,7 @@ std::string file(const std::string& url) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-TEST(SentPictures, DataUrlsAreRead) {
+TEST(SentMedia, DataUrlsAreRead) {
   EXPECT_EQ(file("data:image/png;base64,Zm9v"), "foo");
   EXPECT_EQ(file("data:;base64,Zm9v"), "foo");
   EXPECT_EQ(file("Data:Image/PNG;charset=a;Base64,Zm8="), "fo");
@@ -30,7 +30,7 @@ TEST(SentPictures, DataUrlsAreRead) {
   EXPECT_EQ(in_url("data:;base64,Zm9v").place, "a.url");
 }
 
-TEST(SentPictures, NothingIsFetched) {
+TEST(SentMedia, NothingIsFetched) {
   for (const char* url : {"http://127.0.0.1/a.png", "HTTPS://a.example/b", "file:///etc/passwd",
                           "ftp://a", "blob:https://a.example/1"}) {
     const auto refusal = refusal_of([&] { in_url(url); });
@@ -41,7 +41,7 @@ TEST(SentPictures, NothingIsFetched) {
   }
 }
 
-TEST(SentPictures, RefusalsSayWhatIsWrong) {
+TEST(SentMedia, RefusalsSayWhatIsWrong) {
   const auto message = [](const char* url) {
     const auto refusal = refusal_of([&] { file(url); });
     EXPECT_TRUE(refusal) << url;

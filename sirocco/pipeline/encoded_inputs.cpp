@@ -1,9 +1,8 @@
-#include "sirocco/pipeline/encoded_pictures.hpp"
+#include "sirocco/pipeline/encoded_inputs.hpp"
 
 namespace sirocco {
 
-std::shared_ptr<EncoderPass> EncodedPictures::pass(
-    const std::shared_ptr<const EncoderInput>& input) {
+std::shared_ptr<EncoderPass> EncodedInputs::pass(const std::shared_ptr<const EncoderInput>& input) {
   const Key key = key_of(input->key());
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
     kept_.splice(kept_.begin(), kept_, found->second);
@@ -11,13 +10,13 @@ std::shared_ptr<EncoderPass> EncodedPictures::pass(
   }
   std::weak_ptr<EncoderPass>& known = under_way_[key];
   if (auto pass = known.lock(); pass != nullptr && !pass->fault()) return pass;
-  auto made = std::make_shared<EncoderPass>(encoder_, input);
+  auto made = std::make_shared<EncoderPass>(input);
   known = made;
   std::erase_if(under_way_, [](const auto& entry) { return entry.second.expired(); });
   return made;
 }
 
-void EncodedPictures::keep(std::shared_ptr<EncoderPass> pass) {
+void EncodedInputs::keep(std::shared_ptr<EncoderPass> pass) {
   const Key key = key_of(pass->key());
   if (by_key_.contains(key)) return;
   const std::uint64_t bytes = pass->rows().size() * sizeof(float);
@@ -27,7 +26,7 @@ void EncodedPictures::keep(std::shared_ptr<EncoderPass> pass) {
     by_key_.erase(key_of(kept_.back().pass->key()));
     kept_.pop_back();
   }
-  kept_.push_front({std::move(pass), ledger_.charge(bytes, "encoded pictures")});
+  kept_.push_front({std::move(pass), ledger_.charge(bytes, "encoded pictures and sound")});
   by_key_.emplace(key, kept_.begin());
   bytes_ += bytes;
   under_way_.erase(key);

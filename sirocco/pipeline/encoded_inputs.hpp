@@ -12,15 +12,15 @@
 
 namespace sirocco {
 
-/// Pictures that an encoder has read or is reading, by their contents: the rows of those used last
-/// are kept, as far as a bound on their bytes allows. One thread at a time.
-class EncodedPictures {
+/// Pictures and sounds that encoders have read or are reading, by their contents: the rows of those
+/// used last are kept, as far as a bound on their bytes allows. One thread at a time.
+class EncodedInputs {
  public:
   /// `ledger` is charged for what is kept, and outlives it.
-  EncodedPictures(AnyEncoder encoder, std::uint64_t max_bytes, ByteLedger& ledger)
-      : encoder_(std::move(encoder)), max_bytes_(max_bytes), ledger_(ledger) {}
+  EncodedInputs(std::uint64_t max_bytes, ByteLedger& ledger)
+      : max_bytes_(max_bytes), ledger_(ledger) {}
 
-  /// The pass of a picture: one that has ended, one under way, or a new one.
+  /// The pass of an input: one that has ended, one under way, or a new one.
   std::shared_ptr<EncoderPass> pass(const std::shared_ptr<const EncoderInput>& input);
   /// Keeps the rows of a pass that has ended without a fault, and lets go what was used longest ago
   /// where there is no room for all.
@@ -36,7 +36,6 @@ class EncodedPictures {
   };
   static Key key_of(const EmbeddingKey& key) { return {key.high, key.low}; }
 
-  AnyEncoder encoder_;
   std::uint64_t max_bytes_;
   ByteLedger& ledger_;
   std::list<Kept> kept_;  // the one used last in front

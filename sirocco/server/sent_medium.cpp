@@ -1,4 +1,4 @@
-#include "sirocco/server/sent_picture.hpp"
+#include "sirocco/server/sent_medium.hpp"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,7 @@ bool equal_without_case(std::string_view text, std::string_view lower) {
 
 }  // namespace
 
-SentPicture picture_in_url(const json::Field& url) {
+SentMedium picture_in_url(const json::Field& url) {
   const std::string& text = url.text();
   const std::string_view view = text;
   const std::string_view scheme = view.substr(0, std::min(view.find(':'), view.size()));
@@ -52,18 +52,18 @@ SentPicture picture_in_url(const json::Field& url) {
   return {std::make_shared<const std::string>(text), comma + 1, url.path()};
 }
 
-SentPicture picture_in_base64(const json::Field& data) {
-  return {std::make_shared<const std::string>(data.text()), 0, data.path()};
+SentMedium medium_in_base64(Medium medium, const json::Field& data) {
+  return {std::make_shared<const std::string>(data.text()), 0, data.path(), medium};
 }
 
-void refuse(const SentPicture& picture, std::string_view code, std::string_view message) {
-  throw InvalidRequest(picture.place, code, fmt::format("{}: {}", picture.place, message));
+void refuse(const SentMedium& medium, std::string_view code, std::string_view message) {
+  throw InvalidRequest(medium.place, code, fmt::format("{}: {}", medium.place, message));
 }
 
-std::vector<std::byte> file_of(const SentPicture& picture) {
-  std::optional<std::vector<std::byte>> bytes = base64_bytes(picture.base64());
-  if (!bytes) refuse(picture, "invalid_value", "the data aren't base64");
-  if (bytes->empty()) refuse(picture, "invalid_value", "there are no data");
+std::vector<std::byte> file_of(const SentMedium& medium) {
+  std::optional<std::vector<std::byte>> bytes = base64_bytes(medium.base64());
+  if (!bytes) refuse(medium, "invalid_value", "the data aren't base64");
+  if (bytes->empty()) refuse(medium, "invalid_value", "there are no data");
   return *std::move(bytes);
 }
 
