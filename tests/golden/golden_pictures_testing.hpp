@@ -44,8 +44,8 @@ struct ContentPart {
   std::optional<std::size_t> picture;
 };
 
-/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1; in those
-/// whose pictures keep their shape all one after another, each [3, height, width].
+/// Preprocessed pixels: [tiles or pictures, 3, height, width], in some families behind a 1; in
+/// those whose pictures keep their shape all one after another, each [3, height, width].
 struct RecordedPixels {
   RecordedArray values;
   double sum = 0.0;
@@ -60,10 +60,11 @@ struct PicturePrompt {
   std::string rendered;  ///< by the template, a placeholder for each picture
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t>
-      token_type_ids;                      ///< 1 for a row of a picture; empty where there are none
-  RecordedPixels pixels;                   ///< this and the next two: empty without pictures
-  RecordedArray projector_input;           ///< [tiles or pictures, patches, D of the tower]
-  RecordedArray rows;                      ///< [rows of all pictures, D of the text, or with deep-stack rows behind them D (1 + layers)]
+      token_type_ids;             ///< 1 for a row of a picture; empty where there are none
+  RecordedPixels pixels;          ///< this and the next two: empty without pictures
+  RecordedArray projector_input;  ///< [tiles or pictures, patches, D of the tower]
+  RecordedArray rows;  ///< [rows of all pictures, D of the text, or with deep-stack rows behind
+                       ///< them D (1 + layers)]
   std::vector<std::vector<std::int32_t>>
       positions;  ///< [3, T]: times, rows and columns; empty where a token has one position
   std::vector<std::size_t> logits_at;      ///< tokens of which all logits are there
