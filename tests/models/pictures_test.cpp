@@ -228,6 +228,11 @@ TEST(PicturePlaces, HaveTheMarksOfTheFamilyAroundThem) {
   EXPECT_EQ(std::get<Tokens>(parts[0]), Tokens{vocabulary.find("<|vision_start|>").value()});
   EXPECT_EQ(std::get<Tokens>(parts[2]).front(), vocabulary.find("<|vision_end|>").value());
   EXPECT_EQ(std::get<EncodedRows>(parts[1]).plane, (PatchGrid{2, 6}));
+
+  MultimodalJob job;
+  job.prompt = parts;
+  std::get<EncodedRows>(job.prompt[1]).plane = PatchGrid{3, 6};
+  EXPECT_THROW(CheckedMultimodalJob(*model.pipeline().limits(), job), InvalidArgument);
 }
 
 /// What follows an answer finds all before it in the cache, and gets the answer that it would get
