@@ -126,6 +126,9 @@ class ModelLoader {
     }
     serve.embedding.context = serve.load.pipeline.context;
     serve.embedding.kv_type = serve.load.pipeline.kv_type;
+    serve.transcription.kv_type = serve.load.pipeline.kv_type;
+    serve.transcription.max_sequences =
+        std::min(options_.parallel, serve.transcription.max_sequences);
     return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
   }
 

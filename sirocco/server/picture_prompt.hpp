@@ -57,7 +57,7 @@ made_with_pictures(http::Exchange& exchange, Read read, Make make) {
   });
   if (!result) {
     const std::vector<ReadPicture> pictures = co_await exchange.off_thread(
-        [&] { return read_pictures(*request->model->text, request->pictures); },
+        [&] { return read_pictures(request->model->text(), request->pictures); },
         http::Labor::kLong);
     co_await exchange.off_thread(
         [&] { result.emplace(make(*request, std::span<const ReadPicture>(pictures))); });

@@ -37,7 +37,7 @@ Prepared prepared_message(Asked& asked, std::span<const ReadPicture> pictures) {
   out.model = std::move(asked.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("msg_", *out.model);
-  const ServedText& model = *out.model->text;
+  const ServedText& model = out.model->text();
   TextRequest& answer = out.requests.emplace_back(text_request(
       model, out.generation, prompt_of(model, request, pictures), "messages", out.warnings));
   answer.own_text = !request.continued;
@@ -45,7 +45,7 @@ Prepared prepared_message(Asked& asked, std::span<const ReadPicture> pictures) {
 }
 
 std::string counted(const Asked& asked, std::span<const ReadPicture> pictures) {
-  return token_count_body(rows_of(prompt_of(*asked.model->text, asked.request, pictures)));
+  return token_count_body(rows_of(prompt_of(asked.model->text(), asked.request, pictures)));
 }
 
 }  // namespace

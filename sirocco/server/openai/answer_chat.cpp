@@ -30,7 +30,7 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
   ChatRequest& request = asked.request;
   Prepared out;
   out.model = std::move(asked.model);
-  const ServedText& model = *out.model->text;
+  const ServedText& model = out.model->text();
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);

@@ -115,7 +115,7 @@ PreparedResponse prepared_response(Asked& asked, std::span<const ReadPicture> pi
   const ChatRequest& chat = asked.chat;
   Prepared& prepared = out.prepared;
   prepared.model = std::move(asked.model);
-  const ServedText& model = *prepared.model->text;
+  const ServedText& model = prepared.model->text();
   ChatPrompt prompt = chat_prompt(chat, model.chat_format());
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
