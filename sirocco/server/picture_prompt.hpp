@@ -14,6 +14,7 @@
 #include "sirocco/media/picture_file.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/sent_picture.hpp"
+#include "sirocco/server/service.hpp"
 
 namespace sirocco {
 
@@ -24,6 +25,7 @@ struct SentPictureLimits {
   std::size_t max_bytes = std::size_t{64} << 20;      ///< of all files
   std::int64_t max_pixels = std::int64_t{128} << 20;  ///< of all pictures
   PictureLimits each = {};
+  Seconds max_fetch_s = 60;  ///< for all that are fetched
 };
 
 /// Throws InvalidRequest that names the first of `pictures` unless there is none or the model sees.
@@ -41,12 +43,20 @@ std::vector<ReadPicture> read_pictures(const ServedText& model,
 TextPrompt shown_prompt(const ServedText& model, const RenderedPrompt& rendered,
                         std::span<const ReadPicture> pictures, std::string_view param);
 
+/// Puts what is found at the addresses among `pictures` into them, a few at a time. Throws
+/// InvalidRequest that names the picture whose address isn't one, may not be asked, or has no file
+/// within the limits; ApiFailure where too much is fetched now, http::ClientGone.
+http::Task<void> fetch_pictures(const Service& service, http::Exchange& exchange,
+                                std::span<SentPicture> pictures,
+                                const SentPictureLimits& limits = {});
+
 /// What is made of a request by workers: `read()` gives it, with the `model` that it names and the
-/// `pictures` that it has, and `make(request, pictures)` the result. Pictures are read in between,
-/// where nobody's texts wait for them. Throws what these throw, and as read_pictures.
+/// `pictures` that it has, and `make(request, pictures)` the result. Pictures are
+/// fetched and read in between, where nobody's texts wait for them. Throws what these throw, and as
+/// fetch_pictures and read_pictures.
 template <class Read, class Make>
 http::Task<std::invoke_result_t<Make&, std::invoke_result_t<Read&>&, std::span<const ReadPicture>>>
-made_with_pictures(http::Exchange& exchange, Read read, Make make) {
+made_with_pictures(const Service& service, http::Exchange& exchange, Read read, Make make) {
   using Request = std::invoke_result_t<Read&>;
   using Result = std::invoke_result_t<Make&, Request&, std::span<const ReadPicture>>;
   std::optional<Request> request;
@@ -56,6 +66,8 @@ made_with_pictures(http::Exchange& exchange, Read read, Make make) {
     if (request->pictures.empty()) result.emplace(make(*request, std::span<const ReadPicture>()));
   });
   if (!result) {
+    require_sight(request->model->text(), request->pictures);
+    co_await fetch_pictures(service, exchange, request->pictures);
     const std::vector<ReadPicture> pictures = co_await exchange.off_thread(
         [&] { return read_pictures(request->model->text(), request->pictures); },
         http::Labor::kLong);

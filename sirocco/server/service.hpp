@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "sirocco/engine/served_models.hpp"
 #include "sirocco/media/sound.hpp"
 #include "sirocco/server/exchange_counts.hpp"
+#include "sirocco/server/fetch/picture_fetcher.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/http/routes.hpp"
 #include "sirocco/server/http/server.hpp"
@@ -35,6 +37,8 @@ struct ServiceOptions {
   SoundLimits sound = {.max_seconds = 2 * 3600};
   /// Seconds of sound that requests hold at once: 32 to 51 KB a second.
   Seconds max_held_sound_s = 4 * 3600;
+  /// How pictures are fetched from addresses in requests; without it, they aren't.
+  std::optional<FetchOptions> fetch = {};
 };
 
 /// What the routes of all APIs stand on. Thread-safe.
@@ -46,6 +50,7 @@ class Service {
         models_(models),
         options_(std::move(options)),
         sounds_(std::make_unique<SoundAccount>(options_.max_held_sound_s)),
+        fetcher_(options_.fetch ? std::make_unique<PictureFetcher>(*options_.fetch) : nullptr),
         responses_(std::make_unique<openai::ResponseStore>(options_.responses, options_.clock)) {}
 
   Engine& engine() const { return engine_; }
@@ -55,6 +60,8 @@ class Service {
   ExchangeCounts& exchanges() const { return *exchanges_; }
   openai::ResponseStore& responses() const { return *responses_; }
   SoundAccount& sounds() const { return *sounds_; }
+  /// Null where no pictures are fetched.
+  PictureFetcher* fetcher() const { return fetcher_.get(); }
 
   /// How an engine is told of a job that came with this request.
   SubmitOptions terms_of(const http::Exchange& exchange) const;
@@ -67,6 +74,7 @@ class Service {
   ServiceOptions options_;
   std::unique_ptr<ExchangeCounts> exchanges_ = std::make_unique<ExchangeCounts>();
   std::unique_ptr<SoundAccount> sounds_;
+  std::unique_ptr<PictureFetcher> fetcher_;
   std::unique_ptr<openai::ResponseStore> responses_;
 };
 

@@ -46,13 +46,15 @@ def token_bytes(model):
 
 
 class Pictures(Case):
+    OPTIONS = ()
+
     @classmethod
     def setUpClass(cls):
         counting = HOME / "counting"
         if not counting.exists():
             write_counting(counting)
         folders = [GOLDEN / "pictures" / model for model in MODELS] + [counting]
-        cls.ARGUMENTS = [argument for folder in folders for argument in ("-m", folder)] + [*SETTINGS]
+        cls.ARGUMENTS = [argument for folder in folders for argument in ("-m", folder)] + [*SETTINGS, *cls.OPTIONS]
         super().setUpClass()
         cls.messages_client = cls.server.messages_client()
 
@@ -211,12 +213,42 @@ class Anthropic(Pictures):
 
     def test_refusals(self):
         source = block(WIDE)["source"]
-        for wrong, place in (({"type": "url", "url": "https://a.example/b.png"}, "source.type"), ({**source, "data": "@"}, "source.data"),
+        for wrong, place in (({"type": "url", "url": "https://a.example/b.png"}, "source.url"), ({"type": "file", "file_id": "a"}, "source.type"), ({**source, "data": "@"}, "source.data"),
                              ({**source, "data": in_base64(b"GIF89a")}, "source.data")):
             error = self.refused(anthropic.BadRequestError, self.say, [said("a"), {"type": "image", "source": wrong}])
             self.assertTrue(error.body["error"]["message"].startswith(f"messages[0].content[1].{place}: "), error.body)
         error = self.refused(anthropic.BadRequestError, self.say, [block(WIDE)], model="counting")
         self.assertIn("text only", str(error))
+
+
+class Fetched(Pictures):
+    """What is fetched is tested beside the fetcher, whose servers are on loopback; here nothing may be."""
+    OPTIONS = ("--fetch-pictures",)
+
+    def test_only_from_public_hosts(self):
+        for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0", "10.1.2.3", "169.254.169.254"):
+            url = f"http://{host}:{self.server.port}/health"
+            says = "isn't a public host; pictures are fetched from no other"
+            self.refusal([said("a"), {"type": "image_url", "image_url": {"url": url}}], "messages[0].content[1].image_url.url", says)
+            error = self.refused(anthropic.BadRequestError, self.messages_client.messages.create, model="smolvlm", max_tokens=1,
+                                 messages=user([{"type": "image", "source": {"type": "url", "url": url}}]))
+            self.assertIn("messages[0].content[0].source.url: ", str(error))
+            self.assertIn(says, str(error))
+            error = self.refused(openai.BadRequestError, self.client.responses.create, model="smolvlm",
+                                 input=user([{"type": "input_image", "image_url": url}]))
+            self.assertEqual(error.param, "input[0].content[0].image_url")
+            self.assertIn(says, str(error))
+        self.refusal([{"type": "image_url", "image_url": {"url": "http://a:b@a.example/"}}], "messages[0].content[0].image_url.url", "a user's name")
+        # Data are read as ever.
+        self.assertTrue(self.text([shown(WIDE), said(WORDS)]))
+
+    def test_hosts_are_named_with_the_option(self):
+        done = sirocco("serve", "--picture-host", "a.example")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--fetch-pictures", done.stderr.decode())
+        done = sirocco("serve", "-m", GOLDEN / "pictures" / "smolvlm", "--port", 0, "--fetch-pictures", "--picture-host", "http://a.example")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("'http://a.example' is no name of a host", done.stderr.decode())
 
 
 class Responses(Pictures):

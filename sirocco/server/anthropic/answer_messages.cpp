@@ -54,7 +54,7 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
   Prepared prepared;
   std::int64_t tokens = 0;
   TextAnswers answers = co_await made_with_pictures(
-      exchange,
+      service, exchange,
       [&] { return asked_of(service, read_messages_request(json::parse(exchange.take_body()))); },
       [&](Asked& asked, std::span<const ReadPicture> pictures) {
         prepared = prepared_message(asked, pictures);
@@ -75,7 +75,7 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
 
 http::Task<http::Answered> answer_token_count(const Service& service, http::Exchange& exchange) {
   std::string body = co_await made_with_pictures(
-      exchange,
+      service, exchange,
       [&] { return asked_of(service, read_count_request(json::parse(exchange.take_body()))); },
       [](Asked& asked, std::span<const ReadPicture> pictures) { return counted(asked, pictures); });
   co_return co_await exchange.respond(http::json_response(std::move(body)));

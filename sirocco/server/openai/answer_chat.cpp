@@ -47,7 +47,7 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadPicture> pictures) {
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
   TextAnswers answers = co_await made_with_pictures(
-      exchange, [&] { return asked_chat(service, exchange.take_body()); },
+      service, exchange, [&] { return asked_chat(service, exchange.take_body()); },
       [&](Asked& asked, std::span<const ReadPicture> pictures) {
         prepared = prepared_chat(asked, pictures);
         return submitted(service, exchange, prepared);

@@ -171,7 +171,7 @@ http::Task<http::Answered> answer_response(const Service& service, http::Exchang
   const std::uint64_t owner = exchange.request().caller.owner;
   PreparedResponse response;
   TextAnswers answers = co_await made_with_pictures(
-      exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
+      service, exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
       [&](Asked& asked, std::span<const ReadPicture> pictures) {
         response = prepared_response(asked, pictures);
         return submitted(service, exchange, response.prepared);
