@@ -9,7 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
-#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/shown_pictures.hpp"
 
 namespace sirocco {
 namespace {
@@ -70,15 +70,7 @@ Completion Answerer::answer(const Conversation& conversation, const RunSettings&
 const ReadPicture& Answerer::picture(const std::string& file) {
   const auto known = pictures_.find(file);
   if (known != pictures_.end()) return known->second;
-  const PictureReader* const reader = model_.pictures();
-  if (reader == nullptr)
-    throw UnsupportedError("{} takes text only, no pictures", model_.title().text());
-  const std::string bytes = read_file(file);
-  try {
-    return pictures_.emplace(file, reader->read(std::as_bytes(std::span(bytes)))).first->second;
-  } catch (const Error& e) {
-    throw FormatError("{}: {}", sirocco::quoted(file, 400), e.what());
-  }
+  return pictures_.emplace(file, read_picture_file(model_, file)).first->second;
 }
 
 TextPrompt Answerer::tokens_of(const RenderedPrompt& prompt) const {
@@ -93,15 +85,9 @@ Completion Answerer::complete(std::string_view text, const RunSettings& settings
                false, settings, on_text, stop);
   }
   std::vector<ReadPicture> shown;
-  RenderedPrompt prompt;
-  for (const std::string& file : pictures) {
-    shown.push_back(picture(file));
-    prompt.text += model_.pictures()->placeholder();
-  }
-  prompt.trusted.push_back({0, prompt.text.size()});
-  prompt.text += text;
-  if (parse_special_) prompt.trusted.back().end = prompt.text.size();
-  return run(model_.pictures()->parts(prompt, shown), false, settings, on_text, stop);
+  for (const std::string& file : pictures) shown.push_back(picture(file));
+  return run(prompt_behind_pictures(model_, shown, text, parse_special_), false, settings, on_text,
+             stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,

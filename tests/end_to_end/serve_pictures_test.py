@@ -6,7 +6,9 @@ usage: serve_pictures_test.py PROGRAM SOURCE_FOLDER
 
 from known_models import Case, user  # first: it begins again in the clients' environment
 
+import array
 import json
+import re
 import unittest
 
 import anthropic
@@ -219,6 +221,37 @@ class Anthropic(Pictures):
             self.assertTrue(error.body["error"]["message"].startswith(f"messages[0].content[1].{place}: "), error.body)
         error = self.refused(anthropic.BadRequestError, self.say, [block(WIDE)], model="counting")
         self.assertIn("text only", str(error))
+
+
+class Logits(unittest.TestCase):
+    def logits(self, *arguments, model="smolvlm", code=0):
+        out = HOME / "logits.npy"
+        done = sirocco("logits", "-m", GOLDEN / "pictures" / model, *SETTINGS, "--out", out, *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return out.read_bytes() if code == 0 else done.stderr.decode()
+
+    def test_pictures_stand_before_the_text(self):
+        (HOME / "wide.png").write_bytes(WIDE)
+        for model in ("smolvlm", "gemma3"):
+            shown_ = ("--image", HOME / "wide.png")
+            whole = self.logits("-p", WORDS, *shown_, model=model)
+            self.assertEqual(whole, self.logits("-p", WORDS, *shown_, "--chunks", "40,7", model=model))
+            shape = [int(number) for number in re.search(rb"'shape': \((\d+), (\d+)\)", whole).groups()]
+            self.assertGreater(shape[0], (len(self.logits("-p", WORDS, model=model)) - 128) // 4 // shape[1])
+            # The last row chooses what `run` writes first.
+            last = array.array("f", whole[-4 * shape[1]:])
+            done = sirocco("run", "-m", GOLDEN / "pictures" / model, *SETTINGS, "-p", WORDS, "--raw", "-n", 1, "--temp", 0, "--quiet",
+                           "--repeat-penalty", 1, *shown_)
+            if model != "smolvlm":
+                continue
+            tokens, added = token_bytes(model)
+            first = max(range(len(last)), key=last.__getitem__)
+            self.assertEqual(done.stdout.removesuffix(b"\n"), tokens.get(first, added.get(first, "").encode()).decode(errors="replace").encode(), model)
+
+    def test_mistakes_are_named(self):
+        self.assertIn("--image", self.logits("--tokens", "1,2", "--image", HOME / "wide.png", code=2))
+        (HOME / "none.png").write_bytes(b"none")
+        self.assertIn("none.png", self.logits("-p", "a", "--image", HOME / "none.png", code=1))
 
 
 class Fetched(Pictures):
