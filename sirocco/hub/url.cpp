@@ -33,9 +33,7 @@ std::string part_of(const Parts& parts, CURLUPart part, unsigned flags = 0) {
 
 }  // namespace
 
-Url Url::parse(std::string_view text, std::string_view what) {
-  return Url().resolved(text, what);
-}
+Url Url::parse(std::string_view text, std::string_view what) { return Url().resolved(text, what); }
 
 Url Url::resolved(std::string_view location, std::string_view what) const {
   if (location.size() > kMaxUrlBytes)

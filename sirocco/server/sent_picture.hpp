@@ -27,8 +27,8 @@ struct SentPicture {
   }
 };
 
-/// A picture in a data: URL (RFC 2397), in base64, or at an http or https address. A media type says
-/// nothing: a file's first bytes do. Throws InvalidRequest for other URLs.
+/// A picture in a data: URL (RFC 2397), in base64, or at an http or https address. A media type
+/// says nothing: a file's first bytes do. Throws InvalidRequest for other URLs.
 SentPicture picture_in_url(const json::Field& url);
 /// A picture in base64 alone. Throws InvalidRequest for what is no text.
 SentPicture picture_in_base64(const json::Field& data);
