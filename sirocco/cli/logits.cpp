@@ -1,5 +1,7 @@
 #include <memory>
 #include <string>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -9,6 +11,8 @@
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
 #include "sirocco/cli/npy.hpp"
+#include "sirocco/cli/shown_media.hpp"
+#include "sirocco/engine/session.hpp"
 #include "sirocco/pipeline/logit_scan.hpp"
 #include "sirocco/platform/atomic_file.hpp"
 
@@ -19,30 +23,44 @@ struct Options {
   std::shared_ptr<CommonOptions> common;
   std::string tokens;
   std::string prompt;
+  std::vector<std::string> images;
   std::vector<int> chunks;
   std::string out;
 };
 
+TextPrompt prompt_of(const LoadedModel& model, const Options& o) {
+  if (!o.tokens.empty()) return parse_token_ids(o.tokens);
+  if (o.images.empty()) return model.tokenizer().tokenize(o.prompt, {.add_special = true});
+  std::vector<ReadMedium> shown;
+  for (const std::string& file : o.images)
+    shown.push_back(read_shown_file(model, {Medium::kPicture, file}));
+  return prompt_behind_media(model, shown, o.prompt, false);
+}
+
 void logits(const Options& o) {
   Machine machine;
   const LoadedModel model = load_model(machine, *o.common);
-  const std::vector<TokenId> tokens =
-      o.tokens.empty() ? model.tokenizer().tokenize(o.prompt, {.add_special = true})
-                       : parse_token_ids(o.tokens);
+  TextPrompt prompt = prompt_of(model, o);
+  const std::int64_t rows = rows_of(prompt);
   AtomicFile file(o.out);
-  file.write(npy_header(tokens.size(), model.info().vocabulary));
+  file.write(npy_header(static_cast<std::size_t>(rows), model.info().vocabulary));
   std::int64_t broken = 0;
   std::int64_t first = 0;
-  model.pipeline().score(tokens, o.chunks, [&](std::int64_t row, std::span<const float> scores) {
+  const auto write = [&](std::int64_t row, std::span<const float> scores) {
     file.write(std::as_bytes(scores));
     if (make_distribution(scores)) return;
     if (++broken == 1) first = row;
-  });
+  };
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&prompt))
+    model.pipeline().score(*tokens, o.chunks, write);
+  else
+    model.multimodal_pipeline()->score(std::get<std::vector<PromptPart>>(std::move(prompt)),
+                                       o.chunks, write);
   file.commit();
   // The file holds what was computed: to look at that is what the command is for.
   if (broken > 0) {
     log_warning("{} of {} rows, row {} the first, hold scores that are not finite numbers", broken,
-                tokens.size(), first);
+                rows, first);
   }
 }
 
@@ -56,6 +74,10 @@ void declare_logits(CommandLine& app) {
   const Option prompt = app.add_option("-p,--prompt", options->prompt,
                                        "text of the prompt; BOS is added as the model says");
   app.require_one_of("prompt", tokens, prompt);
+  app.add_option("--image", options->images,
+                 "file of a picture before the text, for models that see; repeatable")
+      .allow_extra_args(false)
+      .needs(prompt);
   app.add_option("--chunks", options->chunks,
                  "sizes of the steps that the prompt is cut into; the last one repeats")
       .delimiter(',')

@@ -9,7 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/base/log.hpp"
-#include "sirocco/cli/input.hpp"
+#include "sirocco/cli/shown_media.hpp"
 
 namespace sirocco {
 namespace {
@@ -71,22 +71,7 @@ const ReadMedium& Answerer::medium(const ShownFile& file) {
   const std::pair key(file.medium, file.path);
   const auto known = media_.find(key);
   if (known != media_.end()) return known->second;
-  const bool is_picture = file.medium == Medium::kPicture;
-  if (is_picture ? model_.pictures() == nullptr : model_.sounds() == nullptr) {
-    throw UnsupportedError("{} takes {}", model_.title().text(),
-                           model_.media() == nullptr ? "text only, no pictures or sound"
-                           : is_picture              ? "no pictures"
-                                                     : "no sound");
-  }
-  const std::string name = sirocco::quoted(file.path, 400);
-  const std::string bytes = read_file(file.path);
-  const auto content = std::as_bytes(std::span(bytes));
-  if (!is_picture) return media_.emplace(key, model_.sounds()->read(content, name)).first->second;
-  try {
-    return media_.emplace(key, model_.pictures()->read(content)).first->second;
-  } catch (const Error& e) {
-    throw FormatError("{}: {}", name, e.what());
-  }
+  return media_.emplace(key, read_shown_file(model_, file)).first->second;
 }
 
 TextPrompt Answerer::tokens_of(const RenderedPrompt& prompt) const {
@@ -101,17 +86,9 @@ Completion Answerer::complete(std::string_view text, const RunSettings& settings
                false, settings, on_text, stop);
   }
   std::vector<ReadMedium> read;
-  RenderedPrompt prompt;
-  for (const ShownFile& file : shown) {
-    read.push_back(medium(file));
-    const MediaPlaceholders placeholders = model_.media()->placeholders();
-    const auto& own = file.medium == Medium::kPicture ? placeholders.picture : placeholders.sound;
-    prompt.text += own->found;
-  }
-  prompt.trusted.push_back({0, prompt.text.size()});
-  prompt.text += text;
-  if (parse_special_) prompt.trusted.back().end = prompt.text.size();
-  return run(model_.media()->parts(prompt, read), false, settings, on_text, stop);
+  for (const ShownFile& file : shown) read.push_back(medium(file));
+  return run(prompt_behind_media(model_, read, text, parse_special_), false, settings, on_text,
+             stop);
 }
 
 std::optional<std::int64_t> Answerer::recommended_limit(const RecommendedLimits& limits,

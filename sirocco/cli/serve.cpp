@@ -55,6 +55,8 @@ struct Options {
   int stored_responses = 1024;
   int stored_mib = 256;
   int stored_hours = 24;
+  bool fetch_pictures = false;
+  std::vector<std::string> picture_hosts;
   int drain_s = 30;
   bool page = false;
   bool no_page = false;
@@ -126,6 +128,9 @@ class ModelLoader {
     }
     serve.embedding.context = serve.load.pipeline.context;
     serve.embedding.kv_type = serve.load.pipeline.kv_type;
+    serve.transcription.kv_type = serve.load.pipeline.kv_type;
+    serve.transcription.max_sequences =
+        std::min(options_.parallel, serve.transcription.max_sequences);
     return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
   }
 
@@ -183,6 +188,11 @@ std::vector<http::Route> routes_of(const Options& options, const Service& servic
   return routes;
 }
 
+std::optional<FetchOptions> fetch_options(const Options& options) {
+  if (!options.fetch_pictures) return std::nullopt;
+  return FetchOptions{.hosts = options.picture_hosts};
+}
+
 void serve(const Options& options) {
   EndOfServing end;
   const bool tls = !options.tls_cert.empty();
@@ -205,7 +215,8 @@ void serve(const Options& options) {
        .responses = {.max_responses = static_cast<std::size_t>(options.stored_responses),
                      .max_bytes = static_cast<std::size_t>(options.stored_mib) << 20,
                      .max_unused_s = 3600.0 * options.stored_hours},
-       .load = [&](const std::string& name) { return loader.load_from_store(name); }});
+       .load = [&](const std::string& name) { return loader.load_from_store(name); },
+       .fetch = fetch_options(options)});
   http::ServerOptions http = server_options(options, guard);
   std::optional<RequestLog> log;
   if (!options.request_log.empty()) log.emplace(options.request_log);
@@ -293,6 +304,14 @@ void declare_serve(CommandLine& app) {
                  "hours without use after which one is forgotten, within a minute")
       .in_range(0, 1 << 20)
       .capture_default_str();
+  const Option fetch = app.add_flag(
+      "--fetch-pictures", options->fetch_pictures,
+      "fetch pictures whose http or https addresses stand in requests, from public hosts");
+  app.add_option("--picture-host", options->picture_hosts,
+                 "host that they are fetched from, and no other: a.example, or .a.example for all "
+                 "names below it; repeatable")
+      .allow_extra_args(false)
+      .needs(fetch);
   const Option page = app.add_flag("--ui", options->page,
                                    "serve the web page, on another address than loopback too");
   const Option no_page = app.add_flag("--no-ui", options->no_page, "serve no web page");

@@ -16,6 +16,7 @@
 #include "sirocco/cli/terminal/terminal.hpp"
 #include "sirocco/cli/transcript_writer.hpp"
 #include "sirocco/engine/engine.hpp"
+#include "sirocco/engine/transcript_text.hpp"
 #include "sirocco/media/sound_file.hpp"
 #include "sirocco/platform/mapped_file.hpp"
 

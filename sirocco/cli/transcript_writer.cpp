@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/engine/transcript_text.hpp"
 
 namespace sirocco {
 namespace {
@@ -17,24 +18,6 @@ constexpr std::array<std::pair<std::string_view, TranscriptFormat>, 4> kFormats 
      {"srt", TranscriptFormat::kSrt},
      {"vtt", TranscriptFormat::kVtt},
      {"json", TranscriptFormat::kJson}}};
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kBlanks);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) + 1 - first);
-}
-
-/// What would end a cue, or begin another, in subtitles.
-std::string for_subtitles(std::string_view text) {
-  std::string out(text);
-  for (std::size_t at = 0; (at = out.find("-->", at)) != std::string::npos;)
-    out.replace(at, 3, "->");
-  for (char& c : out) {
-    if (c == '\n' || c == '\r') c = ' ';
-  }
-  return out;
-}
 
 double rounded(double value, double places) { return std::round(value * places) / places; }
 
@@ -47,33 +30,23 @@ TranscriptFormat parse_transcript_format(std::string_view name) {
   throw InvalidArgument("--format {}: known are text, srt, vtt and json", quoted(name));
 }
 
-std::string time_text(double seconds, char before_milliseconds, bool hours) {
-  const auto all = static_cast<std::int64_t>(std::llround(seconds * 1000.0));
-  std::string out;
-  if (hours || all >= 3'600'000) out = fmt::format("{:02}:", all / 3'600'000);
-  fmt::format_to(std::back_inserter(out), "{:02}:{:02}{}{:03}", all / 60'000 % 60, all / 1000 % 60,
-                 before_milliseconds, all % 1000);
-  return out;
-}
-
 std::string TranscriptWriter::begin() const {
-  return format_ == TranscriptFormat::kVtt ? "WEBVTT\n\n" : "";
+  if (format_ != TranscriptFormat::kVtt) return "";
+  return std::string(subtitles_head(SubtitleFormat::kVtt));
 }
 
 std::string TranscriptWriter::add(const TranscriptionSegment& segment, std::string_view text) {
   ++count_;
-  const std::string_view said = trimmed(text);
+  const std::string_view said = without_blanks(text);
   switch (format_) {
     case TranscriptFormat::kText:
       if (!timestamps_) return fmt::format("{}\n", said);
       return fmt::format("[{} --> {}] {}\n", time_text(segment.start, '.', false),
                          time_text(segment.end, '.', false), said);
     case TranscriptFormat::kSrt:
-      return fmt::format("{}\n{} --> {}\n{}\n\n", count_, time_text(segment.start, ',', true),
-                         time_text(segment.end, ',', true), for_subtitles(said));
+      return subtitle(SubtitleFormat::kSrt, count_, segment, text);
     case TranscriptFormat::kVtt:
-      return fmt::format("{} --> {}\n{}\n\n", time_text(segment.start, '.', false),
-                         time_text(segment.end, '.', false), for_subtitles(said));
+      return subtitle(SubtitleFormat::kVtt, count_, segment, text);
     case TranscriptFormat::kJson:
       said_.push_back({segment, std::string(text)});
       return "";
@@ -104,7 +77,7 @@ std::string TranscriptWriter::end(const std::optional<std::string>& language,
                         {"compression_ratio", segment.compression},
                         {"no_speech_prob", segment.no_speech}});
   }
-  out["text"] = trimmed(all);
+  out["text"] = without_blanks(all);
   out["segments"] = std::move(segments);
   return out.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

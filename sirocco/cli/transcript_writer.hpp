@@ -15,10 +15,6 @@ enum class TranscriptFormat { kText, kSrt, kVtt, kJson };
 /// "text", "srt", "vtt" or "json". Throws InvalidArgument for another name.
 TranscriptFormat parse_transcript_format(std::string_view name);
 
-/// A time of so many seconds with its milliseconds: "01:02:03.456"; without hours where there are
-/// none and `hours` is false.
-std::string time_text(double seconds, char before_milliseconds, bool hours);
-
 /// A TranscriptWriter makes the text of one file out of segments, as they come.
 class TranscriptWriter {
  public:

@@ -200,15 +200,15 @@ std::shared_ptr<EmbeddingPipeline> LoadedModel::make_embedding_pipeline(
                                              state_->opened.places().front(), std::move(options));
 }
 
-bool model_generates(Machine& machine, const std::filesystem::path& path,
+ModelKind model_kind(Machine& machine, const std::filesystem::path& path,
                      const OpenOptions& options) {
   OpenOptions open = options;
   open.progress = {};
+  OpenedModel opened(machine, path, open);
+  if (describes_speech_model(opened.metadata())) return ModelKind::kSpeech;
   bool generates = false;
-  OpenedModel(machine, path, open).load(open, [&](ModelBuilder& builder) {
-    generates = builder.info().generates;
-  });
-  return generates;
+  opened.load(open, [&](ModelBuilder& builder) { generates = builder.info().generates; });
+  return generates ? ModelKind::kText : ModelKind::kEmbedder;
 }
 
 }  // namespace sirocco

@@ -103,9 +103,15 @@ class LoadedModel {
 LoadedModel load_language_model(Machine& machine, const std::filesystem::path& path,
                                 LoadOptions options = {});
 
-/// Whether the model at `path` generates text; else it only embeds. Reads no weights. Throws what
-/// opening and the architecture say.
-bool model_generates(Machine& machine, const std::filesystem::path& path,
+/// ModelKind is what a model is loaded as.
+enum class ModelKind : std::uint8_t {
+  kText,      ///< it generates text: load_language_model
+  kEmbedder,  ///< it only makes vectors of texts: load_text_embedder
+  kSpeech,    ///< it writes down what it hears: load_transcriber
+};
+
+/// The kind of the model at `path`. Reads no weights. Throws what opening and the architecture say.
+ModelKind model_kind(Machine& machine, const std::filesystem::path& path,
                      const OpenOptions& options);
 
 /// Is one of the stages behind the head of a model in another process, which `options.connect`

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -28,7 +30,42 @@ RecommendedGeneration recommended_of(const LoadedModel& model) {
   return recommended;
 }
 
+/// Whether what `find` looks for is there. What it throws says why not, to whoever asks for it.
+template <class F>
+bool is_there(F find) {
+  try {
+    return find();
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+struct UseName {
+  ServedUse use;
+  std::string_view name;
+};
+constexpr std::array kUseNames = {
+    UseName{ServedUse::kChat, "chat"},
+    UseName{ServedUse::kCompletion, "completion"},
+    UseName{ServedUse::kEmbedding, "embedding"},
+    UseName{ServedUse::kPictures, "multimodal"},
+    UseName{ServedUse::kSounds, "audio"},
+    UseName{ServedUse::kTranscription, "transcription"},
+    UseName{ServedUse::kTranslation, "translation"},
+};
+
 }  // namespace
+
+std::string_view served_use_name(ServedUse use) {
+  return std::ranges::find(kUseNames, use, &UseName::use)->name;
+}
+
+std::vector<std::string_view> ServedUses::names() const {
+  std::vector<std::string_view> out;
+  for (const UseName& row : kUseNames)
+    if (has(row.use)) out.push_back(row.name);
+  return out;
+}
 
 ServedText::ServedText(Engine& engine, LoadedModel model)
     : engine_(engine),
@@ -49,7 +86,16 @@ const ChatFormat& ServedText::chat_format() const {
   return std::get<ChatFormat>(chat_format_);
 }
 
-const Handle<EmbeddingPipeline>& ServedText::embeddings() {
+ServedUses ServedText::uses() const {
+  ServedUses uses = {ServedUse::kCompletion, ServedUse::kEmbedding};
+  if (std::holds_alternative<std::exception_ptr>(chat_format_)) return uses;
+  uses.add(ServedUse::kChat);
+  if (is_there([&] { return model_.pictures() != nullptr; })) uses.add(ServedUse::kPictures);
+  if (is_there([&] { return model_.sounds() != nullptr; })) uses.add(ServedUse::kSounds);
+  return uses;
+}
+
+const Handle<EmbeddingPipeline>& ServedText::embeddings() const {
   const std::lock_guard lock(making_embeddings_);
   if (!embeddings_) embeddings_.emplace(engine_.add(model_.make_embedding_pipeline()));
   return *embeddings_;
@@ -60,33 +106,53 @@ ServedEmbedder::ServedEmbedder(Engine& engine, LoadedEmbedder model)
 
 ServedEmbedder::~ServedEmbedder() { engine_.remove(pipeline_); }
 
-const ModelInfo& ServedModel::info() const {
-  return text != nullptr ? text->model().info() : embedder->model().info();
+ServedTranscriber::ServedTranscriber(Engine& engine, LoadedTranscriber model)
+    : engine_(engine), model_(std::move(model)), pipeline_(engine.add(model_.shared_pipeline())) {}
+
+ServedTranscriber::~ServedTranscriber() { engine_.remove(pipeline_); }
+
+ServedUses ServedTranscriber::uses() const {
+  ServedUses uses = {ServedUse::kTranscription};
+  if (model_.tokens().translate) uses.add(ServedUse::kTranslation);
+  return uses;
 }
 
-std::int32_t ServedModel::context() const {
-  return text != nullptr ? text->limits().max_context : embedder->pipeline().limits().max_context;
+namespace {
+
+std::unique_ptr<ServedModel> loaded(Engine& engine, const std::filesystem::path& path,
+                                    ServeOptions options) {
+  const ModelKind kind = model_kind(engine.machine(), path, options.load);
+  if (kind == ModelKind::kText) {
+    return std::make_unique<ServedModel>(
+        std::in_place_type<ServedText>, engine,
+        load_language_model(engine.machine(), path, std::move(options.load)));
+  }
+  if (options.load.connect || options.load.stages != 1) {
+    throw UnsupportedError(
+        "{}: a model that {} can't be cut into stages", path.string(),
+        kind == ModelKind::kSpeech ? "writes down what it hears" : "makes embeddings");
+  }
+  const OpenOptions& open = options.load;
+  if (kind == ModelKind::kSpeech) {
+    return std::make_unique<ServedModel>(
+        std::in_place_type<ServedTranscriber>, engine,
+        load_transcriber(engine.machine(), path, open, std::move(options.transcription)));
+  }
+  return std::make_unique<ServedModel>(
+      std::in_place_type<ServedEmbedder>, engine,
+      load_text_embedder(engine.machine(), path, open, std::move(options.embedding)));
 }
+
+}  // namespace
 
 std::unique_ptr<ServedModel> load_served_model(Engine& engine, std::string name,
                                                std::vector<std::string> aliases,
                                                const std::filesystem::path& path,
                                                ServeOptions options) {
-  auto served = std::make_unique<ServedModel>();
+  auto served = loaded(engine, path, std::move(options));
   served->name = std::move(name);
   served->aliases = std::move(aliases);
   served->path = path;
-  if (model_generates(engine.machine(), path, options.load)) {
-    served->text = std::make_unique<ServedText>(
-        engine, load_language_model(engine.machine(), path, std::move(options.load)));
-  } else if (options.load.connect || options.load.stages != 1) {
-    throw UnsupportedError("{}: a model that makes embeddings can't be cut into stages",
-                           path.string());
-  } else {
-    const OpenOptions& open = options.load;
-    served->embedder = std::make_unique<ServedEmbedder>(
-        engine, load_text_embedder(engine.machine(), path, open, std::move(options.embedding)));
-  }
   served->since = std::time(nullptr);
   return served;
 }

@@ -1,12 +1,16 @@
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <exception>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -14,10 +18,41 @@
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/session.hpp"
 #include "sirocco/engine/text_embedder.hpp"
+#include "sirocco/engine/transcriber.hpp"
 #include "sirocco/pipeline/recommended_generation.hpp"
 #include "sirocco/text/chat_format.hpp"
 
 namespace sirocco {
+
+/// ServedUse is something that a served model can be asked for.
+enum class ServedUse : std::uint8_t {
+  kChat,           ///< an answer in a conversation
+  kCompletion,     ///< a text that goes on behind another
+  kEmbedding,      ///< the vector of a text
+  kPictures,       ///< to see pictures in a conversation
+  kSounds,         ///< to hear sounds in it
+  kTranscription,  ///< the text of what is said in a sound
+  kTranslation,    ///< the same in English
+};
+/// As programs know it: "chat", "completion", "embedding", "transcription", "translation"; that of
+/// pictures is "multimodal", that of sounds "audio", as llama-server calls them.
+std::string_view served_use_name(ServedUse use);
+/// All of these together.
+class ServedUses {
+ public:
+  constexpr ServedUses() = default;
+  constexpr ServedUses(std::initializer_list<ServedUse> uses) {
+    for (const ServedUse use : uses) add(use);
+  }
+  constexpr void add(ServedUse use) { bits_ |= bit(use); }
+  constexpr bool has(ServedUse use) const { return (bits_ & bit(use)) != 0; }
+  /// Their names, in the order of the enumeration.
+  std::vector<std::string_view> names() const;
+
+ private:
+  static constexpr std::uint32_t bit(ServedUse use) { return 1U << static_cast<unsigned>(use); }
+  std::uint32_t bits_ = 0;
+};
 
 /// A text model on an engine, with what a program needs to answer with it. Thread-safe.
 class ServedText {
@@ -29,9 +64,11 @@ class ServedText {
   ServedText& operator=(const ServedText&) = delete;
 
   const LoadedModel& model() const { return model_; }
+  const ModelInfo& info() const { return model_.info(); }
   const Tokenizer& tokenizer() const { return model_.tokenizer(); }
   const PipelineLimits& limits() const { return limits_of(pipeline_); }
   const LaneStatistics& statistics() const { return statistics_of(pipeline_); }
+  ServedUses uses() const;
   LanguageSession& session() { return session_; }
   /// Throws what making it threw: NotFound where the checkpoint has no template, what reading it
   /// says.
@@ -41,7 +78,7 @@ class ServedText {
 
   /// The vectors of its own texts, from the same weights: made at the first call. Throws as
   /// make_embedding_pipeline, UnsupportedError where the model is cut into stages.
-  const Handle<EmbeddingPipeline>& embeddings();
+  const Handle<EmbeddingPipeline>& embeddings() const;
 
  private:
   Engine& engine_;
@@ -50,8 +87,8 @@ class ServedText {
   LanguageSession session_;
   std::variant<ChatFormat, std::exception_ptr> chat_format_;
   RecommendedGeneration recommended_;
-  std::mutex making_embeddings_;
-  std::optional<Handle<EmbeddingPipeline>> embeddings_;
+  mutable std::mutex making_embeddings_;
+  mutable std::optional<Handle<EmbeddingPipeline>> embeddings_;
 };
 
 /// An embedding model on an engine. Thread-safe.
@@ -64,6 +101,11 @@ class ServedEmbedder {
 
   const LoadedEmbedder& model() const { return model_; }
   const Handle<EmbeddingPipeline>& pipeline() const { return pipeline_; }
+  const ModelInfo& info() const { return model_.info(); }
+  const Tokenizer& tokenizer() const { return model_.tokenizer(); }
+  const PipelineLimits& limits() const { return pipeline_.limits(); }
+  const LaneStatistics& statistics() const { return pipeline_.statistics(); }
+  ServedUses uses() const { return {ServedUse::kEmbedding}; }
 
  private:
   Engine& engine_;
@@ -71,24 +113,83 @@ class ServedEmbedder {
   Handle<EmbeddingPipeline> pipeline_;
 };
 
+/// A ServedTranscriber is a model that writes down what it hears, on an engine. Thread-safe.
+class ServedTranscriber {
+ public:
+  ServedTranscriber(Engine& engine, LoadedTranscriber model);
+  ~ServedTranscriber();
+  ServedTranscriber(const ServedTranscriber&) = delete;
+  ServedTranscriber& operator=(const ServedTranscriber&) = delete;
+
+  const LoadedTranscriber& model() const { return model_; }
+  const Handle<TranscriptionPipeline>& pipeline() const { return pipeline_; }
+  const ModelInfo& info() const { return model_.pipeline().info(); }
+  const Tokenizer& tokenizer() const { return model_.tokenizer(); }
+  const PipelineLimits& limits() const { return pipeline_.limits(); }
+  const LaneStatistics& statistics() const { return pipeline_.statistics(); }
+  ServedUses uses() const;
+
+ private:
+  Engine& engine_;
+  LoadedTranscriber model_;
+  Handle<TranscriptionPipeline> pipeline_;
+};
+
 /// How a model is brought up to be served.
 struct ServeOptions {
   LoadOptions load;
-  EmbeddingPipelineOptions embedding;  ///< of a model that only embeds
+  EmbeddingPipelineOptions embedding;          ///< of a model that only embeds
+  TranscriptionPipelineOptions transcription;  ///< of one that writes down what it hears
 };
 
-/// A model that a server offers under its names.
-struct ServedModel {
+/// A ServedModel is a model that a server offers under its names, of one of the kinds above.
+class ServedModel {
+ public:
+  /// `Kind` is made of an engine and what was loaded.
+  template <class Kind, class Loaded>
+  ServedModel(std::in_place_type_t<Kind> kind, Engine& engine, Loaded loaded)
+      : served_(kind, engine, std::move(loaded)) {}
+
   std::string name;
   std::vector<std::string> aliases;
   std::filesystem::path path;
-  std::time_t since = 0;                     ///< when it was loaded
-  std::unique_ptr<ServedText> text;          ///< null of a model that only embeds
-  std::unique_ptr<ServedEmbedder> embedder;  ///< null of a text model
+  std::time_t since = 0;  ///< when it was loaded
 
-  const ModelInfo& info() const;
+  /// What it is as one of the kinds; null where it is another.
+  template <class Kind>
+  Kind* as() {
+    return std::get_if<Kind>(&served_);
+  }
+  template <class Kind>
+  const Kind* as() const {
+    return std::get_if<Kind>(&served_);
+  }
+  /// For one that is known to generate text.
+  ServedText& text() { return std::get<ServedText>(served_); }
+  const ServedText& text() const { return std::get<ServedText>(served_); }
+
+  // What all kinds have.
+
+  ServedUses uses() const {
+    return std::visit([](const auto& kind) { return kind.uses(); }, served_);
+  }
+  const ModelInfo& info() const {
+    return std::visit([](const auto& kind) -> const auto& { return kind.info(); }, served_);
+  }
+  const Tokenizer& tokenizer() const {
+    return std::visit([](const auto& kind) -> const auto& { return kind.tokenizer(); }, served_);
+  }
+  const PipelineLimits& limits() const {
+    return std::visit([](const auto& kind) -> const auto& { return kind.limits(); }, served_);
+  }
+  const LaneStatistics& statistics() const {
+    return std::visit([](const auto& kind) -> const auto& { return kind.statistics(); }, served_);
+  }
   /// Positions that a sequence may have.
-  std::int32_t context() const;
+  std::int32_t context() const { return limits().max_context; }
+
+ private:
+  std::variant<ServedText, ServedEmbedder, ServedTranscriber> served_;
 };
 
 /// Loads the model at `path` onto the engine's machine, as what it is. Throws what loading throws.

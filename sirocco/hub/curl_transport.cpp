@@ -20,13 +20,6 @@ struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
 };
 
-/// libcurl wants to be told once, before its first use.
-void start_library() {
-  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (started != CURLE_OK)
-    throw IoError("libcurl can't be started: {}", curl_easy_strerror(started));
-}
-
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const std::size_t begin = text.find_first_not_of(kBlank);
@@ -119,7 +112,7 @@ bool is_lasting(CURLcode code) {
 class CurlTransport final : public HttpTransport {
  public:
   explicit CurlTransport(const CurlOptions& options) {
-    start_library();
+    start_curl();
     handle_.reset(curl_easy_init());
     if (handle_ == nullptr) throw IoError("libcurl makes no handle: out of memory");
     set(CURLOPT_ERRORBUFFER, error_);
@@ -180,6 +173,12 @@ class CurlTransport final : public HttpTransport {
 };
 
 }  // namespace
+
+void start_curl() {
+  static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (started != CURLE_OK)
+    throw IoError("libcurl can't be started: {}", curl_easy_strerror(started));
+}
 
 std::unique_ptr<HttpTransport> make_curl_transport(const CurlOptions& options) {
   return std::make_unique<CurlTransport>(options);

@@ -3,7 +3,10 @@
 #include <curl/urlapi.h>
 #include <fmt/format.h>
 
+#include <charconv>
 #include <memory>
+#include <system_error>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 
@@ -30,9 +33,7 @@ std::string part_of(const Parts& parts, CURLUPart part, unsigned flags = 0) {
 
 }  // namespace
 
-Url Url::parse(std::string_view text, std::string_view what) {
-  return Url(std::string(), std::string()).resolved(text, what);
-}
+Url Url::parse(std::string_view text, std::string_view what) { return Url().resolved(text, what); }
 
 Url Url::resolved(std::string_view location, std::string_view what) const {
   if (location.size() > kMaxUrlBytes)
@@ -51,22 +52,29 @@ Url Url::resolved(std::string_view location, std::string_view what) const {
   if (scheme != "http" && scheme != "https")
     throw FormatError("{}: {} is neither http nor https", what, sirocco::quoted(location));
   if (!part_of(parts, CURLUPART_USER).empty() || !part_of(parts, CURLUPART_PASSWORD).empty())
-    throw FormatError("{}: {} holds a user's name; a token belongs into HF_TOKEN", what,
+    throw FormatError("{}: {} holds a user's name or a password", what,
                       sirocco::quoted(location.substr(0, location.find(':'))));
   curl_url_set(parts.get(), CURLUPART_FRAGMENT, nullptr, 0);
   std::string host = part_of(parts, CURLUPART_HOST);
   for (char& c : host) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   if (host.empty()) throw FormatError("{}: {} names no host", what, sirocco::quoted(location));
-  return Url(
-      part_of(parts, CURLUPART_URL),
-      fmt::format("{}://{}:{}", scheme, host, part_of(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT)));
+  const std::string port = part_of(parts, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  Url out;
+  out.text_ = part_of(parts, CURLUPART_URL);
+  out.origin_ = fmt::format("{}://{}:{}", scheme, host, port);
+  if (std::from_chars(port.data(), port.data() + port.size(), out.port_).ec != std::errc())
+    throw FormatError("{}: {} has no port", what, sirocco::quoted(location));
+  out.host_ = host.starts_with('[') ? host.substr(1, host.size() - 2) : std::move(host);
+  return out;
 }
 
 Url Url::below(std::string_view path) const {
   std::string_view base = text_;
   base = base.substr(0, base.find('?'));
   while (base.ends_with('/')) base.remove_suffix(1);
-  return Url(fmt::format("{}{}", base, path), origin_);
+  Url out = *this;
+  out.text_ = fmt::format("{}{}", base, path);
+  return out;
 }
 
 std::string percent_encoded(std::string_view text, bool keep_slashes) {

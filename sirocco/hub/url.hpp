@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -20,13 +21,19 @@ class Url {
   const std::string& text() const { return text_; }
   /// Scheme, host and port, as in "https://hub.example:443".
   const std::string& origin() const { return origin_; }
+  /// In small letters; an IPv6 address without its brackets.
+  const std::string& host() const { return host_; }
+  /// That of the scheme where none is said.
+  std::uint16_t port() const { return port_; }
   bool is_encrypted() const { return origin_.starts_with("https:"); }
 
  private:
-  Url(std::string text, std::string origin) : text_(std::move(text)), origin_(std::move(origin)) {}
+  Url() = default;
 
   std::string text_;
   std::string origin_;
+  std::string host_;
+  std::uint16_t port_ = 0;
 };
 
 /// `text` as a part of a path: everything but letters, digits and "-._~" becomes %XX; slashes stay

@@ -193,6 +193,8 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
   return canonical_checkpoint(std::move(metadata), std::move(weights), known_families());
 }
 
+bool describes_speech_model(const Metadata& metadata) { return speech_family(metadata) != nullptr; }
+
 CanonicalCheckpoint canonical_speech_checkpoint(std::shared_ptr<const Metadata> metadata,
                                                 std::shared_ptr<const WeightSource> weights) {
   const RegisteredSpeechFamily* const family = speech_family(*metadata);

@@ -26,6 +26,9 @@ std::unique_ptr<ModelBuilder> make_model_builder(const Metadata& metadata,
                                                  const WeightSource& weights, WeightPacker& packer,
                                                  LoadProgress progress = {});
 
+/// Whether `metadata` describes a model that writes down what it hears.
+bool describes_speech_model(const Metadata& metadata);
+
 /// A folder of a model that writes down what it hears, in the words that such models read. Throws
 /// UnsupportedError for other folders and for GGUF files, and what the other function throws.
 CanonicalCheckpoint canonical_speech_checkpoint(std::shared_ptr<const Metadata> metadata,

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <variant>
 #include <vector>
 
@@ -57,6 +58,11 @@ class CheckedMultimodalJob {
     EncodedRows from;
     std::shared_ptr<EmbeddedRows> rows;
   };
+  /// Parts as one prompt, whose rows of pictures are promised.
+  static Prompt arranged(const PipelineLimits& limits, std::vector<PromptPart> parts,
+                         std::vector<Promised>& promised);
+  /// Puts in rows out of all that the picture gives.
+  static void keep(const Promised& promised, std::span<const float> all);
   static CheckedTextJob checked(const PipelineLimits& limits, MultimodalJob& job,
                                 std::vector<Promised>& promised);
 

@@ -67,17 +67,17 @@ class RowPlaces {
 
 }  // namespace
 
-CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, MultimodalJob& job,
-                                             std::vector<Promised>& promised) {
+Prompt CheckedMultimodalJob::arranged(const PipelineLimits& limits, std::vector<PromptPart> parts,
+                                      std::vector<Promised>& promised) {
   std::vector<Prompt::Piece> pieces;
   PromptLayout layout;
-  const bool in_plane = std::ranges::any_of(job.prompt, [](const PromptPart& part) {
+  const bool in_plane = std::ranges::any_of(parts, [](const PromptPart& part) {
     const auto* const picture = std::get_if<EncodedRows>(&part);
     return picture != nullptr && picture->plane;
   });
   RowPlaces places;
   std::int64_t at = 0;
-  for (PromptPart& part : job.prompt) {
+  for (PromptPart& part : parts) {
     if (auto* tokens = std::get_if<std::vector<TokenId>>(&part)) {
       at += std::ssize(*tokens);
       if (in_plane) places.add(std::ssize(*tokens));
@@ -106,7 +106,25 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
     promised.push_back({at, std::move(encoded), std::move(rows)});
   }
   if (in_plane) layout.rotary = std::move(places).all();
-  job.text.prompt = Prompt(std::move(pieces), std::move(layout));
+  return Prompt(std::move(pieces), std::move(layout));
+}
+
+void CheckedMultimodalJob::keep(const Promised& promised, std::span<const float> all) {
+  const auto width = static_cast<std::size_t>(promised.rows->width());
+  std::vector<float> values;
+  values.reserve(promised.from.rows.size() * width);
+  for (const std::int32_t row : promised.from.rows) {
+    const std::span<const float> one =
+        row == EncodedRows::kNewline ? all.last(width)
+                                     : all.subspan(static_cast<std::size_t>(row) * width, width);
+    values.insert(values.end(), one.begin(), one.end());
+  }
+  promised.rows->put_in(std::move(values));
+}
+
+CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, MultimodalJob& job,
+                                             std::vector<Promised>& promised) {
+  job.text.prompt = arranged(limits, std::move(job.prompt), promised);
   return {limits, std::move(job.text)};
 }
 
@@ -150,18 +168,7 @@ bool MultimodalWork::settle() {
       awaited_.clear();
       return false;
     }
-    CheckedMultimodalJob::Promised& promised = awaited.promised;
-    const auto width = static_cast<std::size_t>(promised.rows->width());
-    const std::vector<float>& all = awaited.pass->rows();
-    std::vector<float> values;
-    values.reserve(promised.from.rows.size() * width);
-    for (const std::int32_t row : promised.from.rows) {
-      const std::size_t from =
-          row == EncodedRows::kNewline ? all.size() - width : static_cast<std::size_t>(row) * width;
-      values.insert(values.end(), all.begin() + static_cast<std::ptrdiff_t>(from),
-                    all.begin() + static_cast<std::ptrdiff_t>(from + width));
-    }
-    promised.rows->put_in(std::move(values));
+    CheckedMultimodalJob::keep(awaited.promised, awaited.pass->rows());
   }
   std::erase_if(awaited_, [](const Awaited& awaited) { return awaited.promised.rows->is_there(); });
   return true;
@@ -231,6 +238,20 @@ std::vector<float> MultimodalPipeline::encode(const std::shared_ptr<const Encode
   if (pass->fault()) throw ResourceExhausted("{}", pass->fault()->message);
   encoded_.keep(pass);
   return pass->rows();
+}
+
+void MultimodalPipeline::score(std::vector<PromptPart> prompt, std::span<const int> chunks,
+                               LanguagePipeline::VisitLogits visit) {
+  std::vector<CheckedMultimodalJob::Promised> promised;
+  const Prompt rows = CheckedMultimodalJob::arranged(*limits(), std::move(prompt), promised);
+  std::shared_ptr<const EncoderInput> last;
+  std::vector<float> encoded;
+  for (const CheckedMultimodalJob::Promised& one : promised) {
+    // A picture's rows stand together, between text of its family.
+    if (one.from.picture != last) encoded = encode(last = one.from.picture);
+    CheckedMultimodalJob::keep(one, encoded);
+  }
+  language_->score(rows, chunks, visit);
 }
 
 std::optional<MultimodalWork> MultimodalPipeline::begin(CheckedMultimodalJob& job) {

@@ -55,6 +55,11 @@ class MultimodalPipeline final : public Pipeline {
   /// says.
   std::vector<float> encode(const std::shared_ptr<const EncoderInput>& input);
 
+  /// LanguagePipeline::score of text and pictures: not while there is work. Throws as that, as
+  /// encode, and as CheckedMultimodalJob of its parts.
+  void score(std::vector<PromptPart> prompt, std::span<const int> chunks,
+             LanguagePipeline::VisitLogits visit);
+
   static CheckedMultimodalJob check(const PipelineLimits& limits, MultimodalJob job) {
     return CheckedMultimodalJob(limits, std::move(job));
   }

@@ -148,6 +148,7 @@ void Transcript::end_attempt() {
   about.log_probability = attempt_.log_probability / static_cast<double>(written.size() + 1);
   about.compression = compression(text_of_(text));
   about.no_speech = attempt_.no_speech;
+  about.window = window_;
 
   const bool unlikely =
       options_.min_log_probability && about.log_probability < *options_.min_log_probability;

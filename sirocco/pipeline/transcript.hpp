@@ -34,6 +34,7 @@ struct TranscriptionSegment {
   double log_probability = 0.0;  ///< of a token of its window, in the mean
   double compression = 0.0;      ///< of the text of its window
   double no_speech = 0.0;        ///< the probability that nobody speaks in its window
+  std::int64_t window = 0;       ///< the frame of the sound that its window begins with
 };
 
 /// A TranscriptionEvent is what a window, or the first part of one, came to.

@@ -1,6 +1,7 @@
 #include "sirocco/server/generate.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <ctime>
@@ -27,8 +28,8 @@ std::string fingerprint_of(const ServedModel& model) {
   };
   add(SIROCCO_VERSION);
   add(model.path.filename().string());
-  add(model.text->model().title().format);
-  add(isa_name(model.text->model().isa()));
+  add(model.text().model().title().format);
+  add(isa_name(model.text().model().isa()));
   return fmt::format("fp_{:016x}", hash);
 }
 
@@ -89,13 +90,20 @@ ModelLease named_model(const Service& service, const std::optional<std::string>&
   }
 }
 
-ModelLease named_text_model(const Service& service, const std::optional<std::string>& name) {
+ModelLease named_model_for(const Service& service, const std::optional<std::string>& name,
+                           ServedUse use) {
   ModelLease model = named_model(service, name);
-  if (model->text == nullptr) {
+  const ServedUses uses = model->uses();
+  if (!uses.has(use)) {
     throw InvalidRequest("model", "unsupported_value",
-                         fmt::format("{} makes embeddings and no text", model->name));
+                         fmt::format("{} can't be asked for {}; it can be for {}", model->name,
+                                     served_use_name(use), fmt::join(uses.names(), ", ")));
   }
   return model;
+}
+
+ModelLease named_text_model(const Service& service, const std::optional<std::string>& name) {
+  return named_model_for(service, name, ServedUse::kCompletion);
 }
 
 std::string new_id(std::string_view prefix) {
@@ -153,7 +161,7 @@ TextAnswers submitted(const Service& service, http::Exchange& exchange, Prepared
   for (TextRequest& request : prepared.requests) {
     figures.prompt_tokens += rows_of(request.prompt);
     if (request.prefixes) request.prefixes = service.prefixes_of(exchange);
-    streams.push_back(prepared.model->text->session().submit(std::move(request), terms));
+    streams.push_back(prepared.model->text().session().submit(std::move(request), terms));
   }
   return {exchange, std::move(streams), prepared.generation.choices, std::move(figures)};
 }
@@ -173,7 +181,7 @@ AnswerPiece told_piece(const Prepared& prepared, TextPiece piece) {
   AnswerPiece out{std::move(piece.text), {}};
   if (!prepared.generation.alternatives) return out;
   for (const ChosenToken& token : piece.tokens)
-    out.tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
+    out.tokens.push_back(told_token(prepared.model->text().tokenizer(), token));
   return out;
 }
 
@@ -187,7 +195,7 @@ void add_scores(Prepared& prepared, int answers, TextAnswers::Piece& got) {
   if (!prepared.generation.alternatives) return;
   for (const ChosenToken& token : std::exchange(got.piece.prompt, {})) {
     echo_of(prepared, got.index, answers)
-        ->tokens.push_back(told_token(prepared.model->text->tokenizer(), token));
+        ->tokens.push_back(told_token(prepared.model->text().tokenizer(), token));
   }
 }
 

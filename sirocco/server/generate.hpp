@@ -22,7 +22,11 @@ namespace sirocco {
 
 /// The model that a request names. Throws model_not_found's words.
 ModelLease named_model(const Service& service, const std::optional<std::string>& name);
-/// The same, and it writes text. Throws InvalidRequest for one that only embeds.
+/// The same, and it can be asked for `use`. Throws InvalidRequest, which says what it can be asked
+/// for instead.
+ModelLease named_model_for(const Service& service, const std::optional<std::string>& name,
+                           ServedUse use);
+/// The same, and it generates text.
 ModelLease named_text_model(const Service& service, const std::optional<std::string>& name);
 
 /// A request for answers that is ready for the engine.

@@ -63,10 +63,6 @@ constexpr std::array kTokenizeMembers = {
                             "special tokens in the text are these"},
 };
 
-const Tokenizer& tokenizer_of(const ServedModel& model) {
-  return model.text != nullptr ? model.text->tokenizer() : model.embedder->model().tokenizer();
-}
-
 template <class Request, std::size_t N>
 Request read_body(std::string_view body, const std::array<Member<Request>, N>& table,
                   std::string_view required) {
@@ -78,7 +74,7 @@ std::string tokenized(const Service& service, const std::string& body) {
   const ModelLease model = named_model(service, request.model);
   json::Writer out;
   out.open_object().name("tokens").open_array();
-  for (const TokenId id : tokenizer_of(*model).tokenize(
+  for (const TokenId id : model->tokenizer().tokenize(
            request.content,
            {.parse_special = request.parse_special, .add_special = request.add_special}))
     out.number(std::int64_t{id.value()});
@@ -106,7 +102,7 @@ constexpr std::array kDetokenizeMembers = {
 std::string detokenized(const Service& service, const std::string& body) {
   const auto request = read_body(body, kDetokenizeMembers, "tokens");
   const ModelLease model = named_model(service, request.model);
-  const Tokenizer& tokenizer = tokenizer_of(*model);
+  const Tokenizer& tokenizer = model->tokenizer();
   require_known_tokens(request.tokens, static_cast<std::int64_t>(tokenizer.vocabulary().size()),
                        "tokens");
   json::Writer out;
@@ -119,10 +115,10 @@ std::string detokenized(const Service& service, const std::string& body) {
 std::string templated(const Service& service, const std::string& body) {
   const openai::ChatRequest request = openai::read_chat_request(json::parse(body));
   const ModelLease model = named_text_model(service, request.generation.model);
-  require_senses(*model->text, openai::media_of(request.messages));
+  require_senses(model->text(), openai::media_of(request.messages));
   json::Writer out;
   out.open_object()
-      .member("prompt", openai::chat_prompt(request, model->text->chat_format()).rendered.text)
+      .member("prompt", openai::chat_prompt(request, model->text().chat_format()).rendered.text)
       .close_object();
   return out.take();
 }

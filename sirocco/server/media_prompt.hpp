@@ -13,6 +13,7 @@
 #include "sirocco/engine/served_model.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/sent_medium.hpp"
+#include "sirocco/server/service.hpp"
 
 namespace sirocco {
 
@@ -25,6 +26,7 @@ struct SentMediaLimits {
   PictureLimits each = {};
   std::size_t max_sounds = 64;
   SoundLimits each_sound = {};  ///< and no more than the context of the model has room for
+  Seconds max_fetch_s = 60;     ///< for all that are fetched
 };
 
 /// Throws InvalidRequest that names the first of `media` which the model can't see or hear.
@@ -41,12 +43,19 @@ std::vector<ReadMedium> read_media(const ServedText& model, std::span<const Sent
 TextPrompt shown_prompt(const ServedText& model, const RenderedPrompt& rendered,
                         std::span<const ReadMedium> media, std::string_view param);
 
+/// Puts what is found at the addresses among `media` into them, a few at a time. Throws
+/// InvalidRequest that names the picture whose address isn't one, may not be asked, or has no file
+/// within the limits; ApiFailure where too much is fetched now, http::ClientGone.
+http::Task<void> fetch_pictures(const Service& service, http::Exchange& exchange,
+                                std::span<SentMedium> media, const SentMediaLimits& limits = {});
+
 /// What is made of a request by workers: `read()` gives it, with the `model` that it names and the
-/// `media` that it has, and `make(request, media)` the result. These are read in between, where
-/// nobody's texts wait for them. Throws what these throw, and as read_media.
+/// `media` that it has, and `make(request, media)` the result. These are fetched
+/// and read in between, where nobody's texts wait for them. Throws what these throw, and as
+/// fetch_pictures and read_media.
 template <class Read, class Make>
 http::Task<std::invoke_result_t<Make&, std::invoke_result_t<Read&>&, std::span<const ReadMedium>>>
-made_with_media(http::Exchange& exchange, Read read, Make make) {
+made_with_media(const Service& service, http::Exchange& exchange, Read read, Make make) {
   using Request = std::invoke_result_t<Read&>;
   using Result = std::invoke_result_t<Make&, Request&, std::span<const ReadMedium>>;
   std::optional<Request> request;
@@ -56,8 +65,10 @@ made_with_media(http::Exchange& exchange, Read read, Make make) {
     if (request->media.empty()) result.emplace(make(*request, std::span<const ReadMedium>()));
   });
   if (!result) {
+    require_senses(request->model->text(), request->media);
+    co_await fetch_pictures(service, exchange, request->media);
     const std::vector<ReadMedium> read_ones = co_await exchange.off_thread(
-        [&] { return read_media(*request->model->text, request->media); }, http::Labor::kLong);
+        [&] { return read_media(request->model->text(), request->media); }, http::Labor::kLong);
     co_await exchange.off_thread(
         [&] { result.emplace(make(*request, std::span<const ReadMedium>(read_ones))); });
   }

@@ -36,9 +36,7 @@ std::vector<Offered> lanes_of(const ServedModels& models) {
   std::vector<Offered> lanes;
   for (const ModelLease& model : models.list()) {
     const std::string labels = fmt::format("model=\"{}\"", label_value(model->name));
-    lanes.push_back({labels, model,
-                     model->text != nullptr ? &model->text->statistics()
-                                            : &model->embedder->pipeline().statistics()});
+    lanes.push_back({labels, model, &model->statistics()});
   }
   return lanes;
 }

@@ -26,6 +26,8 @@ struct ModelFigures {
   Seconds first_s = 0;  ///< from submission to the first token or an end without one, the longest
   FinishReason worst = FinishReason::kStop;  ///< see worse
 
+  Seconds sound_s = 0;  ///< of the sound that is written down; then no prompt is counted
+
   /// A job has ended.
   void add_end(FinishReason reason, std::int64_t cached, const RequestTimings& timings);
   /// How it ended: the worst of its jobs' reasons. Jobs that haven't ended are cancelled by the end

@@ -16,6 +16,7 @@ namespace {
 
 void write_figures(json::Writer& out, const ModelFigures& figures) {
   out.member("model", figures.model).member("prompt_tokens", figures.prompt_tokens);
+  if (figures.sound_s > 0) out.member("sound_seconds", figures.sound_s);
   out.member("generated_tokens", figures.generated_tokens);
   out.member("finish", finish_reason_name(figures.reason()));
   // Of a client that goes, nobody waits for the engine to tell the rest.

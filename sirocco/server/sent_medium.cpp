@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sirocco/base/base64.hpp"
+#include "sirocco/base/error.hpp"
 #include "sirocco/server/invalid_request.hpp"
 
 namespace sirocco {
@@ -31,9 +32,12 @@ SentMedium picture_in_url(const json::Field& url) {
     url.fail("invalid_value",
              fmt::format("found {}, which is no URL; {}", json::described(url.value()), kExpected));
   }
+  if (equal_without_case(scheme, "http") || equal_without_case(scheme, "https"))
+    return {std::make_shared<const std::string>(text), std::nullopt, url.path()};
   if (!equal_without_case(scheme, "data")) {
     url.fail("unsupported_value",
-             fmt::format("found {}; nothing is fetched, only data: URLs are read; {}",
+             fmt::format("found {}; only data: URLs are read, and http and https where they are "
+                         "allowed; {}",
                          json::described(url.value()), kExpected));
   }
   const std::size_t comma = view.find(',');
@@ -61,7 +65,13 @@ void refuse(const SentMedium& medium, std::string_view code, std::string_view me
 }
 
 std::vector<std::byte> file_of(const SentMedium& medium) {
-  std::optional<std::vector<std::byte>> bytes = base64_bytes(medium.base64());
+  if (medium.is_address()) {
+    SIROCCO_CHECK(medium.fetched != nullptr);
+    if (medium.fetched->empty()) refuse(medium, "invalid_value", "the file is empty");
+    return *medium.fetched;
+  }
+  std::optional<std::vector<std::byte>> bytes =
+      base64_bytes(std::string_view(*medium.source).substr(*medium.base64_at));
   if (!bytes) refuse(medium, "invalid_value", "the data aren't base64");
   if (bytes->empty()) refuse(medium, "invalid_value", "there are no data");
   return *std::move(bytes);

@@ -30,9 +30,18 @@ TEST(SentMedia, DataUrlsAreRead) {
   EXPECT_EQ(in_url("data:;base64,Zm9v").place, "a.url");
 }
 
-TEST(SentMedia, NothingIsFetched) {
-  for (const char* url : {"http://127.0.0.1/a.png", "HTTPS://a.example/b", "file:///etc/passwd",
-                          "ftp://a", "blob:https://a.example/1"}) {
+TEST(SentMedia, AddressesAreKept) {
+  for (const char* url : {"http://127.0.0.1/a.png", "HTTPS://a.example/b"}) {
+    const SentMedium picture = in_url(url);
+    EXPECT_TRUE(picture.is_address());
+    EXPECT_EQ(*picture.source, url);
+    EXPECT_EQ(picture.place, "a.url");
+  }
+  EXPECT_FALSE(in_url("data:;base64,Zm9v").is_address());
+}
+
+TEST(SentMedia, OtherUrlsAreNoPictures) {
+  for (const char* url : {"file:///etc/passwd", "ftp://a", "blob:https://a.example/1"}) {
     const auto refusal = refusal_of([&] { in_url(url); });
     ASSERT_TRUE(refusal) << url;
     EXPECT_EQ(refusal->param, "a.url");

@@ -2,16 +2,20 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sirocco/engine/served_models.hpp"
+#include "sirocco/media/sound.hpp"
 #include "sirocco/server/exchange_counts.hpp"
+#include "sirocco/server/fetch/picture_fetcher.hpp"
 #include "sirocco/server/http/exchange.hpp"
 #include "sirocco/server/http/routes.hpp"
 #include "sirocco/server/http/server.hpp"
 #include "sirocco/server/openai/responses/response_store.hpp"
+#include "sirocco/server/sound_account.hpp"
 
 namespace sirocco {
 
@@ -29,6 +33,12 @@ struct ServiceOptions {
   /// Brings up the model that `name` means, to be offered under that name; without it, models stay
   /// as they are. Called on a worker. Throws what loading throws.
   std::function<std::unique_ptr<ServedModel>(const std::string& name)> load = {};
+  /// What the sound of one request may be. Bodies bound its bytes too.
+  SoundLimits sound = {.max_seconds = 2 * 3600};
+  /// Seconds of sound that requests hold at once: 32 to 51 KB a second.
+  Seconds max_held_sound_s = 4 * 3600;
+  /// How pictures are fetched from addresses in requests; without it, they aren't.
+  std::optional<FetchOptions> fetch = {};
 };
 
 /// What the routes of all APIs stand on. Thread-safe.
@@ -39,6 +49,8 @@ class Service {
       : engine_(engine),
         models_(models),
         options_(std::move(options)),
+        sounds_(std::make_unique<SoundAccount>(options_.max_held_sound_s)),
+        fetcher_(options_.fetch ? std::make_unique<PictureFetcher>(*options_.fetch) : nullptr),
         responses_(std::make_unique<openai::ResponseStore>(options_.responses, options_.clock)) {}
 
   Engine& engine() const { return engine_; }
@@ -47,6 +59,9 @@ class Service {
   /// Whoever makes the HTTP server has it count here.
   ExchangeCounts& exchanges() const { return *exchanges_; }
   openai::ResponseStore& responses() const { return *responses_; }
+  SoundAccount& sounds() const { return *sounds_; }
+  /// Null where no pictures are fetched.
+  PictureFetcher* fetcher() const { return fetcher_.get(); }
 
   /// How an engine is told of a job that came with this request.
   SubmitOptions terms_of(const http::Exchange& exchange) const;
@@ -58,6 +73,8 @@ class Service {
   ServedModels& models_;
   ServiceOptions options_;
   std::unique_ptr<ExchangeCounts> exchanges_ = std::make_unique<ExchangeCounts>();
+  std::unique_ptr<SoundAccount> sounds_;
+  std::unique_ptr<PictureFetcher> fetcher_;
   std::unique_ptr<openai::ResponseStore> responses_;
 };
 

@@ -33,7 +33,7 @@ class Errors(AnthropicCase):
         for members, place in (({"extra_body": {"temperature": 1.5}}, "temperature"), ({"max_tokens": 0}, "max_tokens"),
                                ({"messages": []}, "messages"), ({"messages": [{"role": "user"}]}, "messages[0]"),
                                ({"messages": [{"role": "system", "content": "a"}]}, "messages[0].role"),
-                               ({"messages": user([image])}, "messages[0].content[0].source.type"), ({"tools": [tool]}, "tools"),
+                               ({"messages": user([image])}, "messages[0].content[0].source.url"), ({"tools": [tool]}, "tools"),
                                ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking.type"),
                                ({"stop_sequences": [""]}, "stop_sequences[0]"), ({"system": [{"type": "text"}]}, "system[0]"),
                                ({"output_config": {"format": {"type": "json_schema", "schema": {}}}}, "output_config"),

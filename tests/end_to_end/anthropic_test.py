@@ -262,7 +262,7 @@ class Real(Case):
         client = self.server.messages_client()
         for call, members in ((client.messages.create, {"max_tokens": 5}), (client.messages.count_tokens, {})):
             error = self.refused(anthropic.BadRequestError, call, model="all-MiniLM-L6-v2", messages=user("a"), **members)
-            self.assertIn("model: all-MiniLM-L6-v2 makes embeddings and no text", str(error))
+            self.assertIn("model: all-MiniLM-L6-v2 can't be asked for completion; it can be for embedding", str(error))
 
     def test_the_examples_of_the_documentation(self):
         page = (SOURCE / "docs" / "serving.md").read_text()

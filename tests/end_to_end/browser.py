@@ -30,7 +30,7 @@ FORBIDDEN = ("script, iframe, frame, object, embed, img, picture, video, audio, 
 @contextlib.contextmanager
 def chromium():
     """One browser, closed at the end. As root it has no sandbox of its own."""
-    options = ["--disable-gpu", "--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    options = ["--disable-gpu", "--disable-dev-shm-usage", "--use-fake-device-for-media-stream", "--autoplay-policy=no-user-gesture-required", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         try:

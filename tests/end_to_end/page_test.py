@@ -14,6 +14,7 @@ from page_chat import Chat
 from page_files import Files
 from page_modules import Modules
 from page_pictures import Pictures
+from page_sounds import Sounds
 from page_use import ApiKey, Use
 from program import MODEL
 

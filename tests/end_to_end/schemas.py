@@ -14,6 +14,7 @@ ID = "[^/]+"
 SCHEMAS = [(method, re.compile(path), answer, event) for method, path, answer, event in (
     ("POST", "/v1/chat/completions", "chat.json#/$defs/body", "chat.json#/$defs/chunk"),
     ("POST", "/v1/completions", "completions.json#/$defs/body", "completions.json#/$defs/chunk"),
+    ("POST", "/v1/audio/(?:transcriptions|translations)", "audio.json#/$defs/body", "audio.json#/$defs/{type}"),
     ("POST", "/v1/embeddings", "embeddings.json#/$defs/body", None),
     ("POST", "/v1/messages", "messages.json#/$defs/body", "messages.json#/$defs/{type}"),
     ("POST", "/v1/messages/count_tokens", "messages.json#/$defs/count", None),
@@ -53,6 +54,8 @@ class _Answer:
         found = [(answer, event) for method, path, answer, event in SCHEMAS
                  if method == request.method and path.fullmatch(request.url.path)]
         self._answer, self._event = found[0] if found else (None, None)
+        if "/audio/" in request.url.path and response.headers.get("content-type", "").startswith("text/"):
+            self._answer = None  # it may be plain text or subtitles
         self._streams = response.headers.get("content-type") == "text/event-stream"
         if response.status_code >= 400 and request.url.path.startswith("/v1/"):
             self._answer = MESSAGES_ERROR if f"{request.url.path}/".startswith("/v1/messages/") else ERROR

@@ -6,7 +6,9 @@ usage: serve_pictures_test.py PROGRAM SOURCE_FOLDER
 
 from known_models import Case, user  # first: it begins again in the clients' environment
 
+import array
 import json
+import re
 import unittest
 
 import anthropic
@@ -46,13 +48,15 @@ def token_bytes(model):
 
 
 class Pictures(Case):
+    OPTIONS = ()
+
     @classmethod
     def setUpClass(cls):
         counting = HOME / "counting"
         if not counting.exists():
             write_counting(counting)
         folders = [GOLDEN / "pictures" / model for model in MODELS] + [counting]
-        cls.ARGUMENTS = [argument for folder in folders for argument in ("-m", folder)] + [*SETTINGS]
+        cls.ARGUMENTS = [argument for folder in folders for argument in ("-m", folder)] + [*SETTINGS, *cls.OPTIONS]
         super().setUpClass()
         cls.messages_client = cls.server.messages_client()
 
@@ -211,12 +215,73 @@ class Anthropic(Pictures):
 
     def test_refusals(self):
         source = block(WIDE)["source"]
-        for wrong, place in (({"type": "url", "url": "https://a.example/b.png"}, "source.type"), ({**source, "data": "@"}, "source.data"),
+        for wrong, place in (({"type": "url", "url": "https://a.example/b.png"}, "source.url"), ({"type": "file", "file_id": "a"}, "source.type"), ({**source, "data": "@"}, "source.data"),
                              ({**source, "data": in_base64(b"GIF89a")}, "source.data")):
             error = self.refused(anthropic.BadRequestError, self.say, [said("a"), {"type": "image", "source": wrong}])
             self.assertTrue(error.body["error"]["message"].startswith(f"messages[0].content[1].{place}: "), error.body)
         error = self.refused(anthropic.BadRequestError, self.say, [block(WIDE)], model="counting")
         self.assertIn("text only", str(error))
+
+
+class Logits(unittest.TestCase):
+    def logits(self, *arguments, model="smolvlm", code=0):
+        out = HOME / "logits.npy"
+        done = sirocco("logits", "-m", GOLDEN / "pictures" / model, *SETTINGS, "--out", out, *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return out.read_bytes() if code == 0 else done.stderr.decode()
+
+    def test_pictures_stand_before_the_text(self):
+        (HOME / "wide.png").write_bytes(WIDE)
+        for model in ("smolvlm", "gemma3"):
+            shown_ = ("--image", HOME / "wide.png")
+            whole = self.logits("-p", WORDS, *shown_, model=model)
+            self.assertEqual(whole, self.logits("-p", WORDS, *shown_, "--chunks", "40,7", model=model))
+            shape = [int(number) for number in re.search(rb"'shape': \((\d+), (\d+)\)", whole).groups()]
+            self.assertGreater(shape[0], (len(self.logits("-p", WORDS, model=model)) - 128) // 4 // shape[1])
+            # The last row chooses what `run` writes first.
+            last = array.array("f", whole[-4 * shape[1]:])
+            done = sirocco("run", "-m", GOLDEN / "pictures" / model, *SETTINGS, "-p", WORDS, "--raw", "-n", 1, "--temp", 0, "--quiet",
+                           "--repeat-penalty", 1, *shown_)
+            if model != "smolvlm":
+                continue
+            tokens, added = token_bytes(model)
+            first = max(range(len(last)), key=last.__getitem__)
+            self.assertEqual(done.stdout.removesuffix(b"\n"), tokens.get(first, added.get(first, "").encode()).decode(errors="replace").encode(), model)
+
+    def test_mistakes_are_named(self):
+        self.assertIn("--image", self.logits("--tokens", "1,2", "--image", HOME / "wide.png", code=2))
+        (HOME / "none.png").write_bytes(b"none")
+        self.assertIn("none.png", self.logits("-p", "a", "--image", HOME / "none.png", code=1))
+
+
+class Fetched(Pictures):
+    """What is fetched is tested beside the fetcher, whose servers are on loopback; here nothing may be."""
+    OPTIONS = ("--fetch-pictures",)
+
+    def test_only_from_public_hosts(self):
+        for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "0", "10.1.2.3", "169.254.169.254"):
+            url = f"http://{host}:{self.server.port}/health"
+            says = "isn't a public host; pictures are fetched from no other"
+            self.refusal([said("a"), {"type": "image_url", "image_url": {"url": url}}], "messages[0].content[1].image_url.url", says)
+            error = self.refused(anthropic.BadRequestError, self.messages_client.messages.create, model="smolvlm", max_tokens=1,
+                                 messages=user([{"type": "image", "source": {"type": "url", "url": url}}]))
+            self.assertIn("messages[0].content[0].source.url: ", str(error))
+            self.assertIn(says, str(error))
+            error = self.refused(openai.BadRequestError, self.client.responses.create, model="smolvlm",
+                                 input=user([{"type": "input_image", "image_url": url}]))
+            self.assertEqual(error.param, "input[0].content[0].image_url")
+            self.assertIn(says, str(error))
+        self.refusal([{"type": "image_url", "image_url": {"url": "http://a:b@a.example/"}}], "messages[0].content[0].image_url.url", "a user's name")
+        # Data are read as ever.
+        self.assertTrue(self.text([shown(WIDE), said(WORDS)]))
+
+    def test_hosts_are_named_with_the_option(self):
+        done = sirocco("serve", "--picture-host", "a.example")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--fetch-pictures", done.stderr.decode())
+        done = sirocco("serve", "-m", GOLDEN / "pictures" / "smolvlm", "--port", 0, "--fetch-pictures", "--picture-host", "http://a.example")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("'http://a.example' is no name of a host", done.stderr.decode())
 
 
 class Responses(Pictures):

@@ -150,6 +150,12 @@ TEST_P(Pictures, LogitsAreThoseOfTransformers) {
       all.insert(all.end(), logits.begin(), logits.end());
     });
     EXPECT_LT(largest_difference(prompt.all_logits, all), kNear);
+    // The same of parts, whose pictures are encoded then.
+    std::vector<float> of_parts;
+    model_->multimodal_pipeline()->score(parts, {}, [&](std::int64_t, std::span<const float> row) {
+      of_parts.insert(of_parts.end(), row.begin(), row.end());
+    });
+    EXPECT_EQ(of_parts, all);
   }
 }
 

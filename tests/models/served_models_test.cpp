@@ -83,12 +83,12 @@ TEST_F(Served, AreReplacedWithoutDroppingAnAnswer) {
   models_.offer(load("a"));
   const std::uint64_t one = held() - held_before;
   ModelLease old = models_.find("a");
-  TextStream stream = old->text->session().submit(request(*old->text, 100));
+  TextStream stream = old->text().session().submit(request(old->text(), 100));
   models_.offer(load("a"));
   EXPECT_EQ(models_.leaving(), 1U);
   EXPECT_NE(models_.find("a"), old);
-  EXPECT_EQ(models_.find("a")->text->session().submit(request(*old->text, 5)).wait().tokens.size(),
-            5U);
+  EXPECT_EQ(
+      models_.find("a")->text().session().submit(request(old->text(), 5)).wait().tokens.size(), 5U);
   EXPECT_EQ(stream.wait().tokens.size(), 100U);
   old.reset();
   while (models_.leaving() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -102,11 +102,11 @@ TEST_F(Served, AnswerAndEmbedFromTheSameWeights) {
   models_.offer(load("a"));
   const ModelLease model = models_.find("a");
   const std::uint64_t before = machine_.ledger().in_use();
-  const auto& pipeline = model->text->embeddings();
+  const auto& pipeline = model->text().embeddings();
   // A cache and no second set of weights.
   EXPECT_LT(machine_.ledger().in_use() - before, 64U << 20);
-  TextStream stream = model->text->session().submit(request(*model->text, 50));
-  const auto tokens = std::get<std::vector<TokenId>>(request(*model->text, 1).prompt);
+  TextStream stream = model->text().session().submit(request(model->text(), 50));
+  const auto tokens = std::get<std::vector<TokenId>>(request(model->text(), 1).prompt);
   const auto vector = engine_.submit(pipeline, EmbeddingJob{tokens}).next();
   ASSERT_TRUE(vector);
   EXPECT_EQ(std::ssize(*vector), model->info().width);
@@ -114,7 +114,7 @@ TEST_F(Served, AnswerAndEmbedFromTheSameWeights) {
   for (const float x : *vector) square += x * x;
   EXPECT_NEAR(square, 1, 1e-4);
   EXPECT_EQ(stream.wait().tokens.size(), 50U);
-  EXPECT_EQ(&model->text->embeddings(), &pipeline);
+  EXPECT_EQ(&model->text().embeddings(), &pipeline);
 }
 
 }  // namespace

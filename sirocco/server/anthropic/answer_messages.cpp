@@ -37,7 +37,7 @@ Prepared prepared_message(Asked& asked, std::span<const ReadMedium> media) {
   out.model = std::move(asked.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("msg_", *out.model);
-  const ServedText& model = *out.model->text;
+  const ServedText& model = out.model->text();
   TextRequest& answer = out.requests.emplace_back(text_request(
       model, out.generation, prompt_of(model, request, media), "messages", out.warnings));
   answer.own_text = !request.continued;
@@ -45,7 +45,7 @@ Prepared prepared_message(Asked& asked, std::span<const ReadMedium> media) {
 }
 
 std::string counted(const Asked& asked, std::span<const ReadMedium> media) {
-  return token_count_body(rows_of(prompt_of(*asked.model->text, asked.request, media)));
+  return token_count_body(rows_of(prompt_of(asked.model->text(), asked.request, media)));
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
   Prepared prepared;
   std::int64_t tokens = 0;
   TextAnswers answers = co_await made_with_media(
-      exchange,
+      service, exchange,
       [&] { return asked_of(service, read_messages_request(json::parse(exchange.take_body()))); },
       [&](Asked& asked, std::span<const ReadMedium> media) {
         prepared = prepared_message(asked, media);
@@ -75,7 +75,7 @@ http::Task<http::Answered> answer_messages(const Service& service, http::Exchang
 
 http::Task<http::Answered> answer_token_count(const Service& service, http::Exchange& exchange) {
   std::string body = co_await made_with_media(
-      exchange,
+      service, exchange,
       [&] { return asked_of(service, read_count_request(json::parse(exchange.take_body()))); },
       [](Asked& asked, std::span<const ReadMedium> media) { return counted(asked, media); });
   co_return co_await exchange.respond(http::json_response(std::move(body)));

@@ -24,7 +24,7 @@ void check_messages(const anthropic::MessagesRequest& request, const ChatFormat&
   }
   for (const SentMedium& picture : anthropic::media_of(request)) {
     require(is_utf8(*picture.source) && !picture.place.empty());
-    require(!file_of(picture).empty());
+    if (!picture.is_address()) require(!file_of(picture).empty());
   }
   require(request.continued == (turns.back().role == "assistant"));
   require(is_utf8(anthropic::messages_prompt(request, format).text));

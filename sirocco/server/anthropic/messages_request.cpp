@@ -65,23 +65,29 @@ constexpr std::array kUnheededOfBlock = {
 
 struct Source {
   std::string type;
-  std::optional<SentMedium> picture;
+  std::optional<SentMedium> data;
+  std::optional<SentMedium> url;
 };
 void put_source_type(Source& out, const Field& field) {
   out.type = field.text();
-  if (out.type != "base64") {
+  if (out.type != "base64" && out.type != "url") {
     field.fail("unsupported_value",
-               fmt::format("found {}; nothing is fetched, only pictures in 'base64' are read",
-                           json::described(field.value())));
+               fmt::format("found {}; expected 'base64' or 'url'", json::described(field.value())));
   }
 }
 void put_data(Source& out, const Field& field) {
-  out.picture = medium_in_base64(Medium::kPicture, field);
+  out.data = medium_in_base64(Medium::kPicture, field);
 }
-constexpr std::array kSource = {
+void put_url(Source& out, const Field& field) { out.url = picture_in_url(field); }
+constexpr std::array kSourceType = {
     // Other kinds of sources have other members: their kind is what to speak of.
-    Member<Source>{"type", Text{64}, put_source_type, "base64"},
+    Member<Source>{"type", Text{64}, put_source_type, "base64 or url"},
+};
+constexpr std::array kDataSource = {
     Member<Source>{"data", Text(), put_data, "the file"},
+};
+constexpr std::array kUrlSource = {
+    Member<Source>{"url", Text(), put_url, "its address"},
 };
 constexpr std::array kUnheededOfSource = {
     UnheededMember{"media_type", Text{256}, "a file's first bytes say what it is"},
@@ -89,12 +95,15 @@ constexpr std::array kUnheededOfSource = {
 void put_source(std::optional<SentMedium>& out, const Field& field) {
   MemberReader reader(field);
   Source source;
-  reader.read(source, kSource);
-  reader.pass(kUnheededOfSource);
+  reader.read(source, kSourceType);
   if (source.type.empty()) field.fail("missing_required_parameter", "there is no type");
+  const bool by_url = source.type == "url";
+  reader.read(source, by_url ? kUrlSource : kDataSource);
+  reader.pass(kUnheededOfSource);
   reader.finish();
-  if (!source.picture) field.fail("missing_required_parameter", "there are no data");
-  out = std::move(source.picture);
+  out = by_url ? std::move(source.url) : std::move(source.data);
+  if (!out)
+    field.fail("missing_required_parameter", by_url ? "there is no url" : "there are no data");
 }
 constexpr std::array kPictureBlock = {
     Member<std::optional<SentMedium>>{"source", ObjectOf{"members"}, put_source, "the picture"},

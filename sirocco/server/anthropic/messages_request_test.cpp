@@ -105,12 +105,12 @@ TEST(MessagesRequest, BlocksMayBePictures) {
   ASSERT_EQ(request.turns.size(), 3u);
   EXPECT_EQ(request.turns[0].content.text(), "a\nb\nc");
   EXPECT_EQ(request.turns[0].content.parts().size(), 3u);
-  EXPECT_EQ(request.turns[0].content.first_medium()->base64(), "Zm9v");
+  EXPECT_TRUE(request.turns[0].content.first_medium()->source->ends_with("Zm9v"));
   const std::vector<SentMedium> pictures = media_of(request);
   ASSERT_EQ(pictures.size(), 2u);
   EXPECT_EQ(pictures[0].place, "messages[0].content[2].source.data");
   EXPECT_EQ(pictures[1].place, "messages[3].content[0].source.data");
-  EXPECT_EQ(pictures[1].base64(), "YmFy");
+  EXPECT_EQ(pictures[1].source->substr(*pictures[1].base64_at), "YmFy");
 }
 
 TEST(MessagesRequest, RefusalsOfPicturesNameThePlace) {
@@ -124,8 +124,11 @@ TEST(MessagesRequest, RefusalsOfPicturesNameThePlace) {
            "}]}]";
   };
   const Case cases[] = {
-      {source(R"({"type":"url","url":"https://a.example/b.png"})"),
-       "messages[0].content[0].source.type", "unsupported_value"},
+      {source(R"({"type":"url","url":"ftp://a.example/b.png"})"),
+       "messages[0].content[0].source.url", "unsupported_value"},
+      {source(R"({"type":"url"})"), "messages[0].content[0].source", "missing_required_parameter"},
+      {source(R"({"type":"url","url":"https://a.example/b.png","data":"Zm9v"})"),
+       "messages[0].content[0].source.data", "unknown_parameter"},
       {source(R"({"type":"file","file_id":"f"})"), "messages[0].content[0].source.type",
        "unsupported_value"},
       {source(R"({"type":"base64","data":5})"), "messages[0].content[0].source.data",

@@ -30,7 +30,7 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadMedium> media) {
   ChatRequest& request = asked.request;
   Prepared out;
   out.model = std::move(asked.model);
-  const ServedText& model = *out.model->text;
+  const ServedText& model = out.model->text();
   ChatPrompt prompt = chat_prompt(request, model.chat_format());
   out.warnings = std::move(prompt.warnings);
   out.generation = std::move(request.generation);
@@ -47,7 +47,7 @@ Prepared prepared_chat(Asked& asked, std::span<const ReadMedium> media) {
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange) {
   Prepared prepared;
   TextAnswers answers = co_await made_with_media(
-      exchange, [&] { return asked_chat(service, exchange.take_body()); },
+      service, exchange, [&] { return asked_chat(service, exchange.take_body()); },
       [&](Asked& asked, std::span<const ReadMedium> media) {
         prepared = prepared_chat(asked, media);
         return submitted(service, exchange, prepared);

@@ -49,7 +49,7 @@ Prepared prepared_completion(const Service& service, const std::string& body) {
   out.model = named_text_model(service, request.generation.model);
   out.generation = std::move(request.generation);
   out.head = answer_head("cmpl-", *out.model);
-  const ServedText& model = *out.model->text;
+  const ServedText& model = out.model->text();
   for (const PromptInput& prompt : request.prompts) {
     std::vector<TokenId> tokens = tokens_of(model.tokenizer(), prompt, request);
     if (request.echo) out.echoes.push_back(echo_of(model.tokenizer(), prompt, tokens));

@@ -26,7 +26,7 @@ std::vector<TokenId> tokens_of(const ServedModel& model, const PromptInput& inpu
 Work prepared_embeddings(const Service& service, const std::string& body) {
   Work out;
   out.request = read_embedding_request(json::parse(body));
-  out.model = named_model(service, out.request.model);
+  out.model = named_model_for(service, out.request.model, ServedUse::kEmbedding);
   const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(*out.model);
   for (std::size_t i = 0; i < out.request.inputs.size(); ++i) {
     const std::string param = fmt::format("input[{}]", i);

@@ -1,4 +1,3 @@
-#include "sirocco/base/error.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/openai/models.hpp"
 #include "sirocco/server/openai/routes.hpp"
@@ -6,38 +5,8 @@
 namespace sirocco::openai {
 namespace {
 
-bool chats(const ServedText& model) {
-  try {
-    model.chat_format();
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-bool takes(const ServedText& model, Medium medium) {
-  try {
-    return medium == Medium::kPicture ? model.model().pictures() != nullptr
-                                      : model.model().sounds() != nullptr;
-  } catch (const Error&) {  // why not, is told to whoever shows it something
-    return false;
-  }
-}
-
 ModelCard card_of(const ServedModel& model) {
-  ModelCard card{model.name, model.since, model.context()};
-  if (model.text == nullptr) {
-    card.capabilities = {"embedding"};
-  } else {
-    card.capabilities = {"completion", "embedding"};
-    if (chats(*model.text)) {
-      card.capabilities.insert(card.capabilities.begin(), "chat");
-      // As llama-server calls it.
-      if (takes(*model.text, Medium::kPicture)) card.capabilities.push_back("multimodal");
-      if (takes(*model.text, Medium::kSound)) card.capabilities.push_back("audio");
-    }
-  }
-  return card;
+  return {model.name, model.since, model.context(), model.uses().names()};
 }
 
 }  // namespace

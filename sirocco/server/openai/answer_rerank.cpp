@@ -25,7 +25,7 @@ constexpr std::string_view kDocumentPrompt = "document";
 Work prepared_rerank(const Service& service, const std::string& body) {
   Work out;
   out.request = read_rerank_request(json::parse(body));
-  out.model = named_model(service, out.request.model);
+  out.model = named_model_for(service, out.request.model, ServedUse::kEmbedding);
   const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(*out.model);
   const auto add = [&](const std::string& text, const std::string& param, std::string_view prompt) {
     require_vector_tokens(

@@ -41,8 +41,9 @@ void check_inputs(const std::vector<openai::PromptInput>& inputs, Require requir
 template <class Require>
 void check_pictures(std::span<const SentMedium> pictures, Require require) {
   for (const SentMedium& picture : pictures) {
-    require(picture.base64_at <= picture.source->size() && is_utf8(*picture.source));
-    require(!picture.place.empty());
+    require(is_utf8(*picture.source) && !picture.place.empty());
+    if (picture.is_address()) continue;
+    require(*picture.base64_at <= picture.source->size());
     require(!file_of(picture).empty());
   }
 }

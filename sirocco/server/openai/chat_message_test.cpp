@@ -79,7 +79,7 @@ TEST(ChatMessages, RefusalsNameThePlace) {
        "messages[0].content[0].input_audio.data", "invalid_type"},
       {R"({"role":"system","content":[{"type":"input_audio","input_audio":{"data":"Zm9v"}}]})",
        "messages[0].content[0].input_audio.data", "unsupported_value"},
-      {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"http://a/b.png"}}]})",
+      {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"ftp://a/b.png"}}]})",
        "messages[0].content[0].image_url.url", "unsupported_value"},
       {R"({"role":"user","content":[{"type":"image_url","image_url":{"url":"data:,a"}}]})",
        "messages[0].content[0].image_url.url", "unsupported_value"},
@@ -132,9 +132,9 @@ TEST(ChatMessages, ShowPictures) {
       {"type":"text","text":"<image>"}]}])");
   const std::vector<SentMedium> pictures = media_of(messages);
   ASSERT_EQ(pictures.size(), 2u);
-  EXPECT_EQ(pictures[0].base64(), "Zm9v");
+  EXPECT_EQ(pictures[0].source->substr(*pictures[0].base64_at), "Zm9v");
   EXPECT_EQ(pictures[0].place, "messages[1].content[2].image_url.url");
-  EXPECT_EQ(pictures[1].base64(), "YmFy");
+  EXPECT_EQ(pictures[1].source->substr(*pictures[1].base64_at), "YmFy");
   ChatContext context;
   context.messages = template_messages(messages);
   EXPECT_EQ(

@@ -8,6 +8,7 @@
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/rerank.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
+#include "sirocco/server/openai/transcription_request.hpp"
 
 namespace sirocco::openai {
 namespace {
@@ -19,6 +20,7 @@ TEST(Documentation, HasAllMembersOfOpenAi) {
       .add(describe_response_members(), "responses")
       .add(describe_embedding_members(), "embeddings")
       .add(describe_rerank_members(), "rerank")
+      .add(describe_transcription_members(), "audio")
       .expect_on("docs/openai-api.md");
 }
 

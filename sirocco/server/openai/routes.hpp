@@ -15,6 +15,8 @@ std::vector<http::Route> openai_routes(const Service& service);
 http::Task<http::Answered> answer_chat(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_completion(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_embeddings(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_transcription(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_translation(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_rerank(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange);

@@ -25,17 +25,19 @@ void require_room(std::size_t tokens, std::size_t room, const std::string& param
 }  // namespace
 
 const Handle<EmbeddingPipeline>& vector_pipeline(const ServedModel& model) {
-  return model.text != nullptr ? model.text->embeddings() : model.embedder->pipeline();
+  const auto* const embedder = model.as<ServedEmbedder>();
+  return embedder != nullptr ? embedder->pipeline() : model.text().embeddings();
 }
 
 std::vector<TokenId> vector_tokens(const ServedModel& model, const std::string& text,
                                    const std::string& param, std::string_view prompt) {
-  if (model.text != nullptr) {
+  const auto* const served = model.as<ServedEmbedder>();
+  if (served == nullptr) {
     // Nothing was read that a vector could be of.
     if (text.empty()) throw InvalidRequest(param, "invalid_value", param + ": the text is empty");
-    return model.text->tokenizer().tokenize(text, {.add_special = true});
+    return model.tokenizer().tokenize(text, {.add_special = true});
   }
-  const LoadedEmbedder& embedder = model.embedder->model();
+  const LoadedEmbedder& embedder = served->model();
   TextOptions options;
   if (embedder.prompts().contains(prompt)) options.prompt = prompt;
   LoadedEmbedder::Tokenized tokenized = embedder.tokenize(text, options);

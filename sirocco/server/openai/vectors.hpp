@@ -13,7 +13,8 @@ namespace sirocco::openai {
 
 // Vectors of texts, for whatever an API makes of them.
 
-/// What makes a model's vectors. Throws as ServedText::embeddings.
+/// What makes the vectors of a model that can be asked for embeddings. Throws as
+/// ServedText::embeddings.
 const Handle<EmbeddingPipeline>& vector_pipeline(const ServedModel& model);
 
 /// The tokens that a text's vector is made of. `prompt` names one of the prompts of an embedding

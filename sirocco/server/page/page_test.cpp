@@ -64,8 +64,8 @@ TEST_F(Page, LetsNothingForeignIn) {
     const Reply reply = get(path_of(file));
     const std::string policy = reply.header("content-security-policy");
     for (const std::string_view part :
-         {"default-src 'none'", "script-src 'self'", "style-src 'self'",
-          "img-src 'self' data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'",
+         {"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:",
+          "media-src data:", "connect-src 'self'", "base-uri 'none'", "form-action 'none'",
           "frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"}) {
       EXPECT_NE(("; " + policy + ";").find("; " + std::string(part) + ";"), std::string::npos)
           << part << " isn't in " << policy;

@@ -115,7 +115,7 @@ PreparedResponse prepared_response(Asked& asked, std::span<const ReadMedium> med
   const ChatRequest& chat = asked.chat;
   Prepared& prepared = out.prepared;
   prepared.model = std::move(asked.model);
-  const ServedText& model = *prepared.model->text;
+  const ServedText& model = prepared.model->text();
   ChatPrompt prompt = chat_prompt(chat, model.chat_format());
   prepared.warnings = std::move(prompt.warnings);
   prepared.generation = chat.generation;
@@ -171,7 +171,7 @@ http::Task<http::Answered> answer_response(const Service& service, http::Exchang
   const std::uint64_t owner = exchange.request().caller.owner;
   PreparedResponse response;
   TextAnswers answers = co_await made_with_media(
-      exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
+      service, exchange, [&] { return asked_response(service, owner, exchange.take_body()); },
       [&](Asked& asked, std::span<const ReadMedium> media) {
         response = prepared_response(asked, media);
         return submitted(service, exchange, response.prepared);

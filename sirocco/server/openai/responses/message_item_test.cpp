@@ -86,7 +86,7 @@ TEST(MessageItems, ShowPictures) {
   MessageItem item = message(items[0]);
   ASSERT_EQ(item.parts.size(), 2u);
   const auto& picture = std::get<ItemPicture>(item.parts[0]);
-  EXPECT_EQ(picture.picture.base64(), "Zm9v");
+  EXPECT_EQ(picture.picture.source->substr(*picture.picture.base64_at), "Zm9v");
   EXPECT_EQ(picture.picture.place, "input[0].content[0].image_url");
   EXPECT_EQ(picture.detail, "low");
   move_media(item, "previous_response_id");
@@ -123,7 +123,7 @@ TEST(MessageItems, RefusalsNameThePlace) {
        "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_image","image_url":"a"}]}])",
        "input[0].content[0].image_url", "invalid_value"},
-      {R"([{"role":"user","content":[{"type":"input_image","image_url":"https://a/b.png"}]}])",
+      {R"([{"role":"user","content":[{"type":"input_image","image_url":"ftp://a/b.png"}]}])",
        "input[0].content[0].image_url", "unsupported_value"},
       {R"([{"role":"user","content":[{"type":"input_image","file_id":"f"}]}])",
        "input[0].content[0].file_id", "unsupported_value"},

@@ -3,7 +3,7 @@ import { EventReader } from './server_events.js';
 /**
  * The server, as the page uses it.
  *
- * @typedef {{id: string, context: number, chats: boolean, sees: boolean}} Model
+ * @typedef {{id: string, context: number, chats: boolean, sees: boolean, hears: boolean}} Model
  * @typedef {{content?: string, reasoning?: string, finish?: string, usage?: object, timings?: object, warnings?: string[]}} Piece
  */
 
@@ -70,8 +70,10 @@ export class Api {
   /** @returns {Promise<Model[]>} */
   async models() {
     const { data } = await (await this.#ask('v1/models')).json();
-    return data.map(({ id, max_model_len: context, capabilities }) =>
-      ({ id, context: context ?? 0, chats: capabilities?.includes('chat') ?? true, sees: capabilities?.includes('multimodal') ?? false }));
+    return data.map(({ id, max_model_len: context, capabilities }) => ({
+      id, context: context ?? 0, chats: capabilities?.includes('chat') ?? true, sees: capabilities?.includes('multimodal') ?? false,
+      hears: capabilities?.includes('audio') ?? false,
+    }));
   }
 
   /**

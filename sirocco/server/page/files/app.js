@@ -94,12 +94,14 @@ export class App {
     this.onopen();
   }
 
-  /** @param {string[]} [pictures] data: URLs */
-  send(text, pictures = []) {
+  /** @param {{pictures?: string[], sounds?: string[]}} [media] data: URLs */
+  send(text, { pictures = [], sounds = [] } = {}) {
     const { conversation } = this;
     const begins = conversation.isEmpty;
     const last = conversation.path().at(-1) ?? null;
-    const message = conversation.add(last?.id ?? null, { role: 'user', content: text, ...(pictures.length > 0 && { pictures }) });
+    const message = conversation.add(last?.id ?? null, {
+      role: 'user', content: text, ...(pictures.length > 0 && { pictures }), ...(sounds.length > 0 && { sounds }),
+    });
     if (begins) history.pushState(null, '', `#${conversation.id}`);
     this.#answer(conversation, message.id);
   }
@@ -109,12 +111,14 @@ export class App {
     if (!this.generation) this.#answer(this.conversation, role === 'user' ? id : parent);
   }
 
-  /** The same message with other words, as a branch; to a person's, which keeps its pictures, there is a new answer. */
+  /** The same message with other words, as a branch; to a person's, which keeps its pictures and sounds, there is a new answer. */
   edit(message, text) {
     const { conversation } = this;
-    const { role, model, pictures } = message;
+    const { role, model, pictures, sounds } = message;
     if (role === 'user' && this.generation) return;
-    const branch = conversation.add(message.parent, role === 'user' ? { role, content: text, ...(pictures && { pictures }) } : { role, content: text, model, finish: 'stop' });
+    const branch = conversation.add(message.parent, role === 'user'
+      ? { role, content: text, ...(pictures && { pictures }), ...(sounds && { sounds }) }
+      : { role, content: text, model, finish: 'stop' });
     if (role === 'user') this.#answer(conversation, branch.id);
     else this.#changed(conversation);
   }

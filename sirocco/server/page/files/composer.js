@@ -1,28 +1,40 @@
+import { receiveFiles } from './files.js';
 import { fitToText } from './message_view.js';
 import { PictureTray } from './pictures.js';
+import { SoundTray, isSoundFile } from './sounds.js';
 
 /** The field that messages are written in. */
 export class Composer {
   /**
    * @param {{form: HTMLFormElement, field: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLButtonElement, hint: Element,
-   *   tray: Element, attach: HTMLButtonElement, target: Element}} parts
-   * @param {{send: (text: string, pictures: string[]) => void, stop: () => void, editLast: () => void,
+   *   tray: Element, attach: HTMLButtonElement, soundTray: Element, attachSound: HTMLButtonElement, record: HTMLButtonElement,
+   *   target: Element}} parts `target`: where files are dropped
+   * @param {{send: (text: string, media: {pictures: string[], sounds: string[]}) => void, stop: () => void, editLast: () => void,
    *   tell: (problem: string) => void}} actions
    */
-  constructor({ form, field, send, stop, hint, tray, attach, target }, actions) {
+  constructor({ form, field, send, stop, hint, tray, attach, soundTray, attachSound, record, target }, actions) {
     Object.assign(this, { field, sendButton: send, stopButton: stop });
     this.ready = false;
     this.writing = false;
-    this.pictures = new PictureTray({ tray, button: attach, field, target }, { onchange: () => this.#changed(), tell: actions.tell });
+    const told = { onchange: () => this.#changed(), tell: actions.tell };
+    this.pictures = new PictureTray({ tray, button: attach, field }, told);
+    this.sounds = new SoundTray({ tray: soundTray, button: attachSound, record, field }, told);
+    receiveFiles({ field, target }, {
+      takes: () => this.pictures.takes || this.sounds.takes,
+      give: (files) => {
+        const sounds = files.filter(isSoundFile);
+        if (sounds.length > 0) this.sounds.add(sounds);
+        if (sounds.length < files.length) this.pictures.add(files.filter((file) => !isSoundFile(file)));
+      },
+    });
     // Keys of a phone have no Shift for a new line.
     const touch = matchMedia('(pointer: coarse)').matches;
     hint.textContent = touch ? '' : 'Enter sends, Shift+Enter makes a new line';
     const submit = () => {
       const text = field.value.trim();
-      if (this.#isEmpty() || this.writing || !this.ready) return;
+      if (this.#isEmpty() || this.writing || !this.ready || this.sounds.records) return;
       field.value = '';
-      const pictures = this.pictures.take();
-      actions.send(text, pictures);
+      actions.send(text, { pictures: this.pictures.take(), sounds: this.sounds.take() });
     };
     form.addEventListener('submit', (event) => {
       event.preventDefault();
@@ -48,19 +60,23 @@ export class Composer {
   }
 
   #isEmpty() {
-    return this.field.value.trim() === '' && !this.pictures?.pictures.length;
+    return this.field.value.trim() === '' && !this.pictures?.pictures.length && !this.sounds?.sounds.length;
   }
 
   #changed() {
     fitToText(this.field);
-    this.sendButton.disabled = !this.ready || this.#isEmpty();
+    this.sendButton.disabled = !this.ready || this.#isEmpty() || Boolean(this.sounds?.records);
   }
 
-  /** @param {{ready: boolean, writing: boolean, sees: boolean}} state `ready`: there is a model to ask; `sees`: it takes pictures */
-  update({ ready, writing, sees }) {
+  /**
+   * @param {{ready: boolean, writing: boolean, sees: boolean, hears: boolean}} state `ready`: there is a model to ask; `sees`: it
+   * takes pictures; `hears`: it takes sound
+   */
+  update({ ready, writing, sees, hears }) {
     const focused = document.activeElement === this.stopButton || document.activeElement === this.sendButton;
     Object.assign(this, { ready, writing });
     this.pictures.update(sees);
+    this.sounds.update(hears);
     this.sendButton.hidden = writing;
     this.stopButton.hidden = !writing;
     if (focused && document.activeElement === document.body) this.field.focus();

@@ -1,5 +1,4 @@
 import { newId } from './dom.js';
-import { wordsFor } from './pictures.js';
 
 /**
  * @typedef {object} Message
@@ -8,6 +7,7 @@ import { wordsFor } from './pictures.js';
  * @property {'user' | 'assistant'} role
  * @property {string} content
  * @property {string[]} [pictures] of a person's: data: URLs, shown before the words
+ * @property {string[]} [sounds] of a person's: data: URLs, behind the pictures
  * @property {number} created milliseconds since 1970
  * @property {string} [reasoning] what the model thought before it answered
  * @property {string} [model]
@@ -25,6 +25,11 @@ import { wordsFor } from './pictures.js';
 
 const LONGEST_TITLE = 60;
 const NO_PARENT = '';
+
+const counted = (count, one) => (count === 1 ? `${one[0].toUpperCase()}${one.slice(1)}` : `${count} ${one}s`);
+
+/** What stands for a message without words, in titles. @param {Message} message */
+const wordsFor = ({ pictures, sounds }) => (pictures ? counted(pictures.length, 'picture') : sounds ? counted(sounds.length, 'sound') : '');
 
 /** A conversation is a tree of messages: every edit and every new answer is a branch, and each fork knows which one is shown. */
 export class Conversation {
@@ -100,7 +105,7 @@ export class Conversation {
     this.#childrenOf(parent).push(message.id);
     this.chosen.set(parent ?? NO_PARENT, message.id);
     this.updated = message.created;
-    if (!this.named && parent === null && message.role === 'user') this.title = titleOf(message.content || (message.pictures ? wordsFor(message.pictures) : ''));
+    if (!this.named && parent === null && message.role === 'user') this.title = titleOf(message.content || wordsFor(message));
     return message;
   }
 

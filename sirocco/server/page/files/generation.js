@@ -1,3 +1,5 @@
+import { soundPart } from './sounds.js';
+
 /**
  * An answer that is being written into a conversation.
  *
@@ -5,10 +7,10 @@
  * @typedef {import('./conversation.js').Message} Message
  */
 
-/** What a message says as the server takes it: a text or, where there are pictures, parts. */
-function contentOf({ content, pictures = [] }) {
-  if (pictures.length === 0) return content;
-  const parts = pictures.map((url) => ({ type: 'image_url', image_url: { url } }));
+/** What a message says as the server takes it: a text or, where there are pictures or sounds, parts. */
+function contentOf({ content, pictures = [], sounds = [] }) {
+  if (pictures.length + sounds.length === 0) return content;
+  const parts = [...pictures.map((url) => ({ type: 'image_url', image_url: { url } })), ...sounds.map(soundPart)];
   return content === '' ? parts : [...parts, { type: 'text', text: content }];
 }
 

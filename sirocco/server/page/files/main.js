@@ -30,9 +30,9 @@ const thread = new ThreadView({ scroller: part('thread'), list: part('messages')
 });
 const composer = new Composer({
   form: part('composer'), field: part('message'), send: part('send'), stop: part('stop'), hint: part('hint'), tray: part('tray'),
-  attach: part('attach'), target: document.querySelector('main'),
+  attach: part('attach'), soundTray: part('sounds'), attachSound: part('attach-sound'), record: part('record'), target: document.querySelector('main'),
 }, {
-  send: (text, pictures) => app.send(text, pictures),
+  send: (text, media) => app.send(text, media),
   tell: (problem) => notices.show(problem),
   stop: () => app.stop(),
   editLast() {
@@ -64,7 +64,7 @@ function show({ sent = false } = {}) {
   part('welcome').hidden = !conversation.isEmpty;
   part('thread').classList.toggle('empty', conversation.isEmpty);
   showModels(models, model);
-  composer.update({ ready: model !== null, writing: generation !== null, sees: model?.sees ?? false });
+  composer.update({ ready: model !== null, writing: generation !== null, sees: model?.sees ?? false, hears: model?.hears ?? false });
   showContext(conversation.path(), model);
 }
 

@@ -2,6 +2,7 @@ import { copyText, element, icon, iconButton, textButton } from './dom.js';
 import { figuresOf } from './figures.js';
 import { MarkdownView } from './markdown_view.js';
 import { pictureRow } from './pictures.js';
+import { soundRow } from './sounds.js';
 
 const SHOWN_COPIED_MS = 1600;
 
@@ -35,6 +36,7 @@ export class MessageView {
     this.article = element('article', { 'aria-label': this.mine ? 'You' : 'Answer' },
       element('h2', { class: 'visually-hidden' }, this.mine ? 'You' : 'Answer'),
       message.pictures && pictureRow(message.pictures),
+      message.sounds && soundRow(message.sounds),
       this.body, this.notes,
       element('div', { class: 'below' }, this.branches,
         element('div', { class: 'actions', role: 'group', 'aria-label': 'Actions for this message' }, ...this.buttons),
@@ -142,7 +144,7 @@ export class MessageView {
     };
     const save = () => {
       const text = field.value;
-      if (text.trim() === '' && !message.pictures) return;
+      if (text.trim() === '' && !message.pictures && !message.sounds) return;
       leave();
       if (text !== message.content) this.actions.edit(message, text);
     };

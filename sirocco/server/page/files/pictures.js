@@ -1,4 +1,5 @@
 import { element, iconButton } from './dom.js';
+import { chooseFiles, urlOf } from './files.js';
 
 /** Pictures of messages: data: URLs, as the server takes them and conversations keep them. */
 
@@ -14,23 +15,11 @@ export function isPicture(value) {
   return head !== undefined && value.length > head.length && !NO_BASE64.test(value.slice(head.length));
 }
 
-const plural = (count) => (count === 1 ? 'Picture' : `${count} pictures`);
-
 /** Pictures beside each other. @param {string[]} pictures */
 export function pictureRow(pictures) {
   return element('div', { class: 'pictures' },
     ...pictures.map((url, i) => element('img', { class: 'thumbnail', src: url, alt: `Picture ${i + 1} of ${pictures.length}` })));
 }
-
-/** What stands for a message without words, in titles and lists. */
-export const wordsFor = (pictures) => plural(pictures.length);
-
-const urlOf = (file) => new Promise((resolve, reject) => {
-  const reader = new FileReader();
-  reader.onload = () => resolve(reader.result);
-  reader.onerror = () => reject(reader.error);
-  reader.readAsDataURL(file);
-});
 
 /** The pictures that go with the next message: they come by a button, from the clipboard, or are dropped on the page. */
 export class PictureTray {
@@ -40,43 +29,12 @@ export class PictureTray {
   takes = false;
 
   /**
-   * @param {{tray: Element, button: HTMLButtonElement, field: HTMLElement, target: Element}} parts `target`: where they are dropped
+   * @param {{tray: Element, button: HTMLButtonElement, field: HTMLElement}} parts
    * @param {{onchange: () => void, tell: (problem: string) => void}} actions
    */
-  constructor({ tray, button, field, target }, { onchange, tell }) {
+  constructor({ tray, button, field }, { onchange, tell }) {
     Object.assign(this, { tray, button, onchange, tell });
-    this.chooser = element('input', { type: 'file', accept: KINDS.join(','), multiple: true, hidden: true, 'aria-label': 'Picture files' });
-    button.after(this.chooser);
-    button.addEventListener('click', () => this.chooser.click());
-    this.chooser.addEventListener('change', () => {
-      const files = [...this.chooser.files];
-      this.chooser.value = '';
-      this.add(files);
-      field.focus();
-    });
-    field.addEventListener('paste', (event) => {
-      const files = [...event.clipboardData.files];
-      if (!this.takes || files.length === 0) return;
-      event.preventDefault();
-      this.add(files);
-    });
-    const holdsFiles = (event) => event.dataTransfer.types.includes('Files');
-    target.addEventListener('dragover', (event) => {
-      if (!holdsFiles(event)) return;
-      // Otherwise the browser would leave the page for the file.
-      event.preventDefault();
-      event.dataTransfer.dropEffect = this.takes ? 'copy' : 'none';
-      target.classList.toggle('dropping', this.takes);
-    });
-    target.addEventListener('dragleave', (event) => {
-      if (!target.contains(event.relatedTarget)) target.classList.remove('dropping');
-    });
-    target.addEventListener('drop', (event) => {
-      if (!holdsFiles(event)) return;
-      event.preventDefault();
-      target.classList.remove('dropping');
-      this.add([...event.dataTransfer.files]);
-    });
+    chooseFiles(button, { accept: KINDS, label: 'Picture files', field }, (files) => this.add(files));
     this.#show();
   }
 

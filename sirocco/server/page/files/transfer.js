@@ -1,6 +1,7 @@
 import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
 import { isPicture } from './pictures.js';
+import { isSound } from './sounds.js';
 import { SETTINGS, problemWith } from './sampling.js';
 
 /**
@@ -10,7 +11,7 @@ import { SETTINGS, problemWith } from './sampling.js';
 
 const FORMAT = 'sirocco conversations';
 const VERSION = 1;
-const MOST = { bytes: 64 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50, pictures: 64 };
+const MOST = { bytes: 64 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50, pictures: 64, sounds: 16 };
 
 /** @param {object[]} records */
 export function exported(records) {
@@ -68,6 +69,10 @@ class Place {
   }
   picture() {
     if (!isPicture(this.value)) this.fail('a picture as a data: URL in base64');
+    return this.value;
+  }
+  sound() {
+    if (!isSound(this.value)) this.fail('a sound as a data: URL in base64');
     return this.value;
   }
   oneOf(values) {
@@ -131,6 +136,7 @@ function message(place) {
     role,
     content: place.member('content').text(),
     pictures: role === 'user' ? place.member('pictures').maybe((it) => it.array(MOST.pictures).map((picture) => picture.picture())) : undefined,
+    sounds: role === 'user' ? place.member('sounds').maybe((it) => it.array(MOST.sounds).map((sound) => sound.sound())) : undefined,
     created: place.member('created').number(),
     reasoning: place.member('reasoning').maybe((it) => it.text()),
     model: place.member('model').maybe((it) => it.text(MOST.name)),
