@@ -106,7 +106,10 @@ Completion Answerer::complete(std::string_view text, const RunSettings& settings
     read.push_back(medium(file));
     const MediaPlaceholders placeholders = model_.media()->placeholders();
     const auto& own = file.medium == Medium::kPicture ? placeholders.picture : placeholders.sound;
-    prompt.text += own->found;
+    // Without the end of the line that a message's text begins behind.
+    std::string_view written = own->written;
+    if (written.ends_with('\n')) written.remove_suffix(1);
+    prompt.text += written;
   }
   prompt.trusted.push_back({0, prompt.text.size()});
   prompt.text += text;
