@@ -209,7 +209,8 @@ def save_small_files(model_of: Model, tokenizer, extractor, folder: Path) -> Non
                                          chat_template=model_of.template).save_pretrained(folder)
         return
     tokenizer.save_pretrained(folder)
-    extractor.save_pretrained(folder)
+    if model_of.expanded is not None:  # Ultravox's folders don't say it
+        extractor.save_pretrained(folder)
     (folder / "chat_template.jinja").write_text(model_of.template)
 
 

@@ -33,7 +33,10 @@ std::vector<PromptPart> prompt_behind_media(const LoadedModel& model,
   const MediaPlaceholders placeholders = model.media()->placeholders();
   for (const ReadMedium& medium : media) {
     const bool is_picture = medium_of(medium) == Medium::kPicture;
-    prompt.text += (is_picture ? placeholders.picture : placeholders.sound)->found;
+    std::string_view written = (is_picture ? placeholders.picture : placeholders.sound)->written;
+    // Without the end of the line that a message's text begins behind.
+    if (written.ends_with('\n')) written.remove_suffix(1);
+    prompt.text += written;
   }
   prompt.trusted.push_back({0, prompt.text.size()});
   prompt.text += text;

@@ -34,7 +34,8 @@ PictureSettings picture_settings_of(const Checkpoint& from) {
 
 /// Files of llama.cpp leave all to the encoder's family, whose sound is prepared as Whisper's.
 LogMelConfig sound_settings_of(const Checkpoint& from, const SoundEncoderInfo& encoder) {
-  if (!is_mmproj(from)) return read_log_mel_config(*from.files);
+  if (!is_mmproj(from) && sound_marks(encoder.projector).says_settings)
+    return read_log_mel_config(*from.files);
   LogMelConfig out;
   out.bins = encoder.bins;
   out.window_seconds = static_cast<int>(encoder.window_frames() * out.hop / out.rate);

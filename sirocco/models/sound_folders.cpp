@@ -83,8 +83,6 @@ void require_text(const FolderDescription& d, std::string_view name, std::string
                          quoted(found), quoted(only));
 }
 
-void finish_qwen2_audio(FolderDescription& d) {}
-
 void finish_voxtral(FolderDescription& d) {
   require_text(d, "projector_hidden_act", "gelu");
   const std::int64_t inner = d.integer("audio.feed_forward_length");
@@ -121,7 +119,6 @@ constexpr EncoderSchema kQwen2Audio = {.of = {.architecture = "clip",
                                               .rules = kTowerRules,
                                               .tensors = kQwen2AudioTensors,
                                               .companions = kQwen2AudioBiases,
-                                              .finish = finish_qwen2_audio,
                                               .part = "audio_config"},
                                        .models = "Qwen2-Audio",
                                        .projector = "qwen2a",

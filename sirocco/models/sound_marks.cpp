@@ -15,7 +15,7 @@ constexpr std::array kMarks = {
     SoundMarks{"qwen2a", "<|AUDIO|>", "<|AUDIO|>", "<|audio_bos|><|AUDIO|><|audio_eos|>\n", "",
                WindowRule::kEach},
     SoundMarks{"voxtral", "[AUDIO]", "[AUDIO]", "[AUDIO]", "[BEGIN_AUDIO]", WindowRule::kFilled},
-    SoundMarks{"ultravox", "<|audio|>", "", "<|audio|>\n", "", WindowRule::kEnding},
+    SoundMarks{"ultravox", "<|audio|>", "", "<|audio|>\n", "", WindowRule::kEnding, false},
 };
 
 }  // namespace

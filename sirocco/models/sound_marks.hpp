@@ -25,6 +25,8 @@ struct SoundMarks {
   std::string_view written;
   std::string_view before;  ///< text of the family's own before the rows
   WindowRule windows;
+  /// Whether folders say how sound is prepared; else it is as for Whisper's model of that size.
+  bool says_settings = true;
 };
 
 /// What a sound of so many rows is made of in a prompt.

@@ -58,13 +58,17 @@ class Writer {
 
   Request<TranscriptionPipeline> submit(std::span<const float> sound,
                                         TranscriptionOptions options) {
-    TranscriptionJob job;
-    job.sound = LogMel(mel_).whole(sound, mel_.window_samples());
-    job.frames = std::ssize(sound) / mel_.hop;
-    job.options = std::move(options);
-    return engine_.submit(*handle_, std::move(job));
+    return engine_.submit(*handle_, job(sound, std::move(options)));
   }
   Engine& engine() { return engine_; }
+  TranscriptionPipeline& pipeline() { return *pipeline_; }
+  TranscriptionJob job(std::span<const float> sound, TranscriptionOptions options) const {
+    TranscriptionJob out;
+    out.sound = LogMel(mel_).whole(sound, mel_.window_samples());
+    out.frames = std::ssize(sound) / mel_.hop;
+    out.options = std::move(options);
+    return out;
+  }
   const TranscriptionTokens& tokens() const { return pipeline_->tokens(); }
 
  private:
@@ -114,6 +118,45 @@ void expect_recorded(const Transcribed& found, const nlohmann::json& expected, s
     std::vector<TokenId> tokens;
     for (const std::int32_t id : recorded["tokens"]) tokens.emplace_back(id);
     EXPECT_EQ(text_tokens(segment.tokens, end), text_tokens(tokens, end)) << i;
+  }
+}
+
+/// The steps that a sound takes, and what comes of it, where a step has so many rows at least.
+std::pair<int, std::vector<TranscriptionSegment>> in_steps_of(Writer& writer, std::int64_t rows,
+                                                              std::span<const float> sound) {
+  TranscriptionPipeline& pipeline = writer.pipeline();
+  auto checked =
+      TranscriptionPipeline::check(*pipeline.limits(), writer.job(sound, plain(std::nullopt)));
+  std::optional<TranscriptionWork> work = pipeline.begin(checked);
+  int steps = 0;
+  std::vector<TranscriptionSegment> segments;
+  while (!work->ending()) {
+    const Demand demand = work->demand();
+    const std::int64_t least = demand.indivisible.empty() ? demand.rows : demand.indivisible[0].end;
+    EXPECT_LE(least, demand.rows);
+    const Share<TranscriptionWork> share{&*work,
+                                         std::clamp(rows, least, std::max(least, demand.rows))};
+    static_cast<void>(pipeline.wait(pipeline.submit(std::span(&share, 1))));
+    ++steps;
+    while (const auto event = work->next_event())
+      segments.insert(segments.end(), event->segments.begin(), event->segments.end());
+  }
+  EXPECT_EQ(work->ending()->reason, FinishReason::kStop);
+  return {steps, std::move(segments)};
+}
+
+TEST(Transcription, AWindowInPiecesIsTheSame) {
+  Writer writer;
+  const std::vector<float> sound = made_sound(1, "steps", tiny_speech_record()["samples"]);
+  const auto [steps, segments] = in_steps_of(writer, 1 << 20, sound);
+  const auto [more_steps, in_pieces] = in_steps_of(writer, 1, sound);
+  // A window has two layers: a step each, where there was one for both.
+  EXPECT_GE(more_steps, steps + 3);
+  ASSERT_EQ(in_pieces.size(), segments.size());
+  ASSERT_FALSE(segments.empty());
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    EXPECT_EQ(in_pieces[i].tokens, segments[i].tokens);
+    EXPECT_EQ(in_pieces[i].log_probability, segments[i].log_probability);
   }
 }
 
