@@ -248,7 +248,7 @@ void MultimodalPipeline::score(std::vector<PromptPart> prompt, std::span<const i
   std::vector<float> encoded;
   for (const CheckedMultimodalJob::Promised& one : promised) {
     // A picture's rows stand together, between text of its family.
-    if (one.from.picture != last) encoded = encode(last = one.from.picture);
+    if (one.from.input != last) encoded = encode(last = one.from.input);
     CheckedMultimodalJob::keep(one, encoded);
   }
   language_->score(rows, chunks, visit);
