@@ -61,11 +61,12 @@ VitConfig::VitConfig(const Metadata& metadata, std::int64_t width)
 }
 
 PlainActivation VitConfig::activation() const {
-  constexpr std::array kNames = {Named{"quick_gelu", PlainActivation::kQuickGelu},
-                                 Named{"gelu_pytorch_tanh", PlainActivation::kGeluTanh},
-                                 Named{"gelu_new", PlainActivation::kGeluTanh},
-                                 Named{"gelu", PlainActivation::kGeluErf},
-                                 Named{"silu", PlainActivation::kSilu}};
+  constexpr std::array kNames = {
+      Named<PlainActivation>{"quick_gelu", PlainActivation::kQuickGelu},
+      Named<PlainActivation>{"gelu_pytorch_tanh", PlainActivation::kGeluTanh},
+      Named<PlainActivation>{"gelu_new", PlainActivation::kGeluTanh},
+      Named<PlainActivation>{"gelu", PlainActivation::kGeluErf},
+      Named<PlainActivation>{"silu", PlainActivation::kSilu}};
   const Metadata& metadata = reader.metadata();
   if (const auto said = said_activation(metadata))
     return find_activation<PlainActivation>(metadata, kNames, *said);
@@ -75,9 +76,10 @@ PlainActivation VitConfig::activation() const {
 }
 
 GateActivation VitConfig::gate_activation() const {
-  constexpr std::array kNames = {Named{"silu", GateActivation::kSilu},
-                                 Named{"gelu_pytorch_tanh", GateActivation::kGeluTanh},
-                                 Named{"gelu", GateActivation::kGeluErf}};
+  constexpr std::array kNames = {
+      Named<GateActivation>{"silu", GateActivation::kSilu},
+      Named<GateActivation>{"gelu_pytorch_tanh", GateActivation::kGeluTanh},
+      Named<GateActivation>{"gelu", GateActivation::kGeluErf}};
   const Metadata& metadata = reader.metadata();
   if (const auto said = said_activation(metadata))
     return find_activation<GateActivation>(metadata, kNames, *said);

@@ -151,10 +151,10 @@ TEST(ChatMessages, HaveSounds) {
   const std::vector<SentMedium> media = media_of(messages);
   ASSERT_EQ(media.size(), 3u);
   EXPECT_EQ(media[0].medium, Medium::kSound);
-  EXPECT_EQ(media[0].base64(), "Zm9v");
+  EXPECT_EQ(media[0].source->substr(*media[0].base64_at), "Zm9v");
   EXPECT_EQ(media[0].place, "messages[0].content[0].input_audio.data");
   EXPECT_EQ(media[1].medium, Medium::kPicture);
-  EXPECT_EQ(media[2].base64(), "YmF6");
+  EXPECT_EQ(media[2].source->substr(*media[2].base64_at), "YmF6");
   ChatContext context;
   context.messages = template_messages(messages);
   EXPECT_EQ(ChatTemplate("{{ messages[0].content }}").render(context).text,

@@ -67,7 +67,7 @@ TEST(MessageItems, HaveSounds) {
   MessageItem item = message(items[0]);
   ASSERT_EQ(item.parts.size(), 2u);
   const auto& sound = std::get<ItemSound>(item.parts[0]);
-  EXPECT_EQ(sound.sound.base64(), "Zm9v");
+  EXPECT_EQ(sound.sound.source->substr(*sound.sound.base64_at), "Zm9v");
   EXPECT_EQ(sound.sound.medium, Medium::kSound);
   EXPECT_EQ(sound.sound.place, "input[0].content[0].input_audio.data");
   EXPECT_EQ(medium_of(item.parts[1]), nullptr);
