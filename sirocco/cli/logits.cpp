@@ -24,16 +24,20 @@ struct Options {
   std::string tokens;
   std::string prompt;
   std::vector<std::string> images;
+  std::vector<std::string> sounds;
   std::vector<int> chunks;
   std::string out;
 };
 
 TextPrompt prompt_of(const LoadedModel& model, const Options& o) {
   if (!o.tokens.empty()) return parse_token_ids(o.tokens);
-  if (o.images.empty()) return model.tokenizer().tokenize(o.prompt, {.add_special = true});
+  if (o.images.empty() && o.sounds.empty())
+    return model.tokenizer().tokenize(o.prompt, {.add_special = true});
   std::vector<ReadMedium> shown;
   for (const std::string& file : o.images)
     shown.push_back(read_shown_file(model, {Medium::kPicture, file}));
+  for (const std::string& file : o.sounds)
+    shown.push_back(read_shown_file(model, {Medium::kSound, file}));
   return prompt_behind_media(model, shown, o.prompt, false);
 }
 
@@ -76,6 +80,10 @@ void declare_logits(CommandLine& app) {
   app.require_one_of("prompt", tokens, prompt);
   app.add_option("--image", options->images,
                  "file of a picture before the text, for models that see; repeatable")
+      .allow_extra_args(false)
+      .needs(prompt);
+  app.add_option("--audio", options->sounds,
+                 "file of a sound before the text, for models that hear; repeatable")
       .allow_extra_args(false)
       .needs(prompt);
   app.add_option("--chunks", options->chunks,

@@ -125,5 +125,23 @@ class Responses(Sounds):
         self.assertEqual(error.param, "input[0].content[0].input_audio.data")
 
 
+class Logits(unittest.TestCase):
+    def logits(self, *arguments, model="qwen2-audio", folder="hearing", code=0):
+        out = HOME / "logits.npy"
+        done = sirocco("logits", "-m", GOLDEN / folder / model, *SETTINGS, "--out", out, *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return out.read_bytes() if code == 0 else done.stderr.decode()
+
+    def test_sounds_stand_before_the_text(self):
+        (HOME / "short.wav").write_bytes(SHORT)
+        (HOME / "long.wav").write_bytes(LONG)
+        for model in MODELS:
+            sounds = ("--audio", HOME / "short.wav", "--audio", HOME / "long.wav")
+            whole = self.logits("-p", WORDS, *sounds, model=model)
+            self.assertEqual(whole, self.logits("-p", WORDS, *sounds, "--chunks", "40,7", model=model))
+            self.assertGreater(len(whole), len(self.logits("-p", WORDS, *sounds[:2], model=model)))
+        self.assertIn("takes no sound", self.logits("-p", "a", *sounds, folder="pictures", model="smolvlm", code=1))
+
+
 if __name__ == "__main__":
     unittest.main()
