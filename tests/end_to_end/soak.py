@@ -151,6 +151,15 @@ class Soak:
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) / 1024
 
+    async def figures_at_rest(self):
+        """Those that are to be the same afterwards: what came before has ended then."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            same, none = await self.figures()
+            if not any(none.values()) or time.monotonic() > end:
+                return same
+            await asyncio.sleep(0.05)
+
     async def settle(self, before):
         """Waits until all is as it was; what isn't is a failure."""
         end = time.monotonic() + PATIENCE
@@ -209,7 +218,7 @@ async def by_hand(options):
         different = await soak.replay(options.replay)
         print(json.dumps({"answers": options.replay, "different": different, "failures": soak.failures[:20]}, indent=1))
         return different == 0 and not soak.failures
-    before, _ = await soak.figures()
+    before = await soak.figures_at_rest()
     # What grows to its size once: caches, arenas, the allocator's own.
     await soak.run(options.requests and options.requests // 4 + 1, options.seconds and options.seconds / 4)
     await soak.settle(before)

@@ -54,7 +54,7 @@ class Pressed(Case):
 
     def test_everything_at_once(self):
         soak = self.soak(1, "spare")
-        before, _ = asyncio.run(soak.figures())
+        before = asyncio.run(soak.figures_at_rest())
 
         async def run(requests):
             await soak.run(requests)
@@ -80,7 +80,7 @@ class Pressed(Case):
     def test_hostile_clients(self):
         soak = self.soak(3)
         hostile = Hostile(self.server.port, "".join((SOURCE / "docs" / page).read_text() for page in ("openai-api.md", "anthropic-api.md")))
-        before, _ = asyncio.run(soak.figures())
+        before = asyncio.run(soak.figures_at_rest())
 
         async def run():
             await asyncio.gather(hostile.run(REQUESTS), soak.run(REQUESTS // 4))
