@@ -1,6 +1,7 @@
 #include "sirocco/models/patch_windows.hpp"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace sirocco {
@@ -78,10 +79,9 @@ Tensor PatchWindows::restored(const Tensor& x, TransformContext& context) const 
   rows.resize(static_cast<std::size_t>(x.rows()));
   std::int32_t first = 0;
   for (const SequenceRows& s : context.host_rows().sequences) {
-    std::int32_t row = first;
-    for (const std::int32_t patch : order(s.grid()))
-      rows[static_cast<std::size_t>(first + patch)] = row++;
-    first = row;
+    const std::span<std::int32_t> own = std::span(rows).subspan(static_cast<std::size_t>(first),
+                                                                static_cast<std::size_t>(s.rows()));
+    for (const std::int32_t patch : order(s.grid())) own[static_cast<std::size_t>(patch)] = first++;
   }
   const Tensor at = context.ops().upload(context.scratch(), rows, {x.rows()});
   const Tensor out = context.scratch().tensor(DType::kF32, {x.rows(), x.columns()});

@@ -162,8 +162,8 @@ constexpr EncoderSchema kLlavaSiglip =
                is_siglip});
 
 constexpr std::array<const EncoderSchema*, 10> kEncoders = {
-    &kIdefics3,    &kSmolVlm,       &kGemma3,      &kLlavaClip,     &kLlavaSiglip,
-    &kQwen2Vision, &kQwen2_5Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
+    &kIdefics3,    &kSmolVlm,      &kGemma3,      &kLlavaClip,     &kLlavaSiglip,
+    &kQwen2Vision, &kQwen25Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
 
 }  // namespace
 

@@ -21,7 +21,7 @@ constexpr std::array kQwen2Keys = joined(
                ConfigKey{"vision.patch_size", "patch_size", {}, std::int64_t{14}},
                ConfigKey{"vision.mlp_ratio", "mlp_ratio", {}, std::int64_t{4}},
            });
-constexpr std::array kQwen2_5Keys = joined(
+constexpr std::array kQwen25Keys = joined(
     kKeys, std::array{
                ConfigKey{"vision.embedding_length", "hidden_size", {}, std::int64_t{3584}},
                ConfigKey{"vision.feed_forward_length", "intermediate_size", {}, std::int64_t{3420}},
@@ -59,7 +59,7 @@ constexpr std::array kQwen2Tensors =
                TensorRule{"tower.blocks.#.mlp.fc1", "v.blk.#.ffn_up"},
                TensorRule{"tower.blocks.#.mlp.fc2", "v.blk.#.ffn_down"},
            });
-constexpr std::array kQwen2_5Tensors =
+constexpr std::array kQwen25Tensors =
     joined(kTower, kSplit, kMerger,
            std::array{
                TensorRule{"tower.blocks.#.mlp.gate_proj", "v.blk.#.ffn_gate"},
@@ -123,9 +123,9 @@ void finish_qwen3(FolderDescription& d) {
 constexpr std::array<std::string_view, 1> kQwen2Types = {"qwen2_vl"};
 constexpr std::array<std::string_view, 2> kQwen2Classes = {"Qwen2VLForConditionalGeneration",
                                                            "Qwen2VLModel"};
-constexpr std::array<std::string_view, 1> kQwen2_5Types = {"qwen2_5_vl"};
-constexpr std::array<std::string_view, 2> kQwen2_5Classes = {"Qwen2_5_VLForConditionalGeneration",
-                                                             "Qwen2_5_VLModel"};
+constexpr std::array<std::string_view, 1> kQwen25Types = {"qwen2_5_vl"};
+constexpr std::array<std::string_view, 2> kQwen25Classes = {"Qwen2_5_VLForConditionalGeneration",
+                                                            "Qwen2_5_VLModel"};
 constexpr std::array<std::string_view, 2> kQwen3Types = {"qwen3_vl", "qwen3_vl_moe"};
 constexpr std::array<std::string_view, 4> kQwen3Classes = {
     "Qwen3VLForConditionalGeneration", "Qwen3VLModel", "Qwen3VLMoeForConditionalGeneration",
@@ -142,15 +142,15 @@ constexpr EncoderSchema kQwen2Vision = schema_of({"Qwen2-VL",
                                                   kBiases,
                                                   {},
                                                   finish_qwen2});
-constexpr EncoderSchema kQwen2_5Vision = schema_of({"Qwen2.5-VL",
-                                                    "qwen2.5vl_merger",
-                                                    kQwen2_5Types,
-                                                    kQwen2_5Classes,
-                                                    kQwen2_5Keys,
-                                                    kQwen2_5Tensors,
-                                                    kBiases,
-                                                    {},
-                                                    finish_qwen2_5});
+constexpr EncoderSchema kQwen25Vision = schema_of({"Qwen2.5-VL",
+                                                   "qwen2.5vl_merger",
+                                                   kQwen25Types,
+                                                   kQwen25Classes,
+                                                   kQwen25Keys,
+                                                   kQwen25Tensors,
+                                                   kBiases,
+                                                   {},
+                                                   finish_qwen2_5});
 constexpr EncoderSchema kQwen3Vision = schema_of({"Qwen3-VL, Qwen3-VL-MoE",
                                                   "qwen3vl_merger",
                                                   kQwen3Types,

@@ -60,7 +60,7 @@ void set_layers(FolderDescription& d, std::string_view key, std::string_view mem
 // Of pictures of any size.
 
 extern const EncoderSchema kQwen2Vision;
-extern const EncoderSchema kQwen2_5Vision;
+extern const EncoderSchema kQwen25Vision;
 extern const EncoderSchema kQwen3Vision;
 extern const EncoderSchema kPixtralVision;
 extern const EncoderSchema kMistral3Vision;
