@@ -33,8 +33,8 @@ constexpr std::array<std::string_view, 7> kTowers = {"vision_tower.vision_model.
                                                      "visual."};
 constexpr std::array<std::string_view, 1> kSoundTowers = {"audio_tower."};
 /// The same of a projector's: these stay.
-constexpr std::array<std::string_view, 4> kProjectors = {"multi_modal_projector.", "connector.",
-                                                         "image_newline", "mm_projector."};
+constexpr std::array<std::string_view, 5> kProjectors = {
+    "multi_modal_projector.", "connector.", "image_newline", "mm_projector.", "visual_projection."};
 
 /// A tensor's name as schemas have it; empty for one that belongs to another part.
 std::string own_name(const EncoderSchema& schema, std::string_view name) {

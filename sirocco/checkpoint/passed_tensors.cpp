@@ -108,6 +108,8 @@ std::span<const PassedTensors::Row> PassedTensors::table() {
       {Kind::kSenses, At::kFront, "vision_tower"},
       {Kind::kSenses, At::kFront, "vision_model"},
       {Kind::kSenses, At::kFront, "visual"},
+      {Kind::kSenses, At::kFront, "visual_projection"},
+      {Kind::kScale, At::kFront, "logit_scale"},
       {Kind::kSenses, At::kFront, "multi_modal_projector"},
       {Kind::kSenses, At::kFront, "connector"},
       {Kind::kSenses, At::kFront, "mm_projector"},

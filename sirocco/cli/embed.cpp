@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sirocco/base/error.hpp"
@@ -23,6 +26,7 @@ namespace {
 struct Options {
   std::shared_ptr<CommonOptions> common;
   std::vector<std::string> texts;
+  std::vector<std::string> images;
   std::string out;
   std::optional<std::string> prompt;
   std::int64_t dimensions = 0;
@@ -43,6 +47,25 @@ std::vector<std::string> lines_of(std::string_view text) {
   return out;
 }
 
+/// The vectors of pictures, as long as those of texts and as they are wanted.
+std::vector<EmbeddingEvent> embed_pictures(const Options& o, const LoadedEmbedder& model) {
+  if (o.images.empty()) return {};
+  PictureEmbedder* const pictures = model.pictures();
+  if (pictures == nullptr)
+    throw UnsupportedError("{} makes vectors of texts only", o.common->model);
+  std::vector<EmbeddingEvent> out;
+  for (const std::string& image : o.images) {
+    const std::string bytes = read_file(image);
+    try {
+      out.push_back(pictures->embed(std::as_bytes(std::span(bytes))));
+      model.pipeline().finish(out.back());
+    } catch (const Error& e) {
+      throw FormatError("{}: {}", sirocco::quoted(image, 400), e.what());
+    }
+  }
+  return out;
+}
+
 void embed(const Options& o) {
   EmbeddingPipelineOptions options;
   options.dimensions = o.dimensions;
@@ -52,8 +75,8 @@ void embed(const Options& o) {
   const LoadedEmbedder model = load_embedder(machine, *o.common, std::move(options));
 
   const std::vector<std::string> texts =
-      o.texts.empty() ? lines_of(read_standard_input()) : o.texts;
-  if (texts.empty())
+      o.texts.empty() && o.images.empty() ? lines_of(read_standard_input()) : o.texts;
+  if (texts.empty() && o.images.empty())
     throw InvalidArgument("there is no text: neither an argument nor a line of standard input");
   std::vector<std::vector<TokenId>> sequences;
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -69,7 +92,8 @@ void embed(const Options& o) {
   }
   Engine engine(machine);
   const auto pipeline = engine.add(model.shared_pipeline());
-  const std::vector<EmbeddingEvent> embeddings = embed_all(engine, pipeline, sequences);
+  std::vector<EmbeddingEvent> embeddings = embed_all(engine, pipeline, sequences);
+  std::ranges::move(embed_pictures(o, model), std::back_inserter(embeddings));
 
   if (o.out.empty()) {
     std::string json;
@@ -109,7 +133,12 @@ void declare_embed(CommandLine& app) {
       .excludes(normalize);
   app.add_flag("--special", options->special,
                "parse special tokens in the texts; they are text without");
-  app.add_option("text", options->texts, "the texts; the lines of standard input without");
+  app.add_option("--image", options->images,
+                 "file of a picture, whose vector stands behind those of the texts, for models of "
+                 "texts and pictures (CLIP); repeatable")
+      .allow_extra_args(false);
+  app.add_option("text", options->texts,
+                 "the texts; without any, and pictures, the lines of standard input");
   app.callback([options] { embed(*options); });
 }
 

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <mutex>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
@@ -19,6 +21,10 @@ struct LoadedEmbedder::State {
   OpenedModel opened;
   SentenceModules modules;
   std::shared_ptr<EmbeddingPipeline> pipeline;
+  OpenOptions reopen;            // for the part that sees
+  std::int64_t whole_width = 0;  // of a vector, before it is cut
+  std::once_flag sight_looked_for;
+  std::optional<PictureEmbedder> sight;
 };
 
 LoadedEmbedder::LoadedEmbedder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -29,6 +35,25 @@ LoadedEmbedder::~LoadedEmbedder() = default;
 EmbeddingPipeline& LoadedEmbedder::pipeline() const { return *state_->pipeline; }
 std::shared_ptr<EmbeddingPipeline> LoadedEmbedder::shared_pipeline() const {
   return state_->pipeline;
+}
+PictureEmbedder* LoadedEmbedder::pictures() const {
+  State& state = *state_;
+  std::call_once(state.sight_looked_for, [&] {
+    const Checkpoint& checkpoint = state.opened.checkpoint();
+    if (checkpoint.files == nullptr) return;
+    const std::optional<Encoders> encoders =
+        state.opened.load_encoders(checkpoint, state.whole_width, state.reopen);
+    if (!encoders || encoders->pictures() == nullptr) return;
+    std::optional<PictureSettings> settings = find_picture_settings(*checkpoint.files);
+    if (!settings) {
+      throw NotFound(
+          "{}: nothing says how pictures are prepared; expected a processor_config.json or "
+          "preprocessor_config.json",
+          checkpoint.metadata->origin());
+    }
+    state.sight.emplace(*encoders->pictures(), *std::move(settings), state.opened.places().front());
+  });
+  return state.sight ? &*state.sight : nullptr;
 }
 const Tokenizer& LoadedEmbedder::tokenizer() const {
   return state_->opened.tokenizer(state_->modules.lowercase ? LetterCase::kLowered
@@ -83,15 +108,19 @@ LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path&
   if (!options.pooling && state->modules.pooling)
     options.pooling = parse_pooling(*state->modules.pooling);
   if (!options.normalize) options.normalize = state->modules.normalize;
+  state->reopen = open;
+  state->reopen.progress = {};
   state->opened.load(std::move(open), [&](ModelBuilder& builder) {
     builder.expect_context(options.context);
     Head parts = load_parts<Head>(builder, builder.all_layers());
     std::vector<Linear> projections = builder.projections();
-    if (checkpoint.files != nullptr && projections.size() != state->modules.dense) {
+    // Without a modules.json they are the model's own.
+    if (state->modules.pooling && projections.size() != state->modules.dense) {
       throw UnsupportedError("{}: modules.json names {} Dense modules, but {} are held for {}",
                              checkpoint.weights->origin(), state->modules.dense, projections.size(),
                              sirocco::quoted(builder.info().architecture));
     }
+    state->whole_width = projections.empty() ? builder.info().width : projections.back().outputs();
     state->pipeline = std::make_shared<EmbeddingPipeline>(
         builder.info(), std::move(parts), std::move(projections), state->opened.places().front(),
         std::move(options));

@@ -12,6 +12,7 @@
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/opened_model.hpp"
+#include "sirocco/engine/picture_embedder.hpp"
 #include "sirocco/formats/sentence_modules.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 
@@ -43,6 +44,11 @@ class LoadedEmbedder {
   const std::map<std::string, std::string, std::less<>>& prompts() const;
   /// Tokens of a text, prompt included, that count at most.
   std::int64_t max_tokens() const;
+
+  /// Makes vectors of pictures that stand beside those of texts, by the part of the checkpoint that
+  /// sees, which is loaded at the first call; null where it has none. Throws what loading it
+  /// throws. Thread-safe; what it returns isn't.
+  PictureEmbedder* pictures() const;
 
   struct Tokenized {
     std::vector<TokenId> tokens;  ///< with what the model adds around a text; may be none

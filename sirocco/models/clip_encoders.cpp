@@ -60,4 +60,12 @@ AnyPictureEncoder gemma3_encoder(VitLoader& loader) {
   return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector));
 }
 
+AnyPictureEncoder class_encoder(VitLoader& loader) {
+  const VitConfig& config = loader.config();
+  ClassProjector projector(loader.weights().linear("mm.fc", config.info.width, config.inner));
+  PictureOptions<LayerNorm> options;
+  options.keeps_rows_before = true;
+  return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector), std::move(options));
+}
+
 }  // namespace sirocco

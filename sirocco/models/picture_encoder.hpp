@@ -78,7 +78,9 @@ class PictureEncoder {
 
   PatchGrid projected(PatchGrid grid) const { return projector_.projected(grid); }
   std::int64_t rows(PatchGrid grid) const {
-    return projected(grid).patches() + (options_.keeps_rows_before ? embedding_.rows_before() : 0);
+    constexpr bool kReadsThem = requires { P::kReadsRowsBefore; };
+    const bool makes_rows = options_.keeps_rows_before && !kReadsThem;
+    return projected(grid).patches() + (makes_rows ? embedding_.rows_before() : 0);
   }
 
   double products(PatchGrid grid, LayerIndex layer) const {

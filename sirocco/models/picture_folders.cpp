@@ -72,6 +72,13 @@ constexpr std::array kLlavaTensors =
                               TensorRule{"multi_modal_projector.linear_2", "mm.2"},
                               TensorRule{"image_newline", "v.image_newline"},
                           });
+constexpr std::array kClipTensors =
+    joined(kTowerTensors, kPostNorm,
+           std::array{
+               TensorRule{"tower.embeddings.class_embedding", "v.class_embd"},
+               TensorRule{"tower.pre_layrnorm", "v.pre_ln"},
+               TensorRule{"visual_projection", "mm.fc"},
+           });
 constexpr std::array kBiases = {CompanionRule{"v.blk.#.*"}};
 constexpr std::array kSiglipBiases = joined(kBiases, std::array{CompanionRule{"v.patch_embd"}});
 
@@ -114,6 +121,8 @@ void finish_llava(FolderDescription& d) {
   require_gelu_projector(d);
 }
 
+void finish_clip(FolderDescription& d) { say_activation(d, "quick_gelu"); }
+
 bool is_clip(const FolderDescription& d) {
   return d.said<std::string_view>("model_type") == "clip_vision_model";
 }
@@ -134,6 +143,9 @@ constexpr std::array<std::string_view, 2> kLlavaTypes = {"llava", "llava_next"};
 constexpr std::array<std::string_view, 4> kLlavaClasses = {
     "LlavaForConditionalGeneration", "LlavaModel", "LlavaNextForConditionalGeneration",
     "LlavaNextModel"};
+
+constexpr std::array<std::string_view, 1> kClipTypes = {"clip"};
+constexpr std::array<std::string_view, 1> kClipClasses = {"CLIPModel"};
 
 constexpr EncoderSchema kIdefics3 =
     schema_of({"Idefics3", "idefics3", kIdefics3Types, kIdefics3Classes, kIdefics3Keys,
@@ -161,8 +173,11 @@ constexpr EncoderSchema kLlavaSiglip =
                },
                is_siglip});
 
-constexpr std::array<const EncoderSchema*, 10> kEncoders = {
-    &kIdefics3,    &kSmolVlm,      &kGemma3,      &kLlavaClip,     &kLlavaSiglip,
+constexpr EncoderSchema kClip = schema_of({"CLIP", "class", kClipTypes, kClipClasses, kClipKeys,
+                                           kClipTensors, kBiases, kComputed, finish_clip});
+
+constexpr std::array<const EncoderSchema*, 11> kEncoders = {
+    &kIdefics3,    &kSmolVlm,      &kGemma3,      &kLlavaClip,     &kLlavaSiglip,   &kClip,
     &kQwen2Vision, &kQwen25Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "sirocco/checkpoint/known_names.hpp"
 #include "sirocco/checkpoint/name_pattern.hpp"
 #include "sirocco/models/bert.hpp"
+#include "sirocco/models/clip_text.hpp"
 #include "sirocco/models/deepseek2.hpp"
 #include "sirocco/models/gemma.hpp"
 #include "sirocco/models/gpt2.hpp"
@@ -61,6 +62,11 @@ constexpr std::array kFamilies = {
                      "bert",
                      make_bert_builder,
                      {&kBertFolder}},
+    RegisteredFamily{"clip-text",
+                     "CLIP (texts and pictures)",
+                     "clip_text",
+                     make_clip_text_builder,
+                     {&kClipTextFolder}},
     RegisteredFamily{
         "gemma-embedding", "EmbeddingGemma", "gemma", make_gemma_builder, {&kEmbeddingGemmaFolder}},
     RegisteredFamily{"deepseek2",

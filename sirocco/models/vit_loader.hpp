@@ -128,7 +128,8 @@ class VitLoader {
 AnyPictureEncoder mlp_encoder(VitLoader& loader);       ///< LLaVA-1.5, LLaVA-NeXT
 AnyPictureEncoder idefics3_encoder(VitLoader& loader);  ///< Idefics3, SmolVLM
 AnyPictureEncoder gemma3_encoder(VitLoader& loader);
-AnyPictureEncoder qwen2_encoder(VitLoader& loader);    ///< Qwen2-VL
+AnyPictureEncoder class_encoder(VitLoader& loader);  ///< CLIP itself; llama.cpp has no name for it
+AnyPictureEncoder qwen2_encoder(VitLoader& loader);  ///< Qwen2-VL
 AnyPictureEncoder qwen2_5_encoder(VitLoader& loader);  ///< Qwen2.5-VL
 AnyPictureEncoder qwen3_encoder(VitLoader& loader);    ///< Qwen3-VL
 AnyPictureEncoder pixtral_encoder(VitLoader& loader);  ///< Pixtral, Mistral 3

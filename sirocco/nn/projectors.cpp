@@ -50,6 +50,19 @@ Tensor MlpProjector::forward(const Tensor& x, TransformContext& context) const {
   return second_.forward({.f32 = inner, .q8 = {}}, context);
 }
 
+Tensor ClassProjector::forward(const Tensor& x, TransformContext& context) const {
+  std::vector<std::int32_t>& firsts = context.host_integers();
+  std::int32_t row = 0;
+  for (const SequenceRows& sequence : context.host_rows().sequences) {
+    firsts.push_back(row);
+    row += static_cast<std::int32_t>(sequence.rows());
+  }
+  const Tensor wanted = context.ops().upload(context.scratch(), firsts, {std::ssize(firsts)});
+  const Tensor rows = context.scratch().tensor(DType::kF32, {std::ssize(firsts), x.columns()});
+  context.ops().gather_rows(x, wanted, Out(rows));
+  return projection_.forward({.f32 = rows, .q8 = {}}, context);
+}
+
 ShuffleProjector::ShuffleProjector(std::int32_t side, Linear projection)
     : side_(side), projection_(std::move(projection)) {
   require_side(side);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "sirocco/nn/concepts.hpp"
@@ -27,6 +28,23 @@ class MlpProjector {
   Linear first_;
   PlainActivation activation_;
   Linear second_;
+};
+
+/// A ClassProjector is the product with the first row of a picture alone, that of its class token.
+/// (Radford et al. 2021, CLIP)
+class ClassProjector {
+ public:
+  /// Rows before those of patches aren't rows of its result.
+  static constexpr bool kReadsRowsBefore = true;
+
+  explicit ClassProjector(Linear projection) : projection_(std::move(projection)) {}
+
+  Tensor forward(const Tensor& x, TransformContext& context) const;
+  PatchGrid projected(PatchGrid) const { return {1, 1}; }
+  std::int64_t outputs() const { return projection_.outputs(); }
+
+ private:
+  Linear projection_;
 };
 
 /// A ShuffleProjector puts the rows of each square of patches, row by row, into one before its

@@ -68,15 +68,16 @@ class EmbeddingPipeline final : public Pipeline {
   std::int64_t width() const { return width_; }
   Pooling pooling() const { return pooling_; }
 
+  /// Cuts and normalizes a vector that was made elsewhere as its own; nothing is left of one that
+  /// isn't made of finite numbers. Thread-safe.
+  void finish(EmbeddingEvent& embedding) const;
+
  private:
   std::vector<EmbeddingEvent> run_step(std::span<const std::span<const TokenId>> sequences);
   Tensor pooled(const Hidden& hidden, TransformContext& context) const;
   Tensor projected(Tensor x, TransformContext& context) const;
   /// The embedding of a sequence without tokens.
   const EmbeddingEvent& embedding_of_nothing();
-  /// Cuts and normalizes; nothing is left of one that isn't made of finite numbers.
-  void finish(EmbeddingEvent& embedding) const;
-
   ModelInfo info_;
   EmbeddingPipelineOptions options_;
   PlacedStage<Head> placed_;

@@ -13,7 +13,8 @@ import struct
 import subprocess
 import unittest
 
-from program import HOME, PROGRAM, SOURCE, sirocco
+from made_pictures import recorded_picture
+from program import GOLDEN as MADE, HOME, PROGRAM, SOURCE, sirocco
 
 ENCODER = os.environ.get("SIROCCO_TEST_ENCODER")
 GOLDEN = SOURCE / "tests" / "golden" / "sentences"
@@ -140,6 +141,43 @@ class Embed(unittest.TestCase):
         done = sirocco("run", "-m", ENCODER, "-p", "Hello")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"sirocco embed", done.stderr)
+
+
+class Pictures(unittest.TestCase):
+    """Of a tiny CLIP with random weights; what its vectors are is compared with transformers in tests/models."""
+    MODEL = MADE / "pictures" / "clip"
+
+    def embed(self, *arguments, code=0):
+        done = sirocco("embed", "-m", self.MODEL, "--quiet", *arguments)
+        self.assertEqual(done.returncode, code, done.stderr)
+        return json.loads(done.stdout) if code == 0 else done.stderr.decode()
+
+    def setUp(self):
+        for name, size in (("wide", (96, 32)), ("tall", (30, 90))):
+            (HOME / f"{name}.png").write_bytes(recorded_picture(name, *size))
+
+    def test_their_vectors_stand_behind_those_of_texts(self):
+        images = ("--image", HOME / "wide.png", "--image", HOME / "tall.png")
+        both = self.embed(*images, "a red picture")
+        self.assertEqual([len(vector) for vector in both], [20] * 3)
+        self.assertEqual(both, self.embed("a red picture") + self.embed(*images))
+        self.assertNotEqual(both[1], both[2])
+        for vector in both:
+            self.assertAlmostEqual(sum(x * x for x in vector), 1, places=5)
+        out = HOME / "pictures.npy"
+        self.assertEqual(sirocco("embed", "-m", self.MODEL, "--quiet", "--no-normalize", "--dimensions", 8, "--out", out, *images, "a").returncode, 0)
+        rows = read_npy(out)
+        self.assertEqual([len(row) for row in rows], [8] * 3)
+        for row, vector in zip(rows[1:], both[1:]):
+            self.assertGreater(cosine(row, vector[:8]), 0.99999)
+
+    def test_mistakes_are_named(self):
+        (HOME / "none.png").write_bytes(b"none")
+        self.assertIn("none.png", self.embed("--image", HOME / "none.png", code=1))
+        done = sirocco("embed", "-m", ENCODER, "--image", HOME / "wide.png")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("makes vectors of texts only", done.stderr.decode())
+        self.assertIn("sirocco embed", sirocco("run", "-m", self.MODEL, "-p", "x").stderr.decode())
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ class Writing {
     said_.seconds = heard.seconds;
     figures_->model = asked.model->name;
     figures_->sound_s = heard.seconds;
+    figures_->jobs = heard.job.frames > 0 ? 1 : 0;
     if (heard.job.frames > 0) {
       request_ = service.engine().submit(asked.transcriber().pipeline(), std::move(heard.job),
                                          service.terms_of(exchange));
