@@ -15,7 +15,6 @@ using json::Boolean;
 using json::Described;
 using json::Field;
 using json::Integer;
-using json::ListOf;
 using json::Member;
 using json::Number;
 using json::OneOf;
