@@ -10,8 +10,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet torch==2.15.0 torchvision==0.29.2 transformers==5.24.0 pillow==13.0.0 sentencepiece==0.2.3 gguf==0.19.0
-"$folder/venv/bin/pip" download --quiet --no-deps --no-binary :all: --no-build-isolation --dest "$folder" llama-cpp-python==0.3.36 ||
-  "$folder/venv/bin/pip" download --quiet --no-deps --no-binary :all: --dest "$folder" llama-cpp-python==0.3.36
+"$folder/venv/bin/pip" download --quiet --no-deps --no-binary :all: --dest "$folder" llama-cpp-python==0.3.36
 tar -xzf "$folder"/llama_cpp_python-0.3.36.tar.gz -C "$folder"
 converter=$folder/llama_cpp_python-0.3.36/vendor/llama.cpp
 

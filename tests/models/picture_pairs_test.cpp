@@ -9,22 +9,13 @@
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/text_embedder.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
+#include "tests/models/made_pictures_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
 
 constexpr double kNear = 1e-5;
-
-Picture picture_of(const MadePicture& made) {
-  Picture picture({static_cast<int>(made.width), static_cast<int>(made.height)});
-  for (int y = 0; y < picture.height(); ++y) {
-    const auto row = picture.row(y);
-    std::copy_n(made.rgb.begin() + static_cast<std::ptrdiff_t>(row.size()) * y, row.size(),
-                row.begin());
-  }
-  return picture;
-}
 
 class PicturePairs : public ::testing::TestWithParam<std::string> {
  protected:

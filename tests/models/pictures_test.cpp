@@ -12,6 +12,7 @@
 #include "sirocco/jinja/objects.hpp"
 #include "sirocco/text/message_contents.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
+#include "tests/models/made_pictures_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
@@ -19,16 +20,6 @@ namespace {
 /// Two float32 computations of these models differ by some 1e-6 of the largest number, and the
 /// smallest mistake by 2e-5.
 constexpr double kNear = 1e-5;
-
-Picture picture_of(const MadePicture& made) {
-  Picture picture({static_cast<int>(made.width), static_cast<int>(made.height)});
-  for (int y = 0; y < picture.height(); ++y) {
-    const auto row = picture.row(y);
-    std::copy_n(made.rgb.begin() + static_cast<std::ptrdiff_t>(row.size()) * y, row.size(),
-                row.begin());
-  }
-  return picture;
-}
 
 jinja::Value message_of(const std::vector<ContentPart>& contents) {
   std::vector<jinja::Value> parts;
