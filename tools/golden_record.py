@@ -223,8 +223,13 @@ def gather_layers(weights: list[dict]) -> list[dict]:
     return out
 
 
-def general_layer(entry: dict, number: str) -> dict:
-    return json.loads(re.sub(rf"(?<=\.){number}(?=\.)", "*", json.dumps(entry, ensure_ascii=False)))
+def general_layer(entry, number: str):
+    """In each text the first of that number, which is the layer's: T5 has `block.0.layer.0`."""
+    if isinstance(entry, str):
+        return re.sub(rf"(?<=\.){number}(?=\.)", "*", entry, count=1)
+    if isinstance(entry, dict):
+        return {key: general_layer(value, number) for key, value in entry.items()}
+    return [general_layer(each, number) for each in entry] if isinstance(entry, list) else entry
 
 
 def describe_gguf(files: list[Path], found: dict[str, View]) -> tuple[dict, dict[str, list[str]]]:

@@ -195,23 +195,44 @@ std::vector<Stored> packed_tensors(const std::vector<Weight>& weights) {
   return out;
 }
 
+/// Which file of a folder holds a tensor: the one that the folder's index names, or the only one.
+class WeightFiles {
+ public:
+  explicit WeightFiles(const fs::path& folder) {
+    for (const char* stem : {"model", "diffusion_pytorch_model"}) {
+      const fs::path index = folder / fmt::format("{}.safetensors.index.json", stem);
+      if (fs::exists(index)) index_ = parse_json(read_text(index), index.native());
+    }
+    const fs::path config = folder / "config.json";
+    if (fs::exists(config) &&
+        parse_json(read_text(config), config.native()).member("_diffusers_version") != nullptr)
+      only_ = "diffusion_pytorch_model.safetensors";
+  }
+
+  std::string file_of(const std::string& tensor) const {
+    const JsonValue* const map = index_.member("weight_map");
+    return map != nullptr ? text(*map, tensor) : only_;
+  }
+
+ private:
+  JsonValue index_;
+  std::string only_ = "model.safetensors";
+};
+
 /// A folder's own files, and its weights in the files that its index names; what has a path in its
-/// name in the file of that folder below.
+/// name in the files of that folder below.
 void make_folder(const fs::path& recorded, const fs::path& out, std::vector<Stored> tensors) {
   fs::copy(recorded, out, fs::copy_options::recursive);
-  JsonValue index;
-  const fs::path index_file = recorded / "model.safetensors.index.json";
-  if (fs::exists(index_file)) index = parse_json(read_text(index_file), index_file.native());
+  std::map<std::string, WeightFiles> folders;
   std::map<std::string, std::vector<Stored>> files;
   for (Stored& tensor : tensors) {
-    std::string file = "model.safetensors";
+    std::string below;
     if (const auto at = tensor.name.rfind('/'); at != std::string::npos) {
-      file.insert(0, tensor.name, 0, at + 1);
+      below = tensor.name.substr(0, at + 1);
       tensor.name.erase(0, at + 1);
-    } else if (const JsonValue* const map = index.member("weight_map")) {
-      file = text(*map, tensor.name);
     }
-    files[file].push_back(std::move(tensor));
+    const WeightFiles& holds = folders.try_emplace(below, recorded / below).first->second;
+    files[below + holds.file_of(tensor.name)].push_back(std::move(tensor));
   }
   for (auto& [file, held] : files) write_safetensors(out / file, std::move(held));
 }
