@@ -416,6 +416,36 @@ TEST_F(EngineTest, ALongPromptStallsNobody) {
   }
 }
 
+// What the end of a prompt leaves of a step says nothing of how much the next one may have.
+TEST_F(EngineTest, APromptBeginsAsLargeAsTheLastOneWas) {
+  double clock = 0;
+  EngineOptions options;
+  options.clock = [&] { return clock; };
+  options.max_events = 100000;
+  options.max_slowdown = 20;
+  Engine engine(machine_, options);
+  const auto pipeline =
+      std::make_shared<CountingPipeline>(CountingPipeline::Options{.max_step = 512,
+                                                                   .max_sequences = 32,
+                                                                   .clock = &clock,
+                                                                   .cost = 0.003,
+                                                                   .row_cost = 0.0004,
+                                                                   .max_context = 200000});
+  const auto handle = engine.add(pipeline);
+  const auto stream = engine.submit(handle, {.rows = 20, .count = 100000});
+  for (int i = 0; i < 40; ++i) engine.step();
+  const auto steps_of_a_prompt = [&](int rows) {
+    const auto prompt = engine.submit(handle, {.rows = rows, .count = 1});
+    int steps = 0;
+    for (; !prompt.finished(); ++steps) engine.step();
+    return steps;
+  };
+  steps_of_a_prompt(1000);
+  const int usual = steps_of_a_prompt(1000);
+  steps_of_a_prompt(1);
+  EXPECT_LE(steps_of_a_prompt(1000), usual + 1);
+}
+
 TEST_F(EngineTest, OwnersHaveEvenPartsOfTheRoom) {
   Engine engine(machine_);
   const auto handle =

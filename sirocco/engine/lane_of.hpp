@@ -263,7 +263,7 @@ class LaneOf final : public Lane {
     if (urgent > 0 && plans_ % kStepsToAnAloneOne == 0) leave_to_urgent();
     const auto& plan = scheduler_.plan(runnable_, costs_,
                                        {.patience = patience,
-                                        .max_patient = 2 * last_patient_rows_,
+                                        .max_patient = 2 * known_patient_rows_,
                                         .max_urgent = (urgent + free - 1) / free});
 
     ++plans_;
@@ -286,7 +286,7 @@ class LaneOf final : public Lane {
       flight.records.push_back(&record);
     }
     if (const std::int64_t patient = flight.load.rows - flight.urgent.rows; patient > 0)
-      last_patient_rows_ = patient;
+      known_patient_rows_ = std::max(patient, known_patient_rows_ - known_patient_rows_ / 8);
     try {
       flight.ticket = pipeline_->submit(shares_);
       flights_.push_back(std::move(flight));
@@ -391,9 +391,10 @@ class LaneOf final : public Lane {
   Records active_;               // in the order of their beginning
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
-  // Rows of those who can wait in the last step that had some. A step has no more than twice as
-  // many, since costs are known where they were seen, and not far beyond.
-  std::int64_t last_patient_rows_ = 1;
+  // The most rows of those who can wait in a step, slowly forgotten while steps have fewer: the end
+  // of a prompt doesn't make the next one begin small. A step has no more than twice as many, since
+  // costs are known where they were seen, and not far beyond.
+  std::int64_t known_patient_rows_ = 1;
   // Of the step that is put together, kept for their memory.
   std::vector<Runnable> runnable_;
   std::vector<std::size_t> places_;
