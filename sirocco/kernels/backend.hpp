@@ -281,6 +281,10 @@ class Ops {
   /// x += y · scale, elementwise. f32 [T, D]. The product is rounded before the sum.
   virtual void add(const Out<Tensor>& x, const Tensor& y, float scale = 1.0f) = 0;
 
+  /// x += y · gate, column by column. x and y f32 [T, D], gate f32 [D]. The product is rounded
+  /// before the sum.
+  virtual void add_gated(const Out<Tensor>& x, const Tensor& y, const Tensor& gate) = 0;
+
   /// x = cap · tanh(x / cap), elementwise.
   virtual void soft_cap(const Out<Tensor>& x, float cap) = 0;
 

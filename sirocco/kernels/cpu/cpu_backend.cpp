@@ -250,6 +250,17 @@ class CpuBackend final : public Backend {
     });
   }
 
+  void add_gated(const Out<Tensor>& x, const Tensor& y, const Tensor& gate) override {
+    auto* to = x->as<float>();
+    const auto* from = y.as<float>();
+    const auto* factors = gate.as<float>();
+    const std::int64_t columns = x->columns();
+    for_columns(x->rows(), columns, [&](std::int64_t row, std::int64_t begin, std::int64_t end) {
+      const std::int64_t at = row * columns + begin;
+      kernels_.add_gated(to + at, from + at, factors + begin, end - begin);
+    });
+  }
+
   void soft_cap(const Out<Tensor>& x, float cap) override {
     auto* values = x->as<float>();
     for_elements(*x, [&](std::int64_t begin, std::int64_t end) {

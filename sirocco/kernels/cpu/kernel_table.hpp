@@ -207,6 +207,7 @@ struct CpuKernels {
   void (*activate[kPlainActivations])(const ActivateTask&, std::int64_t row, std::int64_t begin,
                                       std::int64_t end) noexcept;
   void (*add)(float* x, const float* y, float scale, std::int64_t count) noexcept;
+  void (*add_gated)(float* x, const float* y, const float* gate, std::int64_t count) noexcept;
   void (*soft_cap)(float* x, float cap, std::int64_t count) noexcept;
   void (*rotary_table)(const RotaryTableTask&, std::int64_t row_begin,
                        std::int64_t row_end) noexcept;
@@ -245,10 +246,11 @@ consteval bool is_full(Function* const (&row)[kCount]) {
 /// Whether all of a table is there but its products, which kernels_of puts in.
 consteval bool has_every_op(const CpuKernels& k) {
   return k.rms_norm != nullptr && k.layer_norm != nullptr && k.quantize != nullptr &&
-         is_full(k.gate) && is_full(k.activate) && k.add != nullptr && k.soft_cap != nullptr &&
-         k.rotary_table != nullptr && k.rotate != nullptr && k.softmax != nullptr &&
-         k.sigmoid != nullptr && k.combine != nullptr && is_full(k.write_cache) &&
-         is_full(k.attention_span) && k.attention_merge != nullptr && k.attention_finish != nullptr;
+         is_full(k.gate) && is_full(k.activate) && k.add != nullptr && k.add_gated != nullptr &&
+         k.soft_cap != nullptr && k.rotary_table != nullptr && k.rotate != nullptr &&
+         k.softmax != nullptr && k.sigmoid != nullptr && k.combine != nullptr &&
+         is_full(k.write_cache) && is_full(k.attention_span) && k.attention_merge != nullptr &&
+         k.attention_finish != nullptr;
 }
 
 /// The table of a tier. Its functions may be called only where require_isa lets the tier through.

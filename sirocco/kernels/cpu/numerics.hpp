@@ -44,7 +44,7 @@
 ///   layer_norm  mean = Σ16 over lane + x, / D; d = x - mean; q = Σ16 over fma(d, d, lane);
 ///            r = 1 / sqrt(q / D + epsilon); out = fma(d·r, weight, bias).
 ///   gate     activation(gate) · up.     activate  activation(x).
-///   add      x + y·scale.     soft_cap  cap · tanh(x / cap).
+///   add      x + y·scale.     add_gated  x + y·gate.     soft_cap  cap · tanh(x / cap).
 ///   rotate   y0 = fma(x0, cos, -(x1·sin)); y1 = fma(x0, sin, x1·cos).
 ///   rotary_table  a = float(p)·f, p the position's number for the pair; cos(a)·m and sin(a)·m.
 ///   softmax  m = the largest; e = exp(x - m); e / Σ16 over e.     sigmoid  1 / (1 + exp(-x))

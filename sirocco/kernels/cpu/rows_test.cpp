@@ -298,7 +298,7 @@ TEST(Rows, NansStayInActivations) {
   }
 }
 
-TEST(Rows, AddAndSoftCapAgreeInEveryTier) {
+TEST(Rows, SumsAndSoftCapAgreeInEveryTier) {
   Random random(14);
   for (const auto [rows, columns] : kSizes) {
     const std::vector<float> a = awkward_floats(random, rows * columns);
@@ -312,6 +312,15 @@ TEST(Rows, AddAndSoftCapAgreeInEveryTier) {
       for (std::size_t i = 0; i < x.size(); ++i) {
         const float product = b[i] * 0.3f;
         EXPECT_EQ(x[i], a[i] + product);
+      }
+      const std::vector<float> before = x;
+      std::vector<float> gate(a.begin(), a.begin() + columns);
+      backend.add_gated(Out(tensor_of(x, {rows, columns})), tensor_of(y, {rows, columns}),
+                        tensor_of(gate, {columns}));
+      append(bytes, x);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const float product = b[i] * gate[i % gate.size()];
+        EXPECT_EQ(x[i], before[i] + product);
       }
       backend.soft_cap(Out(tensor_of(x, {rows, columns})), 30.0f);
       append(bytes, x);

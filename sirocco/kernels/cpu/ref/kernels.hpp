@@ -27,6 +27,7 @@ void gate(const GateTask&, std::int64_t row, std::int64_t begin, std::int64_t en
 template <float (*kActivation)(float)>
 void activate(const ActivateTask&, std::int64_t row, std::int64_t begin, std::int64_t end) noexcept;
 void add(float* x, const float* y, float scale, std::int64_t count) noexcept;
+void add_gated(float* x, const float* y, const float* gate, std::int64_t count) noexcept;
 void soft_cap(float* x, float cap, std::int64_t count) noexcept;
 void rotary_table(const RotaryTableTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
 void rotate(const RotateTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;

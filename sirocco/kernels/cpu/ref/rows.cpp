@@ -164,6 +164,13 @@ void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
   }
 }
 
+void add_gated(float* x, const float* y, const float* gate, std::int64_t count) noexcept {
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float product = y[i] * gate[i];
+    x[i] = x[i] + product;
+  }
+}
+
 void soft_cap(float* x, float cap, std::int64_t count) noexcept {
   for (std::int64_t i = 0; i < count; ++i) x[i] = cap * tanh(x[i] / cap);
 }

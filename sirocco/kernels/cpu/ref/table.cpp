@@ -15,6 +15,7 @@ constexpr CpuKernels kOps = {
     .gate = {gate<silu>, gate<gelu_tanh>, gate<gelu_erf>, gate<clamped_swish>},
     .activate = {activate<silu>, activate<gelu_tanh>, activate<gelu_erf>, activate<quick_gelu>},
     .add = add,
+    .add_gated = add_gated,
     .soft_cap = soft_cap,
     .rotary_table = rotary_table,
     .rotate = rotate,

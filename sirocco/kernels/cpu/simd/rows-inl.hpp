@@ -194,6 +194,15 @@ void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
   }
 }
 
+void add_gated(float* x, const float* y, const float* gate, std::int64_t count) noexcept {
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const std::int64_t here = count - i < 16 ? count - i : 16;
+    store_up_to(x + i,
+                load_up_to(x + i, here) + load_up_to(y + i, here) * load_up_to(gate + i, here),
+                here);
+  }
+}
+
 void soft_cap(float* x, float cap, std::int64_t count) noexcept {
   const F32x16 size = broadcast(cap);
   for (std::int64_t i = 0; i < count; i += 16) {

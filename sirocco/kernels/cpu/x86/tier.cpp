@@ -39,6 +39,7 @@ constexpr CpuKernels kKernels = {
     .gate = {gate<Silu>, gate<GeluTanh>, gate<GeluErf>, gate<ClampedSwish>},
     .activate = {activate<Silu>, activate<GeluTanh>, activate<GeluErf>, activate<QuickGelu>},
     .add = add,
+    .add_gated = add_gated,
     .soft_cap = soft_cap,
     .rotary_table = rotary_table,
     .rotate = rotate,
