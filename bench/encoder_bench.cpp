@@ -72,7 +72,7 @@ void run(const char* path, int threads, const std::string& what) {
   std::vector<double> seconds;
   double products = 0;
   for (int i = 0; i < kTimes; ++i) {
-    EncoderPass pass(input);
+    EncoderPass pass(input, &machine.ledger());
     products = pass.left();
     const auto begin = std::chrono::steady_clock::now();
     while (!pass.ended()) pass.advance(products, model.backend(), memory);

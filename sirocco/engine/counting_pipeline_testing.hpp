@@ -17,10 +17,11 @@
 namespace sirocco::engine_testing {
 
 struct CountingJob {
-  int first = 0;  ///< the next number is said first
-  int rows = 1;   ///< to be read before
-  int count = 1;  ///< numbers to say
-  int whole = 0;  ///< rows at the front that can't be cut
+  int first = 0;             ///< the next number is said first
+  int rows = 1;              ///< to be read before
+  int count = 1;             ///< numbers to say
+  int whole = 0;             ///< rows at the front that can't be cut
+  std::int64_t encoded = 0;  ///< encoders' work to be done before that
 };
 
 /// What fakes can be told to do at a number: the step that would say it fails, or its work does.
@@ -51,6 +52,7 @@ class CountingWork {
   CountingWork& operator=(CountingWork&&) = default;
 
   Demand demand() const {
+    if (job_.encoded > 0) return {.rows = job_.encoded, .encodes = true};
     if (read_ == job_.rows) return {.rows = 1, .urgent = true, .depth = read_ + said_};
     Demand demand{.rows = job_.rows - read_, .depth = read_};
     if (whole_ && read_ == 0) demand.indivisible = std::span(&*whole_, 1);
@@ -62,6 +64,10 @@ class CountingWork {
 
   bool in_step = false;
   void take(std::int64_t rows) {
+    if (job_.encoded > 0) {
+      job_.encoded -= rows;
+      return;
+    }
     if (read_ < job_.rows) read_ += static_cast<int>(rows);
     if (read_ < job_.rows) return;
     const int number = job_.first + said_;
@@ -103,6 +109,8 @@ class CountingPipeline : public Pipeline {
     double seen_cost = 0;  ///< of each position that they look at
     double kink_cost = 0;  ///< of each row behind the eighth, besides
     int max_context = 80;
+    double encoded_cost = 0;   ///< of encoders' work, each
+    double encoded_a_row = 0;  ///< as its limits have it
   };
   CountingPipeline() : CountingPipeline(Options{}) {}
   explicit CountingPipeline(Options options) : options_(options) {
@@ -112,6 +120,7 @@ class CountingPipeline : public Pipeline {
     limits.usual_step = options.max_step > 16 && options.max_context == 80 ? 16 : options.max_step;
     limits.max_sequences = options.max_sequences;
     limits.max_steps_in_flight = options.max_steps_in_flight;
+    limits.encoded_a_row = options.encoded_a_row;
     limits_ = std::make_shared<const PipelineLimits>(limits);
   }
   const ModelInfo& info() const override { return info_; }
@@ -133,10 +142,10 @@ class CountingPipeline : public Pipeline {
     std::int64_t rows = 0;
     for (const Share<CountingWork>& share : shares) {
       SIROCCO_CHECK(!share.work->in_step);  // in one step at a time
-      rows += share.rows;
+      if (!share.work->demand().encodes) rows += share.rows;
       if (share.work->next() == kStepThrows) throw FormatError("broken");
     }
-    SIROCCO_CHECK(rows > 0 && rows <= options_.max_step);
+    SIROCCO_CHECK(!shares.empty() && rows <= options_.max_step);
     SIROCCO_CHECK(std::ssize(flights_) < options_.max_steps_in_flight);
     for (const Share<CountingWork>& share : shares) share.work->in_step = true;
     flights_.emplace_back(shares.begin(), shares.end());
@@ -152,10 +161,15 @@ class CountingPipeline : public Pipeline {
     ++steps;
     double cost = options_.cost;
     std::int64_t rows = 0;
-    for (const Share<CountingWork>& share : shares) rows += share.rows;
+    for (const Share<CountingWork>& share : shares)
+      if (!share.work->demand().encodes) rows += share.rows;
     cost += options_.kink_cost * static_cast<double>(std::max<std::int64_t>(rows - 8, 0));
     for (const Share<CountingWork>& share : shares) {
       const auto depth = static_cast<double>(share.work->demand().depth);
+      if (share.work->demand().encodes) {
+        cost += static_cast<double>(share.rows) * options_.encoded_cost;
+        continue;
+      }
       cost += static_cast<double>(share.rows) * (options_.row_cost + options_.seen_cost * depth);
     }
     for (const Share<CountingWork>& share : shares)

@@ -76,7 +76,7 @@ class LaneOf final : public Lane {
       if (!demand) continue;
       needs.can_step = true;
       if (demand->urgent)
-        urgent += load_behind(demand->depth, demand->rows);
+        urgent += load_of(*demand, demand->rows);
       else
         needs.patient = true;
     }
@@ -138,7 +138,7 @@ class LaneOf final : public Lane {
   struct Flight {
     std::optional<Ticket> ticket;
     std::vector<Record*> records;
-    std::vector<std::int64_t> rows;  // of each record
+    std::vector<StepLoad> loads;  // of each record
     StepLoad load;
     StepLoad urgent;  // of those that others wait for
   };
@@ -264,17 +264,18 @@ class LaneOf final : public Lane {
     const auto& plan = scheduler_.plan(runnable_, costs_,
                                        {.patience = patience,
                                         .max_patient = 2 * known_patient_rows_,
-                                        .max_urgent = (urgent + free - 1) / free});
+                                        .max_urgent = (urgent + free - 1) / free,
+                                        .max_encoded = 2 * known_encoded_});
 
     ++plans_;
     Flight flight = std::move(spare_);
     flight.records.clear();
-    flight.rows.clear();
+    flight.loads.clear();
     flight.load = flight.urgent = {};
     shares_.clear();
     for (const PlannedShare& share : plan) {
       const Demand& demand = runnable_[share.index].demand;
-      const StepLoad load = load_behind(demand.depth, share.rows);
+      const StepLoad load = load_of(demand, share.rows);
       flight.load += load;
       if (demand.urgent) flight.urgent += load;
       Record& record = *active_[places_[share.index]];
@@ -282,11 +283,12 @@ class LaneOf final : public Lane {
       active.served = plans_;
       ++active.steps;
       shares_.push_back({&active.work, share.rows});
-      flight.rows.push_back(share.rows);
+      flight.loads.push_back(load);
       flight.records.push_back(&record);
     }
     if (const std::int64_t patient = flight.load.rows - flight.urgent.rows; patient > 0)
-      known_patient_rows_ = std::max(patient, known_patient_rows_ - known_patient_rows_ / 8);
+      known_patient_rows_ = known_after(patient, known_patient_rows_);
+    if (flight.load.encoded > 0) known_encoded_ = known_after(flight.load.encoded, known_encoded_);
     try {
       flight.ticket = pipeline_->submit(shares_);
       flights_.push_back(std::move(flight));
@@ -319,6 +321,13 @@ class LaneOf final : public Lane {
     });
   }
 
+  /// Encoders' work that a step begins with where somebody waits: little, yet as much as some rows
+  /// of a usual encoder take.
+  static constexpr std::int64_t kFirstEncoded = 32;
+  /// How much is known of the costs of steps, when one has `now` of what so much was known of.
+  static std::int64_t known_after(std::int64_t now, std::int64_t known) {
+    return std::max(now, known - known / 8);
+  }
   /// Now and then a step is for urgent work alone, however much waits besides: what it takes
   /// undisturbed is what the others are measured by.
   static constexpr std::uint64_t kStepsToAnAloneOne = 16;
@@ -343,15 +352,15 @@ class LaneOf final : public Lane {
       return end_failed(flight, e);
     }
     costs_.observe(flight.load, seconds);
-    if (flight.load.rows == flight.urgent.rows) alone_costs_.observe(flight.load, seconds);
+    if (flight.load == flight.urgent) alone_costs_.observe(flight.load, seconds);
     statistics_->step_seconds.observe(seconds);
     statistics_->step_works.observe(static_cast<double>(flight.records.size()));
     statistics_->step_rows.observe(static_cast<double>(flight.load.rows));
-    const Seconds of_row = seconds / static_cast<double>(flight.load.rows);
+    const Seconds of_row = seconds / scheduler_.in_rows(flight.load, costs_);
     const Seconds now = around_.clock();
     for (std::size_t i = 0; i < flight.records.size(); ++i) {
       Record& record = *flight.records[i];
-      around_.owners->charge(record.owner, of_row * static_cast<double>(flight.rows[i]));
+      around_.owners->charge(record.owner, of_row * scheduler_.in_rows(flight.loads[i], costs_));
       --record.active().steps;
       if (!record.active().leaving) deliver(record, now);
     }
@@ -395,6 +404,7 @@ class LaneOf final : public Lane {
   // of a prompt doesn't make the next one begin small. A step has no more than twice as many, since
   // costs are known where they were seen, and not far beyond.
   std::int64_t known_patient_rows_ = 1;
+  std::int64_t known_encoded_ = kFirstEncoded;  // encoders' work, by the same rule
   // Of the step that is put together, kept for their memory.
   std::vector<Runnable> runnable_;
   std::vector<std::size_t> places_;

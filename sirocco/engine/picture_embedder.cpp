@@ -17,6 +17,7 @@ PictureEmbedder::PictureEmbedder(AnyPictureEncoder encoder, PictureSettings sett
     : encoder_(std::move(encoder)),
       processor_(std::move(settings)),
       backend_(place.backend),
+      ledger_(place.ledger),
       memory_(&place.ledger) {
   constexpr PatchGrid kAny = {4, 4};
   if (const std::int64_t rows = encoder_.rows(kAny); rows != 1) {
@@ -40,7 +41,7 @@ std::vector<float> PictureEmbedder::embed(const Picture& picture) {
     tiles.push_back(cut_into_patches(tile.planes, info.channels, tile.size.height, tile.size.width,
                                      info.patch));
   }
-  EncoderPass pass(std::make_shared<const EncoderInput>(encoder_, std::move(tiles)));
+  EncoderPass pass(std::make_shared<const EncoderInput>(encoder_, std::move(tiles)), &ledger_);
   while (!pass.ended()) pass.advance(std::numeric_limits<double>::max(), backend_, memory_);
   if (const auto& fault = pass.fault()) {
     if (fault->kind == ErrorKind::kNotANumber) throw NotANumber("{}", fault->message);

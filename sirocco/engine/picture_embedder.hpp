@@ -31,6 +31,7 @@ class PictureEmbedder {
   AnyPictureEncoder encoder_;
   PictureProcessor processor_;
   Backend& backend_;
+  ByteLedger& ledger_;
   StepMemory memory_;
 };
 

@@ -1,17 +1,29 @@
 #include "sirocco/engine/scheduler.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
 
+namespace {
+
+/// A number of parts or rows without what is behind the point: as large a one as is ever wanted.
+std::int64_t whole(double number) {
+  constexpr double kMost = 1e15;
+  return static_cast<std::int64_t>(std::min(number, kMost));
+}
+
+}  // namespace
+
 SchedulerLimits SchedulerLimits::fitted(const PipelineLimits& pipeline) const {
   SchedulerLimits out = *this;
   out.max_step = pipeline.max_step;
   out.usual_step = std::min(std::max(usual_step, pipeline.usual_step), out.max_step);
   out.min_patient_rows = std::min(min_patient_rows, out.usual_step);
+  if (pipeline.encoded_a_row > 0) out.encoded_a_row = pipeline.encoded_a_row;
   return out;
 }
 
@@ -25,7 +37,7 @@ std::int64_t rows_without_cut(std::int64_t rows, std::span<const IndivisibleRows
 
 Scheduler::Scheduler(const SchedulerLimits& limits) : limits_(limits) {
   if (limits_.usual_step < 1 || limits_.max_step < limits_.usual_step ||
-      limits_.min_patient_rows < 1) {
+      limits_.min_patient_rows < 1 || !(limits_.encoded_a_row > 0)) {
     throw InvalidArgument(
         "the limits of a scheduler must be positive, and no usual step larger than the largest");
   }
@@ -55,9 +67,10 @@ void Scheduler::sort_by_turn(std::span<const Runnable> runnable) {
 }
 
 std::int64_t Scheduler::patient_rows(std::span<const Runnable> runnable) const {
-  std::int64_t wanted = 0;
-  for (const std::size_t i : patient_) wanted += runnable[i].demand.rows;
-  const std::int64_t least = std::min<std::int64_t>(limits_.min_patient_rows, wanted);
+  double wanted = 0;
+  for (const std::size_t i : patient_) wanted += static_cast<double>(wanted_[i]);
+  const auto least = static_cast<std::int64_t>(
+      std::ceil(std::min(static_cast<double>(limits_.min_patient_rows), wanted / parts_.row)));
   if (urgent_.empty() || least < limits_.usual_step) return least;
   // A step is no larger than that: the two take turns.
   const bool patient_first = runnable[patient_.front()].served < runnable[urgent_.front()].served;
@@ -95,7 +108,7 @@ void Scheduler::share_among_owners(std::int64_t budget) {
 void Scheduler::share_within_owner(std::span<const Runnable> runnable, std::span<std::size_t> works,
                                    std::int64_t budget) {
   const auto arrival = [&](std::size_t i) { return runnable[i].arrival; };
-  const auto wanted = [&](std::size_t i) { return runnable[i].demand.rows; };
+  const auto wanted = [&](std::size_t i) { return wanted_[i]; };
   std::ranges::stable_sort(works, {}, arrival);
   const std::size_t oldest = works.front();
   const std::int64_t of_oldest = std::min(wanted(oldest), (budget + 1) / 2);
@@ -124,9 +137,9 @@ void Scheduler::share_by_owner(std::span<const Runnable> runnable, std::int64_t 
       const Runnable& work = runnable[patient_[end]];
       const auto owner = std::ranges::find(owners_, work.owner, &Portion::owner);
       if (owner == owners_.end())
-        owners_.push_back({work.owner, work.demand.rows});
+        owners_.push_back({work.owner, wanted_[patient_[end]]});
       else
-        owner->wanted += work.demand.rows;
+        owner->wanted += wanted_[patient_[end]];
     }
     constexpr std::int64_t kForThoseBelow = 8;
     share_among_owners(end < patient_.size() ? budget - budget / kForThoseBelow : budget);
@@ -147,43 +160,102 @@ void Scheduler::share_in_turn(std::span<const Runnable> runnable, std::int64_t b
   const std::size_t urgent = plan_.size();
   for (const std::size_t i : patient_) {
     const Demand& demand = runnable[i].demand;
-    std::int64_t rows = rows_without_cut(std::min(demand.rows, budget), demand.indivisible);
-    if (rows == 0 && plan_.size() == urgent && budget > 0) {
+    if (budget == 0) break;
+    std::int64_t rows =
+        rows_without_cut(rows_of(demand, std::min(wanted_[i], budget)), demand.indivisible);
+    if (rows == 0 && plan_.size() == urgent) {
       const std::int64_t together = demand.indivisible.front().end;
       if (urgent_rows + together > limits_.max_step) plan_.clear();  // it is their turn
       rows = together;
     }
     if (rows == 0) continue;
     plan_.push_back({i, rows});
-    budget -= std::min(rows, budget);
+    budget -= std::min(parts_of(demand, rows), budget);
   }
+}
+
+double Scheduler::encoded_a_row(const StepCostModel& costs, double depth) const {
+  const Seconds row = costs.of_row(depth);
+  const Seconds encoded = costs.of_encoded();
+  return row > 0 && encoded > 0 ? row / encoded : limits_.encoded_a_row;
+}
+
+bool Scheduler::encodes(std::span<const Runnable> runnable) const {
+  return std::ranges::any_of(patient_, [&](std::size_t i) { return runnable[i].demand.encodes; });
+}
+
+void Scheduler::count_parts(std::span<const Runnable> runnable, const StepCostModel& costs,
+                            const StepBounds& bounds, double depth) {
+  parts_ = {};
+  wanted_.resize(runnable.size());
+  if (!encodes(runnable)) {
+    for (const std::size_t i : patient_) wanted_[i] = runnable[i].demand.rows;
+    return;
+  }
+  const double rate = encoded_a_row(costs, depth);
+  parts_ = rate >= 1 ? Parts{rate, 1} : Parts{1, 1 / rate};
+  const auto encoders =
+      std::ranges::count_if(patient_, [&](std::size_t i) { return runnable[i].demand.encodes; });
+  const auto others = std::ssize(patient_) - encoders;
+  for (const std::size_t i : patient_) {
+    const Demand& demand = runnable[i].demand;
+    std::int64_t rows = demand.rows;
+    if (bounds.patience) {
+      const std::int64_t most =
+          demand.encodes ? bounds.max_encoded / encoders : bounds.max_patient / others;
+      rows = std::min(rows, std::max<std::int64_t>(most, 1));
+    }
+    wanted_[i] = parts_of(demand, rows);
+  }
+}
+
+std::int64_t Scheduler::parts_of(const Demand& demand, std::int64_t rows) const {
+  return whole(
+      std::ceil(static_cast<double>(rows) * (demand.encodes ? parts_.encoded : parts_.row)));
+}
+
+std::int64_t Scheduler::rows_of(const Demand& demand, std::int64_t parts) const {
+  const double each = demand.encodes ? parts_.encoded : parts_.row;
+  return std::clamp<std::int64_t>(whole(static_cast<double>(parts) / each), 1, demand.rows);
 }
 
 std::int64_t Scheduler::patient_budget(std::span<const Runnable> runnable,
                                        const StepCostModel& costs, const StepBounds& bounds,
                                        std::int64_t urgent_rows, double depth) const {
-  const std::int64_t room = std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0);
+  const auto parts = [&](std::int64_t rows) {
+    return whole(static_cast<double>(rows) * parts_.row);
+  };
+  const std::int64_t room = parts(std::max<std::int64_t>(limits_.usual_step - urgent_rows, 0));
   if (!bounds.patience || patient_.empty()) return room;
   std::int64_t bounded = 0;
   if (costs.knows()) {
     // A step for them alone costs what any step does.
     const Seconds left = urgent_rows > 0 ? *bounds.patience : *bounds.patience - costs.expected({});
-    bounded = costs.rows_within(left, depth);
+    const Seconds encoded = costs.of_encoded() / parts_.encoded;
+    bounded = encodes(runnable) && encoded > 0 ? whole(std::max(left, 0.0) / encoded)
+                                               : parts(costs.rows_within(left, depth));
   }
-  bounded = std::min(bounded, bounds.max_patient);
-  return std::min(room, std::max(bounded, patient_rows(runnable)));
+  // Where encoders take part, what each may have at most is in what it wants.
+  if (!encodes(runnable)) bounded = std::min(bounded, bounds.max_patient);
+  return std::min(room, std::max(bounded, parts(patient_rows(runnable))));
 }
 
 const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runnable,
                                                  const StepCostModel& costs, StepBounds bounds) {
   sort_by_turn(runnable);
   plan_.clear();
+  double depth = 0;
+  std::int64_t rows = 0;
+  for (const std::size_t i : patient_) {
+    if (runnable[i].demand.encodes) continue;
+    depth += static_cast<double>(runnable[i].demand.depth);
+    ++rows;
+  }
+  if (rows > 0) depth /= static_cast<double>(rows);
+  count_parts(runnable, costs, bounds, depth);
   const std::int64_t urgent_rows =
       share_among_urgent(runnable, limits_.usual_step - patient_rows(runnable), bounds.max_urgent);
   if (patient_.empty()) return plan_;
-  double depth = 0;
-  for (const std::size_t i : patient_) depth += static_cast<double>(runnable[i].demand.depth);
-  depth /= static_cast<double>(patient_.size());
   const std::int64_t budget = patient_budget(runnable, costs, bounds, urgent_rows, depth);
   if (!std::ranges::all_of(patient_,
                            [&](std::size_t i) { return runnable[i].demand.indivisible.empty(); })) {
@@ -191,22 +263,27 @@ const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runna
     return plan_;
   }
   const std::size_t urgent = plan_.size();
-  share_by_owner(runnable, budget);
+  const auto share = [&](std::int64_t parts) {
+    plan_.resize(urgent);
+    share_by_owner(runnable, parts);
+    for (PlannedShare& each : std::span(plan_).subspan(urgent))
+      each.rows = rows_of(runnable[each.index].demand, each.rows);
+  };
+  share(budget);
   // Whom the rows went to may stand elsewhere than all in the mean.
   depth = 0;
-  std::int64_t rows = 0;
-  for (const PlannedShare& share : std::span(plan_).subspan(urgent)) {
-    depth +=
-        static_cast<double>(share.rows) * static_cast<double>(runnable[share.index].demand.depth);
-    rows += share.rows;
+  rows = 0;
+  for (const PlannedShare& each : std::span(plan_).subspan(urgent)) {
+    const Demand& demand = runnable[each.index].demand;
+    if (demand.encodes) continue;
+    depth += static_cast<double>(each.rows) * static_cast<double>(demand.depth);
+    rows += each.rows;
   }
   if (rows == 0) return plan_;
-  const std::int64_t corrected =
-      patient_budget(runnable, costs, bounds, urgent_rows, depth / static_cast<double>(rows));
-  if (corrected != budget) {
-    plan_.resize(urgent);
-    share_by_owner(runnable, corrected);
-  }
+  depth /= static_cast<double>(rows);
+  count_parts(runnable, costs, bounds, depth);
+  const std::int64_t corrected = patient_budget(runnable, costs, bounds, urgent_rows, depth);
+  if (corrected != budget) share(corrected);
   return plan_;
 }
 

@@ -16,10 +16,17 @@ struct SchedulerLimits {
   int usual_step = 512;      ///< rows of a step, but for rows that can't be cut
   int max_step = 65536;      ///< rows of a step at all
   int min_patient_rows = 1;  ///< rows of those who can wait that fit into any step
+  /// Encoders' work that is held to take as long as a row, until steps have shown it; above 0.
+  double encoded_a_row = 1;
 
   /// As a pipeline allows them, with steps as large as are worth it there.
   SchedulerLimits fitted(const PipelineLimits& pipeline) const;
 };
+
+/// What so many of the rows of a demand are to a step.
+constexpr StepLoad load_of(const Demand& demand, std::int64_t rows) {
+  return demand.encodes ? StepLoad{.encoded = rows} : load_behind(demand.depth, rows);
+}
 
 /// What the scheduler sees of a work that could take part in a step.
 struct Runnable {
@@ -43,6 +50,7 @@ struct StepBounds {
   std::optional<Seconds> patience = std::nullopt;
   std::int64_t max_patient = INT64_MAX;  ///< rows of theirs, where somebody waits
   std::int64_t max_urgent = INT64_MAX;   ///< urgent ones that take part
+  std::int64_t max_encoded = INT64_MAX;  ///< encoders' work, where somebody waits
 };
 
 /// Decides who takes part in a step, and by how much: the urgent with all that they want, then
@@ -59,6 +67,7 @@ struct StepBounds {
 ///   what one has no use for goes to the others. Of an owner's part, half goes to the work that
 ///   came first, so that none waits for ever, and the rest to those that want least, so that the
 ///   short ones needn't wait for a long one.
+/// - What encoders want is shared like rows, by the time that both take.
 /// - Rows that can't be cut make a step larger, up to `max_step`, when they come first and don't
 ///   fit otherwise.
 class Scheduler {
@@ -71,20 +80,42 @@ class Scheduler {
   /// unless `runnable` is.
   const std::vector<PlannedShare>& plan(std::span<const Runnable> runnable,
                                         const StepCostModel& costs, StepBounds bounds = {});
+  /// How many rows take as long as that load.
+  double in_rows(const StepLoad& load, const StepCostModel& costs) const {
+    return static_cast<double>(load.rows) +
+           static_cast<double>(load.encoded) / encoded_a_row(costs, 0);
+  }
 
  private:
+  /// What is shared among those who can wait is parts of a step: rows or, where encoders are among
+  /// them, whichever of the two takes less time. So many of them are a row, and one of encoders'
+  /// work.
+  struct Parts {
+    double row = 1;
+    double encoded = 1;
+  };
+
   /// Who wants what, longest waiting first; of those who can wait, by priority before that.
   void sort_by_turn(std::span<const Runnable> runnable);
   /// Rows that are kept for those who can wait however many urgent ones there are.
   std::int64_t patient_rows(std::span<const Runnable> runnable) const;
-  /// Rows that those who can wait may have besides so many urgent ones, if they stand behind so
-  /// many positions in the mean.
+  double encoded_a_row(const StepCostModel& costs, double depth) const;
+  bool encodes(std::span<const Runnable> runnable) const;
+  /// Sets what those who can wait want in parts, if they stand behind so many positions in the
+  /// mean.
+  void count_parts(std::span<const Runnable> runnable, const StepCostModel& costs,
+                   const StepBounds& bounds, double depth);
+  std::int64_t parts_of(const Demand& demand, std::int64_t rows) const;
+  /// So many rows as such parts of a step are, at least one.
+  std::int64_t rows_of(const Demand& demand, std::int64_t parts) const;
+  /// The parts that those who can wait may have besides so many urgent rows.
   std::int64_t patient_budget(std::span<const Runnable> runnable, const StepCostModel& costs,
                               const StepBounds& bounds, std::int64_t urgent_rows,
                               double depth) const;
   /// Gives urgent ones their parts; returns their rows.
   std::int64_t share_among_urgent(std::span<const Runnable> runnable, std::int64_t room,
                                   std::int64_t max_urgent);
+  /// Give those who can wait parts, which become rows in the end.
   void share_by_owner(std::span<const Runnable> runnable, std::int64_t budget);
   void share_within_owner(std::span<const Runnable> runnable, std::span<std::size_t> works,
                           std::int64_t budget);
@@ -108,6 +139,8 @@ class Scheduler {
   std::vector<Portion> owners_;
   std::vector<std::size_t> of_owner_;
   std::vector<std::size_t> by_length_;
+  Parts parts_;
+  std::vector<std::int64_t> wanted_;  // parts, of each of those who can wait
   std::vector<PlannedShare> plan_;
 };
 

@@ -183,6 +183,40 @@ TEST(Scheduler, ThoseWhoCanWaitStayWithinThePatienceOfTheOthers) {
   }));
 }
 
+Runnable encoder(std::int64_t work, std::uint64_t owner = 0) {
+  return {{.rows = work, .encodes = true}, 0, owner};
+}
+
+TEST(Scheduler, EncodersAndPromptsShareByTime) {
+  Scheduler scheduler({.usual_step = 512, .encoded_a_row = 50});
+  // Until something is known, by what they are held to be.
+  EXPECT_EQ(scheduler.plan(std::vector{encoder(1'000'000)}, {}), (Shares{{0, 512 * 50}}));
+  EXPECT_EQ(scheduler.plan(std::vector{patient(1000, 0, 1), encoder(1'000'000, 2)}, {}),
+            (Shares{{0, 256}, {1, 256 * 50}}));
+  StepCostModel costs;
+  for (const StepLoad& load :
+       {StepLoad{.rows = 4}, StepLoad{.rows = 4, .encoded = 300}, StepLoad{.rows = 40},
+        StepLoad{.rows = 40, .encoded = 100}, StepLoad{.rows = 9}})
+    costs.observe(load, 0.01 + 0.001 * static_cast<double>(load.rows) +
+                            1e-5 * static_cast<double>(load.encoded));
+  // A row takes as long as a hundred of encoders' work.
+  EXPECT_NEAR(scheduler.in_rows({.rows = 3, .encoded = 200}, costs), 5, 0.1);
+  const Shares plan = scheduler.plan(
+      std::vector{urgent(), patient(1000, 0, 1), encoder(1'000'000, 2)}, costs, {.patience = 0.1});
+  ASSERT_EQ(plan.size(), 3U);
+  EXPECT_NEAR(static_cast<double>(plan[1].rows), 50, 2);
+  EXPECT_NEAR(static_cast<double>(plan[2].rows), 5000, 200);
+  // No more than was told, where somebody waits.
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(), encoder(1'000'000)}, costs,
+                           {.patience = 0.1, .max_encoded = 64}),
+            (Shares{{0, 1}, {1, 64}}));
+  // A prompt with rows that can't be cut and an encoder take turns.
+  const std::vector<IndivisibleRows> whole = {{0, 300}};
+  Runnable text{{.rows = 300, .indivisible = whole}, 7};
+  EXPECT_EQ(scheduler.plan(std::vector{urgent(), text, encoder(10)}, costs, {.patience = 0.1}),
+            (Shares{{0, 1}, {2, 10}}));
+}
+
 // A model of an engine: works arrive, are read, and say something; some rows can't be cut.
 TEST(Scheduler, EveryoneProgressesWithinTheBudget) {
   EXPECT_TRUE(rc::check([] {

@@ -52,6 +52,36 @@ TEST(StepCostModel, StepsOfOneSizeCountByTheRow) {
   EXPECT_GT(costs.rows_within(0.41, 150), 100);
 }
 
+TEST(StepCostModel, LearnsWhatEncodersCost) {
+  StepCostModel costs;
+  const auto seconds = [](const StepLoad& load) {
+    return 0.004 + 0.0004 * static_cast<double>(load.rows) +
+           9e-6 * static_cast<double>(load.encoded);
+  };
+  for (int i = 0; i < 40; ++i) {
+    costs.observe(load_behind(100 + i, 4), seconds({.rows = 4}));
+    EXPECT_EQ(costs.of_encoded(), 0);
+  }
+  // Once is enough to know about, and steps with and without it tell what it costs.
+  for (const std::int64_t work : {64, 128, 256, 400, 0, 400}) {
+    StepLoad load = load_behind(140, 4);
+    load.encoded = work;
+    costs.observe(load, seconds(load));
+    EXPECT_NEAR(costs.of_encoded(), 9e-6, 1e-6) << work;
+  }
+  StepLoad more = load_behind(140, 4);
+  more.encoded = 1000;
+  EXPECT_NEAR(costs.expected(more) / seconds(more), 1, 0.05);
+}
+
+TEST(StepCostModel, KnowsEncodersByThemselves) {
+  StepCostModel costs;
+  for (int i = 0; i < 9; ++i) costs.observe({.encoded = 1000 + i}, 0.02);
+  EXPECT_EQ(costs.of_row(0), 0);
+  EXPECT_NEAR(costs.of_encoded(), 2e-5, 1e-6);
+  EXPECT_NEAR(costs.expected({.encoded = 500}), 0.01, 1e-3);
+}
+
 TEST(StepCostModel, FollowsAMachineThatHasBecomeSlower) {
   StepCostModel costs;
   for (const double slower : {1.0, 3.0}) {

@@ -4,11 +4,14 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "sirocco/models/model.hpp"
 #include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/layer_memory.hpp"
 #include "sirocco/nn/weight_vector.hpp"
 
 namespace sirocco {
@@ -22,10 +25,17 @@ struct EncoderInfo {
   /// first layers, one each.
   std::int32_t deep_stack = 0;
   std::uint64_t layer_products = 0;  ///< of one row in one layer, with weights
+  std::uint64_t key_products = 0;    ///< of these, those that make keys and values
   std::int64_t attention_width = 0;  ///< elements of all heads
   /// A row [D] for the end of each row of tiles; empty where the family has none (LLaVA-NeXT).
   WeightVector newline = {};
 
+  /// Of one row in one layer, when its keys and values are there, that sees so many others: scores
+  /// and what they weigh are two products for each element of a head and pair of rows.
+  double forward_products(std::int64_t seen) const {
+    return static_cast<double>(layer_products - key_products) +
+           2 * static_cast<double>(seen) * static_cast<double>(attention_width);
+  }
   /// Elements of a row that it makes.
   std::int64_t row_width() const { return width * (1 + deep_stack); }
 };
@@ -54,35 +64,52 @@ struct WindowExtent {
   friend bool operator==(const WindowExtent&, const WindowExtent&) = default;
 };
 
+/// EncoderCosts are what a piece takes in products of two numbers, by the row.
+struct EncoderCosts {
+  double embed = 0;                  ///< a row of its stream
+  double remember = 0;               ///< its keys and values in a layer
+  std::vector<double> forward = {};  ///< the rest of a layer, of each
+  double project = 0;                ///< a row for a language model
+};
+
 /// An AnyEncoder is the encoder of some family, once it is known what its rows are: an input whose
-/// sequence, costs and number of rows its kind has told (EncoderOf). Shared, const; one virtual
-/// call a piece of work.
+/// sequence, costs and number of rows its kind has told (EncoderOf). What is done is done to the
+/// rows of the context, a part of that sequence (SequenceRows::part), and its bits don't depend on
+/// the cut. Shared, const; one virtual call a part.
 class AnyEncoder {
  public:
   const EncoderInfo& info() const { return impl_->info(); }
-  /// The residual stream of what is read, f32 [I, …] (patches [P, C·p·p], frames [F, bins]), to
-  /// [T, K]: T is the rows of the context's sequences.
-  Hidden embed(const Tensor& inputs, TransformContext& context) const {
-    return impl_->embed(inputs, context);
+  /// Room for a sequence of `rows` rows, until the arena gives it back. Throws ResourceExhausted.
+  EncoderStream stream(std::int64_t rows, Arena& arena) const { return impl_->stream(rows, arena); }
+  /// Rows of the stream from what is read, f32 [I, …] (patches [P, C·p·p], frames [F, bins]) of the
+  /// whole sequence.
+  void embed(std::span<const float> inputs, EncoderStream& stream,
+             TransformContext& context) const {
+    impl_->embed(inputs, stream, context);
   }
-  /// It behind the layers [begin, end).
-  Hidden transform(Hidden hidden, LayerIndex begin, LayerIndex end,
-                   TransformContext& context) const {
-    return impl_->transform(std::move(hidden), begin, end, context);
+  /// Keeps the keys and values of rows in a layer.
+  void remember(EncoderStream& stream, LayerIndex layer, TransformContext& context) const {
+    impl_->remember(stream, layer, context);
   }
-  /// What a language model gets of it, once it is behind all layers: f32 [R, D · (1 + deep stack)],
-  /// sequence by sequence.
-  Hidden project(Hidden hidden, TransformContext& context) const {
-    return impl_->project(std::move(hidden), context);
+  /// Brings rows behind a layer, when all of the sequence are remembered in it.
+  void forward(EncoderStream& stream, LayerIndex layer, TransformContext& context) const {
+    impl_->forward(stream, layer, context);
+  }
+  /// What a language model gets of a stream that is behind all layers: f32 [n, D · (1 + deep
+  /// stack)], the rows `made` of all. The context's are those of the sequence.
+  Hidden project(EncoderStream& stream, RowRange made, TransformContext& context) const {
+    return impl_->project(stream, made, context);
   }
 
  protected:
   struct Interface {
     virtual ~Interface() = default;
     virtual const EncoderInfo& info() const = 0;
-    virtual Hidden embed(const Tensor&, TransformContext&) const = 0;
-    virtual Hidden transform(Hidden, LayerIndex, LayerIndex, TransformContext&) const = 0;
-    virtual Hidden project(Hidden, TransformContext&) const = 0;
+    virtual EncoderStream stream(std::int64_t, Arena&) const = 0;
+    virtual void embed(std::span<const float>, EncoderStream&, TransformContext&) const = 0;
+    virtual void remember(EncoderStream&, LayerIndex, TransformContext&) const = 0;
+    virtual void forward(EncoderStream&, LayerIndex, TransformContext&) const = 0;
+    virtual Hidden project(EncoderStream&, RowRange, TransformContext&) const = 0;
   };
   explicit AnyEncoder(std::shared_ptr<const Interface> impl) : impl_(std::move(impl)) {}
 
@@ -96,15 +123,15 @@ template <class Info, class Extent>
 class EncoderOf : public AnyEncoder {
  public:
   template <class E>
-    requires EncodesByLayers<E>
+    requires Encodes<E>
   explicit EncoderOf(std::shared_ptr<const E> encoder)
-      : EncoderOf(std::make_shared<const Impl<E>>(std::move(encoder))) {}
+      : EncoderOf(std::shared_ptr<const OwnInterface>(
+            std::make_shared<const Impl<E>>(std::move(encoder)))) {}
 
   const Info& info() const { return impl_->own_info(); }
   /// A piece as the sequence of a step whose context the others want.
   SequenceRows sequence(SequenceId id, Extent extent) const { return impl_->sequence(id, extent); }
-  /// What it costs in a layer, in products of two numbers.
-  double products(Extent extent, LayerIndex layer) const { return impl_->products(extent, layer); }
+  EncoderCosts costs(Extent extent) const { return impl_->costs(extent); }
   /// How many rows become of it for a language model.
   std::int64_t rows(Extent extent) const { return impl_->rows(extent); }
   /// How they lie: those of sound in one line.
@@ -114,7 +141,7 @@ class EncoderOf : public AnyEncoder {
   struct OwnInterface : Interface {
     virtual const Info& own_info() const = 0;
     virtual SequenceRows sequence(SequenceId, Extent) const = 0;
-    virtual double products(Extent, LayerIndex) const = 0;
+    virtual EncoderCosts costs(Extent) const = 0;
     virtual std::int64_t rows(Extent) const = 0;
     virtual PatchGrid projected(Extent) const = 0;
   };
@@ -123,19 +150,25 @@ class EncoderOf : public AnyEncoder {
     explicit Impl(std::shared_ptr<const E> e) : model(std::move(e)) {}
     const EncoderInfo& info() const override { return model->info(); }
     const Info& own_info() const override { return model->info(); }
-    Hidden embed(const Tensor& x, TransformContext& c) const override { return model->embed(x, c); }
-    Hidden transform(Hidden h, LayerIndex b, LayerIndex e, TransformContext& c) const override {
-      return model->transform(std::move(h), b, e, c);
+    EncoderStream stream(std::int64_t rows, Arena& arena) const override {
+      return model->stream(rows, arena);
     }
-    Hidden project(Hidden h, TransformContext& c) const override {
-      return model->project(std::move(h), c);
+    void embed(std::span<const float> x, EncoderStream& s, TransformContext& c) const override {
+      model->embed(x, s, c);
+    }
+    void remember(EncoderStream& s, LayerIndex layer, TransformContext& c) const override {
+      model->remember(s, layer, c);
+    }
+    void forward(EncoderStream& s, LayerIndex layer, TransformContext& c) const override {
+      model->forward(s, layer, c);
+    }
+    Hidden project(EncoderStream& s, RowRange made, TransformContext& c) const override {
+      return model->project(s, made, c);
     }
     SequenceRows sequence(SequenceId id, Extent extent) const override {
       return model->sequence(id, extent);
     }
-    double products(Extent extent, LayerIndex layer) const override {
-      return model->products(extent, layer);
-    }
+    EncoderCosts costs(Extent extent) const override { return model->costs(extent); }
     std::int64_t rows(Extent extent) const override { return model->rows(extent); }
     PatchGrid projected(Extent extent) const override {
       if constexpr (std::same_as<Extent, PatchGrid>)

@@ -16,24 +16,26 @@ FrameEmbedding::FrameEmbedding(Convolution first, Convolution second,
   }
 }
 
-Hidden FrameEmbedding::forward(const Tensor& frames, TransformContext& context) const {
+void FrameEmbedding::forward(std::span<const float> frames, const Tensor& x,
+                             TransformContext& context) const {
   Ops& ops = context.ops();
-  const std::int64_t rows = context.rows();
-  const std::int64_t windows = std::ssize(context.host_rows().sequences);
-  SIROCCO_CHECK(frames.rows() % windows == 0 && rows % windows == 0);
-  const std::int64_t length = frames.rows() / windows;
-  // Only a window by itself may end before its frames do.
-  SIROCCO_CHECK(rows <= windows * ((length + 1) / 2) &&
-                (windows == 1 || rows == windows * ((length + 1) / 2)));
-  const Tensor x = context.held().tensor(DType::kF32, {rows, width()});
+  const std::int64_t bins = first_.inputs();
+  const std::int64_t length = std::ssize(frames) / bins;
+  const std::int64_t begin = context.host_rows().sequences.front().first().value();
+  const RowRange made{begin, begin + context.rows()};
+  const RowRange middle = second_.reads(made, length);
+  const RowRange read = first_.reads(middle, length);
   const Arena::Scope scope(context.scratch());
-  const Tensor louder = first_.forward(frames, length, context);
+  const Tensor heard = ops.upload(context.scratch(),
+                                  frames.subspan(static_cast<std::size_t>(read.first * bins),
+                                                 static_cast<std::size_t>(read.count() * bins)),
+                                  {read.count(), bins});
+  const Tensor louder = first_.forward(heard, middle, length, context);
   ops.activate(PlainActivation::kGeluErf, louder, Out(Activations{.f32 = louder, .q8 = {}}));
-  const Tensor halved = second_.forward(louder, length, context).slice_rows(0, rows);
+  const Tensor halved = second_.forward(louder, made, length, context);
   ops.embed(*positions_, context.batch().positions, 1.0f, Out(x));
   ops.activate(PlainActivation::kGeluErf, halved, Out(Activations{.f32 = halved, .q8 = {}}));
   ops.add(Out(x), halved);
-  return Hidden(context, {.f32 = x, .q8 = {}});
 }
 
 }  // namespace sirocco

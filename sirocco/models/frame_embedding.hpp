@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "sirocco/nn/convolution.hpp"
-#include "sirocco/nn/step_results.hpp"
 
 namespace sirocco {
 
@@ -19,10 +19,13 @@ class FrameEmbedding {
   std::int64_t width() const { return positions_->columns(); }
   std::int32_t positions() const { return static_cast<std::int32_t>(positions_->rows()); }
 
-  /// f32 [S · F, bins] to [S · T, K], the rows of the context, whose S sequences are windows of
-  /// equal length. A window may have more frames than become rows: they are what the last rows'
-  /// convolutions see behind them. T is at most F / 2, rounded up.
-  Hidden forward(const Tensor& frames, TransformContext& context) const;
+  /// Products of two numbers that a row takes: two of the first convolution and one of the second.
+  std::int64_t products() const { return 2 * first_.products() + second_.products(); }
+
+  /// The context's rows of one window, x f32 [n, K], of its frames, f32 [F, bins]. A window may
+  /// have more frames than become rows: they are what the last rows' convolutions see behind them.
+  /// Rows are F / 2 at most, rounded up.
+  void forward(std::span<const float> frames, const Tensor& x, TransformContext& context) const;
 
  private:
   Convolution first_;

@@ -2,37 +2,35 @@
 
 namespace sirocco {
 
-Hidden LayerFeatures::begin(Hidden stream, TransformContext& context) const {
-  if (layers_.empty()) return stream;
-  const Tensor& x = stream.values();
-  const Tensor all =
-      context.held().tensor(DType::kF32, {(1 + std::ssize(layers_)) * x.rows(), x.columns()});
-  context.ops().copy_columns(x, 0, x.columns(), Out(all.slice_rows(0, x.rows())), 0);
-  Hidden out(context, {.f32 = all, .q8 = {}});
-  keep(out, 0, context);
-  return out;
-}
-
-void LayerFeatures::keep(const Hidden& stream, std::int32_t layers,
+void LayerFeatures::keep(const EncoderStream& stream, std::int32_t layers,
                          TransformContext& context) const {
-  const std::int64_t rows = context.rows();
-  const Tensor x = stream.values().slice_rows(0, rows);
+  const std::int64_t first = context.host_rows().sequences.front().first().value();
+  const Tensor x = stream.rows.slice_rows(first, context.rows());
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     if (layers_[i] != layers) continue;
-    const auto first = static_cast<std::int64_t>(i + 1) * rows;
-    context.ops().copy_columns(x, 0, x.columns(), Out(stream.values().slice_rows(first, rows)), 0);
+    const std::int64_t below = static_cast<std::int64_t>(i + 1) * stream.count() + first;
+    context.ops().copy_columns(x, 0, x.columns(),
+                               Out(stream.values.slice_rows(below, context.rows())), 0);
   }
 }
 
-Tensor LayerFeatures::read(const Hidden& stream, TransformContext& context) const {
-  if (layers_.empty()) return stream.values();
-  const std::int64_t rows = context.rows();
-  const std::int64_t width = stream.values().columns();
-  const auto count = std::ssize(layers_);
-  const Tensor out = context.scratch().tensor(DType::kF32, {rows, count * width});
-  for (std::int64_t i = 0; i < count; ++i) {
-    context.ops().copy_columns(stream.values().slice_rows((i + 1) * rows, rows), 0, width, Out(out),
-                               i * width);
+Tensor LayerFeatures::read(const EncoderStream& stream, std::span<const std::int32_t> rows,
+                           TransformContext& context) const {
+  Ops& ops = context.ops();
+  const auto count = std::ssize(rows);
+  const std::int64_t width = stream.rows.columns();
+  const Tensor wanted = ops.upload(context.scratch(), rows, {count});
+  const auto gathered = [&](const Tensor& from) {
+    const Tensor out = context.scratch().tensor(DType::kF32, {count, width});
+    ops.gather_rows(from, wanted, Out(out));
+    return out;
+  };
+  if (layers_.empty()) return gathered(stream.rows);
+  const Tensor out = context.scratch().tensor(DType::kF32, {count, kept() * width});
+  for (std::int64_t i = 0; i < kept(); ++i) {
+    const Arena::Scope scope(context.scratch());
+    const Tensor from = stream.values.slice_rows((i + 1) * stream.count(), stream.count());
+    ops.copy_columns(gathered(from), 0, width, Out(out), i * width);
   }
   return out;
 }

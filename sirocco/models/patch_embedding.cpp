@@ -1,5 +1,6 @@
 #include "sirocco/models/patch_embedding.hpp"
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -29,45 +30,39 @@ PatchEmbedding PatchEmbedding::with_norm(AnyNorm norm) && {
   return std::move(*this);
 }
 
-Hidden PatchEmbedding::forward(const Tensor& patches, TransformContext& context) const {
+void PatchEmbedding::forward(std::span<const float> patches, std::span<const std::int32_t> numbers,
+                             const Tensor& x, TransformContext& context) const {
   Ops& ops = context.ops();
-  const std::int64_t count = context.rows();
-  const Tensor x = context.held().tensor(DType::kF32, {count, width()});
-  {
-    const Arena::Scope scope(context.scratch());
-    std::int64_t row = 0;    // of x
-    std::int64_t patch = 0;  // of the patches
-    for (const SequenceRows& s : context.host_rows().sequences) {
-      SIROCCO_CHECK(s.rows() == rows_before() + s.grid().patches());
-      if (class_row_) {
-        const Tensor class_row = class_row_.tensor().reshaped({1, width()});
-        ops.copy_columns(class_row, 0, width(), Out(x.slice_rows(row, 1)), 0);
-      }
-      const std::int64_t here = s.grid().patches();
-      patches_.forward({.f32 = patches.slice_rows(patch, here), .q8 = {}},
-                       Out(x.slice_rows(row + rows_before(), here)), context);
-      patch += here;
-      row += s.rows();
+  const Arena::Scope scope(context.scratch());
+  std::size_t before = 0;
+  for (; before < numbers.size() && numbers[before] < 0; ++before) {
+    const Tensor class_row = class_row_.tensor().reshaped({1, width()});
+    ops.copy_columns(class_row, 0, width(), Out(x.slice_rows(static_cast<std::int64_t>(before), 1)),
+                     0);
+  }
+  if (const std::span<const std::int32_t> wanted = numbers.subspan(before); !wanted.empty()) {
+    const auto [least, most] = std::ranges::minmax(wanted);
+    const std::int64_t inputs = patches_.inputs();
+    const std::int64_t count = std::int64_t{most} - least + 1;
+    // Patches of a window lie apart; there are few between them.
+    Tensor read = ops.upload(context.scratch(),
+                             patches.subspan(static_cast<std::size_t>(least * inputs),
+                                             static_cast<std::size_t>(count * inputs)),
+                             {count, inputs});
+    if (!std::ranges::is_sorted(wanted) || count != std::ssize(wanted)) {
+      std::vector<std::int32_t>& places = context.host_integers();
+      for (const std::int32_t number : wanted) places.push_back(number - least);
+      const Tensor at = ops.upload(context.scratch(), places, {std::ssize(places)});
+      const Tensor ordered = context.scratch().tensor(DType::kF32, {std::ssize(wanted), inputs});
+      ops.gather_rows(read, at, Out(ordered));
+      read = ordered;
     }
-    SIROCCO_CHECK(row == count && patch == patches.rows());
+    patches_.forward({.f32 = read, .q8 = {}},
+                     Out(x.slice_rows(static_cast<std::int64_t>(before), std::ssize(wanted))),
+                     context);
   }
-  if (positions_) positions_->add_to(x, context);
+  if (positions_) positions_->add_to(x, numbers, context);
   if (norm_) std::visit([&](const auto& norm) { norm.apply(x, context); }, *norm_);
-  return Hidden(context, {.f32 = x, .q8 = {}});
-}
-
-Tensor PatchEmbedding::without_rows_before(const Tensor& x, TransformContext& context) const {
-  if (rows_before() == 0) return x;
-  std::vector<std::int32_t>& rows = context.host_integers();
-  std::int32_t row = 0;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    const auto end = row + static_cast<std::int32_t>(s.rows());
-    for (row += rows_before(); row < end; ++row) rows.push_back(row);
-  }
-  const Tensor wanted = context.ops().upload(context.scratch(), rows, {std::ssize(rows)});
-  const Tensor out = context.scratch().tensor(DType::kF32, {std::ssize(rows), x.columns()});
-  context.ops().gather_rows(x, wanted, Out(out));
-  return out;
 }
 
 }  // namespace sirocco

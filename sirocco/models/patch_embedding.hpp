@@ -2,13 +2,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <variant>
 
 #include "sirocco/models/patch_positions.hpp"
 #include "sirocco/nn/linear.hpp"
 #include "sirocco/nn/norms.hpp"
-#include "sirocco/nn/step_results.hpp"
 #include "sirocco/nn/weight_vector.hpp"
 
 namespace sirocco {
@@ -30,10 +30,13 @@ class PatchEmbedding {
   std::int32_t rows_before() const { return class_row_ ? 1 : 0; }
   std::int64_t width() const { return patches_.outputs(); }
 
-  /// f32 [P, C·p·p] to [T, K]. Throws as PatchPositions.
-  Hidden forward(const Tensor& patches, TransformContext& context) const;
-  /// The rows of patches among x, [T, …].
-  Tensor without_rows_before(const Tensor& x, TransformContext& context) const;
+  std::int64_t products() const { return patches_.products(); }  ///< that a patch's row takes
+
+  /// Rows of a stream, x f32 [n, K]: those of the patches of these numbers, and before them perhaps
+  /// rows before those of patches, which have numbers below 0. `patches`, f32 [P, C·p·p], are all
+  /// of the context's one grid. Throws as PatchPositions.
+  void forward(std::span<const float> patches, std::span<const std::int32_t> numbers,
+               const Tensor& x, TransformContext& context) const;
 
  private:
   Linear patches_;

@@ -78,19 +78,22 @@ std::vector<std::int32_t> PatchPositions::places_of(std::int32_t count) const {
   return own;
 }
 
-void PatchPositions::add_interpolated(const Tensor& x, PatchGrid grid,
-                                      TransformContext& context) const {
+void PatchPositions::add_interpolated(const Tensor& x, std::span<const std::int32_t> numbers,
+                                      PatchGrid grid, TransformContext& context) const {
   constexpr std::int64_t kAround = 4;
+  constexpr std::int64_t kAtOnce = 64;  // so that four times their vectors are in memory
   Ops& ops = context.ops();
   const std::vector<Between> across = between(grid.columns, grid_side_);
   const std::vector<Between> down = between(grid.rows, grid_side_);
-  // A row of the grid at a time, so that four times its vectors are in memory.
-  for (std::int32_t r = 0; r < grid.rows; ++r) {
+  for (std::int64_t first = 0; first < x.rows(); first += kAtOnce) {
     const Arena::Scope scope(context.scratch());
-    const Between& row = down[static_cast<std::size_t>(r)];
+    const std::int64_t count = std::min(kAtOnce, x.rows() - first);
     std::vector<std::int32_t>& at = context.host_integers();
     std::vector<float> shares;
-    for (const Between& column : across) {
+    for (const std::int32_t number :
+         numbers.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count))) {
+      const Between& row = down[static_cast<std::size_t>(number / grid.columns)];
+      const Between& column = across[static_cast<std::size_t>(number % grid.columns)];
       for (std::size_t i = 0; i < 2; ++i) {
         for (std::size_t j = 0; j < 2; ++j) {
           at.push_back(row.at[i] * grid_side_ + column.at[j]);
@@ -102,39 +105,35 @@ void PatchPositions::add_interpolated(const Tensor& x, PatchGrid grid,
     const Tensor learned = context.scratch().tensor(DType::kF32, {std::ssize(at), width()});
     ops.embed(*table_, ids, 1.0f, Out(learned));
     std::iota(at.begin(), at.end(), 0);
-    const Tensor sum = context.scratch().tensor(DType::kF32, {grid.columns, width()});
+    const Tensor sum = context.scratch().tensor(DType::kF32, {count, width()});
     ops.combine_experts(learned,
-                        {.weights = ops.upload(context.scratch(), shares, {grid.columns, kAround}),
-                         .places = ops.upload(context.scratch(), at, {grid.columns, kAround}),
+                        {.weights = ops.upload(context.scratch(), shares, {count, kAround}),
+                         .places = ops.upload(context.scratch(), at, {count, kAround}),
                          .tokens = {},
                          .begin = {}},
                         Out(sum));
-    ops.add(Out(x.slice_rows(std::int64_t{r} * grid.columns, grid.columns)), sum);
+    ops.add(Out(x.slice_rows(first, count)), sum);
   }
 }
 
-void PatchPositions::add_to(const Tensor& x, TransformContext& context) const {
-  if (rule_ == PatchPlaces::kInterpolated) {
-    std::int64_t row = 0;
-    for (const SequenceRows& s : context.host_rows().sequences) {
-      add_interpolated(x.slice_rows(row, s.rows()), s.grid(), context);
-      row += s.rows();
-    }
-    return;
+void PatchPositions::add_to(const Tensor& x, std::span<const std::int32_t> numbers,
+                            TransformContext& context) const {
+  const PatchGrid grid = context.host_rows().sequences.front().grid();
+  if (rule_ == PatchPlaces::kInterpolated) return add_interpolated(x, numbers, grid, context);
+  if (rule_ == PatchPlaces::kOwn && grid != PatchGrid{grid_side_, grid_side_}) {
+    throw InvalidArgument("a picture of {} x {} patches for an encoder of {} x {}", grid.columns,
+                          grid.rows, grid_side_, grid_side_);
   }
   const Arena::Scope scope(context.scratch());
+  const std::vector<std::int32_t> across = places_of(grid.columns);
+  const std::vector<std::int32_t> down = places_of(grid.rows);
   std::vector<std::int32_t>& places = context.host_integers();
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    for (std::int32_t i = 0; i < rows_before_; ++i) places.push_back(i);
-    const PatchGrid& grid = s.grid();
-    if (rule_ == PatchPlaces::kOwn && grid != PatchGrid{grid_side_, grid_side_}) {
-      throw InvalidArgument("a picture of {} x {} patches for an encoder of {} x {}", grid.columns,
-                            grid.rows, grid_side_, grid_side_);
-    }
-    const std::vector<std::int32_t> across = places_of(grid.columns);
-    for (const std::int32_t row : places_of(grid.rows))
-      for (const std::int32_t column : across)
-        places.push_back(rows_before_ + row * grid_side_ + column);
+  for (const std::int32_t number : numbers) {
+    const std::int32_t place =
+        number < 0 ? number
+                   : down[static_cast<std::size_t>(number / grid.columns)] * grid_side_ +
+                         across[static_cast<std::size_t>(number % grid.columns)];
+    places.push_back(rows_before_ + place);
   }
   const Tensor at = context.ops().upload(context.scratch(), places, {x.rows()});
   const Tensor learned = context.scratch().tensor(DType::kF32, {x.rows(), width()});

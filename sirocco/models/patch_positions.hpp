@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "sirocco/nn/linear.hpp"
@@ -33,13 +34,16 @@ class PatchPositions {
 
   std::int64_t width() const { return table_->columns(); }
   std::int32_t rows_before() const { return rows_before_; }
-  /// Adds them to x, f32 [T, K]. Throws InvalidArgument for a grid of another size than the learned
-  /// one where patches have their own places.
-  void add_to(const Tensor& x, TransformContext& context) const;
+  /// Adds to x, f32 [n, K], those of the patches of these numbers in the context's one grid, where
+  /// rows before those of patches have numbers below 0. Throws InvalidArgument for a grid of
+  /// another size than the learned one where patches have their own places.
+  void add_to(const Tensor& x, std::span<const std::int32_t> numbers,
+              TransformContext& context) const;
 
  private:
   std::vector<std::int32_t> places_of(std::int32_t count) const;
-  void add_interpolated(const Tensor& x, PatchGrid grid, TransformContext& context) const;
+  void add_interpolated(const Tensor& x, std::span<const std::int32_t> numbers, PatchGrid grid,
+                        TransformContext& context) const;
 
   std::shared_ptr<const WeightMatrix> table_;
   std::int32_t grid_side_;

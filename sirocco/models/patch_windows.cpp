@@ -61,32 +61,4 @@ std::int64_t PatchWindows::largest(PatchGrid grid) const {
 
 RotaryPositions PatchWindows::places(PatchGrid grid) const { return places_by(grid, order(grid)); }
 
-Tensor PatchWindows::ordered(const Tensor& x, TransformContext& context) const {
-  std::vector<std::int32_t>& rows = context.host_integers();
-  std::int32_t first = 0;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    for (const std::int32_t patch : order(s.grid())) rows.push_back(first + patch);
-    first += static_cast<std::int32_t>(s.rows());
-  }
-  const Tensor out = context.held().tensor(DType::kF32, {x.rows(), x.columns()});
-  const Arena::Scope scope(context.scratch());
-  context.ops().gather_rows(x, context.ops().upload(context.scratch(), rows, {x.rows()}), Out(out));
-  return out;
-}
-
-Tensor PatchWindows::restored(const Tensor& x, TransformContext& context) const {
-  std::vector<std::int32_t>& rows = context.host_integers();
-  rows.resize(static_cast<std::size_t>(x.rows()));
-  std::int32_t first = 0;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    const std::span<std::int32_t> own = std::span(rows).subspan(static_cast<std::size_t>(first),
-                                                                static_cast<std::size_t>(s.rows()));
-    for (const std::int32_t patch : order(s.grid())) own[static_cast<std::size_t>(patch)] = first++;
-  }
-  const Tensor at = context.ops().upload(context.scratch(), rows, {x.rows()});
-  const Tensor out = context.scratch().tensor(DType::kF32, {x.rows(), x.columns()});
-  context.ops().gather_rows(x, at, Out(out));
-  return out;
-}
-
 }  // namespace sirocco

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sirocco/base/ids.hpp"
 #include "sirocco/nn/step_rows.hpp"
-#include "sirocco/nn/transform_context.hpp"
 
 namespace sirocco {
 
@@ -24,11 +24,6 @@ struct PatchWindows {
   std::vector<std::int32_t> sizes(PatchGrid grid) const;
   std::int64_t largest(PatchGrid grid) const;
   RotaryPositions places(PatchGrid grid) const;
-
-  /// The rows of the context's grids window by window, f32 [T, K] held for the step; and back, from
-  /// and to scratch memory.
-  Tensor ordered(const Tensor& x, TransformContext& context) const;
-  Tensor restored(const Tensor& x, TransformContext& context) const;
 };
 
 }  // namespace sirocco

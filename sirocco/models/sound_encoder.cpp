@@ -29,6 +29,7 @@ struct SoundConfig {
     info.layers = reader.dimension("audio.block_count");
     info.width = width;
     info.layer_products = static_cast<std::uint64_t>(4 * inner * inner + 2 * inner * feed_forward);
+    info.key_products = static_cast<std::uint64_t>(2 * inner * inner);
     info.attention_width = inner;
     info.bins = reader.dimension("audio.num_mel_bins");
     info.positions = positions(metadata, weights);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -33,26 +34,28 @@ class SoundEncoder {
 
   const SoundEncoderInfo& info() const { return info_; }
 
-  Hidden encode(const Tensor& frames, TransformContext& context) const {
-    return project(
-        transform(embed(frames, context), LayerIndex(0), LayerIndex(info_.layers), context),
-        context);
+  EncoderStream stream(std::int64_t rows, Arena& arena) const {
+    return {rows, embedding_.width(), 0, arena};
   }
 
   /// As FrameEmbedding::forward.
-  Hidden embed(const Tensor& frames, TransformContext& context) const {
-    return embedding_.forward(frames, context);
+  void embed(std::span<const float> frames, EncoderStream& stream,
+             TransformContext& context) const {
+    embedding_.forward(frames, rows_of(stream, context), context);
   }
 
-  Hidden transform(Hidden hidden, LayerIndex begin, LayerIndex end,
-                   TransformContext& context) const {
-    for (std::int32_t i = begin.value(); i < end.value(); ++i)
-      layers_[static_cast<std::size_t>(i)].forward(hidden.values(), LayerIndex(i), context);
-    return hidden;
+  void remember(EncoderStream& stream, LayerIndex layer, TransformContext& context) const {
+    block(layer).remember(rows_of(stream, context), stream.memory, context);
+  }
+  void forward(EncoderStream& stream, LayerIndex layer, TransformContext& context) const {
+    block(layer).forward(rows_of(stream, context), stream.memory, context);
   }
 
-  Hidden project(Hidden hidden, TransformContext& context) const {
-    const Tensor& x = hidden.values();
+  Hidden project(EncoderStream& stream, RowRange made, TransformContext& context) const {
+    const RowRange read = projector_.reads(made, stream.count());
+    const Tensor rows = stream.rows.slice_rows(read.first, read.count());
+    const Tensor x = context.scratch().tensor(DType::kF32, {read.count(), rows.columns()});
+    context.ops().copy_columns(rows, 0, rows.columns(), Out(x), 0);
     if (norm_) norm_->apply(x, context);
     return Hidden(context, {.f32 = projector_.forward(x, context), .q8 = {}});
   }
@@ -61,14 +64,22 @@ class SoundEncoder {
     return {id, Position(0), window.rows};
   }
   std::int64_t rows(WindowExtent window) const { return projector_.projected(window.rows); }
-  double products(WindowExtent window, LayerIndex /*layer*/) const {
-    const double rows = window.rows;
-    // Scores and what they weigh: two products for each element of a head and pair of rows.
-    return rows * (static_cast<double>(info_.layer_products) +
-                   2 * rows * static_cast<double>(info_.attention_width));
+  EncoderCosts costs(WindowExtent window) const {
+    return {static_cast<double>(embedding_.products()), static_cast<double>(info_.key_products),
+            std::vector(layers_.size(), info_.forward_products(window.rows)),
+            static_cast<double>(projector_.products())};
   }
 
  private:
+  const Block& block(LayerIndex layer) const {
+    return layers_[static_cast<std::size_t>(layer.value())];
+  }
+  /// The context's rows of the residual stream.
+  static Tensor rows_of(const EncoderStream& stream, const TransformContext& context) {
+    const Position first = context.host_rows().sequences.front().first();
+    return stream.rows.slice_rows(first.value(), context.rows());
+  }
+
   SoundEncoderInfo info_;
   FrameEmbedding embedding_;
   std::vector<Block> layers_;
@@ -79,6 +90,6 @@ class SoundEncoder {
 /// A SpeechEncoder is Whisper's own, whose rows its decoder reads.
 using SpeechEncoder = SoundEncoder<UnchangedRows>;
 
-static_assert(EncodesByLayers<SpeechEncoder>);
+static_assert(Encodes<SpeechEncoder>);
 
 }  // namespace sirocco

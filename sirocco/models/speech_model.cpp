@@ -19,6 +19,12 @@ void SpeechDecoder::remember(const Hidden& encoded, TransformContext& context) c
     layers_[i].remember(encoded.activations(), this->encoded(i), context);
 }
 
+double SpeechDecoder::remember_products() const {
+  double all = 0;
+  for (const Block& layer : layers_) all += static_cast<double>(layer.remember_products());
+  return all;
+}
+
 Hidden SpeechDecoder::transform(Hidden hidden, TransformContext& context) const {
   for (std::size_t i = 0; i < layers_.size(); ++i)
     layers_[i].forward(hidden.values(), own(i), encoded(i), context);

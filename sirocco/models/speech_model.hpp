@@ -44,9 +44,10 @@ class SpeechDecoder {
   /// The caches of both kinds of attention, as those of twice as many layers.
   const CacheLayout& cache_layout() const { return layout_; }
 
-  /// Keeps what all layers read of a window. The context is that of the step in which it was
-  /// encoded.
+  /// Keeps what all layers read of rows of a window, at the positions of the context's rows.
   void remember(const Hidden& encoded, TransformContext& context) const;
+  /// Products of two numbers that takes of a row.
+  double remember_products() const;
 
   /// Every sequence of the step has a key length, the rows that were remembered of its window.
   Hidden embed(const TokenBatch& batch, TransformContext& context) const {

@@ -99,6 +99,7 @@ class VitLoader {
     const std::int64_t k = config_.inner;
     info.layer_products =
         static_cast<std::uint64_t>(4 * k * k + (is_gated(0) ? 3 : 2) * k * config_.feed_forward);
+    info.key_products = static_cast<std::uint64_t>(2 * k * k);
     info.deep_stack = static_cast<std::int32_t>(projector.outputs() / info.width - 1);
     loader_.expect_all_read("", info.projector);
     return AnyPictureEncoder(std::make_shared<const PictureEncoder<FinalNorm, P, Blocks...>>(

@@ -81,6 +81,7 @@ std::shared_ptr<const SpeechEncoder> load_encoder(Loader& from) {
   info.width = info.attention_width = c.width;
   info.layer_products =
       static_cast<std::uint64_t>(4 * c.width * c.width + 2 * c.width * c.encoder.feed_forward);
+  info.key_products = static_cast<std::uint64_t>(2 * c.width * c.width);
   info.bins = c.bins;
   info.positions = c.encoder.positions;
   return std::make_shared<const SpeechEncoder>(

@@ -4,11 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <concepts>
-#include <numeric>
 #include <span>
 #include <vector>
 
-#include "sirocco/base/checked.hpp"
 #include "sirocco/base/error.hpp"
 
 namespace sirocco {
@@ -20,8 +18,6 @@ void require_size(const char* what, std::int64_t found, std::int64_t expected) {
                           expected);
   }
 }
-
-constexpr std::int32_t kStepBlock = 64;  // positions; a sequence leaves the rest of its last empty
 
 /// The rows that see each other, with the windows of pictures apart where a mask goes by them.
 struct MixedRows {
@@ -35,35 +31,40 @@ MixedRows mixed_rows(const TransformContext& context) {
   return {context.batch(), context.host_row_begin()};
 }
 
-/// A cache for the rows of one step, in its scratch memory: those that see each other own blocks
-/// one after another.
+/// A cache for the rows of one step, which are whole, in its scratch memory.
 KvCacheView step_cache(const CacheGeometry& geometry, std::span<const std::int32_t> begin,
                        TransformContext& context) {
   for (const SequenceRows& s : context.host_rows().sequences)
-    SIROCCO_CHECK(s.first() == Position(0));
-  const std::size_t parts = begin.size() - 1;
-  const auto step_blocks = [&](std::size_t part) {
-    return ceil_div<std::int64_t>(begin[part + 1] - begin[part], kStepBlock);
-  };
-  std::int64_t widest = 0;
-  std::int64_t total = 0;
-  for (std::size_t part = 0; part < parts; ++part) {
-    widest = std::max(widest, step_blocks(part));
-    total += step_blocks(part);
+    SIROCCO_CHECK(s.first() == Position(0) && s.key_length() == 0);
+  std::vector<std::int32_t> lengths;
+  for (std::size_t i = 1; i < begin.size(); ++i) lengths.push_back(begin[i] - begin[i - 1]);
+  return LayerMemory(context.scratch()).cache(geometry, lengths, 0, lengths.size(), context);
+}
+
+/// The part of a sequence that a step has, with the keys and values of all that its rows see.
+struct MixedPart {
+  BatchTensors batch;
+  KvCacheView cache;
+  Tensor key_lengths;
+};
+template <class M>
+MixedPart mixed_part(const CacheGeometry& geometry, LayerMemory& memory,
+                     TransformContext& context) {
+  const StepRows& rows = context.host_rows();
+  SIROCCO_CHECK(rows.sequences.size() == 1 && context.key_lengths());
+  const SequenceRows& s = rows.sequences.front();
+  if (!std::same_as<M, PatchWindowMask> || s.windows().empty()) {
+    const std::int32_t length = s.key_length();
+    return {context.batch(), memory.cache(geometry, std::span(&length, 1), 0, 1, context),
+            context.key_lengths()};
   }
-  const CacheLayout layout(LayerIndex(0), {{CacheKind::kFull, geometry}});
-  const auto bytes = static_cast<std::int64_t>(layout.block_bytes(0, KvType::kF32, kStepBlock));
-  const Tensor pool = context.scratch().tensor(DType::kU8, {total, bytes});
-  std::vector<std::int32_t> blocks(parts * static_cast<std::size_t>(widest), -1);
-  std::int32_t next = 0;
-  for (std::size_t part = 0; part < parts; ++part) {
-    const auto own = blocks.begin() + static_cast<std::ptrdiff_t>(part) * widest;
-    for (std::int64_t b = 0; b < step_blocks(part); ++b) own[b] = next++;
-  }
-  const Tensor table =
-      context.ops().upload(context.scratch(), blocks, {static_cast<std::int64_t>(parts), widest});
-  return layout.view({0, 0}, KvType::kF32, kStepBlock,
-                     reinterpret_cast<std::byte*>(pool.as<std::uint8_t>()), table);
+  const std::span<const std::int32_t> windows = s.windows();
+  std::size_t first = 0;
+  for (std::int32_t end = windows[0]; end <= s.first().value(); end += windows[first]) ++first;
+  const std::size_t count = context.host_window_begin().size() - 1;
+  return {context.windows(), memory.cache(geometry, windows, first, count, context),
+          context.ops().upload(context.scratch(), windows.subspan(first, count),
+                               {static_cast<std::int64_t>(count)})};
 }
 
 }  // namespace
@@ -145,16 +146,14 @@ MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
 template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
-  return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
+  return mask_.cache_need(geometry());
 }
 
 template <class M>
 Tensor MaskedAttention<M>::mix(const Activations& x, LayerIndex layer,
                                TransformContext& context) const {
   const KvCacheView cache =
-      paged_ ? context.cache(layer)
-             : step_cache({config_.kv_heads, config_.head_dim, config_.value_dim},
-                          mixed_rows<M>(context).begin, context);
+      paged_ ? context.cache(layer) : step_cache(geometry(), mixed_rows<M>(context).begin, context);
   return forward(x, mask_, cache, context.batch().positions, context);
 }
 
@@ -162,31 +161,65 @@ template <class M>
 Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const KvCacheView& cache,
                                    const Tensor& positions, TransformContext& metadata) const {
   const std::int64_t rows = positions.rows();
-  Ops& ops = metadata.ops();
   auto [q, k, v] = Linear::project<3>(x, {&q_, &k_, &v_}, metadata);
-  if (q_norm_) q_norm_->apply(q, metadata);
-  if (k_norm_) k_norm_->apply(k, metadata);
-  q = q.reshaped({rows, config_.heads, config_.head_dim});
-  k = k.reshaped({rows, config_.kv_heads, config_.head_dim});
+  q = placed(q, config_.heads, q_norm_, metadata);
+  k = placed(k, config_.kv_heads, k_norm_, metadata);
   v = v.reshaped({rows, config_.kv_heads, config_.value_dim});
-  if (rotary_ != nullptr) {
-    const Tensor table = metadata.rotary_table(*rotary_);
-    ops.rotate(Out(q), table);
-    ops.rotate(Out(k), table);
-  }
   const BatchTensors batch = mixed_rows<M>(metadata).batch;
-  ops.write_cache(batch, k, v, Out(cache));
+  metadata.ops().write_cache(batch, k, v, Out(cache));
+  return attended(q, mask, cache, batch, {}, metadata);
+}
+
+template <class M>
+Tensor MaskedAttention<M>::placed(const Tensor& x, std::int32_t heads,
+                                  const std::optional<RmsNorm>& norm,
+                                  TransformContext& context) const {
+  if (norm) norm->apply(x, context);
+  const Tensor out = x.reshaped({x.rows(), heads, config_.head_dim});
+  if (rotary_ != nullptr) context.ops().rotate(Out(out), context.rotary_table(*rotary_));
+  return out;
+}
+
+template <class M>
+Tensor MaskedAttention<M>::attended(const Tensor& q, const Mask& mask, const KvCacheView& cache,
+                                    const BatchTensors& batch, const Tensor& key_lengths,
+                                    TransformContext& context) const {
+  const std::int64_t rows = q.rows();
   const Tensor mixed =
-      metadata.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
-  ops.attention(batch, {.q = q,
-                        .cache = cache,
-                        .mask = mask.spec(),
-                        .scale = config_.scale,
-                        .logit_cap = config_.logit_cap,
-                        .sinks = sinks_.tensor(),
-                        .slopes = slopes_.tensor(),
-                        .out = Out(mixed)});
-  return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
+      context.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
+  context.ops().attention(batch, {.q = q,
+                                  .cache = cache,
+                                  .mask = mask.spec(),
+                                  .scale = config_.scale,
+                                  .logit_cap = config_.logit_cap,
+                                  .sinks = sinks_.tensor(),
+                                  .slopes = slopes_.tensor(),
+                                  .out = Out(mixed),
+                                  .key_lengths = key_lengths});
+  return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, context);
+}
+
+template <class M>
+void MaskedAttention<M>::remember(const Activations& x, LayerMemory& memory,
+                                  TransformContext& context) const
+  requires(!M::kCausal)
+{
+  const auto [k, v] = Linear::project<2>(x, {&k_, &v_}, context);
+  const Tensor keys = placed(k, config_.kv_heads, k_norm_, context);
+  const MixedPart part = mixed_part<M>(geometry(), memory, context);
+  context.ops().write_cache(part.batch, keys,
+                            v.reshaped({v.rows(), config_.kv_heads, config_.value_dim}),
+                            Out(part.cache));
+}
+
+template <class M>
+Tensor MaskedAttention<M>::attend(const Activations& x, LayerMemory& memory,
+                                  TransformContext& context) const
+  requires(!M::kCausal)
+{
+  const Tensor q = placed(q_.forward(x, context), config_.heads, q_norm_, context);
+  const MixedPart part = mixed_part<M>(geometry(), memory, context);
+  return attended(q, mask_, part.cache, part.batch, part.key_lengths, context);
 }
 
 template class MaskedAttention<CausalMask>;
@@ -195,5 +228,7 @@ template class MaskedAttention<BidirectionalMask>;
 template class MaskedAttention<PatchWindowMask>;
 static_assert(Attention<CausalAttention> && Attention<SlidingWindowAttention> &&
               Attention<BidirectionalAttention> && Attention<PatchWindowAttention>);
+static_assert(MixesInParts<BidirectionalAttention> && MixesInParts<PatchWindowAttention>);
+static_assert(!MixesInParts<CausalAttention> && !MixesInParts<SlidingWindowAttention>);
 
 }  // namespace sirocco

@@ -5,6 +5,7 @@
 
 #include "sirocco/nn/cache.hpp"
 #include "sirocco/nn/concepts.hpp"
+#include "sirocco/nn/layer_memory.hpp"
 #include "sirocco/nn/linear.hpp"
 #include "sirocco/nn/norms.hpp"
 #include "sirocco/nn/rotary.hpp"
@@ -106,11 +107,30 @@ class MaskedAttention {
                  const Tensor& positions, TransformContext& metadata) const;
   bool has_paged_attn() const { return paged_; }
 
+  /// The two halves of `mix`, for whoever cuts the rows of a sequence. x [n, D] are the context's
+  /// rows, a part of one sequence (SequenceRows::part): `remember` keeps their keys and values in
+  /// `memory`, and `attend`, when all of the sequence are there, makes f32 [n, D]. Not for masks
+  /// with a window, nor with slopes.
+  void remember(const Activations& x, LayerMemory& memory, TransformContext& context) const
+    requires(!M::kCausal);
+  Tensor attend(const Activations& x, LayerMemory& memory, TransformContext& context) const
+    requires(!M::kCausal);
+
   Tensor mix(const Activations& x, LayerIndex layer, TransformContext& context) const;
   CacheNeed cache_need() const;
   ActivationForms input_forms() const { return forms_for(q_) | forms_for(k_) | forms_for(v_); }
 
  private:
+  CacheGeometry geometry() const { return {config_.kv_heads, config_.head_dim, config_.value_dim}; }
+  /// Queries or keys as they are scored: normalized, where they are, and turned. In place, as f32
+  /// [n, heads, E].
+  Tensor placed(const Tensor& x, std::int32_t heads, const std::optional<RmsNorm>& norm,
+                TransformContext& context) const;
+  /// What queries [n, H, E] see in the cache, through the output projection.
+  Tensor attended(const Tensor& q, const Mask& mask, const KvCacheView& cache,
+                  const BatchTensors& batch, const Tensor& key_lengths,
+                  TransformContext& context) const;
+
   AttentionConfig config_;
   Linear q_, k_, v_, o_;
   Mask mask_;

@@ -2,13 +2,18 @@
 
 #include <concepts>
 #include <cstdint>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "sirocco/nn/step_results.hpp"
 #include "sirocco/nn/step_rows.hpp"
 #include "sirocco/nn/transform_context.hpp"
 
 namespace sirocco {
+
+class LayerMemory;
+struct EncoderStream;
 
 // What a model, or a part of one, can do. A role of a pipeline stage is the set of parts that it
 // holds; the concepts hold of it by construction (models/parts.hpp).
@@ -28,11 +33,19 @@ concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
   { m.lm_head(h, c) } -> std::same_as<Logits>;
 };
 
-/// A model Encodes what isn't text: rows of a picture or of sound in, f32 [P, K], and rows for
-/// another model out.
+/// A model Encodes what isn't text: rows of a picture or of sound in, and rows for another model
+/// out. Everything is done to some rows of a sequence (SequenceRows::part, the context's) at a time
+/// and leaves its results in the sequence's stream, so that it can stop at any row and go on in
+/// another step: embed makes rows of the stream, remember the keys and values of a layer, and
+/// forward, once all rows are remembered, what is behind that layer. project makes rows for the
+/// other model of a stream that is behind all layers. The bits are those of any other cut.
 template <class M>
-concept Encodes = requires(const M& m, const Tensor& patches, TransformContext& c) {
-  { m.encode(patches, c) } -> std::same_as<Hidden>;
+concept Encodes = requires(const M& m, std::span<const float> inputs, EncoderStream& stream,
+                           LayerIndex layer, RowRange made, TransformContext& c) {
+  { m.embed(inputs, stream, c) } -> std::same_as<void>;
+  { m.remember(stream, layer, c) } -> std::same_as<void>;
+  { m.forward(stream, layer, c) } -> std::same_as<void>;
+  { m.project(stream, made, c) } -> std::same_as<Hidden>;
 };
 
 /// An EmbeddingModel is what an embedding pipeline may use; a model may have more.
@@ -41,15 +54,6 @@ concept EmbeddingModel = Embeds<M> && Transforms<M>;
 
 template <class M>
 concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
-
-/// A model EncodesByLayers when it can stop behind any of its layers, and go on in another step.
-template <class M>
-concept EncodesByLayers = Encodes<M> && requires(const M& m, const Tensor& patches, Hidden h,
-                                                 LayerIndex layer, TransformContext& c) {
-  { m.embed(patches, c) } -> std::same_as<Hidden>;
-  { m.transform(std::move(h), layer, layer, c) } -> std::same_as<Hidden>;
-  { m.project(std::move(h), c) } -> std::same_as<Hidden>;
-};
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.
 
@@ -77,29 +81,47 @@ concept Attention = Mixer<A> && requires(const A& a, Activations x, const typena
   { a.has_paged_attn() } -> std::same_as<bool>;
 };
 
+/// A mixer MixesInParts when the rows of a sequence can be mixed some at a time: `remember` keeps
+/// what the others see of the context's rows, and `attend`, once all of the sequence are
+/// remembered, mixes the context's rows with them. [T, D] both, to the bits of `mix`.
+template <class A>
+concept MixesInParts =
+    Mixer<A> && requires(const A& a, Activations x, LayerMemory& memory, TransformContext& c) {
+      { a.remember(x, memory, c) } -> std::same_as<void>;
+      { a.attend(x, memory, c) } -> std::same_as<Tensor>;
+    };
+
 /// A FeedForward works on each row by itself. [T, D] both.
 template <class F>
 concept FeedForward = requires(const F& f, Activations x, TransformContext& c) {
   { f.forward(x, c) } -> std::same_as<Tensor>;
 };
 
-/// A Projector makes rows for a language model of an encoder's, f32 [T, K] to [R, D]: sequence by
-/// sequence, whose grids are in the context. `projected` says what becomes of a grid.
+/// A Projector makes rows for a language model of an encoder's. `projected` says what becomes of a
+/// grid of patches, `reads` appends the patches that some of these rows are made of, in the order
+/// in which `forward` wants their rows, f32 [P, K] to [R, D]; `products` are those of two numbers
+/// that one takes.
 template <class P>
-concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, TransformContext& c) {
-  { p.forward(x, c) } -> std::same_as<Tensor>;
+concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, RowRange made,
+                             std::vector<std::int32_t>& patches, TransformContext& c) {
   { p.projected(grid) } -> std::same_as<PatchGrid>;
+  { p.reads(grid, made, patches) } -> std::same_as<void>;
+  { p.forward(x, c) } -> std::same_as<Tensor>;
   { p.outputs() } -> std::same_as<std::int64_t>;
+  { p.products() } -> std::same_as<std::int64_t>;
 };
 
-/// A RowProjector makes rows for a language model of those of a sound, f32 [T, K] to [R, D]:
-/// sequence by sequence. `projected` says how many become of so many of a sequence.
+/// A RowProjector makes rows for a language model of those of a sound. `projected` says how many
+/// become of so many of a sequence, `reads` which of these some are made of, from which `forward`
+/// makes them, f32 [T, K] to [R, D]; `products` are those of two numbers that one takes.
 template <class P>
 concept RowProjector =
-    requires(const P& p, const Tensor& x, std::int64_t rows, TransformContext& c) {
-      { p.forward(x, c) } -> std::same_as<Tensor>;
+    requires(const P& p, const Tensor& x, std::int64_t rows, RowRange made, TransformContext& c) {
       { p.projected(rows) } -> std::same_as<std::int64_t>;
+      { p.reads(made, rows) } -> std::same_as<RowRange>;
+      { p.forward(x, c) } -> std::same_as<Tensor>;
       { p.outputs() } -> std::same_as<std::int64_t>;
+      { p.products() } -> std::same_as<std::int64_t>;
     };
 
 }  // namespace sirocco

@@ -19,9 +19,15 @@ class Convolution {
   std::int64_t inputs() const { return kernel_.inputs() / kTaps; }
   std::int64_t outputs() const { return kernel_.outputs(); }
 
-  /// x of S sequences of `length` rows each, f32 [S · length, C], to f32 [S · length', N] in the
-  /// context's scratch memory, where length' is length / stride, rounded up.
-  Tensor forward(const Tensor& x, std::int64_t length, TransformContext& context) const;
+  std::int64_t products() const { return kernel_.products(); }  ///< that a row of the result takes
+
+  /// The rows that some of the result are made of, of a sequence of `length`. The result has
+  /// length / stride rows, rounded up.
+  RowRange reads(RowRange made, std::int64_t length) const;
+  /// Some rows of the result, f32 [n, N] in the context's scratch memory. x, f32 [R, C], are the
+  /// rows that they read.
+  Tensor forward(const Tensor& x, RowRange made, std::int64_t length,
+                 TransformContext& context) const;
 
  private:
   Linear kernel_;

@@ -19,6 +19,9 @@ class CrossAttention {
   /// their positions are the places that `mix` sees.
   void remember(const Activations& encoded, LayerIndex layer, TransformContext& context) const;
 
+  /// Products of two numbers that it takes to remember a row.
+  std::int64_t remember_products() const { return k_.products() + v_.products(); }
+
   /// [T, D] to f32 [T, D]. Every sequence of the step has a key length (SequenceRows), of positions
   /// that were remembered.
   Tensor mix(const Activations& x, LayerIndex layer, TransformContext& context) const;

@@ -42,6 +42,8 @@ class CrossDecoderBlock {
     cross_.remember(rows, encoded, context);
   }
 
+  std::int64_t remember_products() const { return cross_.remember_products(); }
+
   CacheNeed own_need() const { return mixer_.cache_need(); }
   CacheNeed encoded_need() const { return cross_.cache_need(); }
 

@@ -32,25 +32,17 @@ class LayerSchedule {
   /// The same, with behind(layer) called behind each.
   template <class Behind>
   void forward(const Tensor& x, TransformContext& context, Behind behind) const {
-    forward(x, first_, LayerIndex(first_.value() + size()), context, std::move(behind));
+    each([&](LayerIndex layer, const auto& block) {
+      block.forward(x, layer, context);
+      behind(layer);
+    });
   }
-  /// The same through the layers [begin, end) of these.
-  template <class Behind>
-  void forward(const Tensor& x, LayerIndex begin, LayerIndex end, TransformContext& context,
-               Behind behind) const {
-    std::int32_t layer = first_.value();
-    const auto advance = [&](const auto& block) {
-      const LayerIndex here(layer++);
-      if (here < begin || here >= end) return;
-      block.forward(x, here, context);
-      behind(here);
-    };
-    for (const auto& run : runs_)
-      std::visit(
-          [&](const auto& blocks) {
-            for (const auto& block : blocks) advance(block);
-          },
-          run);
+  /// visit(block) of one layer of these.
+  template <class Visit>
+  void visit(LayerIndex layer, Visit visit) const {
+    each([&](LayerIndex here, const auto& block) {
+      if (here == layer) visit(block);
+    });
   }
 
   std::int32_t size() const { return static_cast<std::int32_t>(needs_.size()); }
@@ -58,6 +50,18 @@ class LayerSchedule {
   CacheLayout cache_layout() const { return CacheLayout(first_, needs_); }
 
  private:
+  /// body(layer, block) of each, in order.
+  template <class Body>
+  void each(Body body) const {
+    std::int32_t layer = first_.value();
+    for (const auto& run : runs_)
+      std::visit(
+          [&](const auto& blocks) {
+            for (const auto& block : blocks) body(LayerIndex(layer++), block);
+          },
+          run);
+  }
+
   LayerIndex first_;
   std::vector<std::variant<std::vector<Blocks>...>> runs_;
   std::vector<CacheNeed> needs_;

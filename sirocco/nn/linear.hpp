@@ -39,6 +39,8 @@ class Linear {
 
   std::int64_t inputs() const { return weight_->columns(); }
   std::int64_t outputs() const { return weight_->rows(); }
+  /// Of two numbers, that a row takes.
+  std::int64_t products() const { return inputs() * outputs(); }
   bool wants_q8() const { return weight_->wants_q8(); }
   FineBlocks fine() const { return wants_q8() ? fine_ : FineBlocks::kNone; }
 

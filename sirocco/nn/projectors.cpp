@@ -16,28 +16,18 @@ void require_side(std::int32_t side) {
   if (side < 1) throw InvalidArgument("projector: squares of {} patches a side", side);
 }
 
-/// The rows of x so that those of each square of patches stand together, row by row.
-Tensor by_squares(const Tensor& x, std::int32_t side, TransformContext& context) {
-  std::vector<std::int32_t>& order = context.host_integers();
-  std::int64_t first = 0;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    const PatchGrid grid = s.grid();
-    for (std::int32_t r = 0; r + side <= grid.rows; r += side) {
-      for (std::int32_t c = 0; c + side <= grid.columns; c += side) {
-        for (std::int32_t y = r; y < r + side; ++y)
-          for (std::int32_t z = c; z < c + side; ++z)
-            order.push_back(static_cast<std::int32_t>(first + std::int64_t{y} * grid.columns + z));
-      }
-    }
-    first += grid.patches();
-  }
-  const Tensor rows = context.ops().upload(context.scratch(), order, {std::ssize(order)});
-  const Tensor out = context.scratch().tensor(DType::kF32, {std::ssize(order), x.columns()});
-  context.ops().gather_rows(x, rows, Out(out));
-  return out;
-}
-
 }  // namespace
+
+void append_squares(PatchGrid grid, std::int32_t side, RowRange squares,
+                    std::vector<std::int32_t>& patches) {
+  const std::int32_t across = grid.columns / side;
+  for (std::int64_t square = squares.first; square < squares.end; ++square) {
+    const auto row = static_cast<std::int32_t>(square / across) * side;
+    const auto column = static_cast<std::int32_t>(square % across) * side;
+    for (std::int32_t y = row; y < row + side; ++y)
+      for (std::int32_t z = column; z < column + side; ++z) patches.push_back(y * grid.columns + z);
+  }
+}
 
 MlpProjector::MlpProjector(Linear first, PlainActivation activation, Linear second)
     : first_(std::move(first)), activation_(activation), second_(std::move(second)) {
@@ -51,16 +41,7 @@ Tensor MlpProjector::forward(const Tensor& x, TransformContext& context) const {
 }
 
 Tensor ClassProjector::forward(const Tensor& x, TransformContext& context) const {
-  std::vector<std::int32_t>& firsts = context.host_integers();
-  std::int32_t row = 0;
-  for (const SequenceRows& sequence : context.host_rows().sequences) {
-    firsts.push_back(row);
-    row += static_cast<std::int32_t>(sequence.rows());
-  }
-  const Tensor wanted = context.ops().upload(context.scratch(), firsts, {std::ssize(firsts)});
-  const Tensor rows = context.scratch().tensor(DType::kF32, {std::ssize(firsts), x.columns()});
-  context.ops().gather_rows(x, wanted, Out(rows));
-  return projection_.forward({.f32 = rows, .q8 = {}}, context);
+  return projection_.forward({.f32 = x, .q8 = {}}, context);
 }
 
 ShuffleProjector::ShuffleProjector(std::int32_t side, Linear projection)
@@ -70,8 +51,7 @@ ShuffleProjector::ShuffleProjector(std::int32_t side, Linear projection)
 
 Tensor ShuffleProjector::forward(const Tensor& x, TransformContext& context) const {
   const std::int64_t square = std::int64_t{side_} * side_;
-  const Tensor rows = by_squares(x, side_, context);
-  const Tensor shuffled = rows.reshaped({rows.rows() / square, x.columns() * square});
+  const Tensor shuffled = x.reshaped({x.rows() / square, x.columns() * square});
   return projection_.forward({.f32 = shuffled, .q8 = {}}, context);
 }
 
@@ -83,13 +63,12 @@ PoolProjector::PoolProjector(std::int32_t side, RmsNorm norm, Linear projection)
 
 Tensor PoolProjector::forward(const Tensor& x, TransformContext& context) const {
   const std::int32_t square = side_ * side_;
-  const Tensor rows = by_squares(x, side_, context);
-  const std::int64_t count = rows.rows() / square;
+  const std::int64_t count = x.rows() / square;
   std::vector<std::int32_t>& begins = context.host_integers();
   for (std::int64_t i = 0; i <= count; ++i) begins.push_back(static_cast<std::int32_t>(i * square));
   const Tensor begin = context.ops().upload(context.scratch(), begins, {count + 1});
   const Tensor means = context.scratch().tensor(DType::kF32, {count, x.columns()});
-  context.ops().mean_rows(rows, begin, Out(means));
+  context.ops().mean_rows(x, begin, Out(means));
   return projection_.forward(norm_.forward(means, context), context);
 }
 
@@ -110,8 +89,7 @@ MergeProjector MergeProjector::with_merge(Linear merge) && {
 
 Tensor MergeProjector::forward(const Tensor& x, TransformContext& context) const {
   const std::int64_t square = std::int64_t{side_} * side_;
-  const Tensor rows = by_squares(x, side_, context);
-  const Tensor merged = rows.reshaped({rows.rows() / square, x.columns() * square});
+  const Tensor merged = x.reshaped({x.rows() / square, x.columns() * square});
   if (norm_) norm_->apply(merged, context);
   if (!merge_) return mlp_.forward(merged, context);
   return mlp_.forward(merge_->forward({.f32 = merged, .q8 = {}}, context), context);
@@ -125,6 +103,12 @@ DeepStackProjector::DeepStackProjector(LayerNorm norm, MergeProjector first,
     if (each.projected({1 << 20, 1}) != first_.projected({1 << 20, 1}))
       throw InvalidArgument("projector: squares of different sizes");
   }
+}
+
+std::int64_t DeepStackProjector::products() const {
+  std::int64_t all = first_.products();
+  for (const MergeProjector& each : deep_) all += each.products();
+  return all;
 }
 
 Tensor DeepStackProjector::forward(const Tensor& x, TransformContext& context) const {

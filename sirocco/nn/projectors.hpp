@@ -11,8 +11,14 @@
 
 namespace sirocco {
 
-// From the rows of an encoder, those of patches of the context's grids, to rows of a language
-// model. All throw InvalidArgument when their parts don't fit one another.
+// From the rows of an encoder, those of a grid's patches, to rows of a language model: any of these
+// by themselves, of the patches that `reads` says. All throw InvalidArgument when their parts don't
+// fit one another.
+
+/// The patches of the squares [first, end) of a grid, `side` of them a side: square by square, in
+/// each row by row. Those at the end of a row or a column that make no whole square are left out.
+void append_squares(PatchGrid grid, std::int32_t side, RowRange squares,
+                    std::vector<std::int32_t>& patches);
 
 /// An MlpProjector is second(activation(first(x))), a row a patch. (Liu et al. 2024, LLaVA-1.5)
 class MlpProjector {
@@ -21,6 +27,10 @@ class MlpProjector {
 
   Tensor forward(const Tensor& x, TransformContext& context) const;
   PatchGrid projected(PatchGrid grid) const { return grid; }
+  void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
+    append_squares(grid, 1, made, patches);
+  }
+  std::int64_t products() const { return first_.products() + second_.products(); }
   std::int64_t inputs() const { return first_.inputs(); }
   std::int64_t outputs() const { return second_.outputs(); }
 
@@ -34,13 +44,17 @@ class MlpProjector {
 /// (Radford et al. 2021, CLIP)
 class ClassProjector {
  public:
-  /// Rows before those of patches aren't rows of its result.
+  /// Rows before those of patches, which count backwards from -1, aren't rows of its result.
   static constexpr bool kReadsRowsBefore = true;
 
   explicit ClassProjector(Linear projection) : projection_(std::move(projection)) {}
 
   Tensor forward(const Tensor& x, TransformContext& context) const;
   PatchGrid projected(PatchGrid) const { return {1, 1}; }
+  void reads(PatchGrid /*grid*/, RowRange /*made*/, std::vector<std::int32_t>& patches) const {
+    patches.push_back(-1);
+  }
+  std::int64_t products() const { return projection_.products(); }
   std::int64_t outputs() const { return projection_.outputs(); }
 
  private:
@@ -54,8 +68,11 @@ class ShuffleProjector {
   /// `side` is that of the squares, in patches.
   ShuffleProjector(std::int32_t side, Linear projection);
 
-  /// Grids are whole squares.
+  void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
+    append_squares(grid, side_, made, patches);
+  }
   Tensor forward(const Tensor& x, TransformContext& context) const;
+  std::int64_t products() const { return projection_.products(); }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return projection_.outputs(); }
 
@@ -70,8 +87,11 @@ class PoolProjector {
  public:
   PoolProjector(std::int32_t side, RmsNorm norm, Linear projection);
 
-  /// Patches at the end of a row or a column that make no whole square don't count.
+  void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
+    append_squares(grid, side_, made, patches);
+  }
   Tensor forward(const Tensor& x, TransformContext& context) const;
+  std::int64_t products() const { return projection_.products(); }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return projection_.outputs(); }
 
@@ -92,8 +112,11 @@ class MergeProjector {
   MergeProjector with_norm(LayerNorm norm) &&;
   MergeProjector with_merge(Linear merge) &&;
 
-  /// Grids are whole squares.
+  void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
+    append_squares(grid, side_, made, patches);
+  }
   Tensor forward(const Tensor& x, TransformContext& context) const;
+  std::int64_t products() const { return mlp_.products() + (merge_ ? merge_->products() : 0); }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return mlp_.outputs(); }
 
@@ -115,6 +138,10 @@ class DeepStackProjector {
 
   Tensor forward(const Tensor& x, TransformContext& context) const;
   PatchGrid projected(PatchGrid grid) const { return first_.projected(grid); }
+  void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
+    first_.reads(grid, made, patches);
+  }
+  std::int64_t products() const;
   std::int64_t outputs() const { return first_.outputs() * (1 + std::ssize(deep_)); }
 
  private:
@@ -125,5 +152,6 @@ class DeepStackProjector {
 
 static_assert(Projector<MergeProjector> && Projector<DeepStackProjector>);
 static_assert(Projector<MlpProjector> && Projector<ShuffleProjector> && Projector<PoolProjector>);
+static_assert(Projector<ClassProjector>);
 
 }  // namespace sirocco

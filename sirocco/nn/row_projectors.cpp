@@ -26,26 +26,12 @@ MeanProjector::MeanProjector(std::int32_t count, LayerNorm norm, Linear projecti
 }
 
 Tensor MeanProjector::forward(const Tensor& x, TransformContext& context) const {
-  Ops& ops = context.ops();
-  // Where a sequence has rows of no whole mean, they are left out first.
-  std::vector<std::int32_t>& kept = context.host_integers();
-  std::int64_t means = 0;
-  std::int32_t first = 0;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    const auto whole = static_cast<std::int32_t>(projected(s.rows())) * count_;
-    for (std::int32_t i = 0; i < whole; ++i) kept.push_back(first + i);
-    means += whole / count_;
-    first += static_cast<std::int32_t>(s.rows());
-  }
-  Tensor rows = x;
-  if (std::ssize(kept) != x.rows()) {
-    rows = context.scratch().tensor(DType::kF32, {std::ssize(kept), x.columns()});
-    ops.gather_rows(x, ops.upload(context.scratch(), kept, {std::ssize(kept)}), Out(rows));
-  }
+  const std::int64_t means = x.rows() / count_;
   std::vector<std::int32_t>& begins = context.host_integers();
   for (std::int64_t i = 0; i <= means; ++i) begins.push_back(static_cast<std::int32_t>(i * count_));
+  const Tensor begin = context.ops().upload(context.scratch(), begins, {means + 1});
   const Tensor out = context.scratch().tensor(DType::kF32, {means, x.columns()});
-  ops.mean_rows(rows, ops.upload(context.scratch(), begins, {means + 1}), Out(out));
+  context.ops().mean_rows(x, begin, Out(out));
   return projection_.forward(norm_.forward(out, context), context);
 }
 
@@ -96,29 +82,16 @@ Tensor StackProjector<P>::forward(const Tensor& x, TransformContext& context) co
   Ops& ops = context.ops();
   const std::int64_t width = x.columns();
   require_width("what is put side by side", width * count_, projector_.inputs());
-  const auto beyond = static_cast<std::int32_t>(x.rows());
-  std::vector<std::int32_t>& taken = context.host_integers();
-  std::int64_t made = 0;
-  std::int32_t first = 0;
-  bool fills = false;
-  for (const SequenceRows& s : context.host_rows().sequences) {
-    const auto rows = static_cast<std::int32_t>(s.rows());
-    const auto all = static_cast<std::int32_t>(projected(rows)) * count_;
-    for (std::int32_t i = 0; i < all; ++i) taken.push_back(i < rows ? first + i : beyond);
-    fills = fills || all != rows;
-    made += all / count_;
-    first += rows;
+  const std::int64_t made = projected(x.rows());
+  Tensor rows = x;
+  if (const std::int64_t missing = made * count_ - x.rows(); missing > 0) {
+    rows = context.scratch().tensor(DType::kF32, {made * count_, width});
+    const std::vector<float> zeros(static_cast<std::size_t>(missing * width));
+    ops.copy_columns(x, 0, width, Out(rows.slice_rows(0, x.rows())), 0);
+    ops.copy_columns(ops.upload(context.scratch(), zeros, {missing, width}), 0, width,
+                     Out(rows.slice_rows(x.rows(), missing)), 0);
   }
-  if (!fills) return projector_.forward(x.reshaped({made, count_ * width}), context);
-  // The rows and, behind them, the one that fills up.
-  const Tensor rows = context.scratch().tensor(DType::kF32, {x.rows() + 1, width});
-  const std::vector<float> zeros(static_cast<std::size_t>(width));
-  ops.copy_columns(x, 0, width, Out(rows.slice_rows(0, x.rows())), 0);
-  ops.copy_columns(ops.upload(context.scratch(), zeros, {1, width}), 0, width,
-                   Out(rows.slice_rows(x.rows(), 1)), 0);
-  const Tensor stacked = context.scratch().tensor(DType::kF32, {made * count_, width});
-  ops.gather_rows(rows, ops.upload(context.scratch(), taken, {made * count_}), Out(stacked));
-  return projector_.forward(stacked.reshaped({made, count_ * width}), context);
+  return projector_.forward(rows.reshaped({made, count_ * width}), context);
 }
 
 template class StackProjector<MlpProjector>;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -10,8 +11,8 @@
 
 namespace sirocco {
 
-// From the rows of an encoder of sound to rows of a language model. All throw InvalidArgument when
-// their parts don't fit one another.
+// From the rows of an encoder of sound to rows of a language model: any of these by themselves, of
+// the rows that `reads` says. All throw InvalidArgument when their parts don't fit one another.
 
 /// An UnchangedRows is the projector of an encoder whose rows are read as they are. (Radford et al.
 /// 2022)
@@ -21,6 +22,8 @@ class UnchangedRows {
 
   Tensor forward(const Tensor& x, TransformContext& /*context*/) const { return x; }
   std::int64_t projected(std::int64_t rows) const { return rows; }
+  RowRange reads(RowRange made, std::int64_t /*rows*/) const { return made; }
+  std::int64_t products() const { return 0; }
   std::int64_t outputs() const { return width_; }
 
  private:
@@ -34,9 +37,13 @@ class MeanProjector {
   /// `count` are the rows of a mean.
   MeanProjector(std::int32_t count, LayerNorm norm, Linear projection);
 
-  /// Rows at the end of a sequence that make no whole mean don't count.
   Tensor forward(const Tensor& x, TransformContext& context) const;
+  /// Rows at the end of a sequence that make no whole mean don't count.
   std::int64_t projected(std::int64_t rows) const { return rows / count_; }
+  RowRange reads(RowRange made, std::int64_t /*rows*/) const {
+    return {made.first * count_, made.end * count_};
+  }
+  std::int64_t products() const { return projection_.products(); }
   std::int64_t outputs() const { return projection_.outputs(); }
 
  private:
@@ -55,6 +62,7 @@ class SwigluProjector {
 
   Tensor forward(const Tensor& x, TransformContext& context) const;
   std::int64_t inputs() const { return gate_.inputs(); }
+  std::int64_t products() const { return gate_.products() + up_.products() + second_.products(); }
   std::int64_t outputs() const { return second_.outputs(); }
 
  private:
@@ -73,8 +81,13 @@ class StackProjector {
   /// `count` rows become one.
   StackProjector(std::int32_t count, P projector);
 
+  /// x that isn't whole stacks is the end of its sequence.
   Tensor forward(const Tensor& x, TransformContext& context) const;
   std::int64_t projected(std::int64_t rows) const { return (rows + count_ - 1) / count_; }
+  RowRange reads(RowRange made, std::int64_t rows) const {
+    return {made.first * count_, std::min(made.end * count_, rows)};
+  }
+  std::int64_t products() const { return projector_.products(); }
   std::int64_t outputs() const { return projector_.outputs(); }
 
  private:

@@ -72,6 +72,28 @@ SequenceRows SequenceRows::with_windows(std::vector<std::int32_t> rows) && {
   return std::move(*this);
 }
 
+SequenceRows SequenceRows::part(RowRange rows) const {
+  if (rows.first < 0 || rows.end <= rows.first || rows.end > rows_ || first_ != Position(0) ||
+      !spans_.empty()) {
+    throw InvalidArgument(
+        "the rows [{}, {}) can't be a part of {} at position {} with {} spans: they are some of a "
+        "whole sequence, which has no spans",
+        rows.first, rows.end, rows_, first_.value(), spans_.size());
+  }
+  SequenceRows out(sequence_, Position(static_cast<std::int32_t>(rows.first)), rows.count());
+  out.key_length_ = static_cast<std::int32_t>(rows_);
+  out.rotary_shift_ = rotary_shift_;
+  out.grid_ = grid_;
+  out.windows_ = windows_;
+  if (rotary_) {
+    const auto axes = static_cast<std::size_t>(rotary_->axes());
+    const auto numbers = rotary_->numbers().subspan(static_cast<std::size_t>(rows.first) * axes,
+                                                    static_cast<std::size_t>(rows.count()) * axes);
+    out.rotary_.emplace(rotary_->axes(), std::vector(numbers.begin(), numbers.end()));
+  }
+  return out;
+}
+
 std::int64_t StepRows::rows() const {
   std::int64_t total = 0;
   for (const SequenceRows& s : sequences) total += s.rows();

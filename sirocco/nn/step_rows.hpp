@@ -15,6 +15,14 @@ namespace sirocco {
 //       .with_rotary({3, times_heights_and_widths})
 //   TokenBatch(fifteen_tokens, {{10, picture}})
 
+/// A RowRange is consecutive rows, by their numbers: [first, end).
+struct RowRange {
+  std::int64_t first = 0;
+  std::int64_t end = 0;
+  std::int64_t count() const { return end - first; }
+  friend bool operator==(const RowRange&, const RowRange&) = default;
+};
+
 /// A MutualSpan is positions of a sequence whose rows see each other, as those of an image do,
 /// besides what came before: [first, end).
 struct MutualSpan {
@@ -76,15 +84,22 @@ class SequenceRows {
   /// a row and they are all rows together.
   SequenceRows with_windows(std::vector<std::int32_t> rows) &&;
 
+  /// Some rows of these, which are a whole sequence: at their own positions, put by rotary
+  /// encodings where they are in it, and seeing all positions of it (key_length); grid and windows
+  /// stay those of the whole. Throws InvalidArgument unless there is one at least and they are rows
+  /// of these, which begin at position 0 and have no spans.
+  SequenceRows part(RowRange rows) const;
+
   SequenceId sequence() const { return sequence_; }
   Position first() const { return first_; }
   std::int64_t rows() const { return rows_; }
   const std::vector<MutualSpan>& spans() const { return spans_; }
   const std::optional<RotaryPositions>& rotary() const { return rotary_; }
   std::int32_t rotary_shift() const { return rotary_shift_; }
-  std::int32_t key_length() const { return key_length_; }  ///< 0 where no encoder wrote any
-  const PatchGrid& grid() const { return grid_; }          ///< of none where it is no picture
-  /// Rows of each window; empty where all are one.
+  /// 0 where no encoder wrote any, and these aren't a part of a sequence.
+  std::int32_t key_length() const { return key_length_; }
+  const PatchGrid& grid() const { return grid_; }  ///< of none where it is no picture
+  /// Rows of each window, those of the whole sequence; empty where all are one.
   const std::vector<std::int32_t>& windows() const { return windows_; }
 
  private:

@@ -57,7 +57,8 @@ int list_rotary_positions(const StepRows& rows, std::vector<std::int32_t>& numbe
   return axes;
 }
 
-/// Rows of each window, from position 0 on; nothing where no sequence has windows.
+/// The rows of each window that the step has some of, at their positions in it; nothing where no
+/// sequence has windows.
 void list_windows(const StepRows& rows, std::vector<std::int32_t>& positions,
                   std::vector<std::int32_t>& begin) {
   positions.clear();
@@ -65,13 +66,20 @@ void list_windows(const StepRows& rows, std::vector<std::int32_t>& positions,
   const auto has_windows = [](const SequenceRows& s) { return !s.windows().empty(); };
   if (std::none_of(rows.sequences.begin(), rows.sequences.end(), has_windows)) return;
   begin.push_back(0);
-  const auto add = [&](std::int32_t count) {
-    for (std::int32_t i = 0; i < count; ++i) positions.push_back(i);
+  const auto add = [&](std::int32_t first, std::int32_t end) {
+    for (std::int32_t i = first; i < end; ++i) positions.push_back(i);
     begin.push_back(static_cast<std::int32_t>(positions.size()));
   };
   for (const SequenceRows& s : rows.sequences) {
-    if (s.windows().empty()) add(static_cast<std::int32_t>(s.rows()));
-    for (const std::int32_t count : s.windows()) add(count);
+    const std::int32_t first = s.first().value();
+    const std::int32_t end = first + static_cast<std::int32_t>(s.rows());
+    if (s.windows().empty()) add(first, end);
+    std::int32_t before = 0;  // rows of the windows before
+    for (const std::int32_t count : s.windows()) {
+      if (before < end && before + count > first)
+        add(std::max(first - before, 0), std::min(end - before, count));
+      before += count;
+    }
   }
 }
 

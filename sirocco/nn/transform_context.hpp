@@ -65,13 +65,14 @@ class TransformContext {
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
   BatchTensors batch() const { return {positions_, row_begin_, visible_ends_}; }
-  /// The same with the windows of sequences in place of these, each from position 0 on.
+  /// The same with the windows that rows are in, in place of sequences, at positions in these.
   BatchTensors windows() const { return {window_positions_, window_begin_}; }
   const StepRows& host_rows() const { return rows_; }
-  /// The rows before each sequence, or each window, and all.
+  /// The rows before each sequence, or each of those windows, and all.
   std::span<const std::int32_t> host_row_begin() const { return memory_.row_begin_; }
   std::span<const std::int32_t> host_window_begin() const { return memory_.window_begin_; }
-  /// i32 [S]: how many positions an encoder wrote of each sequence; empty where none did.
+  /// i32 [S]: how many positions rows see of each sequence (SequenceRows::key_length); empty where
+  /// that goes by the rows.
   const Tensor& key_lengths() const { return key_lengths_; }
   /// An empty list for integers on their way to the backend, until the next call. Its memory stays.
   std::vector<std::int32_t>& host_integers() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <utility>
 
 #include "sirocco/nn/concepts.hpp"
@@ -22,6 +23,21 @@ class TransformerBlock {
   void forward(const Tensor& x, LayerIndex layer, TransformContext& context) const {
     const Arena::Scope scope(context.scratch());
     norms_.run(x, mixer_, ffn_, layer, context);
+  }
+
+  /// The two halves of `forward`, for whoever cuts the rows of a layer: x is the context's rows, a
+  /// part of a sequence (SequenceRows::part), of which all are remembered before any goes forward.
+  void remember(const Tensor& x, LayerMemory& memory, TransformContext& context) const
+    requires MixesInParts<A> && std::same_as<Wiring, PreNorm>
+  {
+    const Arena::Scope scope(context.scratch());
+    norms_.remember(x, mixer_, memory, context);
+  }
+  void forward(const Tensor& x, LayerMemory& memory, TransformContext& context) const
+    requires MixesInParts<A> && std::same_as<Wiring, PreNorm>
+  {
+    const Arena::Scope scope(context.scratch());
+    norms_.run(x, mixer_, ffn_, memory, context);
   }
 
   CacheNeed cache_need() const { return mixer_.cache_need(); }

@@ -23,10 +23,28 @@ struct PreNorm {
     void run(const Tensor& x, const A& mixer, const F& ffn, LayerIndex layer,
              TransformContext& context) const {
       context.ops().add(Out(x), mixer.mix(attention_norm_.forward(x, context), layer, context));
-      context.ops().add(Out(x), ffn.forward(ffn_norm_.forward(x, context), context));
+      feed(x, ffn, context);
+    }
+
+    /// `run` in two halves, of which the second is for when all rows have been remembered.
+    template <MixesInParts A>
+    void remember(const Tensor& x, const A& mixer, LayerMemory& memory,
+                  TransformContext& context) const {
+      mixer.remember(attention_norm_.forward(x, context), memory, context);
+    }
+    template <MixesInParts A, FeedForward F>
+    void run(const Tensor& x, const A& mixer, const F& ffn, LayerMemory& memory,
+             TransformContext& context) const {
+      context.ops().add(Out(x), mixer.attend(attention_norm_.forward(x, context), memory, context));
+      feed(x, ffn, context);
     }
 
    private:
+    template <FeedForward F>
+    void feed(const Tensor& x, const F& ffn, TransformContext& context) const {
+      context.ops().add(Out(x), ffn.forward(ffn_norm_.forward(x, context), context));
+    }
+
     N attention_norm_;
     N ffn_norm_;
   };

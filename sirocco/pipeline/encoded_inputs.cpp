@@ -10,7 +10,7 @@ std::shared_ptr<EncoderPass> EncodedInputs::pass(const std::shared_ptr<const Enc
   }
   std::weak_ptr<EncoderPass>& known = under_way_[key];
   if (auto pass = known.lock(); pass != nullptr && !pass->fault()) return pass;
-  auto made = std::make_shared<EncoderPass>(input);
+  auto made = std::make_shared<EncoderPass>(input, &ledger_);
   known = made;
   std::erase_if(under_way_, [](const auto& entry) { return entry.second.expired(); });
   return made;

@@ -74,17 +74,22 @@ EncoderTile cut_into_patches(std::span<const float> planes, std::int64_t channel
   return out;
 }
 
+EncoderCost EncoderPiece::cost() const {
+  EncoderCost row = costs.embed;
+  for (const EncoderCost layer : costs.forward) row += costs.remember + layer;
+  return static_cast<double>(sequence.rows()) * row + static_cast<double>(rows) * costs.project;
+}
+
+EncoderCost EncoderInput::cost() const {
+  EncoderCost all = 0;
+  for (const EncoderPiece& piece : pieces_) all += piece.cost();
+  return all;
+}
+
 template <class Encoder, class Extent>
-void EncoderInput::add(const Encoder& encoder, const Extent& extent, std::int64_t inputs,
-                       std::vector<float> values) {
-  EncoderPiece piece{encoder.sequence(SequenceId(0), extent),
-                     inputs,
-                     std::move(values),
-                     encoder.rows(extent),
-                     encoder.projected(extent),
-                     {}};
-  for (std::int32_t layer = 0; layer < encoder.info().layers; ++layer)
-    piece.costs.push_back(encoder.products(extent, LayerIndex(layer)));
+void EncoderInput::add(const Encoder& encoder, const Extent& extent, std::vector<float> values) {
+  EncoderPiece piece{encoder.sequence(SequenceId(0), extent), std::move(values),
+                     encoder.rows(extent), encoder.projected(extent), encoder.costs(extent)};
   first_rows_.push_back(first_rows_.back() + piece.rows);
   pieces_.push_back(std::move(piece));
 }
@@ -105,7 +110,7 @@ EncoderInput::EncoderInput(const AnyPictureEncoder& encoder, std::vector<Encoder
     const std::array<std::int32_t, 2> shape = {grid.rows, grid.columns};
     hash.add(std::span<const std::int32_t>(shape));
     hash.add(std::span<const float>(tile.patches));
-    add(encoder, grid, grid.patches(), std::move(tile.patches));
+    add(encoder, grid, std::move(tile.patches));
   }
   key_ = hash.finish();
 }
@@ -127,7 +132,7 @@ EncoderInput::EncoderInput(const AnySoundEncoder& encoder, std::vector<EncoderWi
     }
     hash.add(std::span(&rows, 1));
     hash.add(std::span<const float>(window.frames));
-    add(encoder, window.extent, frames, std::move(window.frames));
+    add(encoder, window.extent, std::move(window.frames));
   }
   key_ = hash.finish();
 }

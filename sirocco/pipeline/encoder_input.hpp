@@ -36,12 +36,13 @@ struct EncoderWindow {
 /// An EncoderPiece is what goes through an encoder by itself: a tile of a picture, or a window of
 /// sound.
 struct EncoderPiece {
-  SequenceRows sequence;                ///< it in a step
-  std::int64_t inputs = 0;              ///< rows that it is read from
-  std::vector<float> values = {};       ///< f32 [inputs, …]
-  std::int64_t rows = 0;                ///< that become of it for a language model
-  PatchGrid row_grid = {};              ///< how these lie: those of sound in one line
-  std::vector<EncoderCost> costs = {};  ///< layer by layer
+  SequenceRows sequence;           ///< all of it
+  std::vector<float> values = {};  ///< f32 [I, …], what it is read from
+  std::int64_t rows = 0;           ///< that become of it for a language model
+  PatchGrid row_grid = {};         ///< how these lie: those of sound in one line
+  EncoderCosts costs = {};
+
+  EncoderCost cost() const;  ///< of all of it
 };
 
 /// An EncoderInput is a picture or a sound for an encoder, in pieces. Immutable.
@@ -60,13 +61,13 @@ class EncoderInput {
   std::int64_t width() const { return encoder_.info().row_width(); }
   /// Whether the encoder has a row for the end of a row of tiles.
   bool has_newline() const { return static_cast<bool>(encoder_.info().newline); }
+  EncoderCost cost() const;  ///< of all pieces
   /// Equal for equal pieces of one kind: SHA-256 of them.
   const EmbeddingKey& key() const { return key_; }
 
  private:
   template <class Encoder, class Extent>
-  void add(const Encoder& encoder, const Extent& extent, std::int64_t inputs,
-           std::vector<float> values);
+  void add(const Encoder& encoder, const Extent& extent, std::vector<float> values);
 
   AnyEncoder encoder_;
   std::vector<EncoderPiece> pieces_;

@@ -3,27 +3,44 @@
 #include <algorithm>
 #include <cmath>
 #include <new>
-#include <numeric>
 #include <span>
 #include <utility>
 
 namespace sirocco {
 
-EncoderPass::EncoderPass(std::shared_ptr<const EncoderInput> input)
-    : encoder_(input->encoder()), input_(std::move(input)), key_(input_->key()) {
-  for (const EncoderPiece& piece : input_->pieces())
-    left_ = std::accumulate(piece.costs.begin(), piece.costs.end(), left_);
+EncoderPass::EncoderPass(std::shared_ptr<const EncoderInput> input, ByteLedger* ledger)
+    : encoder_(input->encoder()),
+      input_(std::move(input)),
+      key_(input_->key()),
+      arena_(ledger),
+      left_(input_->cost()) {}
+
+std::int64_t EncoderPass::stage_rows() const {
+  const EncoderPiece& piece = input_->pieces()[piece_];
+  return stage_ == Stage::kProject ? piece.rows : piece.sequence.rows();
 }
 
-EncoderCost EncoderPass::next_layer() const {
-  return ended_ ? 0 : input_->pieces()[piece_].costs[static_cast<std::size_t>(layer_)];
+EncoderCost EncoderPass::row_cost() const {
+  const EncoderCosts& costs = input_->pieces()[piece_].costs;
+  switch (stage_) {
+    case Stage::kEmbed:
+      return costs.embed;
+    case Stage::kRemember:
+      return costs.remember;
+    case Stage::kForward:
+      return costs.forward[static_cast<std::size_t>(layer_.value())];
+    case Stage::kProject:
+      return costs.project;
+  }
+  return 0;
 }
 
 void EncoderPass::end(std::optional<EncoderFault> fault) {
   ended_ = true;
   left_ = 0;
   fault_ = std::move(fault);
-  residual_ = {};
+  stream_.reset();
+  arena_ = Arena();
   input_ = nullptr;
   if (fault_) rows_ = {};
 }
@@ -41,45 +58,80 @@ void EncoderPass::advance(EncoderCost budget, Backend& backend, StepMemory& memo
 }
 
 void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) {
-  const EncoderPiece& piece = input_->pieces()[piece_];
-  const EncoderInfo& info = encoder_.info();
-  const auto cost_of = [&](std::int32_t layer) {
-    return piece.costs[static_cast<std::size_t>(layer)];
-  };
-  std::int32_t end_layer = layer_;
-  for (EncoderCost cost = 0; end_layer < info.layers; ++end_layer) {
-    cost += cost_of(end_layer);
-    if (end_layer > layer_ && cost > budget) break;
+  // Products take rows together; fewer are for where there is no room for so many.
+  constexpr std::int64_t kTogether = 16;
+  bool any = false;
+  while (!ended_) {
+    const EncoderCost each = row_cost();
+    const std::int64_t left = stage_rows() - row_;
+    std::int64_t count = left;
+    if (static_cast<double>(left) * each > budget) {
+      count = static_cast<std::int64_t>(std::max(budget / each, 0.0));
+      if (count >= kTogether) count -= count % kTogether;
+      if (count == 0 && any) return;
+      count = std::max<std::int64_t>(count, 1);
+    }
+    const EncoderCost cost = static_cast<double>(count) * each;
+    run_rows({row_, row_ + count}, backend, memory);
+    if (ended_) return;
+    any = true;
+    budget -= cost;
+    left_ = std::max(0.0, left_ - cost);
+    row_ += count;
+    if (count < left) return;
+    next_stage();
   }
+}
+
+void EncoderPass::run_rows(RowRange rows, Backend& backend, StepMemory& memory) {
+  const EncoderPiece& piece = input_->pieces()[piece_];
+  if (!stream_) stream_.emplace(encoder_.stream(piece.sequence.rows(), arena_));
   StepRows step;
-  step.sequences.push_back(piece.sequence);
+  // What is made of a row of the stream stands elsewhere.
+  step.sequences.push_back(stage_ == Stage::kProject ? piece.sequence : piece.sequence.part(rows));
   const CacheViews none;
   TransformContext context(backend, memory, step, none);
-  Ops& ops = context.ops();
-  const auto uploaded = [&](std::span<const float> values, std::int64_t count) {
-    return ops.upload(context.held(), values, {count, std::ssize(values) / count});
-  };
-  Hidden hidden = layer_ == 0
-                      ? encoder_.embed(uploaded(piece.values, piece.inputs), context)
-                      : Hidden(context, {.f32 = uploaded(residual_, residual_rows_), .q8 = {}});
-  hidden =
-      encoder_.transform(std::move(hidden), LayerIndex(layer_), LayerIndex(end_layer), context);
-  for (; layer_ < end_layer; ++layer_) left_ = std::max(0.0, left_ - cost_of(layer_));
-  if (layer_ < info.layers) {
-    const std::span<const float> values = ops.read(hidden.values());
-    residual_.assign(values.begin(), values.end());
-    residual_rows_ = hidden.values().rows();
-    return;
+  switch (stage_) {
+    case Stage::kEmbed:
+      return encoder_.embed(piece.values, *stream_, context);
+    case Stage::kRemember:
+      return encoder_.remember(*stream_, layer_, context);
+    case Stage::kForward:
+      return encoder_.forward(*stream_, layer_, context);
+    case Stage::kProject:
+      break;
   }
-  hidden = encoder_.project(std::move(hidden), context);
-  const std::span<const float> made = ops.read(hidden.values());
-  if (!std::ranges::all_of(made, [](float x) { return std::isfinite(x); }))
+  const Hidden made = encoder_.project(*stream_, rows, context);
+  const std::span<const float> values = context.ops().read(made.values());
+  if (!std::ranges::all_of(values, [](float x) { return std::isfinite(x); }))
     return end(EncoderFault{ErrorKind::kNotANumber,
                             "the encoder made numbers of its input that aren't finite"});
-  rows_.insert(rows_.end(), made.begin(), made.end());
-  layer_ = 0;
+  rows_.insert(rows_.end(), values.begin(), values.end());
+}
+
+void EncoderPass::next_stage() {
+  const bool more_layers = layer_.value() + 1 < encoder_.info().layers;
+  row_ = 0;
+  switch (stage_) {
+    case Stage::kEmbed:
+      stage_ = encoder_.info().layers > 0 ? Stage::kRemember : Stage::kProject;
+      return;
+    case Stage::kRemember:
+      stage_ = Stage::kForward;
+      return;
+    case Stage::kForward:
+      if (more_layers) layer_ = LayerIndex(layer_.value() + 1);
+      stage_ = more_layers ? Stage::kRemember : Stage::kProject;
+      return;
+    case Stage::kProject:
+      break;
+  }
+  stage_ = Stage::kEmbed;
+  layer_ = LayerIndex(0);
+  stream_.reset();
+  arena_.reset();
   if (++piece_ < input_->pieces().size()) return;
-  if (const WeightVector& newline = info.newline) {
+  if (const WeightVector& newline = encoder_.info().newline) {
     const auto* values = newline.tensor().as<float>();
     rows_.insert(rows_.end(), values, values + newline.size());
   }

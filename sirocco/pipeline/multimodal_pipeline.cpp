@@ -131,12 +131,8 @@ CheckedTextJob CheckedMultimodalJob::checked(const PipelineLimits& limits, Multi
 CheckedMultimodalJob::CheckedMultimodalJob(const PipelineLimits& limits, MultimodalJob job)
     : text_(checked(limits, job, promised_)) {}
 
-MultimodalWork::MultimodalWork(TextWork text, std::vector<Awaited> awaited, EncoderCost row_cost,
-                               std::int64_t max_rows)
-    : text_(std::move(text)),
-      awaited_(std::move(awaited)),
-      row_cost_(row_cost),
-      max_rows_(max_rows) {}
+MultimodalWork::MultimodalWork(TextWork text, std::vector<Awaited> awaited)
+    : text_(std::move(text)), awaited_(std::move(awaited)) {}
 
 EncoderPass* MultimodalWork::encoding() const {
   for (const Awaited& awaited : awaited_)
@@ -147,17 +143,10 @@ EncoderPass* MultimodalWork::encoding() const {
 Demand MultimodalWork::demand() const {
   if (ending_ || encodes_) return {};
   if (awaited_.empty()) return text_.demand();
-  const EncoderPass* const pass = encoding();
-  // What has ended is looked at in the next step.
-  if (pass == nullptr) return {.rows = 1};
-  const auto rows_of = [&](EncoderCost cost) {
-    constexpr double kMany = 1 << 20;
-    return static_cast<std::int64_t>(std::clamp(std::ceil(cost / row_cost_), 1.0, kMany));
-  };
   EncoderCost left = 0;
   for (const Awaited& awaited : awaited_) left += awaited.pass->left();
-  piece_ = {0, std::min(rows_of(pass->next_layer()), max_rows_)};
-  return {.rows = std::max(piece_.end, rows_of(left)), .indivisible = std::span(&piece_, 1)};
+  // What has ended is looked at in the next step, where nothing is left.
+  return {.rows = encoded_rows(left), .encodes = true};
 }
 
 bool MultimodalWork::settle() {
@@ -182,7 +171,6 @@ MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> languag
       encoders_(std::move(encoders)),
       backend_(place.backend),
       memory_(&place.ledger),
-      row_cost_(static_cast<double>(std::max<std::uint64_t>(row_products, 1))),
       encoded_(options.max_encoded_bytes, place.ledger) {
   const auto require_width = [&](const AnyEncoder* encoder) {
     if (encoder == nullptr || encoder->info().width == info().width) return;
@@ -196,12 +184,16 @@ MultimodalPipeline::MultimodalPipeline(std::shared_ptr<LanguagePipeline> languag
     throw InvalidArgument("rows of pictures are to be added behind {} layers; the model says {}",
                           deep, info().deep_stack);
   }
-  if (deep != limits()->deep_stack) {
+  if (deep != language_->limits()->deep_stack) {
     throw UnsupportedError(
         "rows of pictures are added behind the first {} layers, and the first stage has fewer: cut "
         "the model behind them",
         deep);
   }
+  PipelineLimits own = *language_->limits();
+  own.encoded_a_row =
+      static_cast<double>(std::max<std::uint64_t>(row_products, 1)) / kEncodedProducts;
+  limits_ = std::make_shared<const PipelineLimits>(std::move(own));
   if (encoders_.pictures() == nullptr) return;
   const std::string& projector = encoders_.pictures()->info().projector;
   if (const int axes = info().rotary_axes; picture_marks(projector).in_plane && axes != 3) {
@@ -265,7 +257,7 @@ std::optional<MultimodalWork> MultimodalPipeline::begin(CheckedMultimodalJob& jo
     std::shared_ptr<EncoderPass> pass = encoded_.pass(promised.from.input);
     awaited.push_back({std::move(pass), std::move(promised)});
   }
-  MultimodalWork work(std::move(*text), std::move(awaited), row_cost_, limits()->max_step);
+  MultimodalWork work(std::move(*text), std::move(awaited));
   work.settle();
   return work;
 }
@@ -284,7 +276,7 @@ Ticket MultimodalPipeline::submit(std::span<const Share<MultimodalWork>> shares)
     step.encoding.push_back(&work);
     EncoderPass* const pass = work.encoding();
     if (pass == nullptr) continue;
-    pass->advance(static_cast<double>(share.rows) * row_cost_, backend_, memory_);
+    pass->advance(static_cast<double>(share.rows) * kEncodedProducts, backend_, memory_);
     if (!pass->ended() || pass->fault()) continue;
     const auto of = std::ranges::find(work.awaited_, pass,
                                       [](const auto& awaited) { return awaited.pass.get(); });

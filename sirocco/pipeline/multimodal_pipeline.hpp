@@ -20,8 +20,8 @@ struct MultimodalPipelineOptions {
 
 /// Models that see or hear: encoders with their projectors, and a language model that gets rows of
 /// pictures and sounds in place of some tokens and never learns where they came from. Encoding is
-/// work like any other: a layer of a tile or a window at a time, in steps that others' answers go
-/// on in. What was encoded is kept by its contents, and what the prefix cache has the rows of isn't
+/// work like any other: some rows of a layer at a time, in steps that others' answers go on in.
+/// What was encoded is kept by its contents, and what the prefix cache has the rows of isn't
 /// encoded at all. For one backend the bits of an answer don't depend on any of it.
 class MultimodalPipeline final : public Pipeline {
  public:
@@ -43,7 +43,7 @@ class MultimodalPipeline final : public Pipeline {
   const ModelInfo& info() const override { return language_->info(); }
   const Encoders& encoders() const { return encoders_; }
   std::vector<StagePlacement> placement() const override;
-  std::shared_ptr<const PipelineLimits> limits() const override { return language_->limits(); }
+  std::shared_ptr<const PipelineLimits> limits() const override { return limits_; }
   CacheStatus cache_status() const override { return language_->cache_status(); }
 
   /// A picture and a sound for a job. Thread-safe. Throw InvalidArgument unless there are pieces,
@@ -82,7 +82,7 @@ class MultimodalPipeline final : public Pipeline {
   Encoders encoders_;
   Backend& backend_;
   StepMemory memory_;
-  EncoderCost row_cost_;
+  std::shared_ptr<const PipelineLimits> limits_;
   EncodedInputs encoded_;
   std::vector<Step> submitted_;  // and not yet waited for, the oldest first
   std::uint64_t steps_ = 0;

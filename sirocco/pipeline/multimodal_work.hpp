@@ -22,7 +22,7 @@ class MultimodalWork {
 
   SequenceId id() const { return text_.id(); }
 
-  /// While something is encoded, so many rows of text as take as long; the next layer isn't cut.
+  /// While something is encoded, what is left of that.
   Demand demand() const;
   std::optional<TextEvent> next_event() { return text_.next_event(); }
   const std::optional<Ending>& ending() const { return ending_ ? ending_ : text_.ending(); }
@@ -35,9 +35,7 @@ class MultimodalWork {
     std::shared_ptr<EncoderPass> pass;
     CheckedMultimodalJob::Promised promised;
   };
-  /// `row_cost` is that of a row of text, `max_rows` are those of a step.
-  MultimodalWork(TextWork text, std::vector<Awaited> awaited, EncoderCost row_cost,
-                 std::int64_t max_rows);
+  MultimodalWork(TextWork text, std::vector<Awaited> awaited);
 
   /// The first pass that hasn't ended; null when there is none.
   EncoderPass* encoding() const;
@@ -46,10 +44,7 @@ class MultimodalWork {
 
   TextWork text_;
   std::vector<Awaited> awaited_;
-  EncoderCost row_cost_;
-  std::int64_t max_rows_;
   bool encodes_ = false;  // a piece of it is in a step
-  mutable IndivisibleRows piece_;
   std::optional<Ending> ending_;
 };
 

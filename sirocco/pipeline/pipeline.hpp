@@ -29,14 +29,17 @@ struct PipelineLimits {
   std::int32_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
   /// What the cache holds of several sequences; null where they hold nothing beyond a step.
   std::shared_ptr<const CacheCapacity> cache = nullptr;
-  int max_step = 0;                     ///< rows of a step
-  int usual_step = 0;                   ///< rows of a step that are worth to be taken together
+  int max_step = 0;    ///< rows of a step
+  int usual_step = 0;  ///< rows of a step that are worth to be taken together
   int max_sequences = 0;                ///< at a time
   int max_steps_in_flight = 1;          ///< submitted and not yet waited for
   std::int64_t default_max_tokens = 0;  ///< of an answer whose job gives no limit
   std::int64_t input_width = 0;         ///< of the rows that an encoder takes; 0: there is none
   /// Embeddings may have so many rows of D besides, to be added behind as many first layers.
   std::int32_t deep_stack = 0;
+  /// Of encoders' work (Demand::encodes), as much as is held to take as long as a row, until steps
+  /// have shown it; 0: there is none.
+  double encoded_a_row = 0;
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.

@@ -56,14 +56,14 @@ CheckedTranscriptionJob::CheckedTranscriptionJob(const PipelineLimits& limits, T
 
 TranscriptionWork::TranscriptionWork(TranscriptionJob job, Place place,
                                      std::unique_ptr<Transcript> transcript,
-                                     std::int64_t encoder_rows)
+                                     EncoderCost remember_cost)
     : frames_(job.frames),
       sound_(std::move(job.sound)),
       place_(std::move(place)),
       transcript_(std::move(transcript)),
-      encoder_rows_(encoder_rows) {}
+      remember_cost_(remember_cost) {}
 
-void TranscriptionWork::listen(const AnySoundEncoder& encoder) {
+void TranscriptionWork::listen(const AnySoundEncoder& encoder, ByteLedger& ledger) {
   if (ending_ || pass_ || !transcript_->wants_encoder()) return;
   const SoundEncoderInfo& info = encoder.info();
   EncoderWindow window{{info.positions}, {}};
@@ -73,21 +73,14 @@ void TranscriptionWork::listen(const AnySoundEncoder& encoder) {
   window.frames.resize(static_cast<std::size_t>(info.window_frames() * info.bins), 0.0f);
   std::vector<EncoderWindow> windows;
   windows.push_back(std::move(window));
-  pass_.emplace(std::make_shared<const EncoderInput>(encoder, std::move(windows)));
-  row_cost_ = pass_->left() / static_cast<double>(encoder_rows_);
-}
-
-std::int64_t TranscriptionWork::rows_of(EncoderCost cost) const {
-  return std::clamp<std::int64_t>(static_cast<std::int64_t>(std::ceil(cost / row_cost_)), 1,
-                                  encoder_rows_);
+  pass_.emplace(std::make_shared<const EncoderInput>(encoder, std::move(windows)), &ledger);
+  remembered_ = 0;
+  to_remember_ = remember_cost_;
 }
 
 Demand TranscriptionWork::demand() const {
   if (ending_) return {};
-  if (pass_) {
-    layer_ = {0, rows_of(pass_->next_layer())};
-    return {.rows = rows_of(pass_->left()), .indivisible = std::span(&layer_, 1)};
-  }
+  if (pass_) return {.rows = encoded_rows(pass_->left() + to_remember_), .encodes = true};
   return {
       .rows = std::ssize(transcript_->rows()), .urgent = true, .depth = transcript_->position()};
 }
@@ -100,6 +93,7 @@ TranscriptionPipeline::TranscriptionPipeline(SpeechModel model, TranscriptionTok
       tokens_(std::move(tokens)),
       text_of_(std::move(text_of)),
       backend_(&place.backend),
+      ledger_(&place.ledger),
       options_(std::move(options)),
       own_blocks_(ceil_div(model_.config.decoder.positions, kBlockPositions)),
       encoded_blocks_(ceil_div(model_.config.encoder.positions, kBlockPositions)),
@@ -123,6 +117,9 @@ TranscriptionPipeline::TranscriptionPipeline(SpeechModel model, TranscriptionTok
           options_.kv_type, kBlockPositions, {places * own_blocks_, places * encoded_blocks_}},
       &place.ledger);
   for (std::int32_t i = places; i-- > 0;) free_places_->push_back(i);
+  const EncoderCosts costs = encoder_.costs({c.encoder.positions});
+  EncoderCost row = costs.embed + costs.project + model_.decoder->remember_products();
+  for (const EncoderCost layer : costs.forward) row += costs.remember + layer;
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = c.vocabulary,
                      .width = c.width,
@@ -132,7 +129,8 @@ TranscriptionPipeline::TranscriptionPipeline(SpeechModel model, TranscriptionTok
                      .max_step = c.encoder.positions + places * c.decoder.positions,
                      .usual_step = std::max(c.encoder.positions, places * c.decoder.positions),
                      .max_sequences = places,
-                     .input_width = c.bins});
+                     .input_width = c.bins,
+                     .encoded_a_row = row / kEncodedProducts});
 }
 
 TranscriptionPipeline::~TranscriptionPipeline() = default;
@@ -166,8 +164,8 @@ std::optional<TranscriptionWork> TranscriptionPipeline::begin(CheckedTranscripti
   auto transcript = std::make_unique<Transcript>(tokens_, std::move(taken.options), shape,
                                                  c.decoder.positions, text_of_);
   TranscriptionWork work(std::move(taken), std::move(place), std::move(transcript),
-                         c.encoder.positions);
-  work.listen(encoder_);
+                         c.encoder.positions * model_.decoder->remember_products());
+  work.listen(encoder_, *ledger_);
   return work;
 }
 
@@ -188,27 +186,47 @@ const CacheViews& TranscriptionPipeline::views(std::span<TranscriptionWork* cons
   return out;
 }
 
-void TranscriptionPipeline::encode(TranscriptionWork& work, std::int64_t rows) {
+void TranscriptionPipeline::encode(TranscriptionWork& work, EncoderCost budget) {
   EncoderPass& pass = *work.pass_;
-  pass.advance(static_cast<double>(rows) * work.row_cost_, *backend_, memory_);
-  if (!pass.ended()) return;
+  const bool encoded = pass.ended();
+  if (!encoded) {
+    const EncoderCost left = pass.left();
+    pass.advance(budget, *backend_, memory_);
+    budget -= left;
+    if (!pass.ended()) return;
+  }
   if (const auto& fault = pass.fault()) {
     work.ending_ = {FinishReason::kFailed, fault->kind, fault->message};
     work.pass_.reset();
     return;
   }
-  const SpeechConfig& c = model_.config;
-  rows_.sequences.clear();
-  rows_.outputs.clear();
-  rows_.sequences.push_back(
-      {SequenceId(static_cast<std::uint64_t>(*work.place_)), Position(0), c.encoder.positions});
-  TranscriptionWork* const only = &work;
-  TransformContext context(*backend_, memory_, rows_, views(std::span(&only, 1)));
-  const Tensor made = backend_->upload(context.held(), std::span<const float>(pass.rows()),
-                                       {std::int64_t{c.encoder.positions}, c.width});
-  model_.decoder->remember(Hidden(context, {.f32 = made, .q8 = {}}), context);
+  const std::int64_t left = model_.config.encoder.positions - work.remembered_;
+  const double each = model_.decoder->remember_products();
+  const auto fit =
+      static_cast<std::int64_t>(std::clamp(budget / each, 0.0, static_cast<double>(left)));
+  const std::int64_t count = encoded ? std::max<std::int64_t>(fit, 1) : fit;
+  if (count == 0) return;
+  remember(work, {work.remembered_, work.remembered_ + count});
+  work.remembered_ += count;
+  work.to_remember_ = static_cast<double>(left - count) * each;
+  if (count < left) return;
   work.pass_.reset();
   work.transcript_->encoded();
+}
+
+void TranscriptionPipeline::remember(TranscriptionWork& work, RowRange rows) {
+  const auto width = static_cast<std::size_t>(model_.config.width);
+  const auto made = std::span(work.pass_->rows())
+                        .subspan(static_cast<std::size_t>(rows.first) * width,
+                                 static_cast<std::size_t>(rows.count()) * width);
+  rows_.sequences.clear();
+  rows_.outputs.clear();
+  rows_.sequences.push_back({SequenceId(static_cast<std::uint64_t>(*work.place_)),
+                             Position(static_cast<std::int32_t>(rows.first)), rows.count()});
+  TranscriptionWork* const only = &work;
+  TransformContext context(*backend_, memory_, rows_, views(std::span(&only, 1)));
+  const Tensor x = backend_->upload(context.held(), made, {rows.count(), model_.config.width});
+  model_.decoder->remember(Hidden(context, {.f32 = x, .q8 = {}}), context);
 }
 
 void TranscriptionPipeline::decode(std::span<TranscriptionWork* const> works) {
@@ -260,14 +278,15 @@ Ticket TranscriptionPipeline::submit(std::span<const Share<TranscriptionWork>> s
   std::int64_t rows = 0;
   for (const Share<TranscriptionWork>& share : shares) {
     submitted_.push_back(share.work);
+    if (share.work->pass_) {
+      encode(*share.work, static_cast<double>(share.rows) * kEncodedProducts);
+      continue;
+    }
+    decoding.push_back(share.work);
     rows += share.rows;
-    if (share.work->pass_)
-      encode(*share.work, share.rows);
-    else
-      decoding.push_back(share.work);
   }
   if (!decoding.empty()) decode(decoding);
-  for (TranscriptionWork* work : submitted_) work->listen(encoder_);
+  for (TranscriptionWork* work : submitted_) work->listen(encoder_, *ledger_);
   seconds_ = seconds_since(begin);
   if (options_.hooks.stage) options_.hooks.stage({0, rows, seconds_});
   return Ticket(++steps_);

@@ -50,7 +50,7 @@ class CheckedTranscriptionJob {
   TranscriptionJob job_;
 };
 
-/// A sound that is being written down. It advances by a layer of a window, or by a token.
+/// A sound that is being written down. It advances by some rows of a window, or by a token.
 class TranscriptionWork {
  public:
   TranscriptionWork(TranscriptionWork&&) noexcept = default;
@@ -66,23 +66,21 @@ class TranscriptionWork {
   /// A place in the caches, given back with the work.
   using Place = std::unique_ptr<std::int32_t, std::function<void(std::int32_t*)>>;
 
-  /// `encoder_rows` are those of a window.
+  /// `remember_cost` is what it takes to remember a window that was encoded.
   TranscriptionWork(TranscriptionJob job, Place place, std::unique_ptr<Transcript> transcript,
-                    std::int64_t encoder_rows);
+                    EncoderCost remember_cost);
 
-  /// Begins with the window that is wanted, if one is.
-  void listen(const AnySoundEncoder& encoder);
-  /// So many rows of the encoder as cost that much.
-  std::int64_t rows_of(EncoderCost cost) const;
+  /// Begins with the window that is wanted, if one is. The ledger outlives this.
+  void listen(const AnySoundEncoder& encoder, ByteLedger& ledger);
 
   std::int64_t frames_;
   LogMelFrames sound_;
   Place place_;
   std::unique_ptr<Transcript> transcript_;
-  std::int64_t encoder_rows_;
-  std::optional<EncoderPass> pass_;  // of the window that is wanted
-  EncoderCost row_cost_ = 1;         // of a row of it, in all layers
-  mutable IndivisibleRows layer_;
+  EncoderCost remember_cost_;
+  std::optional<EncoderPass> pass_;  // of the window that is wanted, until it is remembered
+  std::int64_t remembered_ = 0;      // rows that the decoder has of it
+  EncoderCost to_remember_ = 0;      // what the others cost
   std::optional<Ending> ending_;
 };
 
@@ -92,7 +90,7 @@ struct TranscriptionPipelineOptions {
   PipelineHooks hooks = {};
 };
 
-/// Models that write down what they hear. A step encodes some layers of a window of some sounds and
+/// Models that write down what they hear. A step encodes some rows of a window of some sounds and
 /// writes the next token of others. For one backend, what is written is the same whatever else is
 /// in the step.
 class TranscriptionPipeline final : public Pipeline {
@@ -124,8 +122,9 @@ class TranscriptionPipeline final : public Pipeline {
   double wait(Ticket ticket);
 
  private:
-  /// Goes on with the window of a sound as long as `rows` of the encoder take.
-  void encode(TranscriptionWork& work, std::int64_t rows);
+  /// Goes on with the window of a sound, and keeps what was made of it where decoding reads it.
+  void encode(TranscriptionWork& work, EncoderCost budget);
+  void remember(TranscriptionWork& work, RowRange rows);
   void decode(std::span<TranscriptionWork* const> works);
   const CacheViews& views(std::span<TranscriptionWork* const> works);
   void check_options(const TranscriptionOptions& options) const;
@@ -135,6 +134,7 @@ class TranscriptionPipeline final : public Pipeline {
   TranscriptionTokens tokens_;
   Transcript::TextOf text_of_;
   Backend* backend_;
+  ByteLedger* ledger_;
   TranscriptionPipelineOptions options_;
   std::int32_t own_blocks_;      // of a sequence
   std::int32_t encoded_blocks_;  // of a window

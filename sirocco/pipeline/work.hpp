@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -20,6 +22,9 @@ struct IndivisibleRows {
   std::int64_t end = 0;
 };
 
+/// Encoders' work is counted in so many products of two numbers.
+constexpr double kEncodedProducts = 1e6;
+
 /// What a work wants of the next step.
 struct Demand {
   std::int64_t rows = 0;   ///< that it could process now; 0: none before a step ends
@@ -27,6 +32,9 @@ struct Demand {
   std::int64_t depth = 0;  ///< rows before these that they look at, each of them
   /// Rows that must not be cut, ascending; valid until the work takes part in a step.
   std::span<const IndivisibleRows> indivisible = {};
+  /// The rows are none: they count the work of an encoder (kEncodedProducts), which isn't urgent
+  /// and can be cut anywhere.
+  bool encodes = false;
 };
 
 enum class FinishReason : std::uint8_t {
@@ -71,6 +79,13 @@ class Seat {
  private:
   std::shared_ptr<int> taken_;
 };
+
+/// Encoders' work of so many products, as a demand counts it: one at least, and never more than a
+/// demand can say.
+inline std::int64_t encoded_rows(double products) {
+  constexpr double kMost = 1e12;
+  return static_cast<std::int64_t>(std::ceil(std::clamp(products / kEncodedProducts, 1.0, kMost)));
+}
 
 /// One work's part of a step. The work belongs to the step until that was waited for.
 template <class Work>

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <string>
 #include <vector>
@@ -259,31 +258,6 @@ class Seeing : public ::testing::TestWithParam<std::string> {
   Machine machine_;
   std::optional<LoadedModel> model_;
 };
-
-TEST_P(Seeing, PiecesOfAPassMakeTheSameBits) {
-  const ReadPicture shown = picture(130, 70, 3);
-  const StagePlace place{model_->backend(), machine_.ledger()};
-  const auto rows = [&](EncoderCost budget) {
-    StepMemory memory(&machine_.ledger());
-    EncoderPass pass(shown.input);
-    int pieces = 0;
-    while (!pass.ended()) {
-      const EncoderCost left = pass.left();
-      EXPECT_GT(pass.next_layer(), 0);
-      pass.advance(budget, place.backend, memory);
-      EXPECT_LT(pass.left(), left);
-      ++pieces;
-    }
-    EXPECT_FALSE(pass.fault().has_value());
-    const auto tiles = std::ssize(shown.input->pieces());
-    EXPECT_EQ(pieces, budget > 1 ? tiles : tiles * shown.input->encoder().info().layers);
-    return pass.rows();
-  };
-  const std::vector<float> whole = rows(1e18);
-  const std::vector<float> pieces = rows(0);
-  ASSERT_EQ(whole.size(), pieces.size());
-  EXPECT_EQ(std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)), 0);
-}
 
 TEST_P(Seeing, AnswersBesideOneAnotherAreThoseAlone) {
   const std::array shown = {picture(60, 60, 3), picture(130, 40, 11)};

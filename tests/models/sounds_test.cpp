@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -220,31 +219,6 @@ TEST_P(Sounds, WhatAUserWritesStaysText) {
     EXPECT_EQ(rows, prompt.rows.shape[0]);
     return;
   }
-}
-
-TEST_P(Sounds, PiecesOfAPassMakeTheSameBits) {
-  const ReadSound heard = noise(50'123, 3);
-  const auto rows = [&](EncoderCost budget) {
-    StepMemory memory(&machine_.ledger());
-    EncoderPass pass(heard.input);
-    std::int64_t pieces = 0;
-    while (!pass.ended()) {
-      const EncoderCost left = pass.left();
-      EXPECT_GT(pass.next_layer(), 0);
-      pass.advance(budget, model_->backend(), memory);
-      EXPECT_LT(pass.left(), left);
-      ++pieces;
-    }
-    EXPECT_FALSE(pass.fault().has_value());
-    const auto windows = std::ssize(heard.input->pieces());
-    EXPECT_EQ(windows, 2);
-    EXPECT_EQ(pieces, budget > 1 ? windows : windows * heard.input->encoder().info().layers);
-    return pass.rows();
-  };
-  const std::vector<float> whole = rows(1e18);
-  const std::vector<float> pieces = rows(0);
-  ASSERT_EQ(whole.size(), pieces.size());
-  EXPECT_EQ(std::memcmp(whole.data(), pieces.data(), whole.size() * sizeof(float)), 0);
 }
 
 TEST_P(Sounds, AnswersBesideOneAnotherAreThoseAlone) {
