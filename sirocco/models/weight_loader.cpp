@@ -160,6 +160,31 @@ Linear WeightLoader::rotary_linear(std::string_view stem, const HeadRows& heads,
   return linear(stem, outputs, inputs, [&] { return half_split_sources(heads); });
 }
 
+std::string WeightLoader::norm_name(std::string_view stem) const {
+  const std::string scale = fmt::format("{}.scale", stem);
+  return has(scale) ? scale : fmt::format("{}.weight", stem);
+}
+
+std::int64_t WeightLoader::norm_width(std::string_view stem) const {
+  const std::string name = norm_name(stem);
+  const StoredTensor* const tensor = find(name);
+  if (tensor == nullptr)
+    throw FormatError("{}: no tensor {}", weights_.origin(), weights_.called(name));
+  return tensor->shape.elements();
+}
+
+RmsNorm WeightLoader::rotary_norm(std::string_view stem, const HeadRows& heads, float epsilon) {
+  const std::vector<float> stored = floats(norm_name(stem), heads.head_dim);
+  if (weights_.rotary_rows().value_or(heads.order) == RotaryRows::kHalfSplit)
+    return {WeightVector(stored), epsilon};
+  HeadRows one = heads;
+  one.heads = 1;
+  std::vector<float> ordered;
+  for (const std::int32_t source : half_split_sources(one))
+    ordered.push_back(stored[static_cast<std::size_t>(source)]);
+  return {WeightVector(std::move(ordered)), epsilon};
+}
+
 Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs,
                             FunctionRef<std::vector<std::int32_t>()> source_rows) {
   const StoredTensor& stored = require(fmt::format("{}.weight", stem), {outputs, inputs});

@@ -74,6 +74,11 @@ class WeightLoader {
                             std::int64_t inputs);
   /// The same for queries and keys, rows in the order that runs.
   Linear rotary_linear(std::string_view stem, const HeadRows& heads, std::int64_t inputs);
+  /// A norm of such heads, each by itself: STEM.weight or STEM.scale, elements in the order that
+  /// runs.
+  RmsNorm rotary_norm(std::string_view stem, const HeadRows& heads, float epsilon);
+  /// How many elements such a norm has. Throws FormatError when it is missing.
+  std::int64_t norm_width(std::string_view stem) const;
   /// The product with patches of a picture: STEM.weight [outputs, channels, patch, patch] with
   /// STEM.bias when it is there, as a matrix [outputs, channels · patch · patch] of F32. Of one for
   /// patches of several frames, [outputs, channels, frames, patch · patch] or the second frame's
@@ -120,6 +125,7 @@ class WeightLoader {
   std::shared_ptr<const WeightMatrix> packed(std::string_view name, std::span<const float> values,
                                              std::int64_t outputs, std::int64_t inputs);
   WeightVector bias_of(std::string_view stem, std::int64_t outputs);
+  std::string norm_name(std::string_view stem) const;
   void consumed(const StoredTensor& tensor);
 
   const WeightSource& weights_;

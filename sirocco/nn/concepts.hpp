@@ -13,7 +13,9 @@
 namespace sirocco {
 
 class LayerMemory;
+struct DenoisingCondition;
 struct EncoderStream;
+struct JointStream;
 
 // What a model, or a part of one, can do. A role of a pipeline stage is the set of parts that it
 // holds; the concepts hold of it by construction (models/parts.hpp).
@@ -54,6 +56,25 @@ concept EmbeddingModel = Embeds<M> && Transforms<M>;
 
 template <class M>
 concept TransformerModel = EmbeddingModel<M> && HasLmHead<M>;
+
+/// A model Denoises when it tells which way latents go that are partly noise, as rows of a text and
+/// of a picture that see each other. Everything is done to some of these rows (the context's) at a
+/// time and leaves its results in their stream, so that it can stop at any row and go on in another
+/// step: condition, once a step, and modulate, once a layer, prepare what holds for all rows; embed
+/// makes rows of the stream of a text, f32 [T, text width], and of a picture's latents, f32 [N,
+/// inputs]; remember and forward are as for a model that Encodes; project makes rows `made` of the
+/// picture's velocities. The bits are those of any other cut.
+template <class M>
+concept Denoises =
+    requires(const M& m, const DenoisingCondition& by, std::span<const float> values,
+             JointStream& stream, LayerIndex layer, RowRange made, TransformContext& c) {
+      { m.condition(by, stream, c) } -> std::same_as<void>;
+      { m.embed(values, values, stream, c) } -> std::same_as<void>;
+      { m.modulate(stream, layer, c) } -> std::same_as<void>;
+      { m.remember(stream, layer, c) } -> std::same_as<void>;
+      { m.forward(stream, layer, c) } -> std::same_as<void>;
+      { m.project(stream, made, c) } -> std::same_as<Hidden>;
+    };
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.
 
