@@ -143,6 +143,11 @@ MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
 }
 
 template <class M>
+void MaskedAttention<M>::require_heads(const RelativeBias& bias) const {
+  require_size("the number of heads of the relative bias", bias.heads(), config_.heads);
+}
+
+template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need({config_.kv_heads, config_.head_dim, config_.value_dim});
@@ -185,7 +190,8 @@ Tensor MaskedAttention<M>::forward(const Activations& x, const Mask& mask, const
                         .logit_cap = config_.logit_cap,
                         .sinks = sinks_.tensor(),
                         .slopes = slopes_.tensor(),
-                        .out = Out(mixed)});
+                        .out = Out(mixed),
+                        .relative_bias = relative_bias_ ? relative_bias_->tensor() : Tensor()});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, metadata);
 }
 
