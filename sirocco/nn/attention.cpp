@@ -144,6 +144,11 @@ MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
 }
 
 template <class M>
+void MaskedAttention<M>::require_heads(const RelativeBias& bias) const {
+  require_size("the number of heads of the relative bias", bias.heads(), config_.heads);
+}
+
+template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need(geometry());
@@ -187,15 +192,17 @@ Tensor MaskedAttention<M>::attended(const Tensor& q, const Mask& mask, const KvC
   const std::int64_t rows = q.rows();
   const Tensor mixed =
       context.scratch().tensor(DType::kF32, {rows, config_.heads, config_.value_dim});
-  context.ops().attention(batch, {.q = q,
-                                  .cache = cache,
-                                  .mask = mask.spec(),
-                                  .scale = config_.scale,
-                                  .logit_cap = config_.logit_cap,
-                                  .sinks = sinks_.tensor(),
-                                  .slopes = slopes_.tensor(),
-                                  .out = Out(mixed),
-                                  .key_lengths = key_lengths});
+  context.ops().attention(batch,
+                          {.q = q,
+                           .cache = cache,
+                           .mask = mask.spec(),
+                           .scale = config_.scale,
+                           .logit_cap = config_.logit_cap,
+                           .sinks = sinks_.tensor(),
+                           .slopes = slopes_.tensor(),
+                           .out = Out(mixed),
+                           .key_lengths = key_lengths,
+                           .relative_bias = relative_bias_ ? relative_bias_->tensor() : Tensor()});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, context);
 }
 

@@ -8,6 +8,7 @@
 #include "sirocco/nn/layer_memory.hpp"
 #include "sirocco/nn/linear.hpp"
 #include "sirocco/nn/norms.hpp"
+#include "sirocco/nn/relative_bias.hpp"
 #include "sirocco/nn/rotary.hpp"
 
 namespace sirocco {
@@ -100,6 +101,15 @@ class MaskedAttention {
   /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others
   /// 2^(-max_bias · i / 2n) over odd i. (Press et al. 2022)
   MaskedAttention with_alibi(float max_bias = 8.0f) &&;
+  /// Scores gain what was learned for their distances, where rows see both sides. (Raffel et al.
+  /// 2020)
+  MaskedAttention with_relative_bias(RelativeBias bias) &&
+        requires(!M::kCausal)
+  {
+    require_heads(bias);
+    relative_bias_.emplace(std::move(bias));
+    return std::move(*this);
+  }
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
@@ -110,7 +120,7 @@ class MaskedAttention {
   /// The two halves of `mix`, for whoever cuts the rows of a sequence. x [n, D] are the context's
   /// rows, a part of one sequence (SequenceRows::part): `remember` keeps their keys and values in
   /// `memory`, and `attend`, when all of the sequence are there, makes f32 [n, D]. Not for masks
-  /// with a window, nor with slopes.
+  /// with a window, with slopes or a relative bias.
   void remember(const Activations& x, LayerMemory& memory, TransformContext& context) const
     requires(!M::kCausal);
   Tensor attend(const Activations& x, LayerMemory& memory, TransformContext& context) const
@@ -131,6 +141,8 @@ class MaskedAttention {
                   const BatchTensors& batch, const Tensor& key_lengths,
                   TransformContext& context) const;
 
+  void require_heads(const RelativeBias& bias) const;
+
   AttentionConfig config_;
   Linear q_, k_, v_, o_;
   Mask mask_;
@@ -140,6 +152,7 @@ class MaskedAttention {
   WeightVector sinks_;
   WeightVector slopes_;
   bool paged_ = false;
+  std::optional<RelativeBias> relative_bias_;
 };
 
 using CausalAttention = MaskedAttention<CausalMask>;
