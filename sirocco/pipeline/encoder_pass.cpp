@@ -59,7 +59,7 @@ void EncoderPass::advance(EncoderCost budget, Backend& backend, StepMemory& memo
 
 void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) {
   // Products take rows together; fewer are for where there is no room for so many.
-  constexpr std::int64_t kTogether = 16;
+  constexpr std::int64_t kTogether = 8;
   bool any = false;
   while (!ended_) {
     const EncoderCost each = row_cost();

@@ -29,8 +29,8 @@ struct PipelineLimits {
   std::int32_t max_cached_positions = 0;  ///< that one sequence may have in the cache; at least 1
   /// What the cache holds of several sequences; null where they hold nothing beyond a step.
   std::shared_ptr<const CacheCapacity> cache = nullptr;
-  int max_step = 0;    ///< rows of a step
-  int usual_step = 0;  ///< rows of a step that are worth to be taken together
+  int max_step = 0;                     ///< rows of a step
+  int usual_step = 0;                   ///< rows of a step that are worth to be taken together
   int max_sequences = 0;                ///< at a time
   int max_steps_in_flight = 1;          ///< submitted and not yet waited for
   std::int64_t default_max_tokens = 0;  ///< of an answer whose job gives no limit
