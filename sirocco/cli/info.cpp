@@ -130,7 +130,8 @@ std::string_view role_of(std::size_t stage, std::size_t stages) {
 }
 
 /// A plan for scripts: {"context", "positions", "stages": [{"role", "layers": [first, last],
-/// "weight_bytes", "cache_bytes", "seconds_a_token", "threads"}]}.
+/// "weight_bytes", "cache_bytes", "seconds_a_token", "threads"}], "shortages": [{"stages": [number],
+/// "needed_bytes", "free_bytes"}]}.
 Json stage_json(const ModelPlan& plan, const OpenedModel& opened) {
   Json stages = Json::array();
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
@@ -142,7 +143,15 @@ Json stage_json(const ModelPlan& plan, const OpenedModel& opened) {
                       {"seconds_a_token", stage.seconds},
                       {"threads", opened.places()[i].backend.host_threads().size()}});
   }
-  return {{"context", plan.context}, {"positions", plan.positions}, {"stages", std::move(stages)}};
+  Json shortages = Json::array();
+  for (const Shortage& shortage : plan.shortages)
+    shortages.push_back({{"stages", shortage.stages},
+                         {"needed_bytes", shortage.needed},
+                         {"free_bytes", shortage.free}});
+  return {{"context", plan.context},
+          {"positions", plan.positions},
+          {"stages", std::move(stages)},
+          {"shortages", std::move(shortages)}};
 }
 
 /// The same for people: a line a stage, under a heading.
@@ -157,8 +166,15 @@ std::string stage_table(const ModelPlan& plan, const OpenedModel& opened) {
                        byte_text(stage.weight_bytes), byte_text(stage.cache_bytes),
                        stage.seconds * 1e3, opened.places()[i].backend.host_threads().size());
   }
-  return out + fmt::format("a context of {} tokens, caches for {} of all sequences together\n",
-                           plan.context, plan.positions);
+  out += fmt::format("a context of {} tokens, caches for {} of all sequences together\n",
+                     plan.context, plan.positions);
+  for (const Shortage& shortage : plan.shortages) {
+    out += fmt::format(
+        "this does not fit: weights and caches of stages {} are {}, and {} are free; --ctx and "
+        "--kv-dtype make caches smaller\n",
+        fmt::join(shortage.stages, ", "), byte_text(shortage.needed), byte_text(shortage.free));
+  }
+  return out;
 }
 
 void info(const Options& options) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <ranges>
+#include <set>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/pipeline/cache_choice.hpp"
@@ -37,6 +39,23 @@ std::vector<CacheRoom> rooms_behind(std::span<const PlannedStage> stages,
     rooms.push_back(room);
   }
   return rooms;
+}
+
+std::vector<Shortage> shortages_of(std::span<const PlannedStage> stages,
+                                   std::span<const StagePlace> places) {
+  std::vector<Shortage> shortages;
+  std::set<const ByteLedger*> seen;
+  for (const StagePlace& place : places) {
+    if (!seen.insert(&place.ledger).second) continue;
+    Shortage shortage{.stages = {}, .needed = 0, .free = place.ledger.free()};
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (&places[i].ledger != &place.ledger) continue;
+      shortage.stages.push_back(static_cast<int>(i));
+      shortage.needed += stages[i].weight_bytes + stages[i].cache_bytes;
+    }
+    if (shortage.needed > shortage.free) shortages.push_back(std::move(shortage));
+  }
+  return shortages;
 }
 
 }  // namespace
@@ -108,6 +127,7 @@ ModelPlan plan_model(const ModelOutline& model, const LanguagePipelineOptions& o
       read += costs.layers[static_cast<std::size_t>(layer)].read;
     stage.seconds = static_cast<double>(read) / read_speed(places[i].backend.host_threads());
   }
+  plan.shortages = shortages_of(plan.stages, places);
   return plan;
 }
 

@@ -52,6 +52,19 @@ class Plan(unittest.TestCase):
             self.assertEqual(small[1], 2 * small[0])
             self.assertEqual(large[0] - small[0], 1024 * 10 * 2 * 3 * 64 * element)
 
+    def test_what_does_not_fit_is_said(self):
+        self.assertEqual(plan("--stages", 2)["shortages"], [])
+        large = ("--stages", 2, "--ctx", 1 << 24, "--kv-dtype", "f32")
+        found = plan(*large)
+        needed = sum(stage["weight_bytes"] + stage["cache_bytes"] for stage in found["stages"])
+        [shortage] = found["shortages"]
+        self.assertEqual((shortage["stages"], shortage["needed_bytes"]), ([0, 1], needed))
+        self.assertLess(shortage["free_bytes"], needed)
+        self.assertRegex(output_of(sirocco("info", MODEL, *large)).decode().splitlines()[-1],
+                         "^this does not fit: weights and caches of stages 0, 1 are .* GiB, and .* are free")
+        done = sirocco("run", "-m", MODEL, "-p", "A river", *large)
+        self.assertEqual(done.returncode, 1, "what the plan says is what happens")
+
     def test_a_table_for_people(self):
         shown = output_of(sirocco("info", MODEL, "--cut", "12")).decode().splitlines()
         self.assertEqual(shown[0].split(), ["stage", "role", "layers", "weights", "cache", "a", "token", "threads"])

@@ -40,6 +40,13 @@ class Cut(unittest.TestCase):
         for cut in (("--stages", 2), ("--stages", 3, "--chunks", 7, 100, 1), ("--cut", "2,28", "--chunks", 64)):
             self.assertEqual(self.scores(*cut), whole, cut)
 
+    def test_lists_with_something_missing(self):
+        for option, text, expected in (("--cut", "5,", "layers, as in 10,20"), ("--cut", "5,,9", "layers, as in 10,20"),
+                                       ("--device", "cpu,", "devices, as in cpu:0,cpu:1"), ("--device", ",cpu", "devices, as in cpu:0,cpu:1")):
+            done = sirocco(*self.ASK, option, text)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"{option}: '{text}': nothing stands at one side of a comma; expected {expected}", done.stderr.decode())
+
     def test_cuts_that_cannot_be(self):
         for cut, said in ((("--cut", "30"), "a cut after layer 30 leaves a stage empty; the model has 30 layers"),
                           (("--cut", "5,5"), "a cut after layer 5 leaves a stage empty"),
