@@ -41,6 +41,13 @@ KvType parse_kv_type(const std::string& name) {
   return found->type;
 }
 
+LmHeadPlace parse_lm_head(const std::string& name) {
+  if (name == "best") return LmHeadPlace::kBest;
+  if (name == "ends") return LmHeadPlace::kEnds;
+  if (name == "tail") return LmHeadPlace::kTail;
+  throw InvalidArgument("--lm-head {}: known are best, ends and tail", sirocco::quoted(name));
+}
+
 const Format& parse_quantization(const std::string& name) {
   constexpr std::array kOffered = {FormatId::kQ8_0, FormatId::kQ4_0, FormatId::kQ4_1};
   const Format* const format = find_format(name);
@@ -162,6 +169,10 @@ std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app) {
   app.add_option_function<std::string>(
       "--cut", list_for(options->cuts, "layers, as in 10,20"),
       "layers after which it is cut, as in 10,20; without, stages take equally long");
+  app.add_option("--lm-head", options->lm_head,
+                 "which stages score the vocabulary: the tail, or both ends, each its part; best: "
+                 "both where they are on one machine")
+      .capture_default_str();
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   const Option mmproj = app.add_option(
@@ -201,6 +212,7 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
                 [&](std::string_view name) { devices.push_back(machine.topology().device(name)); });
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.cuts = parse_cuts(options.cuts);
+  load.lm_head = parse_lm_head(options.lm_head);
   const int cut = static_cast<int>(load.cuts.size()) + 1;
   if (!load.cuts.empty() && options.stages != 0 && options.stages != cut)
     throw InvalidArgument("--stages {}: --cut {} makes {} stages", options.stages, options.cuts,

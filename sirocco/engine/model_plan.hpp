@@ -18,7 +18,8 @@ namespace sirocco {
 std::vector<PlannedStage> cut_model(const ModelOutline& model,
                                     const LanguagePipelineOptions& options,
                                     std::span<const StageDevice> devices,
-                                    std::span<const LayerIndex> cuts);
+                                    std::span<const LayerIndex> cuts,
+                                    LmHeadPlace lm_head = LmHeadPlace::kBest);
 
 /// What the stages of this process run on, for `cut_model`. Places that share a budget of memory
 /// share the speed of its device by their threads; others are measured.
@@ -42,6 +43,7 @@ struct ModelPlan {
 /// What loading the model there would make of it, or would fail for. Its seconds are what weights
 /// take to be read, measured. Throws as cut_model and choose_cache.
 ModelPlan plan_model(const ModelOutline& model, const LanguagePipelineOptions& options,
-                     std::span<const StagePlace> places, std::span<const LayerIndex> cuts);
+                     std::span<const StagePlace> places, std::span<const LayerIndex> cuts,
+                     LmHeadPlace lm_head = LmHeadPlace::kBest);
 
 }  // namespace sirocco
