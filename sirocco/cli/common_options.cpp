@@ -1,5 +1,6 @@
 #include "sirocco/cli/common_options.hpp"
 
+#include <fmt/core.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -39,6 +41,13 @@ KvType parse_kv_type(const std::string& name) {
   return found->type;
 }
 
+LmHeadPlace parse_lm_head(const std::string& name) {
+  if (name == "best") return LmHeadPlace::kBest;
+  if (name == "ends") return LmHeadPlace::kEnds;
+  if (name == "tail") return LmHeadPlace::kTail;
+  throw InvalidArgument("--lm-head {}: known are best, ends and tail", sirocco::quoted(name));
+}
+
 const Format& parse_quantization(const std::string& name) {
   constexpr std::array kOffered = {FormatId::kQ8_0, FormatId::kQ4_0, FormatId::kQ4_1};
   const Format* const format = find_format(name);
@@ -47,14 +56,28 @@ const Format& parse_quantization(const std::string& name) {
   return *format;
 }
 
-/// visit(part) for each of what stands between commas.
+/// visit(part) for each of what stands between commas; no text has no parts.
 template <class F>
 void for_each_part(std::string_view text, F visit) {
   while (!text.empty()) {
-    const std::string_view part = text.substr(0, text.find(','));
-    visit(part);
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    const std::size_t comma = text.find(',');
+    visit(text.substr(0, comma));
+    if (comma == text.npos) return;
+    text.remove_prefix(comma + 1);
+    if (text.empty()) visit(text);
   }
+}
+
+/// Takes a list for `into`. Throws BadValue where something is missing between its commas.
+std::function<void(const std::string&)> list_for(std::string& into, std::string_view example) {
+  return [&into, example](const std::string& text) {
+    for_each_part(text, [&](std::string_view part) {
+      if (part.empty())
+        throw BadValue(fmt::format("{}: nothing stands at one side of a comma; expected {}",
+                                   sirocco::quoted(text), example));
+    });
+    into = text;
+  };
 }
 
 std::vector<LayerIndex> parse_cuts(std::string_view text) {
@@ -136,15 +159,20 @@ std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app) {
       .capture_default_str();
   app.add_option("--ctx", options->context, "context in tokens; the model's own without")
       .in_range(1, 1 << 24);
-  app.add_option(
-      "--device", options->device,
+  app.add_option_function<std::string>(
+      "--device", list_for(options->device, "devices, as in cpu:0,cpu:1"),
       "group of cores to run on: cpu, or cpu:N for those of one memory node; several, as in "
       "cpu:0,cpu:1, are of a stage each");
   app.add_option("--stages", options->stages,
                  "cut the model by layers into so many stages, each on its part of the cores")
       .in_range(1, 256);
-  app.add_option("--cut", options->cuts,
-                 "layers after which it is cut, as in 10,20; without, stages take equally long");
+  app.add_option_function<std::string>(
+      "--cut", list_for(options->cuts, "layers, as in 10,20"),
+      "layers after which it is cut, as in 10,20; without, stages take equally long");
+  app.add_option("--lm-head", options->lm_head,
+                 "which stages score the vocabulary: the tail, or both ends, each its part; best: "
+                 "both where they are on one machine")
+      .capture_default_str();
   app.add_option("--quantize", options->quantize,
                  "convert matrices stored as floats while loading: q8_0, q4_0 or q4_1");
   const Option mmproj = app.add_option(
@@ -184,6 +212,7 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
                 [&](std::string_view name) { devices.push_back(machine.topology().device(name)); });
   if (!options.isa.empty()) load.isa = parse_isa(options.isa);
   load.cuts = parse_cuts(options.cuts);
+  load.lm_head = parse_lm_head(options.lm_head);
   const int cut = static_cast<int>(load.cuts.size()) + 1;
   if (!load.cuts.empty() && options.stages != 0 && options.stages != cut)
     throw InvalidArgument("--stages {}: --cut {} makes {} stages", options.stages, options.cuts,

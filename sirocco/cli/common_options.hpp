@@ -23,14 +23,15 @@ struct CommonOptions {
   std::string device;
   int stages = 0;  ///< 0: as `cuts` has it, else one
   std::string cuts;
+  std::string lm_head = "best";
   std::string quantize;
   std::string mmproj;
   bool no_mmproj = false;
   bool quiet = false;
 };
 
-/// Adds -t, --isa, --kv-dtype, --ctx, --device, --stages, --cut, --quantize and --quiet to a
-/// command: how a model would run.
+/// Adds -t, --isa, --kv-dtype, --ctx, --device, --stages, --cut, --lm-head, --quantize and --quiet
+/// to a command: how a model would run.
 std::shared_ptr<CommonOptions> add_plan_options(CommandLine& app);
 
 /// The same with -m, to a command that runs it.

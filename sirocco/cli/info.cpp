@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "sirocco/base/error.hpp"
@@ -129,36 +130,75 @@ std::string_view role_of(std::size_t stage, std::size_t stages) {
   return stage + 1 == stages ? "tail" : "middle";
 }
 
+/// The tokens of the vocabulary that a stage scores; none but at the ends.
+std::optional<VocabularyRange> scored_by(const PlannedStage& stage, const ModelInfo& info) {
+  if (stage.shard || stage.end != info.layers) return stage.shard;
+  return VocabularyRange{TokenId(0), TokenId(static_cast<std::int32_t>(info.vocabulary))};
+}
+
+/// What a stage sends on of a token of an answer: its hidden state, and the logits that the head
+/// stage wants of the tail where they share the vocabulary. Chosen tokens aren't counted.
+std::uint64_t sent_of(const PlannedStage& stage, const ModelInfo& info) {
+  const bool last = stage.end == info.layers;
+  if (last && (stage.first == 0 || !stage.shard)) return 0;
+  const std::int64_t floats = info.width + (last ? stage.shard->size() : 0);
+  return static_cast<std::uint64_t>(floats) * sizeof(float);
+}
+
 /// A plan for scripts: {"context", "positions", "stages": [{"role", "layers": [first, last],
-/// "weight_bytes", "cache_bytes", "seconds_a_token", "threads"}]}.
-Json stage_json(const ModelPlan& plan, const OpenedModel& opened) {
+/// "vocabulary": [first, last] or null, "weight_bytes", "cache_bytes", "seconds_a_token",
+/// "sent_bytes_a_token", "threads"}], "shortages": [{"stages": [number], "needed_bytes",
+/// "free_bytes"}]}.
+Json stage_json(const ModelPlan& plan, const ModelInfo& info, const OpenedModel& opened) {
   Json stages = Json::array();
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const PlannedStage& stage = plan.stages[i];
-    stages.push_back({{"role", role_of(i, plan.stages.size())},
-                      {"layers", {stage.first, stage.end - 1}},
-                      {"weight_bytes", stage.weight_bytes},
-                      {"cache_bytes", stage.cache_bytes},
-                      {"seconds_a_token", stage.seconds},
-                      {"threads", opened.places()[i].backend.host_threads().size()}});
+    const std::optional<VocabularyRange> scored = scored_by(stage, info);
+    stages.push_back(
+        {{"role", role_of(i, plan.stages.size())},
+         {"layers", {stage.first, stage.end - 1}},
+         {"vocabulary", scored ? Json{scored->begin.value(), scored->end.value() - 1} : Json()},
+         {"weight_bytes", stage.weight_bytes},
+         {"cache_bytes", stage.cache_bytes},
+         {"seconds_a_token", stage.seconds},
+         {"sent_bytes_a_token", sent_of(stage, info)},
+         {"threads", opened.places()[i].backend.host_threads().size()}});
   }
-  return {{"context", plan.context}, {"positions", plan.positions}, {"stages", std::move(stages)}};
+  Json shortages = Json::array();
+  for (const Shortage& shortage : plan.shortages)
+    shortages.push_back({{"stages", shortage.stages},
+                         {"needed_bytes", shortage.needed},
+                         {"free_bytes", shortage.free}});
+  return {{"context", plan.context},
+          {"positions", plan.positions},
+          {"stages", std::move(stages)},
+          {"shortages", std::move(shortages)}};
 }
 
 /// The same for people: a line a stage, under a heading.
-std::string stage_table(const ModelPlan& plan, const OpenedModel& opened) {
-  std::string out = fmt::format("{:6} {:7} {:>9} {:>10} {:>10} {:>10} {:>8}\n", "stage", "role",
-                                "layers", "weights", "cache", "a token", "threads");
+std::string stage_table(const ModelPlan& plan, const ModelInfo& info, const OpenedModel& opened) {
+  std::string out =
+      fmt::format("{:6} {:7} {:>9} {:>15} {:>10} {:>10} {:>10} {:>10} {:>8}\n", "stage", "role",
+                  "layers", "vocabulary", "weights", "cache", "a token", "sent", "threads");
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     const PlannedStage& stage = plan.stages[i];
-    out += fmt::format("{:<6} {:7} {:>9} {:>10} {:>10} {:>7.2f} ms {:>8}\n", i,
-                       role_of(i, plan.stages.size()),
-                       fmt::format("{}-{}", stage.first, stage.end - 1),
-                       byte_text(stage.weight_bytes), byte_text(stage.cache_bytes),
-                       stage.seconds * 1e3, opened.places()[i].backend.host_threads().size());
+    const std::optional<VocabularyRange> scored = scored_by(stage, info);
+    out += fmt::format(
+        "{:<6} {:7} {:>9} {:>15} {:>10} {:>10} {:>7.2f} ms {:>10} {:>8}\n", i,
+        role_of(i, plan.stages.size()), fmt::format("{}-{}", stage.first, stage.end - 1),
+        scored ? fmt::format("{}-{}", scored->begin.value(), scored->end.value() - 1) : "-",
+        byte_text(stage.weight_bytes), byte_text(stage.cache_bytes), stage.seconds * 1e3,
+        byte_text(sent_of(stage, info)), opened.places()[i].backend.host_threads().size());
   }
-  return out + fmt::format("a context of {} tokens, caches for {} of all sequences together\n",
-                           plan.context, plan.positions);
+  out += fmt::format("a context of {} tokens, caches for {} of all sequences together\n",
+                     plan.context, plan.positions);
+  for (const Shortage& shortage : plan.shortages) {
+    out += fmt::format(
+        "this does not fit: weights and caches of stages {} are {}, and {} are free; --ctx and "
+        "--kv-dtype make caches smaller\n",
+        fmt::join(shortage.stages, ", "), byte_text(shortage.needed), byte_text(shortage.free));
+  }
+  return out;
 }
 
 void info(const Options& options) {
@@ -172,9 +212,10 @@ void info(const Options& options) {
     const ModelOutline outline = opened.outline(load);
     if (!outline.info.generates)
       throw InvalidArgument("a model that makes embeddings can't be cut into stages");
-    const ModelPlan plan = plan_model(outline, load.pipeline, opened.places(), load.cuts);
-    described["plan"] = stage_json(plan, opened);
-    table = stage_table(plan, opened);
+    const ModelPlan plan =
+        plan_model(outline, load.pipeline, opened.places(), load.cuts, load.lm_head);
+    described["plan"] = stage_json(plan, outline.info, opened);
+    table = stage_table(plan, outline.info, opened);
   }
   if (options.json) {
     write_output(dump(described, 2) + "\n");

@@ -168,16 +168,18 @@ LoadedModel load_language_model(Machine& machine, const std::filesystem::path& p
   if (options.connect) {
     state->pipeline = load_head(opened, options);
   } else {
+    std::vector<PlannedStage> stages;
     if (options.stages > 1) {
-      options.cuts = cuts_of(cut_model(opened.outline(options), options.pipeline,
-                                       stage_devices(opened.places()), options.cuts));
+      stages = cut_model(opened.outline(options), options.pipeline, stage_devices(opened.places()),
+                         options.cuts, options.lm_head);
     }
     // By their own type: what this loader adds to the options is none of `opened`'s business.
     opened.load(
         static_cast<const OpenOptions&>(options),
         [&](ModelBuilder& builder) {
-          state->pipeline = make_language_pipeline(builder, opened.places(),
-                                                   std::move(options.pipeline), options.cuts);
+          if (stages.empty()) stages.push_back({.first = 0, .end = builder.info().layers});
+          state->pipeline =
+              make_language_pipeline(builder, opened.places(), std::move(options.pipeline), stages);
         },
         senses);
   }

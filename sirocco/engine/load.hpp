@@ -14,6 +14,7 @@
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 #include "sirocco/pipeline/language_pipeline.hpp"
 #include "sirocco/pipeline/recommended_generation.hpp"
+#include "sirocco/pipeline/stage_plan.hpp"
 #include "sirocco/text/chat_format.hpp"
 #include "sirocco/text/chat_templates.hpp"
 #include "sirocco/transport/any_transport.hpp"
@@ -26,6 +27,7 @@ struct LoadOptions : OpenOptions {
   /// Layers after which the model is cut into stages; without, it is cut into `stages` that take
   /// equally long.
   std::vector<LayerIndex> cuts;
+  LmHeadPlace lm_head = LmHeadPlace::kBest;  ///< which stages compute the vocabulary's head
   /// The file that holds the parts of a GGUF model that see and hear ("mmproj"), or a folder with
   /// them. Without, a file that lies beside the model's and is named for it, or alone there, is
   /// taken.

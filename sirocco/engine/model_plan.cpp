@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 #include <ranges>
+#include <set>
+#include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/pipeline/cache_choice.hpp"
@@ -39,12 +41,29 @@ std::vector<CacheRoom> rooms_behind(std::span<const PlannedStage> stages,
   return rooms;
 }
 
+std::vector<Shortage> shortages_of(std::span<const PlannedStage> stages,
+                                   std::span<const StagePlace> places) {
+  std::vector<Shortage> shortages;
+  std::set<const ByteLedger*> seen;
+  for (const StagePlace& place : places) {
+    if (!seen.insert(&place.ledger).second) continue;
+    Shortage shortage{.stages = {}, .needed = 0, .free = place.ledger.free()};
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      if (&places[i].ledger != &place.ledger) continue;
+      shortage.stages.push_back(static_cast<int>(i));
+      shortage.needed += stages[i].weight_bytes + stages[i].cache_bytes;
+    }
+    if (shortage.needed > shortage.free) shortages.push_back(std::move(shortage));
+  }
+  return shortages;
+}
+
 }  // namespace
 
 std::vector<PlannedStage> cut_model(const ModelOutline& model,
                                     const LanguagePipelineOptions& options,
                                     std::span<const StageDevice> devices,
-                                    std::span<const LayerIndex> cuts) {
+                                    std::span<const LayerIndex> cuts, LmHeadPlace lm_head) {
   CacheOptions cache;
   cache.type = options.kv_type;
   cache.block_positions = options.block_positions;
@@ -55,9 +74,9 @@ std::vector<PlannedStage> cut_model(const ModelOutline& model,
     sequences = std::max<std::int64_t>(options.cache_positions / std::max(context, 1), 1);
   while (true) {
     const std::vector<std::uint64_t> caches = cache_bytes(model, cache, context, sequences);
-    if (!cuts.empty()) return stages_of_cuts(model.costs, devices, cuts, caches);
+    if (!cuts.empty()) return stages_of_cuts(model.costs, devices, cuts, caches, lm_head);
     try {
-      return plan_stages(model.costs, devices, caches);
+      return plan_stages(model.costs, devices, caches, lm_head);
     } catch (const ResourceExhausted&) {
       if (options.cache_positions == 0 && sequences > 1)
         sequences /= 2;
@@ -84,9 +103,10 @@ std::vector<StageDevice> stage_devices(std::span<const StagePlace> places) {
 }
 
 ModelPlan plan_model(const ModelOutline& model, const LanguagePipelineOptions& options,
-                     std::span<const StagePlace> places, std::span<const LayerIndex> cuts) {
+                     std::span<const StagePlace> places, std::span<const LayerIndex> cuts,
+                     LmHeadPlace lm_head) {
   ModelPlan plan;
-  plan.stages = cut_model(model, options, stage_devices(places), cuts);
+  plan.stages = cut_model(model, options, stage_devices(places), cuts, lm_head);
   std::vector<CacheLayout> layouts;
   std::vector<const CacheLayout*> seen;
   for (PlannedStage& stage : plan.stages) {
@@ -102,12 +122,10 @@ ModelPlan plan_model(const ModelOutline& model, const LanguagePipelineOptions& o
   for (std::size_t i = 0; i < plan.stages.size(); ++i) {
     PlannedStage& stage = plan.stages[i];
     stage.cache_bytes = CachePools::make({seen[i]}, choice.options)->bytes();
-    const LayerCosts& costs = model.costs;
-    std::uint64_t read = stage.end == model.info.layers ? costs.head.read : 0;
-    for (std::int32_t layer = stage.first; layer < stage.end; ++layer)
-      read += costs.layers[static_cast<std::size_t>(layer)].read;
-    stage.seconds = static_cast<double>(read) / read_speed(places[i].backend.host_threads());
+    stage.seconds = static_cast<double>(bytes_read(model.costs, stage)) /
+                    read_speed(places[i].backend.host_threads());
   }
+  plan.shortages = shortages_of(plan.stages, places);
   return plan;
 }
 

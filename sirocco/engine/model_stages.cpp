@@ -9,6 +9,7 @@
 #include "sirocco/base/error.hpp"
 #include "sirocco/engine/model_plan.hpp"
 #include "sirocco/pipeline/remote_stages.hpp"
+#include "sirocco/platform/machine_id.hpp"
 #include "sirocco/platform/read_speed.hpp"
 
 namespace sirocco {
@@ -44,7 +45,8 @@ std::vector<Term> terms_of(const OpenedModel& opened, const LoadOptions& options
 
 StageOffer offer_of(const OpenedModel& opened) {
   return {std::string(opened.backend().name()), opened.threads(),
-          opened.places().front().ledger.free(), read_speed(opened.backend().host_threads())};
+          opened.places().front().ledger.free(), read_speed(opened.backend().host_threads()),
+          machine_id()};
 }
 
 }  // namespace
@@ -52,11 +54,11 @@ StageOffer offer_of(const OpenedModel& opened) {
 std::unique_ptr<LanguagePipeline> load_head(OpenedModel& opened, LoadOptions& options) {
   auto behind = std::make_unique<RemoteStages>(options.connect(terms_of(opened, options)));
   const StageOffer own = offer_of(opened);
-  std::vector<StageDevice> devices = {{own.bytes_per_second, own.memory}};
+  std::vector<StageDevice> devices = {{own.bytes_per_second, own.memory, own.machine}};
   for (const StageOffer& offer : behind->offers())
-    devices.push_back({offer.bytes_per_second, offer.memory});
+    devices.push_back({offer.bytes_per_second, offer.memory, offer.machine});
   const std::vector<PlannedStage> stages =
-      cut_model(opened.outline(options), options.pipeline, devices, options.cuts);
+      cut_model(opened.outline(options), options.pipeline, devices, options.cuts, options.lm_head);
   std::unique_ptr<LanguagePipeline> pipeline;
   opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     pipeline = make_language_pipeline(builder, opened.places().front(), std::move(options.pipeline),
@@ -72,7 +74,12 @@ void serve_model_stage(Machine& machine, const std::filesystem::path& path, Load
   opened.load(static_cast<const OpenOptions&>(options), [&](ModelBuilder& builder) {
     builder.expect_context(options.pipeline.context);
     const StagePlace& place = opened.places().front();
-    const auto load = [&](LayerRange range) -> LoadedStage {
+    const auto load = [&](const StageTask& task) -> LoadedStage {
+      const LayerRange range = {LayerIndex(task.first), LayerIndex(task.end)};
+      if (task.shard) {
+        return PlacedStage<ShardedTail>(
+            Stage<ShardedTail>(load_parts<ShardedTail>(builder, range, *task.shard)), place);
+      }
       if (range.end.value() == builder.info().layers)
         return PlacedStage<Tail>(Stage<Tail>(load_parts<Tail>(builder, range)), place);
       return PlacedStage<Middle>(Stage<Middle>(load_parts<Middle>(builder, range)), place);

@@ -361,6 +361,11 @@ class WeightPacker {
                                                    std::span<const std::int32_t> source_rows = {},
                                                    const WeightSource* source = nullptr) = 0;
 
+  /// Rows [begin, end) of a matrix that it packed, [end - begin, K], in that one's memory. `begin`
+  /// is a multiple of kPanelRows.
+  virtual std::shared_ptr<const WeightMatrix> rows_of(
+      const std::shared_ptr<const WeightMatrix>& whole, std::int64_t begin, std::int64_t end) = 0;
+
   /// Repacks matrices of one format and shape [N, K], which become a stack in their order, as
   /// `pack` does.
   virtual std::shared_ptr<const WeightStack> pack_stack(

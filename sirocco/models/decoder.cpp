@@ -82,12 +82,16 @@ Tensor output_rows(const Tensor& x, TransformContext& context) {
 }
 
 Logits VocabularyHead::lm_head(const Hidden& hidden, TransformContext& context) const {
+  return Logits(context, scores(hidden, context));
+}
+
+Tensor VocabularyHead::scores(const Hidden& hidden, TransformContext& context) const {
   const Tensor out =
       context.held().tensor(DType::kF32, {hidden.values().rows(), projection_.outputs()});
   const Arena::Scope scope(context.scratch());
   projection_.forward(hidden.activations(), Out(out), context);
   if (logit_cap_ != 0.0f) context.ops().soft_cap(Out(out), logit_cap_);
-  return Logits(context, out);
+  return out;
 }
 
 }  // namespace sirocco

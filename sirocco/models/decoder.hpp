@@ -76,8 +76,26 @@ class VocabularyHead {
   Logits lm_head(const Hidden& hidden, TransformContext& context) const;
 
  private:
+  friend class VocabularyHeadShard;
+  Tensor scores(const Hidden& hidden, TransformContext& context) const;
+
   Linear projection_;
   float logit_cap_;
+};
+
+/// A VocabularyHeadShard is those rows of a VocabularyHead that a range of tokens has.
+class VocabularyHeadShard {
+ public:
+  VocabularyHeadShard(VocabularyHead rows, VocabularyRange range)
+      : rows_(std::move(rows)), range_(range) {}
+  VocabularyRange vocabulary_range() const { return range_; }
+  LogitsShard lm_head_shard(const Hidden& hidden, TransformContext& context) const {
+    return LogitsShard(context, rows_.scores(hidden, context));
+  }
+
+ private:
+  VocabularyHead rows_;
+  VocabularyRange range_;
 };
 
 }  // namespace sirocco

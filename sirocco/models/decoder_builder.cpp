@@ -23,7 +23,9 @@ constexpr auto kParts = joined(kEmbedding, kBlocks, kHead, kProjections);
 }  // namespace
 
 DecoderBuilder::DecoderBuilder(DecoderConfig config, const ModelSources& from)
-    : config_(std::move(config)), loader_(from.weights, from.packer, from.progress) {
+    : config_(std::move(config)),
+      loader_(from.weights, from.packer, from.progress),
+      packer_(from.packer) {
   const WeightSource& weights = from.weights;
   for (const StoredTensor& tensor : weights.tensors()) {
     const NamePattern pattern = pattern_of(tensor.name);
@@ -91,12 +93,16 @@ std::vector<Linear> DecoderBuilder::projections() {
   return out;
 }
 
-AnyLmHead DecoderBuilder::lm_head() {
+void DecoderBuilder::require_head() const {
   if (!config_.lacks_head.empty()) throw FormatError("{}", config_.lacks_head);
   if (!config_.info.generates) {
     throw UnsupportedError("{}: the model makes embeddings and no text; `sirocco embed` runs it",
                            quoted(config_.info.architecture));
   }
+}
+
+AnyLmHead DecoderBuilder::lm_head() {
+  require_head();
   const std::int64_t v = config_.info.vocabulary;
   const WeightVector bias =
       loader_.has("output.bias") ? loader_.vector("output.bias", v) : WeightVector();
@@ -107,6 +113,31 @@ AnyLmHead DecoderBuilder::lm_head() {
   for (const std::string_view part : kHead) expect_all_read(part);
   return AnyLmHead(
       std::make_shared<const VocabularyHead>(std::move(projection), config_.final_cap));
+}
+
+AnyLmHeadShard DecoderBuilder::lm_head_shard(VocabularyRange range) {
+  require_head();
+  const std::int64_t v = config_.info.vocabulary;
+  const std::int64_t first = range.begin.value();
+  const auto rows = [&](std::string_view name) {
+    return loader_.matrix_rows(name, v, config_.info.width, first, range.size());
+  };
+  WeightVector bias;
+  if (loader_.has("output.bias")) {
+    const std::vector<float> all = loader_.floats("output.bias", v);
+    bias = WeightVector(std::vector(all.begin() + first, all.begin() + first + range.size()));
+  }
+  std::shared_ptr<const WeightMatrix> weight;
+  if (loader_.has("output.weight"))
+    weight = rows("output.weight");
+  else if (table_ == nullptr)
+    weight = rows("token_embd.weight");
+  else
+    weight = packer_.rows_of(table_, first, range.end.value());
+  Linear projection(std::move(weight), bias);
+  for (const std::string_view part : kHead) expect_all_read(part);
+  return AnyLmHeadShard(std::make_shared<const VocabularyHeadShard>(
+      VocabularyHead(std::move(projection), config_.final_cap), range));
 }
 
 const std::shared_ptr<const WeightMatrix>& DecoderBuilder::table() {

@@ -23,6 +23,7 @@ class DecoderBuilder : public ModelBuilder {
   AnyEmbed embed() override;
   AnyBlocks blocks(LayerRange range) final;
   AnyLmHead lm_head() override;
+  AnyLmHeadShard lm_head_shard(VocabularyRange range) override;
   std::vector<Linear> projections() override;
 
  protected:
@@ -50,12 +51,15 @@ class DecoderBuilder : public ModelBuilder {
 
  private:
   const std::shared_ptr<const WeightMatrix>& table();
+  /// Throws where the model has no head.
+  void require_head() const;
   void expect_all_read(std::string_view begin) const {
     loader_.expect_all_read(begin, config_.info.architecture);
   }
 
   DecoderConfig config_;
   WeightLoader loader_;
+  WeightPacker& packer_;
   std::shared_ptr<const WeightMatrix> table_;
 };
 

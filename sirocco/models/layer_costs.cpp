@@ -48,13 +48,21 @@ LayerCosts layer_costs(const Metadata& metadata, const WeightSource& weights) {
   LayerCosts costs;
   costs.layers.resize(static_cast<std::size_t>(layers));
   bool has_head = false;
+  const auto is_head = [&](const StoredTensor& matrix) {
+    costs.vocabulary = matrix.shape[0];
+    costs.head_row_bytes = matrix.size_bytes() /
+                           static_cast<std::uint64_t>(std::max<std::int64_t>(matrix.shape[0], 1));
+  };
   for (const StoredTensor& tensor : weights.tensors()) {
     if (const std::optional<std::size_t> layer = layer_of(tensor.name)) {
       if (*layer >= costs.layers.size()) continue;  // those of later tokens, which aren't run
       const bool stacked = tensor.name.find("_exps.") != tensor.name.npos;
       add(costs.layers[*layer], tensor, stacked ? used : 1, stacked ? experts : 1);
     } else if (tensor.name.starts_with("output")) {
-      has_head |= tensor.name == "output.weight";
+      if (tensor.name == "output.weight") {
+        has_head = true;
+        is_head(tensor);
+      }
       add(costs.head, tensor, 1, 1);
     } else {
       // A token goes through a row of its table.
@@ -65,6 +73,7 @@ LayerCosts layer_costs(const Metadata& metadata, const WeightSource& weights) {
     if (const StoredTensor* table = weights.find("token_embd.weight")) {
       add(costs.head, *table, 1, 1);
       costs.tied_bytes = table->size_bytes();
+      is_head(*table);
     }
   return costs;
 }

@@ -20,7 +20,9 @@ struct LayerCosts {
   PartCost embedding;
   std::vector<PartCost> layers;
   PartCost head;  ///< with the last norm; a table that is the embedding's too counts at both ends
-  std::uint64_t tied_bytes = 0;  ///< of that table: who has both ends holds it once
+  std::uint64_t tied_bytes = 0;      ///< of that table: who has both ends holds it once
+  std::int64_t vocabulary = 0;       ///< V: rows of the head's matrix; 0: there is none
+  std::uint64_t head_row_bytes = 0;  ///< of one of them
 };
 
 /// The costs of a model, of its table of tensors (canonical_checkpoint) alone. Throws FormatError

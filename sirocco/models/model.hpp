@@ -6,10 +6,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sirocco/base/ids.hpp"
 #include "sirocco/models/parts.hpp"
 #include "sirocco/nn/linear.hpp"
+#include "sirocco/nn/vocabulary_range.hpp"
 #include "sirocco/tensor/metadata.hpp"
 #include "sirocco/tensor/weight_source.hpp"
 
@@ -62,6 +65,9 @@ class ModelBuilder {
   virtual AnyBlocks blocks(LayerRange range) = 0;
   /// Throws UnsupportedError where the model doesn't generate, FormatError where it lacks its head.
   virtual AnyLmHead lm_head() = 0;
+  /// The part of the same that `range` has, which is not empty. Of a table that is packed already
+  /// for the embedding, rows are shared; else only those of the part are packed. Throws as lm_head.
+  virtual AnyLmHeadShard lm_head_shard(VocabularyRange range) = 0;
   /// What the pooled row of an embedding model goes through, in order; mostly nothing.
   virtual std::vector<Linear> projections() = 0;
 
@@ -76,6 +82,17 @@ Role load_parts(ModelBuilder& builder, LayerRange range) {
   if constexpr (std::same_as<Role, Tail>) return Tail(builder.blocks(range), builder.lm_head());
   if constexpr (std::same_as<Role, Whole>)
     return Whole(builder.embed(), builder.blocks(range), builder.lm_head());
+}
+
+/// The same for a role that has some of the vocabulary's head.
+template <class Role>
+Role load_parts(ModelBuilder& builder, LayerRange range, VocabularyRange vocabulary) {
+  if constexpr (std::same_as<Role, ShardedHead>) {
+    AnyEmbed embed = builder.embed();  // first: the head may share its table
+    return ShardedHead(std::move(embed), builder.blocks(range), builder.lm_head_shard(vocabulary));
+  }
+  if constexpr (std::same_as<Role, ShardedTail>)
+    return ShardedTail(builder.blocks(range), builder.lm_head_shard(vocabulary));
 }
 
 }  // namespace sirocco

@@ -25,6 +25,10 @@ class OutlinePacker final : public WeightPacker {
     return std::make_shared<const MatrixOutline>(*stored.format, rows(stored, source_rows),
                                                  stored.columns());
   }
+  std::shared_ptr<const WeightMatrix> rows_of(const std::shared_ptr<const WeightMatrix>& whole,
+                                              std::int64_t begin, std::int64_t end) override {
+    return std::make_shared<const MatrixOutline>(whole->format(), end - begin, whole->columns());
+  }
   std::shared_ptr<const WeightStack> pack_stack(std::span<const StoredTensor> matrices,
                                                 std::span<const std::int32_t> source_rows,
                                                 const WeightSource* /*source*/) override {

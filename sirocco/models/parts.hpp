@@ -105,6 +105,39 @@ class AnyLmHead {
   std::shared_ptr<const Interface> impl_;
 };
 
+/// An AnyLmHeadShard is a part of the vocabulary head of some model, that of some of its tokens.
+class AnyLmHeadShard {
+ public:
+  template <class L>
+    requires HasLmHeadShard<L>
+  explicit AnyLmHeadShard(std::shared_ptr<const L> shard)
+      : impl_(std::make_shared<Impl<L>>(std::move(shard))) {}
+
+  /// Scores of its tokens, in their order, for the rows that the last layer kept: [R, D] to
+  /// [R, tokens]. The bits are those that the whole head gives them.
+  LogitsShard lm_head_shard(const Hidden& hidden, TransformContext& context) const {
+    return impl_->lm_head_shard(hidden, context);
+  }
+  VocabularyRange vocabulary_range() const { return impl_->vocabulary_range(); }
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual LogitsShard lm_head_shard(const Hidden&, TransformContext&) const = 0;
+    virtual VocabularyRange vocabulary_range() const = 0;
+  };
+  template <class L>
+  struct Impl final : Interface {
+    explicit Impl(std::shared_ptr<const L> l) : model(std::move(l)) {}
+    LogitsShard lm_head_shard(const Hidden& h, TransformContext& c) const override {
+      return model->lm_head_shard(h, c);
+    }
+    VocabularyRange vocabulary_range() const override { return model->vocabulary_range(); }
+    std::shared_ptr<const L> model;
+  };
+  std::shared_ptr<const Interface> impl_;
+};
+
 /// Parts are what one stage of a pipeline holds of a model. They can do what each of them can, and
 /// nothing else compiles.
 template <class... Ps>
@@ -118,10 +151,17 @@ using Head = Parts<AnyEmbed, AnyBlocks>;
 using Middle = Parts<AnyBlocks>;
 using Tail = Parts<AnyBlocks, AnyLmHead>;
 using Whole = Parts<AnyEmbed, AnyBlocks, AnyLmHead>;
+// Of a model whose vocabulary head is shared out between both ends.
+using ShardedHead = Parts<AnyEmbed, AnyBlocks, AnyLmHeadShard>;
+using ShardedTail = Parts<AnyBlocks, AnyLmHeadShard>;
 
 static_assert(EmbeddingModel<Head> && !HasLmHead<Head>);
 static_assert(Transforms<Middle> && !Embeds<Middle> && !HasLmHead<Middle>);
 static_assert(HasLmHead<Tail> && !Embeds<Tail>);
 static_assert(TransformerModel<Whole>);
+static_assert(EmbeddingModel<ShardedHead> && HasLmHeadShard<ShardedHead> &&
+              !HasLmHead<ShardedHead>);
+static_assert(HasLmHeadShard<ShardedTail> && !Embeds<ShardedTail> && !HasLmHead<ShardedTail>);
+static_assert(!HasLmHeadShard<Head> && !HasLmHeadShard<Middle> && !HasLmHeadShard<Tail>);
 
 }  // namespace sirocco

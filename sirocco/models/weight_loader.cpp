@@ -147,6 +147,18 @@ std::shared_ptr<const WeightMatrix> WeightLoader::matrix(std::string_view name,
   return packed;
 }
 
+std::shared_ptr<const WeightMatrix> WeightLoader::matrix_rows(std::string_view name,
+                                                              std::int64_t outputs,
+                                                              std::int64_t inputs,
+                                                              std::int64_t first,
+                                                              std::int64_t count) {
+  const StoredTensor& stored = require(name, {outputs, inputs});
+  std::shared_ptr<const WeightMatrix> packed =
+      packer_.pack(stored.members(first, count), {}, &weights_);
+  consumed(stored);
+  return packed;
+}
+
 Linear WeightLoader::linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs) {
   return linear(stem, outputs, inputs, [] { return std::vector<std::int32_t>(); });
 }

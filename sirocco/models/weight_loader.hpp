@@ -59,6 +59,10 @@ class WeightLoader {
   /// A matrix [outputs, inputs].
   std::shared_ptr<const WeightMatrix> matrix(std::string_view name, std::int64_t outputs,
                                              std::int64_t inputs);
+  /// Rows [first, first + count) of such a matrix, [count, inputs].
+  std::shared_ptr<const WeightMatrix> matrix_rows(std::string_view name, std::int64_t outputs,
+                                                  std::int64_t inputs, std::int64_t first,
+                                                  std::int64_t count);
   /// STEM.weight [outputs, inputs] with STEM.bias [outputs] when it is there.
   Linear linear(std::string_view stem, std::int64_t outputs, std::int64_t inputs);
   /// The same, row i being the stored row source_rows()[i]; asked for when the shape is known to be

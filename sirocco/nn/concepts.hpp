@@ -9,6 +9,7 @@
 #include "sirocco/nn/step_results.hpp"
 #include "sirocco/nn/step_rows.hpp"
 #include "sirocco/nn/transform_context.hpp"
+#include "sirocco/nn/vocabulary_range.hpp"
 
 namespace sirocco {
 
@@ -33,6 +34,14 @@ concept Transforms = requires(const M& m, Hidden h, TransformContext& c) {
 template <class M>
 concept HasLmHead = requires(const M& m, const Hidden& h, TransformContext& c) {
   { m.lm_head(h, c) } -> std::same_as<Logits>;
+};
+
+/// A model HasLmHeadShard when it scores some tokens of the vocabulary and not the others. It has
+/// no lm_head by that.
+template <class M>
+concept HasLmHeadShard = requires(const M& m, const Hidden& h, TransformContext& c) {
+  { m.lm_head_shard(h, c) } -> std::same_as<LogitsShard>;
+  { m.vocabulary_range() } -> std::same_as<VocabularyRange>;
 };
 
 /// A model Encodes what isn't text: rows of a picture or of sound in, and rows for another model

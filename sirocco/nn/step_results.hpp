@@ -50,4 +50,16 @@ class Logits {
   Tensor values_;
 };
 
+/// A LogitsShard is scores of a part of the vocabulary, a row an output: f32 [R, tokens of the
+/// part]. Nothing is chosen by it: that takes the Logits of all parts.
+class LogitsShard {
+ public:
+  LogitsShard(TransformContext& context, Tensor values) : lease_(context), values_(values) {}
+  const Tensor& values() const { return values_; }
+
+ private:
+  Lease lease_;
+  Tensor values_;
+};
+
 }  // namespace sirocco

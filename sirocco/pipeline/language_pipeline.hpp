@@ -142,6 +142,12 @@ std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
                                                          std::span<const StagePlace> places,
                                                          LanguagePipelineOptions options,
                                                          std::span<const LayerIndex> cuts = {});
+/// The same of the stages of a plan, in their order, one a place. Throws InvalidArgument unless
+/// they make up the model.
+std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,
+                                                         std::span<const StagePlace> places,
+                                                         LanguagePipelineOptions options,
+                                                         std::span<const PlannedStage> stages);
 /// The head of a model, of which other processes hold the stages behind. All load their layers at
 /// the same time. Throws what any of them throws.
 std::unique_ptr<LanguagePipeline> make_language_pipeline(ModelBuilder& builder,

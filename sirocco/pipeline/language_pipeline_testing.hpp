@@ -44,17 +44,34 @@ class TinyModel {
                                              std::vector<LayerIndex> cuts = {}) {
     options.blocks.poison = true;
     const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
-    std::vector<StagePlace> places = {{*backend_, ledger_}};
-    while (places.size() <= cuts.size()) {
-      behind_.push_back(make_cpu_backend(Isa::kRef, threads_));
-      places.push_back({*behind_.back(), ledger_});
-    }
-    return make_language_pipeline(*builder, places, std::move(options), cuts);
+    return make_language_pipeline(*builder, places(cuts.size() + 1), std::move(options), cuts);
+  }
+  /// The same with the vocabulary's head shared out: tokens before `cut` are the head stage's.
+  std::unique_ptr<LanguagePipeline> sharded(LanguagePipelineOptions options,
+                                            std::vector<LayerIndex> cuts, TokenId cut) {
+    options.blocks.poison = true;
+    const auto builder = make_model_builder(*checkpoint_.metadata, *checkpoint_.weights, *backend_);
+    std::vector<PlannedStage> stages(cuts.size() + 1);
+    for (std::size_t i = 0; i < cuts.size(); ++i)
+      stages[i].end = stages[i + 1].first = cuts[i].value();
+    stages.back().end = builder->info().layers;
+    stages.front().shard = {TokenId(0), cut};
+    stages.back().shard = {cut, TokenId(static_cast<std::int32_t>(builder->info().vocabulary))};
+    return make_language_pipeline(*builder, places(stages.size()), std::move(options), stages);
   }
   ByteLedger& ledger() { return ledger_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
 
  private:
+  std::vector<StagePlace> places(std::size_t stages) {
+    std::vector<StagePlace> places = {{*backend_, ledger_}};
+    while (places.size() < stages) {
+      behind_.push_back(make_cpu_backend(Isa::kRef, threads_));
+      places.push_back({*behind_.back(), ledger_});
+    }
+    return places;
+  }
+
   Checkpoint checkpoint_;
   ThreadGroup threads_;
   std::unique_ptr<Backend> backend_;

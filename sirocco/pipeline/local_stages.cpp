@@ -20,28 +20,28 @@ LocalStages::~LocalStages() {
 std::vector<StagePlacement> LocalStages::placement() const {
   std::vector<StagePlacement> out;
   for (const auto& middle : middles_) out.push_back({"middle", middle.backend->name()});
-  out.push_back({"tail", tail_.backend->name()});
+  std::visit([&](const auto& tail) { out.push_back({"tail", tail.backend->name()}); }, tail_);
   return out;
 }
 
 std::vector<const CacheLayout*> LocalStages::layouts() const {
   std::vector<const CacheLayout*> out;
   for (const auto& middle : middles_) out.push_back(&middle.stage.cache_layout());
-  out.push_back(&tail_.stage.cache_layout());
+  std::visit([&](const auto& tail) { out.push_back(&tail.stage.cache_layout()); }, tail_);
   return out;
 }
 
 std::vector<CacheRoom> LocalStages::rooms() const {
   std::vector<CacheRoom> out;
   for (const auto& middle : middles_) out.push_back(usual_cache_room(*middle.ledger));
-  out.push_back(usual_cache_room(*tail_.ledger));
+  std::visit([&](const auto& tail) { out.push_back(usual_cache_room(*tail.ledger)); }, tail_);
   return out;
 }
 
 void LocalStages::start(const CachePools& pools, std::shared_ptr<const PipelineLimits> limits) {
   int number = 1;
   for (auto& middle : middles_) middle.allocate(pools.shape(number++));
-  tail_.allocate(pools.shape(number));
+  std::visit([&](auto& tail) { tail.allocate(pools.shape(number)); }, tail_);
   for (LocalTransport& end : LocalTransport::connect(number + 1))
     ends_.push_back(
         std::make_unique<AnyTransport>(std::make_unique<LocalTransport>(std::move(end))));
@@ -59,7 +59,7 @@ void LocalStages::start(const CachePools& pools, std::shared_ptr<const PipelineL
   };
   number = 1;
   for (auto& middle : middles_) work(middle, number++);
-  work(tail_, number);
+  std::visit([&](auto& tail) { work(tail, number); }, tail_);
 }
 
 }  // namespace sirocco

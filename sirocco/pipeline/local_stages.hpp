@@ -3,6 +3,8 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "sirocco/pipeline/placed_stage.hpp"
@@ -16,6 +18,9 @@ class LocalStages final : public StagesBehind {
   /// No two stages share a backend, nor one with the head.
   LocalStages(std::vector<PlacedStage<Middle>> middles, PlacedStage<Tail> tail)
       : middles_(std::move(middles)), tail_(std::move(tail)) {}
+  /// Behind a ShardedHead.
+  LocalStages(std::vector<PlacedStage<Middle>> middles, PlacedStage<ShardedTail> tail)
+      : middles_(std::move(middles)), tail_(std::move(tail)) {}
   ~LocalStages() override;
 
   std::vector<StagePlacement> placement() const override;
@@ -26,7 +31,7 @@ class LocalStages final : public StagesBehind {
 
  private:
   std::vector<PlacedStage<Middle>> middles_;
-  PlacedStage<Tail> tail_;
+  std::variant<PlacedStage<Tail>, PlacedStage<ShardedTail>> tail_;
   std::vector<std::unique_ptr<AnyTransport>> ends_;  // of all stages, the head's first
   std::vector<std::thread> threads_;
 };

@@ -48,17 +48,42 @@ ChosenToken read_likeliest(ByteReader& reader, std::int64_t vocabulary) {
 
 }  // namespace
 
-Frame activation_frame(const SentHidden& hidden, std::uint64_t number) {
+namespace {
+
+Frame frame_of_floats(FrameKind kind, std::span<const float> values, std::int64_t rows,
+                      std::int64_t columns, std::uint64_t number) {
   Frame frame;
-  frame.header = {.kind = FrameKind::kActivation,
+  frame.header = {.kind = kind,
                   .dtype = DType::kF32,
-                  .rows = hidden.rows,
-                  .columns = hidden.width,
+                  .rows = rows,
+                  .columns = columns,
                   .step = number,
                   .sequence = {}};
-  const std::span<const std::byte> bytes = std::as_bytes(std::span(hidden.values));
+  const std::span<const std::byte> bytes = std::as_bytes(values);
   frame.payload.assign(bytes.begin(), bytes.end());
   return frame;
+}
+
+}  // namespace
+
+Frame activation_frame(const SentHidden& hidden, std::uint64_t number) {
+  return frame_of_floats(FrameKind::kActivation, hidden.values, hidden.rows, hidden.width, number);
+}
+
+Frame logits_frame(std::span<const float> values, std::int64_t columns, std::uint64_t number) {
+  return frame_of_floats(FrameKind::kLogits, values, std::ssize(values) / columns, columns, number);
+}
+
+std::span<const float> read_logits(const Frame& frame, std::int64_t max_rows,
+                                   std::int64_t columns) {
+  const FrameHeader& header = frame.header;
+  if (header.dtype != DType::kF32 || header.rows > max_rows || header.columns != columns) {
+    throw FormatError("logits of step {} are [{}, {}]; expected f32 [{} or fewer, {}]", header.step,
+                      header.rows, header.columns, max_rows, columns);
+  }
+  // Memory of its own, which any type may lie in.
+  return {reinterpret_cast<const float*>(frame.payload.data()),
+          static_cast<std::size_t>(header.rows * header.columns)};
 }
 
 void read_activation(const Frame& frame, std::int64_t rows, std::int64_t width, SentHidden& out) {

@@ -63,7 +63,7 @@ struct StageTiming {
 /// Called on the thread that drives the pipeline; none may call back into it.
 struct PipelineHooks {
   std::function<void(SequenceId, TokenId)> token;            ///< a token was chosen
-  std::function<void(int stage, std::uint64_t bytes)> sent;  ///< hidden states left a stage
+  std::function<void(int stage, std::uint64_t bytes)> sent;  ///< hidden states or logits left it
   std::function<void(const StageTiming&)> stage;             ///< a stage finished its part
   std::function<void(const std::string& why)> lost;  ///< a stage is gone: no step can succeed again
 };

@@ -7,6 +7,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/pipeline/stage_worker.hpp"
+#include "sirocco/quant/panel.hpp"
 
 namespace sirocco {
 namespace {
@@ -46,7 +47,7 @@ void RemoteStages::assign(std::span<const PlannedStage> stages) {
   stages_.assign(stages.begin(), stages.end());
   for (int stage = 1; stage < transport_->stages(); ++stage) {
     const PlannedStage& planned = stages_[static_cast<std::size_t>(stage)];
-    send_setup(*transport_, stage, StageTask{planned.first, planned.end});
+    send_setup(*transport_, stage, StageTask{planned.first, planned.end, planned.shard});
   }
 }
 
@@ -94,6 +95,17 @@ Frame receive_of_head(AnyTransport& transport) {
   return std::move(received.frame);
 }
 
+/// Throws FormatError unless it is a tail's, which has the end of the vocabulary.
+void require_shard(const StageTask& task, const ModelInfo& info) {
+  const VocabularyRange& shard = *task.shard;
+  if (task.end != info.layers || shard.begin.value() < 1 || shard.size() < 1 ||
+      shard.end.value() != info.vocabulary || shard.begin.value() % kPanelRows != 0) {
+    throw FormatError("tokens {} to {} of {} were asked for, with layers to {} of {}",
+                      shard.begin.value(), shard.end.value(), info.vocabulary, task.end,
+                      info.layers);
+  }
+}
+
 template <class Role>
 StageNeeds needs_of(const PlacedStage<Role>& stage, LayerRange range) {
   const CacheLayout& layout = stage.stage.cache_layout();
@@ -127,15 +139,16 @@ void serve(PlacedStage<Role>& stage, AnyTransport& transport, const ModelInfo& i
 }  // namespace
 
 void serve_stage(AnyTransport& transport, const StageOffer& offer, const ModelInfo& info,
-                 const std::function<LoadedStage(LayerRange)>& load) {
+                 const std::function<LoadedStage(const StageTask&)>& load) {
   try {
     send_setup(transport, 0, offer);
     const StageTask task = read_task(receive_of_head(transport));
     if (task.first < 1 || task.end <= task.first || task.end > info.layers) {
       throw FormatError("layers {} to {} were asked for, of {}", task.first, task.end, info.layers);
     }
+    if (task.shard) require_shard(task, info);
     const LayerRange range = {LayerIndex(task.first), LayerIndex(task.end)};
-    LoadedStage stage = load(range);
+    LoadedStage stage = load(task);
     std::visit([&](auto& placed) { serve(placed, transport, info, range); }, stage);
   } catch (const PeerLost&) {
     throw;

@@ -47,12 +47,13 @@ class RemoteStages final : public StagesBehind {
 };
 
 /// A stage behind the head, loaded.
-using LoadedStage = std::variant<PlacedStage<Middle>, PlacedStage<Tail>>;
+using LoadedStage = std::variant<PlacedStage<Middle>, PlacedStage<Tail>, PlacedStage<ShardedTail>>;
 
 /// Is one of the stages of a head in another process, from its offer to the head's shutdown. `load`
-/// loads the layers that the head asks for, those with the last one as a tail. Throws what loading
-/// throws, of which the head hears, and what StageWorker throws.
+/// loads what the head asks for, which the model has: a tail where the last layer is among it, a
+/// sharded one where that has a shard. Throws what loading throws, of which the head hears, and
+/// what StageWorker throws.
 void serve_stage(AnyTransport& transport, const StageOffer& offer, const ModelInfo& info,
-                 const std::function<LoadedStage(LayerRange)>& load);
+                 const std::function<LoadedStage(const StageTask&)>& load);
 
 }  // namespace sirocco

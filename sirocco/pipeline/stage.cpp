@@ -10,10 +10,23 @@ void send(const Hidden& hidden, TransformContext& context, SentHidden& out) {
   out.values.assign(floats.begin(), floats.end());
 }
 
-Hidden receive(const SentHidden& sent, TransformContext& context) {
-  SIROCCO_CHECK(sent.rows == context.rows());
+namespace {
+
+Hidden uploaded(const SentHidden& sent, TransformContext& context) {
   const Tensor values = context.ops().upload(context.held(), sent.values, {sent.rows, sent.width});
   return Hidden(context, {.f32 = values, .q8 = {}});
+}
+
+}  // namespace
+
+Hidden receive(const SentHidden& sent, TransformContext& context) {
+  SIROCCO_CHECK(sent.rows == context.rows());
+  return uploaded(sent, context);
+}
+
+Hidden receive_outputs(const SentHidden& sent, TransformContext& context) {
+  SIROCCO_CHECK(sent.rows == context.outputs().rows());
+  return uploaded(sent, context);
 }
 
 }  // namespace sirocco

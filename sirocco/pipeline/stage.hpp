@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -22,11 +23,14 @@ void send(const Hidden& hidden, TransformContext& context, SentHidden& out);
 
 /// Brings them into the step of the next stage.
 Hidden receive(const SentHidden& sent, TransformContext& context);
+/// The same of rows that the last layer kept, those in the step's `outputs`.
+Hidden receive_outputs(const SentHidden& sent, TransformContext& context);
 
 /// One stage of a pipeline: the parts of a model that it holds, and the one thing that can be done
 /// with them. What goes in and what comes out follows from the role:
 /// Head: TokenBatch to Hidden · Middle: Hidden to Hidden · Tail: Hidden to Logits · Whole:
-/// TokenBatch to Logits.
+/// TokenBatch to Logits. Ends that share the vocabulary's head out have besides, each for its part,
+/// Hidden of the last layer to LogitsShard; a ShardedTail runs Hidden to Hidden.
 template <Transforms Role>
 class Stage {
  public:
@@ -55,6 +59,18 @@ class Stage {
   {
     return parts_.lm_head(parts_.transform(parts_.embed(tokens, context), context), context);
   }
+  /// Of the rows that the last layer kept, [R, D].
+  LogitsShard lm_head_shard(const Hidden& outputs, TransformContext& context) const
+    requires HasLmHeadShard<Role>
+  {
+    return parts_.lm_head_shard(outputs, context);
+  }
+  /// The tokens of that part.
+  VocabularyRange vocabulary_range() const
+    requires HasLmHeadShard<Role>
+  {
+    return parts_.vocabulary_range();
+  }
 
  private:
   Role parts_;
@@ -70,5 +86,12 @@ static_assert(Maps<Stage<Middle>, Hidden, Hidden> && !Maps<Stage<Middle>, TokenB
 static_assert(Maps<Stage<Tail>, Hidden, Logits> && !Maps<Stage<Tail>, TokenBatch, Logits>);
 static_assert(Maps<Stage<Whole>, TokenBatch, Logits> && !Maps<Stage<Whole>, Hidden, Logits>);
 static_assert(!Maps<Stage<Middle>, Logits, Hidden> && !Maps<Stage<Tail>, Logits, Logits>);
+static_assert(Maps<Stage<ShardedHead>, TokenBatch, Hidden> &&
+              Maps<Stage<ShardedTail>, Hidden, Hidden> &&
+              !Maps<Stage<ShardedTail>, Hidden, Logits>);
+static_assert(HasLmHeadShard<Stage<ShardedHead>> && HasLmHeadShard<Stage<ShardedTail>>);
+static_assert(!HasLmHeadShard<Stage<Head>> && !HasLmHeadShard<Stage<Middle>> &&
+              !HasLmHeadShard<Stage<Tail>> && !HasLmHeadShard<Stage<Whole>>);
+static_assert(!std::convertible_to<LogitsShard, Logits>);
 
 }  // namespace sirocco

@@ -38,6 +38,66 @@ TEST(StagePlan, TheHeadOfAModelWeighsAtItsEnd) {
   EXPECT_EQ(ends(plan_stages(even(30, 10, 300), two, {})), (std::vector<std::int32_t>{17, 30}));
 }
 
+LayerCosts with_vocabulary(LayerCosts costs, std::int64_t vocabulary) {
+  costs.vocabulary = vocabulary;
+  costs.head_row_bytes = costs.head.bytes / static_cast<std::uint64_t>(vocabulary);
+  return costs;
+}
+
+TEST(StagePlan, EndsOnOneMachineShareTheVocabulary) {
+  std::vector<StageDevice> two(2);
+  const LayerCosts costs = with_vocabulary(even(30, 10, 128), 128);
+  auto stages = plan_stages(costs, two, {});
+  EXPECT_EQ(ends(stages), (std::vector<std::int32_t>{15, 30}));
+  EXPECT_EQ(stages[0].shard, (VocabularyRange{TokenId(0), TokenId(64)}));
+  EXPECT_EQ(stages[1].shard, (VocabularyRange{TokenId(64), TokenId(128)}));
+  EXPECT_EQ(stages[0].weight_bytes, 150U + 64);
+  EXPECT_EQ(stages[1].weight_bytes, 150U + 64);
+  EXPECT_EQ(bytes_read(costs, stages[1]), 150U + 64);
+  two[1].machine = "another";
+  EXPECT_FALSE(plan_stages(costs, two, {})[1].shard);
+  EXPECT_TRUE(plan_stages(costs, two, {}, LmHeadPlace::kEnds)[1].shard);
+  two[1].machine.clear();
+  EXPECT_FALSE(plan_stages(costs, two, {}, LmHeadPlace::kTail)[0].shard);
+  EXPECT_FALSE(plan_stages(costs, std::vector<StageDevice>(1), {})[0].shard);
+}
+
+TEST(StagePlan, TheShareEvensOutWhatTheCutLeaves) {
+  const LayerCosts costs = with_vocabulary(even(30, 10, 128), 128);
+  const auto shard_at = [&](std::int32_t cut, const std::vector<StageDevice>& devices) {
+    const std::vector<LayerIndex> cuts = {LayerIndex(cut)};
+    const auto stages = stages_of_cuts(costs, devices, cuts, {});
+    return stages[0].shard ? stages[0].shard->end.value() : 0;
+  };
+  const std::vector<StageDevice> two(2);
+  EXPECT_EQ(shard_at(17, two), 48);  // 170 and 44, 130 and 84, in panels of 16 rows
+  EXPECT_EQ(shard_at(22, two), 0);   // the head stage has more without
+  EXPECT_EQ(shard_at(2, two), 112);  // the tail keeps a panel
+  // A machine three times as fast takes three times as much.
+  EXPECT_EQ(shard_at(15, {{.bytes_per_second = 1}, {.bytes_per_second = 3}}), 0);
+  EXPECT_EQ(shard_at(5, {{.bytes_per_second = 1}, {.bytes_per_second = 3}}), 64);
+}
+
+TEST(StagePlan, ATiedTableIsAtTheHeadStageAnyway) {
+  LayerCosts costs = with_vocabulary(even(30, 10, 128), 128);
+  costs.embedding = {128, 0, 0};
+  costs.tied_bytes = 128;
+  const auto stages = plan_stages(costs, std::vector<StageDevice>(2), {});
+  ASSERT_TRUE(stages[0].shard);
+  EXPECT_EQ(stages[0].weight_bytes, 150U + 128);
+  EXPECT_EQ(stages[1].weight_bytes, 150U + 64);
+  EXPECT_EQ(bytes_read(costs, stages[0]), 150U + 64);
+}
+
+TEST(StagePlan, WhatDoesNotFitIsNotShared) {
+  const LayerCosts costs = with_vocabulary(even(30, 10, 128), 128);
+  const std::vector<StageDevice> small = {{.memory = 160}, {}};
+  const auto stages = plan_stages(costs, small, {});
+  EXPECT_EQ(ends(stages), (std::vector<std::int32_t>{15, 30}));
+  EXPECT_FALSE(stages[0].shard);
+  EXPECT_EQ(stages[1].weight_bytes, 150U + 128);
+}
+
 TEST(StagePlan, AFasterMachineGetsMore) {
   const std::vector<StageDevice> uneven = {{.bytes_per_second = 1}, {.bytes_per_second = 3}};
   EXPECT_EQ(ends(plan_stages(even(40, 10), uneven, {})), (std::vector<std::int32_t>{10, 40}));
@@ -84,6 +144,10 @@ TEST(StagePlan, NoCutIsBetter) {
       layer.bytes = layer.products * *rc::gen::inRange<std::uint64_t>(1, 4);
     }
     costs.head = {30, 30, 30};
+    costs.vocabulary = *rc::gen::element<std::int64_t>(0, 16, 30, 1000);
+    if (costs.vocabulary > 0)
+      costs.head_row_bytes = 30 / static_cast<std::uint64_t>(costs.vocabulary);
+    if (*rc::gen::arbitrary<bool>()) costs.tied_bytes = 1;
     costs.embedding = {*rc::gen::inRange<std::uint64_t>(0, 60), 0, 0};
     std::vector<StageDevice> devices(*rc::gen::inRange<std::size_t>(1, costs.layers.size() + 1));
     for (StageDevice& device : devices) {
@@ -107,8 +171,7 @@ TEST(StagePlan, NoCutIsBetter) {
       const auto stages = stages_of_cuts(costs, devices, cuts, cache);
       for (std::size_t i = 0; i < stages.size(); ++i) {
         if (stages[i].weight_bytes + stages[i].cache_bytes > devices[i].memory) return;
-        slowest =
-            std::max(slowest, stage_weight(costs, stages[i].first, stages[i].end, devices[i]));
+        slowest = std::max(slowest, stage_weight(costs, stages[i], devices[i]));
       }
       least = std::min(least, slowest);
     };
@@ -120,8 +183,7 @@ TEST(StagePlan, NoCutIsBetter) {
     double slowest = 0;
     const auto planned = plan_stages(costs, devices, cache);
     for (std::size_t i = 0; i < planned.size(); ++i)
-      slowest =
-          std::max(slowest, stage_weight(costs, planned[i].first, planned[i].end, devices[i]));
+      slowest = std::max(slowest, stage_weight(costs, planned[i], devices[i]));
     RC_ASSERT(slowest == least);
   }));
 }

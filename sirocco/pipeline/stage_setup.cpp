@@ -52,6 +52,7 @@ void send_setup(AnyTransport& transport, int to, const StageOffer& offer) {
   writer.write(offer.threads);
   writer.write(offer.memory);
   writer.write(offer.bytes_per_second);
+  writer.write_string(offer.machine);
   send(transport, to, writer);
 }
 
@@ -59,6 +60,10 @@ void send_setup(AnyTransport& transport, int to, const StageTask& task) {
   ByteWriter writer = writer_of(Part::kTask);
   writer.write(task.first);
   writer.write(task.end);
+  writer.write_optional(task.shard, [&](const VocabularyRange& range) {
+    writer.write(range.begin);
+    writer.write(range.end);
+  });
   send(transport, to, writer);
 }
 
@@ -103,6 +108,7 @@ StageOffer read_offer(const Frame& frame) {
   offer.threads = reader.read<std::int32_t>("threads");
   offer.memory = reader.read<std::uint64_t>("memory");
   offer.bytes_per_second = reader.read<double>("bytes a second");
+  offer.machine = reader.read_string(kMaxName, "a machine");
   reader.finish();
   if (offer.threads < 1 || !(offer.bytes_per_second > 0))
     throw FormatError("a stage offers {} threads of {} bytes a second", offer.threads,
@@ -115,6 +121,12 @@ StageTask read_task(const Frame& frame) {
   StageTask task;
   task.first = reader.read<std::int32_t>("the first layer");
   task.end = reader.read<std::int32_t>("the end of the layers");
+  task.shard = reader.read_optional(
+      [&] {
+        const auto begin = reader.read<TokenId>("the first token of a shard");
+        return VocabularyRange{begin, reader.read<TokenId>("the end of a shard")};
+      },
+      "whether the vocabulary's head is shared");
   reader.finish();
   return task;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sirocco/nn/cache.hpp"
+#include "sirocco/nn/vocabulary_range.hpp"
 #include "sirocco/pipeline/cache_memory.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/transport/any_transport.hpp"
@@ -21,11 +23,14 @@ struct StageOffer {
   std::int32_t threads = 0;
   std::uint64_t memory = 0;     ///< bytes that it may take
   double bytes_per_second = 0;  ///< of weights that it goes through
+  std::string machine = {};     ///< the name of its machine, as `machine_id` has it
 };
-/// The layers [first, end) that it is to load; with the last of the model, the head. From the head.
+/// The layers [first, end) that it is to load; with the last of the model, the vocabulary's head,
+/// or that part of it which the head stage doesn't have. From the head.
 struct StageTask {
   std::int32_t first = 0;
   std::int32_t end = 0;
+  std::optional<VocabularyRange> shard = std::nullopt;
 };
 /// What its layers keep of sequences. From the stage, which has loaded them.
 struct StageNeeds {

@@ -1,5 +1,6 @@
 #include "sirocco/pipeline/stage_worker.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <exception>
 #include <limits>
@@ -69,7 +70,7 @@ void StageWorker<Role>::take_step(const Frame& step, const Frame& input) {
     throw FormatError("what stage {} sent belongs to step {}; expected that of step {}",
                       transport_.stage() - 1, input.header.step, step.header.step);
   }
-  reader_.step(step, kIsTail, step_);
+  reader_.step(step, kChoosesTokens, step_);
   const int next = kIsTail ? 0 : transport_.stage() + 1;
   // Whatever becomes of the step, its commands are owed to other sequences.
   const CacheViews& views = stage_.cache->apply(step_.caches, *stage_.backend);
@@ -78,8 +79,7 @@ void StageWorker<Role>::take_step(const Frame& step, const Frame& input) {
   try {
     out = result(input, views);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
-    const StageReport report = {{transport_.stage(), step_.rows.rows(), took.count()},
-                                kIsTail ? 0 : hidden_.bytes()};
+    const StageReport report = {{transport_.stage(), step_.rows.rows(), took.count()}, sent_};
     transport_.send(0, report_frame(report, step_.number));
   } catch (const PeerLost&) {
     throw;
@@ -92,11 +92,14 @@ void StageWorker<Role>::take_step(const Frame& step, const Frame& input) {
 template <Transforms Role>
   requires(!Embeds<Role>)
 Frame StageWorker<Role>::result(const Frame& input, const CacheViews& views) {
+  sent_ = 0;
   if (input.header.kind == FrameKind::kError) return input;
   read_activation(input, step_.rows.rows(), width_, hidden_);
   TransformContext context(*stage_.backend, stage_.memory, step_.rows, views);
   auto out = stage_.stage.run(receive(hidden_, context), context);
-  if constexpr (kIsTail) {
+  if constexpr (HasLmHeadShard<Role>) {
+    return scores(out, context);
+  } else if constexpr (kChoosesTokens) {
     const Tensor& logits = out.values();
     const std::span<const float> values =
         logits.rows() > 0 ? stage_.backend->read(logits) : std::span<const float>();
@@ -104,11 +107,34 @@ Frame StageWorker<Role>::result(const Frame& input, const CacheViews& views) {
     return outcome_frame(outcome_, step_.number);
   } else {
     send(out, context, hidden_);
+    sent_ = hidden_.bytes();
     return activation_frame(hidden_, step_.number);
   }
 }
 
+template <Transforms Role>
+  requires(!Embeds<Role>)
+Frame StageWorker<Role>::scores(const Hidden& outputs, TransformContext& context)
+  requires HasLmHeadShard<Role>
+{
+  const std::int64_t columns = stage_.stage.vocabulary_range().size();
+  if (outputs.values().rows() == 0) return logits_frame({}, columns, step_.number);
+  send(outputs, context, hidden_);
+  transport_.send(0, activation_frame(hidden_, step_.number));
+  const LogitsShard shard = stage_.stage.lm_head_shard(outputs, context);
+  std::span<const float> values = stage_.backend->read(shard.values());
+  sent_ = hidden_.bytes() + values.size_bytes();
+  // Far below what a frame may have, however many rows are wanted.
+  constexpr std::int64_t kFrameFloats = std::int64_t{4} << 20;
+  const auto part =
+      static_cast<std::size_t>(std::max<std::int64_t>(kFrameFloats / columns, 1) * columns);
+  for (; values.size() > part; values = values.subspan(part))
+    transport_.send(0, logits_frame(values.first(part), columns, step_.number));
+  return logits_frame(values, columns, step_.number);
+}
+
 template class StageWorker<Middle>;
 template class StageWorker<Tail>;
+template class StageWorker<ShardedTail>;
 
 }  // namespace sirocco

@@ -30,12 +30,18 @@ class StageWorker {
   void run();
 
  private:
-  static constexpr bool kIsTail = HasLmHead<Role>;
+  static constexpr bool kChoosesTokens = HasLmHead<Role>;
+  static constexpr bool kIsTail = kChoosesTokens || HasLmHeadShard<Role>;
 
   void serve();
   /// A step whose input is there.
   void take_step(const Frame& step, const Frame& input);
+  /// What is sent on of the step; what comes before that was sent.
   Frame result(const Frame& input, const CacheViews& views);
+  /// The rows that the last layer kept go to the head stage at once, the last of their scores are
+  /// given back.
+  Frame scores(const Hidden& outputs, TransformContext& context)
+    requires HasLmHeadShard<Role>;
 
   PlacedStage<Role>& stage_;
   AnyTransport& transport_;
@@ -48,10 +54,12 @@ class StageWorker {
   // Of the step that runs.
   ReceivedStep step_;
   SentHidden hidden_;
+  std::uint64_t sent_ = 0;  // bytes of hidden states and logits
   StepOutcome outcome_;
 };
 
 extern template class StageWorker<Middle>;
 extern template class StageWorker<Tail>;
+extern template class StageWorker<ShardedTail>;
 
 }  // namespace sirocco

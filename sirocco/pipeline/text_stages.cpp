@@ -47,7 +47,11 @@ std::vector<StagePlacement> TextStages::placement() const {
     return {{"whole", whole->backend->name()}};
   const Chain& chain = std::get<Chain>(stages_);
   std::vector<StagePlacement> out = chain.behind->placement();
-  out.insert(out.begin(), {"head", chain.head.backend->name()});
+  std::visit(
+      [&](const auto& head) {
+        out.insert(out.begin(), {"head", head.backend->name()});
+      },
+      chain.head);
   return out;
 }
 
@@ -56,7 +60,8 @@ std::vector<const CacheLayout*> TextStages::layouts() const {
     return {&whole->stage.cache_layout()};
   const Chain& chain = std::get<Chain>(stages_);
   std::vector<const CacheLayout*> out = chain.behind->layouts();
-  out.insert(out.begin(), &chain.head.stage.cache_layout());
+  std::visit([&](const auto& head) { out.insert(out.begin(), &head.stage.cache_layout()); },
+             chain.head);
   return out;
 }
 
@@ -65,7 +70,8 @@ std::vector<CacheRoom> TextStages::rooms() const {
     return {usual_cache_room(*whole->ledger)};
   const Chain& chain = std::get<Chain>(stages_);
   std::vector<CacheRoom> out = chain.behind->rooms();
-  out.insert(out.begin(), usual_cache_room(*chain.head.ledger));
+  std::visit([&](const auto& head) { out.insert(out.begin(), usual_cache_room(*head.ledger)); },
+             chain.head);
   return out;
 }
 
@@ -79,12 +85,14 @@ void TextStages::start(const CachePools& pools, std::shared_ptr<const PipelineLi
     return;
   }
   Chain& chain = std::get<Chain>(stages_);
-  chain.head.allocate(pools.shape(0));
+  std::visit([&](auto& head) { head.allocate(pools.shape(0)); }, chain.head);
+  if (auto* sharded = std::get_if<PlacedStage<ShardedHead>>(&chain.head))
+    chain.logits.emplace(*sharded, *limits_);
   chain.behind->start(pools, limits_);
 }
 
-void TextStages::tell(int stage, std::int64_t rows, double began) {
-  if (hooks_->stage) hooks_->stage({stage, rows, now_s() - began});
+void TextStages::tell(const StagedStep& step, double seconds) {
+  if (hooks_->stage) hooks_->stage({0, step.rows.rows(), seconds});
 }
 
 void TextStages::run_whole(PlacedStage<Whole>& whole, const StagedStep& step,
@@ -97,23 +105,24 @@ void TextStages::run_whole(PlacedStage<Whole>& whole, const StagedStep& step,
   const Tensor& logits = out.values();
   const std::span<const float> values =
       logits.rows() > 0 ? whole.backend->read(logits) : std::span<const float>();
-  tell(0, step.rows.rows(), began);
+  tell(step, now_s() - began);
   outcomes_->make(step.wanted, values, whole.backend->host_threads(), outcome);
 }
 
 Frame TextStages::run_head(Chain& chain, const StagedStep& step, std::uint64_t number) {
-  const double began = now_s();
-  const CacheViews& views =
-      chain.head.cache->apply(step.caches.stages.front(), *chain.head.backend);
-  try {
-    TransformContext context(*chain.head.backend, chain.head.memory, step.rows, views);
-    send(chain.head.stage.run(token_batch(step, context), context), context, chain.hidden);
-  } catch (const std::exception& e) {
-    return error_frame(e, number, 0);
-  }
-  tell(0, step.rows.rows(), began);
-  if (hooks_->sent) hooks_->sent(0, chain.hidden.bytes());
-  return activation_frame(chain.hidden, number);
+  return std::visit(
+      [&](auto& head) {
+        const CacheViews& views = head.cache->apply(step.caches.stages.front(), *head.backend);
+        try {
+          TransformContext context(*head.backend, head.memory, step.rows, views);
+          send(head.stage.run(token_batch(step, context), context), context, chain.hidden);
+        } catch (const std::exception& e) {
+          return error_frame(e, number, 0);
+        }
+        if (hooks_->sent) hooks_->sent(0, chain.hidden.bytes());
+        return activation_frame(chain.hidden, number);
+      },
+      chain.head);
 }
 
 void TextStages::submit(const StagedStep& step, Sequences sequences, StepOutcome& outcome) {
@@ -143,24 +152,29 @@ void TextStages::submit_to(Chain& chain, const StagedStep& step, Sequences seque
   AnyTransport& transport = chain.behind->transport();
   const std::uint64_t number = next_step_++;
   const int tail = size() - 1;
-  for (int stage = 1; stage < tail; ++stage)
-    transport.send(stage, chain.writer.step(step, number, stage));
-  transport.send(tail,
-                 chain.writer.step_of_tail(step, number, tail, sequences == Sequences::kLast));
-  transport.send(1, run_head(chain, step, number));
-  flights_.push_back({number, &step, &outcome});
+  for (int stage = 1; stage <= tail; ++stage) {
+    const bool chooses = stage == tail && !chain.logits;
+    transport.send(stage, chooses ? chain.writer.step_of_tail(step, number, stage,
+                                                              sequences == Sequences::kLast)
+                                  : chain.writer.step(step, number, stage));
+  }
+  const double began = now_s();
+  Frame activation = run_head(chain, step, number);
+  const double seconds = now_s() - began;
+  transport.send(1, std::move(activation));
+  flights_.push_back({number, &step, &outcome, seconds});
 }
 
 void TextStages::wait() {
   auto* chain = std::get_if<Chain>(&stages_);
   if (chain == nullptr) return;
   SIROCCO_CHECK(!flights_.empty());
-  const Flight flight = flights_.front();
+  Flight flight = flights_.front();
   flights_.pop_front();
   if (lost_) throw PeerLost(*lost_);
   std::exception_ptr failed;
   try {
-    failed = take(*chain, flight);
+    failed = chain->logits ? take_shards(*chain, flight) : take(*chain, flight);
   } catch (const PeerLost& loss) {
     lose(*chain, loss);
   }
@@ -182,13 +196,13 @@ auto read_of(int stage, F read) {
 
 }  // namespace
 
-std::exception_ptr TextStages::take(Chain& chain, const Flight& flight) {
+Frame TextStages::receive(Chain& chain, const Flight& flight) {
   constexpr Seconds kForever = std::numeric_limits<Seconds>::infinity();
   while (true) {
-    const std::optional<Received> received = chain.behind->transport().receive(kForever);
+    std::optional<Received> received = chain.behind->transport().receive(kForever);
     if (!received) continue;
     const int from = received->from;
-    const Frame& frame = received->frame;
+    Frame& frame = received->frame;
     const FrameKind kind = frame.header.kind;
     if (kind == FrameKind::kShutdown) throw PeerLost(from, "it ended by itself");
     if (kind == FrameKind::kReport) {
@@ -197,16 +211,57 @@ std::exception_ptr TextStages::take(Chain& chain, const Flight& flight) {
       if (hooks_->sent && report.sent > 0) hooks_->sent(from, report.sent);
       continue;
     }
-    return read_of(from, [&]() -> std::exception_ptr {
-      const bool answers = kind == FrameKind::kTokens || kind == FrameKind::kError;
+    const bool of_shard = kind == FrameKind::kActivation || kind == FrameKind::kLogits;
+    const bool answers =
+        kind == FrameKind::kError || (chain.logits ? of_shard : kind == FrameKind::kTokens);
+    read_of(from, [&] {
       if (!answers || from != size() - 1 || frame.header.step != flight.number) {
-        throw FormatError("a frame '{}' of step {}; expected tokens of step {}, from stage {}",
-                          frame_kind_name(kind), frame.header.step, flight.number, size() - 1);
+        throw FormatError("a frame '{}' of step {}; expected {} of step {}, from stage {}",
+                          frame_kind_name(kind), frame.header.step,
+                          chain.logits ? "logits" : "tokens", flight.number, size() - 1);
       }
-      if (kind == FrameKind::kError) return read_error(frame);
-      read_outcome(frame, flight.step->wanted, limits_->vocabulary, *flight.outcome);
-      return nullptr;
     });
+    return std::move(frame);
+  }
+}
+
+std::exception_ptr TextStages::take(Chain& chain, Flight& flight) {
+  const Frame frame = receive(chain, flight);
+  return read_of(size() - 1, [&]() -> std::exception_ptr {
+    if (frame.header.kind == FrameKind::kError) return read_error(frame);
+    read_outcome(frame, flight.step->wanted, limits_->vocabulary, *flight.outcome);
+    tell(*flight.step, flight.head_seconds);
+    return nullptr;
+  });
+}
+
+std::exception_ptr TextStages::take_shards(Chain& chain, Flight& flight) {
+  ShardedLogits& logits = *chain.logits;
+  const int tail = size() - 1;
+  std::exception_ptr failed;  // here: what the tail sends of the step comes all the same
+  const auto run = [&](auto part) {
+    if (failed) return;
+    const double began = now_s();
+    try {
+      part();
+    } catch (const std::exception& e) {
+      failed = read_error(error_frame(e, flight.number, 0));
+    }
+    flight.head_seconds += now_s() - began;
+  };
+  logits.begin(*flight.step);
+  while (true) {
+    const Frame frame = receive(chain, flight);
+    if (frame.header.kind == FrameKind::kError)
+      return read_of(tail, [&] { return read_error(frame); });
+    if (frame.header.kind == FrameKind::kActivation) {
+      read_of(tail, [&] { logits.take_rows(frame); });
+      run([&] { logits.score(); });
+    } else if (read_of(tail, [&] { return logits.take_logits(frame); })) {
+      run([&] { logits.make(*flight.outcome); });
+      if (!failed) tell(*flight.step, flight.head_seconds);
+      return failed;
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 #include "sirocco/pipeline/pipeline.hpp"
 #include "sirocco/pipeline/placed_stage.hpp"
 #include "sirocco/pipeline/row_outcomes.hpp"
+#include "sirocco/pipeline/sharded_logits.hpp"
 #include "sirocco/pipeline/staged_step.hpp"
 #include "sirocco/pipeline/stages_behind.hpp"
 #include "sirocco/pipeline/step_frames.hpp"
@@ -29,6 +30,9 @@ class TextStages {
  public:
   explicit TextStages(PlacedStage<Whole> whole) : stages_(std::move(whole)) {}
   TextStages(PlacedStage<Head> head, std::unique_ptr<StagesBehind> behind)
+      : stages_(Chain{std::move(head), std::move(behind)}) {}
+  /// The tail has the other part of the vocabulary's head.
+  TextStages(PlacedStage<ShardedHead> head, std::unique_ptr<StagesBehind> behind)
       : stages_(Chain{std::move(head), std::move(behind)}) {}
 
   /// How many stages there are.
@@ -61,24 +65,30 @@ class TextStages {
 
  private:
   struct Chain {
-    PlacedStage<Head> head;
+    std::variant<PlacedStage<Head>, PlacedStage<ShardedHead>> head;
     std::unique_ptr<StagesBehind> behind;
     StepWriter writer = {};
     SentHidden hidden = {};
+    std::optional<ShardedLogits> logits = {};  // where the vocabulary's head is shared out
   };
   struct Flight {
     std::uint64_t number;
     const StagedStep* step;
     StepOutcome* outcome;
+    double head_seconds;  // that the head stage's part took so far
   };
   void run_whole(PlacedStage<Whole>& whole, const StagedStep& step, StepOutcome& outcome);
   void submit_to(Chain& chain, const StagedStep& step, Sequences sequences, StepOutcome& outcome);
   /// What comes of a step, if not the error in its place. Throws PeerLost.
-  std::exception_ptr take(Chain& chain, const Flight& flight);
+  std::exception_ptr take(Chain& chain, Flight& flight);
+  /// The next frame that isn't a report. Throws PeerLost for what isn't of the tail and the step.
+  Frame receive(Chain& chain, const Flight& flight);
+  /// The same where the vocabulary's head is shared out.
+  std::exception_ptr take_shards(Chain& chain, Flight& flight);
   /// Throws the loss, and has every later step throw it.
   [[noreturn]] void lose(Chain& chain, const PeerLost& loss);
   Frame run_head(Chain& chain, const StagedStep& step, std::uint64_t number);
-  void tell(int stage, std::int64_t rows, double began);
+  void tell(const StagedStep& step, double seconds);
 
   std::variant<PlacedStage<Whole>, Chain> stages_;
   std::shared_ptr<const PipelineLimits> limits_;

@@ -27,7 +27,7 @@ constexpr std::size_t kPayloadBytesAt = 48;
 
 constexpr std::array<std::string_view, kFrameKinds> kKindNames = {
     "hello",  "setup", "step",     "activation", "tokens", "finished",
-    "report", "error", "shutdown", "failure",    "pulse"};
+    "report", "error", "shutdown", "failure",    "pulse",  "logits"};
 
 template <class T>
 void put(FrameHeaderBytes& bytes, std::size_t at, T value) {
@@ -67,11 +67,12 @@ void check_payload(const FrameHeader& header, std::uint64_t payload_bytes,
     throw ErrorType("a frame ({}) has a payload of {} bytes, but such frames have {} at most",
                     frame_kind_name(header.kind), payload_bytes, max_bytes);
   }
-  if (header.kind == FrameKind::kActivation && shape_bytes(header) != payload_bytes) {
+  const bool has_shape = header.kind == FrameKind::kActivation || header.kind == FrameKind::kLogits;
+  if (has_shape && shape_bytes(header) != payload_bytes) {
     throw ErrorType(
-        "a frame (activation) of the shape [{}, {}], {} bytes an element, has a payload of {} "
-        "bytes",
-        header.rows, header.columns, dtype_bytes(header.dtype), payload_bytes);
+        "a frame ({}) of the shape [{}, {}], {} bytes an element, has a payload of {} bytes",
+        frame_kind_name(header.kind), header.rows, header.columns, dtype_bytes(header.dtype),
+        payload_bytes);
   }
 }
 

@@ -26,9 +26,10 @@ enum class FrameKind : std::uint16_t {
   kShutdown,    ///< the transport's own, which is received: the sender's last, it ended in order
   kFailure,     ///< the transport's own: the sender's last frame, it had to give up (`fail`)
   kPulse,       ///< the transport's own: the sender is alive
+  kLogits,      ///< scores of a part of the vocabulary for rows of a step, [rows, columns]
 };
 
-inline constexpr int kFrameKinds = 11;
+inline constexpr int kFrameKinds = 12;
 
 /// "activation", for messages.
 std::string_view frame_kind_name(FrameKind kind);
@@ -36,16 +37,16 @@ std::string_view frame_kind_name(FrameKind kind);
 /// What is known of a frame before its payload. What a kind has no use for stays 0.
 struct FrameHeader {
   FrameKind kind = FrameKind::kStep;
-  DType dtype = DType::kF32;  ///< of the elements of kActivation
-  std::int64_t rows = 0;      ///< kActivation: its shape is [rows, columns]
+  DType dtype = DType::kF32;  ///< of the elements of kActivation and kLogits
+  std::int64_t rows = 0;      ///< of these two: their shape is [rows, columns]
   std::int64_t columns = 0;
   std::uint64_t step = 0;  ///< steps are numbered from 0
   SequenceId sequence;     ///< kFinished: whose
   friend bool operator==(const FrameHeader&, const FrameHeader&) = default;
 };
 
-/// A frame: what one stage sends another at once. Owns its payload; elements of an activation are
-/// little-endian, row by row.
+/// A frame: what one stage sends another at once. Owns its payload; elements of an activation and
+/// of logits are little-endian, row by row.
 struct Frame {
   FrameHeader header;
   std::vector<std::byte> payload;
@@ -54,7 +55,7 @@ struct Frame {
 
 /// The version of what goes over the wire: of headers, of the frames that are the transport's own
 /// and of what stages write into theirs. Ends of different versions don't understand each other.
-inline constexpr std::uint16_t kFrameVersion = 1;
+inline constexpr std::uint16_t kFrameVersion = 2;
 
 // A header on the wire, little-endian:
 //   0  u32  magic: the characters SRFR
@@ -92,8 +93,9 @@ inline std::uint64_t frame_bytes(const Frame& frame) {
 /// Bytes of the largest payload of a frame that is the transport's own.
 inline constexpr std::uint64_t kMaxOwnPayload = std::uint64_t{1} << 20;
 
-/// Throws InvalidArgument unless the frame could be received: the payload of an activation is what
-/// its shape takes, and no payload is larger than `max_payload` bytes, or than kMaxOwnPayload.
+/// Throws InvalidArgument unless the frame could be received: the payload of an activation or of
+/// logits is what its shape takes, and no payload is larger than `max_payload` bytes, or than
+/// kMaxOwnPayload.
 void check_frame(const Frame& frame, std::uint64_t max_payload);
 
 /// The header of a checked frame as it goes over the wire.

@@ -23,7 +23,7 @@ Frame any_frame() {
   frame.header.step = *rc::gen::arbitrary<std::uint64_t>();
   frame.header.sequence = SequenceId(*rc::gen::arbitrary<std::uint64_t>());
   std::size_t bytes = 0;
-  if (frame.header.kind == FrameKind::kActivation) {
+  if (frame.header.kind == FrameKind::kActivation || frame.header.kind == FrameKind::kLogits) {
     frame.header.rows = *rc::gen::inRange<std::int64_t>(0, 20);
     frame.header.columns = *rc::gen::inRange<std::int64_t>(0, 20);
     bytes = static_cast<std::size_t>(frame.header.rows * frame.header.columns) *
@@ -94,7 +94,7 @@ TEST(Frame, TheWireIsWhatIsWrittenDown) {
   frame.header.sequence = SequenceId(9);
   const FrameHeaderBytes bytes = encode_header(frame);
   const std::vector<int> expected = {
-      'S', 'R', 'F', 'R', 1, 0, 3, 0, 0, 0, 0, 0,              // magic, version, kind, dtype
+      'S', 'R', 'F', 'R', 2, 0, 3, 0, 0, 0, 0, 0,              // magic, version, kind, dtype
       -1,  -1,  -1,  -1,                                       // checksum
       2,   0,   0,   0,   0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,  // [2, 3]
       8,   7,   6,   5,   4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0,  // step, sequence
@@ -114,10 +114,10 @@ TEST(Frame, RefusalsSayWhatWasExpected) {
   EXPECT_EQ(refusal(bytes),
             "a frame begins with 52465258 instead of 52465253: the sender isn't sirocco");
   EXPECT_EQ(refusal(with_byte(frame, 4, 7)),
-            "a frame is of version 7, but this end speaks version 1: run the same sirocco "
+            "a frame is of version 7, but this end speaks version 2: run the same sirocco "
             "everywhere");
   EXPECT_EQ(refusal(with_byte(frame, 6, kFrameKinds)),
-            "a frame is of the kind 11, but kinds are 0 to 10");
+            "a frame is of the kind 12, but kinds are 0 to 11");
   EXPECT_EQ(refusal(with_byte(frame, 8, 4)),
             "a frame has elements of the type 4, but types are 0 to 3");
   EXPECT_EQ(refusal(with_byte(frame, 10, 1)), "byte 10 of a frame's header isn't 0");
@@ -130,9 +130,12 @@ TEST(Frame, RefusalsSayWhatWasExpected) {
 
 TEST(Frame, AShapeThatNoPayloadHasIsRefused) {
   constexpr std::int64_t kLarge = std::numeric_limits<std::int64_t>::max();
+  Frame logits = activation(2, 3, 20);
+  logits.header.kind = FrameKind::kLogits;
   for (const Frame& frame :
-       {activation(-1, 0, 0), activation(0, -1, 0), activation(2, 2, 15), activation(2, 2, 17),
-        activation(kLarge, kLarge, 4), activation(std::int64_t{1} << 62, 4, 0)}) {
+       {logits, activation(-1, 0, 0), activation(0, -1, 0), activation(2, 2, 15),
+        activation(2, 2, 17), activation(kLarge, kLarge, 4),
+        activation(std::int64_t{1} << 62, 4, 0)}) {
     EXPECT_THROW(check_frame(frame, kMaxPayload), InvalidArgument);
     EXPECT_THROW(decode_header(encode_header(frame), kMaxPayload), FormatError);
   }

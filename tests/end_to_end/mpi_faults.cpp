@@ -4,8 +4,10 @@
 #include <mpi.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
@@ -20,6 +22,18 @@ constexpr std::size_t kStepAt = 32;
 constexpr unsigned char kActivation = 3;
 constexpr unsigned char kTokens = 4;
 
+/// Turns the shape of what is sent, [rows, columns], round, in a header that is right otherwise.
+void turn_shape(unsigned char* header) {
+  constexpr std::size_t kChecksumAt = 12;
+  constexpr std::size_t kRowsAt = 16;
+  constexpr std::size_t kColumnsAt = 24;
+  std::swap_ranges(header + kRowsAt, header + kColumnsAt, header + kColumnsAt);
+  std::uint32_t hash = 2166136261U;
+  for (std::size_t i = 0; i < kHeaderBytes; ++i)
+    if (i < kChecksumAt || i >= kRowsAt) hash = (hash ^ header[i]) * 16777619U;
+  std::memcpy(header + kChecksumAt, &hash, sizeof(hash));
+}
+
 /// Makes the message a wrong one, or ends the process.
 void go_wrong(std::string_view how, unsigned char* message, int& bytes) {
   if (how == "killed") std::raise(SIGKILL);
@@ -29,6 +43,7 @@ void go_wrong(std::string_view how, unsigned char* message, int& bytes) {
   if (how == "no frame") std::memcpy(message, "GET / HTTP/1.1", 14);
   if (how == "bit") message[kStepAt] ^= 1;
   if (how == "torn") --bytes;
+  if (how == "turned") turn_shape(message);
   if (how == "no tokens")
     std::memset(message + kHeaderBytes, 0x77, static_cast<std::size_t>(bytes) - kHeaderBytes);
 }

@@ -85,10 +85,10 @@ class Faults(unittest.TestCase):
         self.addCleanup(served.kill)
         return served
 
-    def lose(self, ranks, faulty, how, **settings):
+    def lose(self, ranks, faulty, how, options=(), **settings):
         """What a loss was called, by everybody, and the status of mpirun."""
         file = HOME / str(uuid.uuid4())
-        served = self.served(command(ranks, faulty, how, file, "serve", "-m", MODEL, "--alias", "m", "--port", 0), **PATIENT, **settings)
+        served = self.served(command(ranks, faulty, how, file, "serve", "-m", MODEL, "--alias", "m", "--port", 0, *options), **PATIENT, **settings)
         self.assertTrue(served.is_well())
         answers = Answers(served)
         file.touch()
@@ -114,12 +114,14 @@ class Faults(unittest.TestCase):
         self.assertEqual(self.lose(2, 1, "stopped"), ("stage 1 is lost: nothing was heard of it for 10 s", 1))
 
     def test_a_stage_that_sends_what_is_no_frame(self):
-        for how, said in (("no frame", "it sent what is no frame: a frame begins with 20544547 instead of 52465253"),
-                          ("bit", "it sent what is no frame: .*checksum"),
-                          ("torn", "it sent what is no frame: a frame .* begins with a message of"),
-                          ("no tokens", "it sent what can't be: an outcome of the tail: ")):
+        tail = ("--lm-head", "tail")
+        for how, options, said in (("no frame", (), "it sent what is no frame: a frame begins with 20544547 instead of 52465253"),
+                                   ("bit", tail, "it sent what is no frame: .*checksum"),
+                                   ("torn", (), "it sent what is no frame: a frame .* begins with a message of"),
+                                   ("turned", (), r"it sent what can't be: hidden states of step \d+ are \[576, \d+\]; expected f32 \[\d+, 576\]"),
+                                   ("no tokens", tail, "it sent what can't be: an outcome of the tail: ")):
             with self.subTest(how):
-                error, status = self.lose(2, 1, how)
+                error, status = self.lose(2, 1, how, options)
                 self.assertRegex(error, f"^stage 1 is lost: {said}")
                 self.assertEqual(status, 1)
 

@@ -35,9 +35,27 @@ class Plan(unittest.TestCase):
     def test_what_it_weighs_is_what_the_file_has(self):
         described = json.loads(output_of(sirocco("info", MODEL, "--json", "--stages", 2)))
         table = 49152 * 576 // 32 * 34  # the tied table of this file, in Q8_0, is at both ends
-        planned = sum(stage["weight_bytes"] for stage in described["plan"]["stages"])
-        self.assertEqual(planned, described["weight_bytes"] + table)
+        stages = described["plan"]["stages"]
+        planned = sum(stage["weight_bytes"] for stage in stages)
+        first, last = stages[1]["vocabulary"]
+        self.assertEqual(planned, described["weight_bytes"] + table * (last + 1 - first) // 49152)
+        unshared = plan("--stages", 2, "--lm-head", "tail")["stages"]
+        self.assertEqual(sum(stage["weight_bytes"] for stage in unshared), described["weight_bytes"] + table)
         self.assertEqual([stage["weight_bytes"] for stage in plan("--stages", 1)["stages"]], [described["weight_bytes"]])
+
+    def test_both_ends_score_the_vocabulary(self):
+        head, middle, tail = plan("--stages", 3)["stages"]
+        self.assertEqual(middle["vocabulary"], None)
+        self.assertEqual((head["vocabulary"][0], tail["vocabulary"][1]), (0, 49151))
+        self.assertEqual(head["vocabulary"][1] + 1, tail["vocabulary"][0])
+        of_tail = 49152 - tail["vocabulary"][0]
+        self.assertEqual([stage["sent_bytes_a_token"] for stage in (head, middle, tail)], [576 * 4, 576 * 4, (576 + of_tail) * 4])
+        head, tail = plan("--stages", 2, "--lm-head", "tail")["stages"]
+        self.assertEqual((head["vocabulary"], tail["vocabulary"]), (None, [0, 49151]))
+        self.assertEqual((head["sent_bytes_a_token"], tail["sent_bytes_a_token"]), (576 * 4, 0))
+        done = sirocco("info", MODEL, "--stages", 2, "--lm-head", "middle")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--lm-head 'middle': known are best, ends and tail", done.stderr.decode())
 
     def test_many_threads_take_no_more_memory_to_measure(self):
         self.assertEqual(plan("--stages", 1, "--threads", 600)["stages"][0]["threads"], 600)
@@ -52,11 +70,24 @@ class Plan(unittest.TestCase):
             self.assertEqual(small[1], 2 * small[0])
             self.assertEqual(large[0] - small[0], 1024 * 10 * 2 * 3 * 64 * element)
 
+    def test_what_does_not_fit_is_said(self):
+        self.assertEqual(plan("--stages", 2)["shortages"], [])
+        large = ("--stages", 2, "--ctx", 1 << 24, "--kv-dtype", "f32")
+        found = plan(*large)
+        needed = sum(stage["weight_bytes"] + stage["cache_bytes"] for stage in found["stages"])
+        [shortage] = found["shortages"]
+        self.assertEqual((shortage["stages"], shortage["needed_bytes"]), ([0, 1], needed))
+        self.assertLess(shortage["free_bytes"], needed)
+        self.assertRegex(output_of(sirocco("info", MODEL, *large)).decode().splitlines()[-1],
+                         "^this does not fit: weights and caches of stages 0, 1 are .* GiB, and .* are free")
+        done = sirocco("run", "-m", MODEL, "-p", "A river", *large)
+        self.assertEqual(done.returncode, 1, "what the plan says is what happens")
+
     def test_a_table_for_people(self):
         shown = output_of(sirocco("info", MODEL, "--cut", "12")).decode().splitlines()
-        self.assertEqual(shown[0].split(), ["stage", "role", "layers", "weights", "cache", "a", "token", "threads"])
-        self.assertRegex(shown[1], r"^0 +head +0-11 .* MiB .* MiB .* ms +\d+$")
-        self.assertRegex(shown[2], r"^1 +tail +12-29 ")
+        self.assertEqual(shown[0].split(), ["stage", "role", "layers", "vocabulary", "weights", "cache", "a", "token", "sent", "threads"])
+        self.assertRegex(shown[1], r"^0 +head +0-11 +0-\d+ .* MiB .* MiB .* ms +2.25 KiB +\d+$")
+        self.assertRegex(shown[2], r"^1 +tail +12-29 +\d+-49151 ")
 
     def test_cuts_that_cannot_be(self):
         done = sirocco("info", MODEL, "--cut", "30")
@@ -85,8 +116,16 @@ class Devices(unittest.TestCase):
 class Measured(unittest.TestCase):
     SHORT = ("bench", "-m", MODEL, "-p", 64, "-n", 4, "-b", 2, "-r", 2)
 
+    def test_what_a_shared_vocabulary_sends_is_what_the_plan_says(self):
+        planned = plan("--stages", 2)["stages"]
+        prompt, answers = json.loads(output_of(sirocco(*self.SHORT, "--json", "--stages", 2)))["results"]
+        for result, rows, wanted in ((prompt, 2 * 2 * 64, 2 * 2), (answers, 2 * 2 * 4, 2 * 2 * 4)):
+            sent = [stage["sent_bytes"] for stage in result["stages"]]
+            self.assertEqual(sent, [rows * planned[0]["sent_bytes_a_token"], wanted * planned[1]["sent_bytes_a_token"]])
+            self.assertEqual([stage["rows"] for stage in result["stages"]], [rows, rows])
+
     def test_bench_says_what_each_stage_did(self):
-        done = json.loads(output_of(sirocco(*self.SHORT, "--json", "--stages", 2)))
+        done = json.loads(output_of(sirocco(*self.SHORT, "--json", "--stages", 2, "--lm-head", "tail")))
         prompt, answers = done["results"]
         for result, rows in ((prompt, 2 * 2 * 64), (answers, 2 * 2 * 4)):
             self.assertEqual(len(result["stages"]), 2)
@@ -94,7 +133,7 @@ class Measured(unittest.TestCase):
                 self.assertEqual(stage["rows"], rows)
                 self.assertTrue(0 < stage["busy_s"] <= result["wall_s"])
                 self.assertAlmostEqual(stage["idle_share"], 1 - stage["busy_s"] / result["wall_s"])
-            # Hidden states, F32 of 576 elements, cross the one cut; tokens are all that comes back.
+            # Hidden states, F32 of 576 elements, cross the one cut; tokens are all that comes back of a tail that scores them all.
             self.assertEqual([stage["sent_bytes"] for stage in result["stages"]], [rows * 576 * 4, 0])
             self.assertAlmostEqual(result["bubble"], sum(stage["idle_share"] for stage in result["stages"]) / 2)
         self.assertNotIn("stages", json.loads(output_of(sirocco(*self.SHORT, "--json")))["results"][0])

@@ -32,13 +32,22 @@ class Cut(unittest.TestCase):
         return out.read_bytes()
 
     def test_an_answer_is_the_same_however_it_is_cut(self):
-        for cut in (("--stages", 2), ("--stages", 3), ("--stages", 4), ("--cut", "1"), ("--cut", "3,4,29")):
+        for cut in (("--stages", 2), ("--stages", 3), ("--stages", 4), ("--cut", "1"), ("--cut", "3,4,29"),
+                    ("--stages", 2, "--lm-head", "tail"), ("--cut", "25", "--lm-head", "ends")):
             self.assertEqual(output_of(sirocco(*self.ASK, *cut)), self.said, cut)
 
     def test_scores_are_the_same_bits_however_they_are_cut(self):
         whole = self.scores()
-        for cut in (("--stages", 2), ("--stages", 3, "--chunks", 7, 100, 1), ("--cut", "2,28", "--chunks", 64)):
+        for cut in (("--stages", 2), ("--stages", 3, "--chunks", 7, 100, 1), ("--cut", "2,28", "--chunks", 64),
+                    ("--cut", "9,20", "--lm-head", "tail")):
             self.assertEqual(self.scores(*cut), whole, cut)
+
+    def test_lists_with_something_missing(self):
+        for option, text, expected in (("--cut", "5,", "layers, as in 10,20"), ("--cut", "5,,9", "layers, as in 10,20"),
+                                       ("--device", "cpu,", "devices, as in cpu:0,cpu:1"), ("--device", ",cpu", "devices, as in cpu:0,cpu:1")):
+            done = sirocco(*self.ASK, option, text)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(f"{option}: '{text}': nothing stands at one side of a comma; expected {expected}", done.stderr.decode())
 
     def test_cuts_that_cannot_be(self):
         for cut, said in ((("--cut", "30"), "a cut after layer 30 leaves a stage empty; the model has 30 layers"),
@@ -52,7 +61,7 @@ class Cut(unittest.TestCase):
 
     @unittest.skipUnless(MPIRUN, "there is no mpirun, or the build has no MPI")
     def test_ranks_say_the_same(self):
-        for ranks, cut in ((2, ()), (3, ("--cut", "10,11")), (4, ("--stages", 4))):
+        for ranks, cut in ((2, ()), (2, ("--lm-head", "tail")), (3, ("--cut", "10,11")), (4, ("--stages", 4))):
             self.assertEqual(output_of(run_job(job(MPIRUN, ranks, *self.ASK, *cut))), self.said, cut)
         whole = self.scores()
         self.assertEqual(self.scores("--chunks", 50, run=lambda *arguments: run_job(job(MPIRUN, 3, *arguments))), whole)

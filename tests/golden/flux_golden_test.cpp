@@ -9,7 +9,7 @@
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/checkpoint/canonical.hpp"
-#include "sirocco/formats/checkpoint.hpp"
+#include "sirocco/formats/diffusers_folder.hpp"
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
 #include "sirocco/models/flux.hpp"
@@ -112,7 +112,7 @@ class FluxGolden : public ::testing::TestWithParam<std::string> {
         threads_(2),
         backend_(make_cpu_backend(best_isa(CpuFeatures::detect()), threads_)) {
     const Checkpoint part =
-        open_checkpoint(made_golden_path("diffusion/" + GetParam() + "/transformer"));
+        DiffusersFolder(made_golden_path("diffusion/" + GetParam())).open(PartRole::kTransformer);
     const CanonicalCheckpoint canonical =
         canonical_checkpoint(part.metadata, part.weights, kFluxFolder);
     doubles_ = static_cast<int>(part.metadata->require<std::int64_t>("config.num_layers"));

@@ -41,6 +41,12 @@ class CpuBackend final : public Backend {
     return std::make_shared<PackedMatrix>(stored, source_rows, packing(source));
   }
 
+  std::shared_ptr<const WeightMatrix> rows_of(const std::shared_ptr<const WeightMatrix>& whole,
+                                              std::int64_t begin, std::int64_t end) override {
+    SIROCCO_CHECK(begin % kPanelRows == 0 && begin < end && end <= whole->rows());
+    return std::make_shared<PackedMatrix>(static_cast<const PackedMatrix&>(*whole), begin, end);
+  }
+
   std::shared_ptr<const WeightStack> pack_stack(std::span<const StoredTensor> matrices,
                                                 std::span<const std::int32_t> source_rows,
                                                 const WeightSource* source) override {

@@ -15,26 +15,28 @@ using namespace kernels_testing;
 class Linear : public ::testing::TestWithParam<const Format*> {};
 
 /// input · weightᵀ + bias as one backend computes it.
-std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::vector<float>& input,
-                           std::vector<float>& bias, std::span<const std::int32_t> source_rows = {},
-                           FineBlocks which = FineBlocks::kNone) {
-  const std::int64_t tokens = std::ssize(input) / matrix.columns();
-  const auto weight = backend.pack(matrix.stored(), source_rows);
-  std::vector<float> out(static_cast<std::size_t>(tokens * matrix.rows()), NAN);
-  Q8Rows q8(backend, tokens, matrix.columns());
-  FineRows fine(backend, tokens, matrix.columns(), which);
-  Activations activations{tensor_of(input, {tokens, matrix.columns()}), {}};
-  if (weight->wants_q8()) {
+std::vector<float> product(Backend& backend, const WeightMatrix& weight, std::vector<float>& input,
+                           std::vector<float>& bias, FineBlocks which = FineBlocks::kNone) {
+  const std::int64_t tokens = std::ssize(input) / weight.columns();
+  std::vector<float> out(static_cast<std::size_t>(tokens * weight.rows()), NAN);
+  Q8Rows q8(backend, tokens, weight.columns());
+  FineRows fine(backend, tokens, weight.columns(), which);
+  Activations activations{tensor_of(input, {tokens, weight.columns()}), {}};
+  if (weight.wants_q8()) {
     activations.q8 = q8.tensor();
     activations.fine = fine.tensor();
     backend.quantize(activations.f32, Out(activations.q8), Out(activations.fine));
     activations.f32 = {};
   }
-  const LinearTarget target{weight.get(),
-                            bias.empty() ? Tensor() : tensor_of(bias, {matrix.rows()}),
-                            Out(tensor_of(out, {tokens, matrix.rows()}))};
+  const LinearTarget target{&weight, bias.empty() ? Tensor() : tensor_of(bias, {weight.rows()}),
+                            Out(tensor_of(out, {tokens, weight.rows()}))};
   backend.linear(activations, {&target, 1});
   return out;
+}
+std::vector<float> product(Backend& backend, const StoredMatrix& matrix, std::vector<float>& input,
+                           std::vector<float>& bias, std::span<const std::int32_t> source_rows = {},
+                           FineBlocks which = FineBlocks::kNone) {
+  return product(backend, *backend.pack(matrix.stored(), source_rows), input, bias, which);
 }
 
 /// Values as the quantized activations stand for them.
@@ -142,6 +144,28 @@ TEST_P(Linear, RowsThatAreMadePackAsThoseOfAFile) {
     const auto& b = static_cast<const PackedMatrix&>(*expected);
     ASSERT_EQ(a.bytes(), b.bytes());
     EXPECT_EQ(std::memcmp(a.panels().data(), b.panels().data(), a.bytes()), 0);
+  }
+}
+
+TEST_P(Linear, RowsOfAPackedMatrixAreThoseThatWouldBePacked) {
+  const Format& format = *GetParam();
+  Random random(6);
+  const StoredMatrix matrix(format, 53, columns_of(format), random);
+  TestBackend ref(Isa::kRef);
+  auto whole = (*ref).pack(matrix.stored());
+  for (const auto& [begin, end] : {std::pair(0, 16), {16, 40}, {32, 53}, {48, 49}}) {
+    const auto rows = (*ref).rows_of(whole, begin, end);
+    const auto expected = (*ref).pack(matrix.stored().members(begin, end - begin));
+    const auto& a = static_cast<const PackedMatrix&>(*rows);
+    const auto& b = static_cast<const PackedMatrix&>(*expected);
+    EXPECT_EQ(a.rows(), end - begin);
+    ASSERT_EQ(a.bytes(), b.bytes());
+    // What stands behind the last row in its panel doesn't belong to it.
+    const auto full = static_cast<std::size_t>((end - begin) / kPanelRows) * a.panels().stride();
+    EXPECT_EQ(std::memcmp(a.panels().data(), b.panels().data(), full), 0);
+    std::vector<float> input = random_floats(random, 3 * matrix.columns());
+    std::vector<float> no_bias;
+    EXPECT_EQ(product(*ref, *rows, input, no_bias), product(*ref, *expected, input, no_bias));
   }
 }
 
@@ -487,7 +511,11 @@ TEST(PackedWeights, AreChargedToTheLedgerAsLongAsTheyLive) {
   ASSERT_EQ(ledger.accounts().size(), 1U);
   EXPECT_EQ(ledger.accounts()[0].name, "weights");
   EXPECT_EQ(ledger.in_use(), weight->bytes());
+  auto rows = backend->rows_of(weight, 16, 40);
+  const std::size_t all = weight->bytes();
   weight.reset();
+  EXPECT_EQ(ledger.in_use(), all);
+  rows.reset();
   EXPECT_EQ(ledger.in_use(), 0U);
   const StoredMatrix large(*find_format(FormatId::kF32), 1024, 1024, random);
   EXPECT_THROW(backend->pack(large.stored(), {}), ResourceExhausted);

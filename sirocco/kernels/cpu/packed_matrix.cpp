@@ -56,10 +56,12 @@ Panels::Panels(std::span<const StoredTensor> matrices, std::span<const std::int3
       stride_(panel_bytes(format_, static_cast<std::int64_t>(columns_of(matrices.front())))),
       count_(ceil_div<std::int64_t>(
           source_rows.empty() ? matrices.front().shape[0] : std::ssize(source_rows), kPanelRows)),
-      charged_(packing.ledger == nullptr
-                   ? ByteLedger::Reservation()
-                   : packing.ledger->reserve(memory_bytes(matrices, count_, stride_), "weights")),
-      memory_(packing.memory.take(memory_bytes(matrices, count_, stride_))) {
+      bytes_(memory_bytes(matrices, count_, stride_)) {
+  const auto storage = std::make_shared<Storage>();
+  if (packing.ledger != nullptr) storage->charged = packing.ledger->reserve(bytes_, "weights");
+  storage->memory = packing.memory.take(bytes_);
+  storage_ = storage;
+  data_ = storage->memory.data();
   const StoredTensor& first = matrices.front();
   const Format& format = *first.format;
   const auto columns = static_cast<std::int64_t>(columns_of(first));
@@ -101,7 +103,7 @@ Panels::Panels(std::span<const StoredTensor> matrices, std::span<const std::int3
           prefetch(from + source_bytes, source_bytes);
       }
       format.pack(from, row_size, count, columns,
-                  memory_.data() + static_cast<std::size_t>(panel) * stride_);
+                  storage->memory.data() + static_cast<std::size_t>(panel) * stride_);
     }
     while (release && begin < end) {
       const std::int64_t here = std::min(count_ - begin % count_, end - begin);
@@ -111,6 +113,15 @@ Panels::Panels(std::span<const StoredTensor> matrices, std::span<const std::int3
       begin += here;
     }
   });
+}
+
+Panels Panels::part(std::int64_t first, std::int64_t count) const {
+  SIROCCO_CHECK(first >= 0 && count >= 0 && first + count <= count_);
+  Panels out = *this;
+  out.count_ = count;
+  out.bytes_ = static_cast<std::size_t>(count) * stride_;
+  out.data_ += static_cast<std::size_t>(first) * stride_;
+  return out;
 }
 
 }  // namespace sirocco

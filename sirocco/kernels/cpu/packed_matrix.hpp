@@ -22,27 +22,36 @@ struct Packing {
 };
 
 /// Matrices of one format and shape as panels of 16 rows, one after another; each matrix begins
-/// with a panel of its own.
+/// with a panel of its own. Copies share their memory.
 class Panels {
  public:
   /// Repacks `matrices`, [N, K] each, on all threads; see Backend::pack. Throws ResourceExhausted.
   Panels(std::span<const StoredTensor> matrices, std::span<const std::int32_t> source_rows,
          const Packing& packing);
 
+  /// Panels [first, first + count) of the first matrix, in the memory of all.
+  Panels part(std::int64_t first, std::int64_t count) const;
+
   PanelFormat format() const { return format_; }
-  std::size_t bytes() const { return memory_.size(); }
+  std::size_t bytes() const { return bytes_; }
   std::size_t stride() const { return stride_; }  ///< bytes of a panel
   std::int64_t count() const { return count_; }   ///< panels of a matrix
   const std::byte* data(std::int64_t matrix = 0) const {
-    return memory_.data() + static_cast<std::size_t>(matrix * count_) * stride_;
+    return data_ + static_cast<std::size_t>(matrix * count_) * stride_;
   }
 
  private:
+  struct Storage {
+    ByteLedger::Reservation charged;
+    PooledMemory memory;
+  };
+
   PanelFormat format_;
   std::size_t stride_;
   std::int64_t count_;
-  ByteLedger::Reservation charged_;
-  PooledMemory memory_;
+  std::size_t bytes_;
+  std::shared_ptr<const Storage> storage_;
+  const std::byte* data_;
 };
 
 /// A weight matrix of the CPU backend.
@@ -54,6 +63,11 @@ class PackedMatrix final : public WeightMatrix {
                      source_rows.empty() ? stored.shape[0] : std::ssize(source_rows),
                      stored.shape.rank() == 1 ? 1 : stored.shape.elements() / stored.shape[0]),
         panels_({&stored, 1}, source_rows, packing) {}
+  /// Rows [begin, end) of another one, in its memory; see Backend::rows_of.
+  PackedMatrix(const PackedMatrix& whole, std::int64_t begin, std::int64_t end)
+      : WeightMatrix(whole.format(), end - begin, whole.columns()),
+        panels_(whole.panels_.part(begin / kPanelRows,
+                                   ceil_div<std::int64_t>(end - begin, kPanelRows))) {}
 
   std::size_t bytes() const override { return panels_.bytes(); }
   const Panels& panels() const { return panels_; }
