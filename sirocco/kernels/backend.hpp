@@ -96,6 +96,7 @@ enum class GateActivation : std::uint8_t {
   kGeluTanh,
   kGeluErf,
   kClampedSwish,  ///< of a gate up to 7 and, one added to it, a value within ±7
+  kRelu,
 };
 
 /// What becomes of a value by itself.
@@ -104,6 +105,7 @@ enum class PlainActivation : std::uint8_t {
   kGeluTanh,
   kGeluErf,
   kQuickGelu,  ///< x · sigmoid(1.702 · x), as CLIP has it
+  kRelu,       ///< max(x, 0)
 };
 
 /// Two products of one input that are joined at once, so that neither is kept:
@@ -204,8 +206,12 @@ struct AttentionArgs {
   Out<Tensor> out;         ///< f32 [T, H, value_dim]
   /// i32 [S], positive; or empty. Where given, the cache is an encoder's, and every row of sequence
   /// s sees the positions [0, key_lengths[s]) of it, wherever it stands itself. The mask is
-  /// neither causal nor a window then, and there are no slopes.
+  /// neither causal nor a window then, and there are neither slopes nor a relative bias.
   Tensor key_lengths = {};
+  /// f32 [H, 2R + 1] with R of at least 15; or empty. A score of head h gains [h, R + d] at a key d
+  /// positions behind its query, before it if d is negative. The first 16 elements of a row are one
+  /// value, which holds beyond them too; so are the last 16.
+  Tensor relative_bias = {};
 };
 
 /// The ops that models are made of, besides their matrix products; the list is the contract, a CPU

@@ -144,6 +144,11 @@ MaskedAttention<M> MaskedAttention<M>::with_alibi(float max_bias) && {
 }
 
 template <class M>
+void MaskedAttention<M>::require_heads(const RelativeBias& bias) const {
+  require_size("the number of heads of the relative bias", bias.heads(), config_.heads);
+}
+
+template <class M>
 CacheNeed MaskedAttention<M>::cache_need() const {
   if (!paged_) return {};
   return mask_.cache_need(geometry());
@@ -195,7 +200,9 @@ Tensor MaskedAttention<M>::attended(const Tensor& q, const Mask& mask, const KvC
                                   .sinks = sinks_.tensor(),
                                   .slopes = slopes_.tensor(),
                                   .out = Out(mixed),
-                                  .key_lengths = key_lengths});
+                                  .key_lengths = key_lengths,
+                                  .relative_bias =
+                                      relative_bias_ ? relative_bias_->tensor() : Tensor()});
   return o_.forward({.f32 = mixed.reshaped({rows, o_.inputs()}), .q8 = {}}, context);
 }
 

@@ -8,6 +8,7 @@
 #include "sirocco/nn/layer_memory.hpp"
 #include "sirocco/nn/linear.hpp"
 #include "sirocco/nn/norms.hpp"
+#include "sirocco/nn/relative_bias.hpp"
 #include "sirocco/nn/rotary.hpp"
 
 namespace sirocco {
@@ -100,6 +101,15 @@ class MaskedAttention {
   /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others
   /// 2^(-max_bias · i / 2n) over odd i. (Press et al. 2022)
   MaskedAttention with_alibi(float max_bias = 8.0f) &&;
+  /// Scores gain what was learned for their distances, where rows see both sides. (Raffel et al.
+  /// 2020)
+  MaskedAttention with_relative_bias(RelativeBias bias) &&
+        requires(!M::kCausal)
+  {
+    require_heads(bias);
+    relative_bias_.emplace(std::move(bias));
+    return std::move(*this);
+  }
 
   /// x [T, D] to f32 [T, D]. Writes the rows' keys and values to `cache`, then attends through
   /// `mask`. `positions` i32 [T] are those of `metadata`, which carries what else is needed.
@@ -130,6 +140,7 @@ class MaskedAttention {
   Tensor attended(const Tensor& q, const Mask& mask, const KvCacheView& cache,
                   const BatchTensors& batch, const Tensor& key_lengths,
                   TransformContext& context) const;
+  void require_heads(const RelativeBias& bias) const;
 
   AttentionConfig config_;
   Linear q_, k_, v_, o_;
@@ -140,6 +151,7 @@ class MaskedAttention {
   WeightVector sinks_;
   WeightVector slopes_;
   bool paged_ = false;
+  std::optional<RelativeBias> relative_bias_;
 };
 
 using CausalAttention = MaskedAttention<CausalMask>;

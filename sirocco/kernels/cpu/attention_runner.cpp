@@ -53,7 +53,8 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
   const auto* row_begin = batch.row_begin.as<std::int32_t>();
   const auto* positions = batch.positions.as<std::int32_t>();
   SIROCCO_CHECK(!args.key_lengths ||
-                (!args.mask.causal && args.mask.window == MaskSpec::kNoWindow && !args.slopes));
+                (!args.mask.causal && args.mask.window == MaskSpec::kNoWindow && !args.slopes &&
+                 !args.relative_bias));
   tasks_.clear();
   items_.clear();
   first_spans_.assign(1, 0);
@@ -81,6 +82,9 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
         .visible_ends = args.mask.causal && batch.visible_ends
                             ? batch.visible_ends.as<std::int32_t>() + first
                             : nullptr,
+        .relative_bias = args.relative_bias ? args.relative_bias.as<float>() : nullptr,
+        .bias_reach =
+            args.relative_bias ? static_cast<std::int32_t>(args.relative_bias.columns() / 2) : 0,
     };
     tasks_.push_back(task);
     for (std::int32_t kv_head = 0; kv_head < args.cache.kv_heads; ++kv_head) {

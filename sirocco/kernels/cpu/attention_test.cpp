@@ -27,8 +27,13 @@ const std::vector<Options> kMasks = {
      .spans = {{5, 17}, {60, 200}, {255, 257}}},
     {.mask = {.causal = true, .window = 100}, .sinks = {2.0f}, .spans = {{0, 290}}},
     {.mask = {.causal = false, .window = 30}, .spans = {{5, 100}}},
+    // Beyond a bias on both sides, and within it everywhere.
+    {.mask = {.causal = false}, .bias_until = 91},
+    {.mask = {.causal = false}, .bias_until = 300},
+    {.mask = {.causal = false, .window = 70}, .logit_cap = 2.0f, .slopes = {0.1f}, .bias_until = 0},
+    {.mask = {.causal = true}, .bias_until = 5},
 };
-const std::vector<std::size_t> kCausalMasks = {0, 1, 2, 8, 10, 11};
+const std::vector<std::size_t> kCausalMasks = {0, 1, 2, 8, 10, 11, 17};
 
 TEST(Attention, IsSoftmaxAttention) {
   for (const auto& [type, value_first] :

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
 
 /// What the tests of attention and its cache share.
@@ -113,6 +115,24 @@ struct Options {
   std::vector<float> slopes = {};
   /// Positions [first, second) of every sequence that see each other, as far as it reaches.
   std::vector<std::pair<std::int32_t, std::int32_t>> spans = {};
+  /// From so far on a relative bias has one value either way; none: there is no bias.
+  std::optional<std::int32_t> bias_until = {};
+
+  /// What a score of the head gains at that distance.
+  float bias(std::int64_t head, std::int64_t distance) const {
+    const std::int64_t d =
+        std::clamp<std::int64_t>(distance, -bias_until.value_or(0), bias_until.value_or(0));
+    return std::sin(static_cast<float>(7 * head + 3 * d));
+  }
+  /// [heads, 2 · reach + 1], the 15 outermost elements of either side as the one before them.
+  std::vector<float> biases(std::int64_t heads) const {
+    std::vector<float> all;
+    for (std::int64_t h = 0; h < heads && bias_until; ++h) {
+      const std::int64_t reach = *bias_until + 15;
+      for (std::int64_t d = -reach; d <= reach; ++d) all.push_back(bias(h, d));
+    }
+    return all;
+  }
 
   /// The position behind the last one that the query at `position` sees under a causal mask.
   std::int32_t visible_end(std::int32_t position, std::int32_t length) const {
@@ -131,18 +151,30 @@ struct Options {
   }
 };
 
-/// `sinks` and `slopes` are by head, or empty.
+/// What options say of each head; empty for what they don't have.
+struct HeadValues {
+  HeadValues(const Options& options, std::int64_t heads)
+      : sinks(Options::of_heads(options.sinks, heads)),
+        slopes(Options::of_heads(options.slopes, heads)),
+        biases(options.biases(heads)) {}
+  std::vector<float> sinks, slopes, biases;
+};
+
 inline AttentionArgs args_of(const Sequences& in, const FakeCache& cache, const Options& options,
-                             const Tensor& q, std::vector<float>& sinks, std::vector<float>& slopes,
-                             const Tensor& out) {
-  return {.q = q,
-          .cache = cache.view(),
-          .mask = options.mask,
-          .scale = 1.0f / std::sqrt(static_cast<float>(in.shape.key_dim)),
-          .logit_cap = options.logit_cap,
-          .sinks = sinks.empty() ? Tensor() : tensor_of(sinks, {in.shape.heads}),
-          .slopes = slopes.empty() ? Tensor() : tensor_of(slopes, {in.shape.heads}),
-          .out = Out(out)};
+                             const Tensor& q, HeadValues& values, const Tensor& out) {
+  const std::int64_t heads = in.shape.heads;
+  return {
+      .q = q,
+      .cache = cache.view(),
+      .mask = options.mask,
+      .scale = 1.0f / std::sqrt(static_cast<float>(in.shape.key_dim)),
+      .logit_cap = options.logit_cap,
+      .sinks = values.sinks.empty() ? Tensor() : tensor_of(values.sinks, {heads}),
+      .slopes = values.slopes.empty() ? Tensor() : tensor_of(values.slopes, {heads}),
+      .out = Out(out),
+      .relative_bias = values.biases.empty()
+                           ? Tensor()
+                           : tensor_of(values.biases, {heads, std::ssize(values.biases) / heads})};
 }
 
 /// Runs all sequences through the cache; in every step, each takes up to the next of `chunks` rows
@@ -193,10 +225,9 @@ inline std::vector<std::vector<float>> run(Backend& backend, const Sequences& in
         g.value_first < 0 ? tensor_of(v, {rows, g.kv_heads, g.value_dim}) : Tensor(),
         Out(cache.view()));
     const Tensor output = tensor_of(out, {rows, g.heads, g.value_dim});
-    std::vector<float> sinks = Options::of_heads(options.sinks, g.heads);
-    std::vector<float> slopes = Options::of_heads(options.slopes, g.heads);
+    HeadValues values(options, g.heads);
     backend.attention(batch, args_of(in, cache, options, tensor_of(q, {rows, g.heads, g.key_dim}),
-                                     sinks, slopes, output));
+                                     values, output));
     for (std::size_t s = 0; s < count; ++s) {
       const std::int64_t width = g.heads * g.value_dim;
       results[s].insert(results[s].end(), out.begin() + row_begin[s] * width,
@@ -258,6 +289,7 @@ inline std::vector<double> exact(const Sequences& in, std::size_t s, const Optio
           score = options.logit_cap * std::tanh(score / options.logit_cap);
         if (!options.slopes.empty())
           score -= Options::of_head(options.slopes, h) * static_cast<double>(std::abs(j - t));
+        if (options.bias_until) score += options.bias(h, j - t);
         const double p = std::exp(score);
         total += p;
         for (std::int64_t d = 0; d < g.value_dim; ++d)

@@ -11,8 +11,8 @@
 namespace sirocco {
 namespace {
 
-static_assert(kGateActivations == static_cast<int>(GateActivation::kClampedSwish) + 1);
-static_assert(kPlainActivations == static_cast<int>(PlainActivation::kQuickGelu) + 1);
+static_assert(kGateActivations == static_cast<int>(GateActivation::kRelu) + 1);
+static_assert(kPlainActivations == static_cast<int>(PlainActivation::kRelu) + 1);
 
 #if defined(SIROCCO_X86_TIERS)
 /// The ops of a table with products, each of a later one instead of an earlier one's.

@@ -153,6 +153,8 @@ struct AttentionTask {
   const float* sinks;                ///< [heads], or null
   const float* slopes;               ///< [heads], or null
   const std::int32_t* visible_ends;  ///< [rows], or null: what `causal` and `window` say
+  const float* relative_bias;        ///< [heads, 2 · bias_reach + 1], or null
+  std::int32_t bias_reach;
 };
 
 /// The position behind the last one that the query of row `token` sees. Doesn't fall from row to
@@ -166,7 +168,13 @@ constexpr std::int32_t visible_end(const AttentionTask& task, std::int64_t token
 
 /// Whether scores are scaled before they become exponents of two, to be capped or biased.
 constexpr bool scales_scores(const AttentionTask& task) {
-  return task.logit_cap != 0.0f || task.slopes != nullptr;
+  return task.logit_cap != 0.0f || task.slopes != nullptr || task.relative_bias != nullptr;
+}
+
+/// The middle of a head's relative bias: element d of it is what a key d positions behind gains.
+constexpr const float* relative_bias_of(const AttentionTask& task, std::int64_t head) {
+  if (task.relative_bias == nullptr) return nullptr;
+  return task.relative_bias + head * (2 * std::int64_t{task.bias_reach} + 1) + task.bias_reach;
 }
 
 /// What scores are multiplied with to be exponents of two.
@@ -185,8 +193,8 @@ constexpr std::int64_t attention_state_floats(std::int64_t value_dim) {
 }
 
 inline constexpr int kPanelFormats = static_cast<int>(kPanelTraits.size());
-inline constexpr int kGateActivations = 4;   ///< values of GateActivation
-inline constexpr int kPlainActivations = 4;  ///< values of PlainActivation
+inline constexpr int kGateActivations = 5;   ///< values of GateActivation
+inline constexpr int kPlainActivations = 5;  ///< values of PlainActivation
 
 struct CpuKernels {
   const char* name;

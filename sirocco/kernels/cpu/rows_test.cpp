@@ -212,6 +212,36 @@ TEST(Rows, ActivateAgreesInEveryTierAndIsAGateOverOnes) {
   }
 }
 
+TEST(Rows, ReluIsZeroOrWhatItWas) {
+  Random random(21);
+  for (const auto [rows, columns] : kSizes) {
+    const std::vector<float> x = awkward_floats(random, rows * columns);
+    const std::vector<float> u = random_floats(random, rows * columns);
+    expect_same_everywhere([&](Backend& backend) {
+      std::vector<float> out = x;
+      std::vector<float> gated = x;
+      std::vector<float> up = u;
+      const Tensor in = tensor_of(out, {rows, columns});
+      backend.activate(PlainActivation::kRelu, in, Out(Activations{in, {}}));
+      const Tensor gate = tensor_of(gated, {rows, columns});
+      backend.gate(GateActivation::kRelu, gate, tensor_of(up, {rows, columns}),
+                   Out(Activations{gate, {}}));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        if (std::isnan(x[i])) {
+          EXPECT_TRUE(std::isnan(out[i]) && std::isnan(gated[i]));
+        } else {
+          EXPECT_EQ(out[i], std::max(x[i], 0.0f));
+          EXPECT_EQ(gated[i], std::isinf(x[i]) && u[i] == 0.0f ? gated[i] : out[i] * u[i]);
+        }
+      }
+      std::vector<std::uint8_t> bytes;
+      append(bytes, out);
+      append(bytes, gated);
+      return bytes;
+    });
+  }
+}
+
 TEST(Rows, QuickGeluAgreesInEveryTierAndIsWhatItSays) {
   Random random(20);
   for (const auto [rows, columns] : kSizes) {

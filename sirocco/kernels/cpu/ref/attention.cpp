@@ -127,6 +127,7 @@ struct Row {
   const float* query;
   std::int32_t position;
   float slope;
+  const float* bias;
   std::int32_t begin, end;  ///< the positions of the span that it sees
   float* lanes;
   float* exponent;
@@ -140,8 +141,11 @@ float finish_score(const AttentionTask& task, const Row& row, std::int32_t posit
   if (!scales_scores(task)) return score;
   score = score * task.scale;
   if (task.logit_cap != 0.0f) score = task.logit_cap * tanh(score / task.logit_cap);
-  if (task.slopes == nullptr) return score;
-  return std::fma(-row.slope, std::fabs(static_cast<float>(position - row.position)), score);
+  const std::int32_t distance = position - row.position;
+  if (task.slopes != nullptr)
+    score = std::fma(-row.slope, std::fabs(static_cast<float>(distance)), score);
+  if (row.bias == nullptr) return score;
+  return score + row.bias[std::clamp(distance, -task.bias_reach, task.bias_reach)];
 }
 
 /// Scores of positions [begin, end) of the tile for the rows that see them.
@@ -225,6 +229,7 @@ Row make_row(const AttentionTask& task, std::int32_t kv_head, std::int64_t numbe
   row.query = task.q + (token * task.heads + head) * task.cache.key_dim;
   row.position = position;
   row.slope = task.slopes == nullptr ? 0.0f : task.slopes[head];
+  row.bias = relative_bias_of(task, head);
   row.begin = std::max({0, position - task.window + 1, span * numerics::kSpanPositions});
   row.end = std::min(visible_end(task, token), (span + 1) * numerics::kSpanPositions);
   row.lanes = state;

@@ -140,6 +140,7 @@ template void gate<gelu_tanh>(const GateTask&, std::int64_t, std::int64_t, std::
 template void gate<gelu_erf>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 template void gate<clamped_swish>(const GateTask&, std::int64_t, std::int64_t,
                                   std::int64_t) noexcept;
+template void gate<relu>(const GateTask&, std::int64_t, std::int64_t, std::int64_t) noexcept;
 
 template <float (*kActivation)(float)>
 void activate(const ActivateTask& task, std::int64_t row, std::int64_t begin,
@@ -156,6 +157,8 @@ template void activate<gelu_erf>(const ActivateTask&, std::int64_t, std::int64_t
                                  std::int64_t) noexcept;
 template void activate<quick_gelu>(const ActivateTask&, std::int64_t, std::int64_t,
                                    std::int64_t) noexcept;
+template void activate<relu>(const ActivateTask&, std::int64_t, std::int64_t,
+                             std::int64_t) noexcept;
 
 void add(float* x, const float* y, float scale, std::int64_t count) noexcept {
   for (std::int64_t i = 0; i < count; ++i) {

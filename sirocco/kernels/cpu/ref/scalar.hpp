@@ -106,11 +106,13 @@ inline float gelu_tanh(float x) {
 inline float gelu_erf(float x) { return (0.5f * x) * (1.0f + erf(numerics::kSqrtHalf * x)); }
 
 inline float quick_gelu(float x) { return x / (1.0f + exp(-(numerics::kSwishSlope * x))); }
+inline float relu(float x) { return max(0.0f, x); }
 
 // Of a gate and the value beside it.
 inline float silu(float gate, float up) { return silu(gate) * up; }
 inline float gelu_tanh(float gate, float up) { return gelu_tanh(gate) * up; }
 inline float gelu_erf(float gate, float up) { return gelu_erf(gate) * up; }
+inline float relu(float gate, float up) { return relu(gate) * up; }
 inline float clamped_swish(float gate, float up) {
   using namespace numerics;
   const float g = min(kSwishLimit, gate);

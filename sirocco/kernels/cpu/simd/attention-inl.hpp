@@ -99,6 +99,7 @@ void attention_span(const AttentionTask& task, std::int32_t kv_head, std::int64_
     const std::int64_t head = std::int64_t{kv_head} * task.group + row % task.group;
     rows[r].q = task.q + (token * task.heads + head) * cache.key_dim;
     rows[r].slope = task.slopes == nullptr ? 0.0f : task.slopes[head];
+    rows[r].bias = relative_bias_of(task, head);
     rows[r].state = states + r * state_floats;
     for (std::int64_t i = 0; i < state_floats; i += 16) store(rows[r].state + i, zero());
     rows[r].state[16] = kNothing;

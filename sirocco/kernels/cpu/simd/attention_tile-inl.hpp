@@ -18,6 +18,7 @@ constexpr int vectors_at_once(int rows) {
 struct RowView {
   const float* q;
   float* state;
+  const float* bias;
   float slope;
   std::int32_t position;
   std::int32_t begin;
@@ -128,9 +129,16 @@ INLINE F32x16 finish_scores(const AttentionTask& task, const RowView& row, int p
     const F32x16 cap = broadcast(task.logit_cap);
     score = cap * tanh(score / cap);
   }
-  if (task.slopes == nullptr) return score;
-  const auto first = static_cast<float>(p * kKvPanel - row.position);
-  return fma(broadcast(-row.slope), abs(load(kLaneNumbers) + broadcast(first)), score);
+  const std::int32_t first = p * kKvPanel - row.position;
+  if (task.slopes != nullptr) {
+    const F32x16 distances = load(kLaneNumbers) + broadcast(static_cast<float>(first));
+    score = fma(broadcast(-row.slope), abs(distances), score);
+  }
+  if (row.bias == nullptr) return score;
+  // A panel beyond the table has the value of its outermost elements.
+  const std::int32_t low = -task.bias_reach;
+  const std::int32_t high = task.bias_reach - (kKvPanel - 1);
+  return score + load(row.bias + (first < low ? low : first > high ? high : first));
 }
 
 /// The largest of a row's visible scores, which are capped and biased first if that is asked for.

@@ -113,6 +113,9 @@ struct QuickGelu {
     return x / (broadcast(1.0f) + exp(-(broadcast(numerics::kSwishSlope) * x)));
   }
 };
+struct Relu : Gated<Relu> {
+  INLINE static F32x16 of(F32x16 x) { return max(zero(), x); }
+};
 struct ClampedSwish {
   INLINE static F32x16 gate(F32x16 gate, F32x16 up) {
     using namespace numerics;
