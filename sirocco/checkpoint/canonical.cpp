@@ -9,7 +9,9 @@
 #include "sirocco/checkpoint/derived_weights.hpp"
 #include "sirocco/checkpoint/folder_description.hpp"
 #include "sirocco/checkpoint/folder_family.hpp"
+#include "sirocco/checkpoint/folder_names.hpp"
 #include "sirocco/checkpoint/folder_weights.hpp"
+#include "sirocco/checkpoint/name_pattern.hpp"
 
 namespace sirocco {
 namespace {
@@ -21,22 +23,40 @@ struct OwnedDescription {
   std::string lacks_head;
 };
 
-/// A GGUF file without the tensors that no answer depends on.
+/// What models call the tensor that a GGUF file calls `name`.
+std::string model_name(std::span<const TensorRule> rules, std::string_view name) {
+  const NamePattern pattern = pattern_of(name);
+  for (const TensorRule& rule : rules) {
+    const std::string canonical = canonical_pattern(rule, pattern.text);
+    if (!canonical.empty()) return with_numbers(canonical, pattern.numbers);
+  }
+  return std::string(name);
+}
+
+/// A GGUF file without the tensors that no answer depends on, and the others under the names that
+/// models read.
 CanonicalCheckpoint passed_gguf(std::shared_ptr<const Metadata> metadata,
                                 std::shared_ptr<const WeightSource> weights,
-                                std::span<const std::string_view> known) {
+                                const KnownFamilies& families) {
+  const std::span<const std::string_view> known = families.gguf_architectures;
   const auto architecture = metadata->require<std::string_view>("general.architecture");
   // What no family runs, and what doesn't say how many layers it has, is for the model to refuse.
   if (std::ranges::find(known, architecture) == known.end() ||
       metadata->find(fmt::format("{}.block_count", architecture)) == nullptr)
     return {std::move(metadata), std::move(weights)};
   const GgufLayers layers = gguf_layers(*metadata);
-  PassedTensors passed(*weights, layers.run, layers.guessing);
+  const auto named =
+      std::ranges::find(families.gguf_names, architecture, &GgufSchema::architecture);
+  const GgufSchema schema = named == families.gguf_names.end() ? GgufSchema{} : *named;
+  PassedTensors passed(*weights, layers.run, layers.guessing, schema.writer);
   auto kept = std::make_shared<DerivedWeights>(weights, weights->rotary_rows());
   for (const StoredTensor& tensor : weights->tensors()) {
-    if (!passed.pass(tensor)) kept->add(std::string(tensor.name), tensor);
+    if (!passed.pass(tensor)) kept->add(model_name(schema.tensors, tensor.name), tensor);
   }
-  if (passed.counts().empty()) return {std::move(metadata), std::move(weights)};
+  if (passed.counts().empty() && schema.tensors.empty())
+    return {std::move(metadata), std::move(weights)};
+  kept->name_by(
+      [rules = schema.tensors](std::string_view name) { return folder_name(rules, "", name); });
   kept->finish();
   return {std::move(metadata), std::move(kept), passed.counts()};
 }
@@ -62,7 +82,7 @@ CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadat
                                          std::shared_ptr<const WeightSource> weights,
                                          const KnownFamilies& families) {
   if (metadata->find("general.architecture") != nullptr)
-    return passed_gguf(std::move(metadata), std::move(weights), families.gguf_architectures);
+    return passed_gguf(std::move(metadata), std::move(weights), families);
   if (metadata->find("config.model_type") == nullptr)
     return {std::move(metadata), std::move(weights)};
   const FolderSchema& schema = find_schema(*metadata, families.folders);

@@ -26,17 +26,19 @@ struct KnownFamilies {
   std::span<const std::string_view> gguf_architectures;  ///< what their GGUF files name
   /// Parts that see pictures, of folders whose classes these say.
   std::span<const EncoderSchema* const> encoders = {};
+  /// How those GGUF files are read whose tensors have other names.
+  std::span<const GgufSchema> gguf_names = {};
 };
 
 /// The function presents what `open_checkpoint` opened in those words. A GGUF file speaks them
-/// already; a folder is presented by its family's schema: names, order, fused and split tensors,
-/// 1 + w, config numbers rounded to F32, token table and head under one name where they are one.
-/// Nothing is copied: what is not in the file as it is wanted is made whenever it is read. Throws
-/// UnsupportedError for a model type that no family has, naming the known ones and the nearest, for
-/// a class of it that isn't one of the family's, for members of config.json and a folder's tensors
-/// that the family doesn't know or that can't be read (a GGUF file's are the model's to refuse);
-/// NotFound for tensors that only an index knows; FormatError for tensors that don't fit the
-/// description.
+/// already, or has other names for some tensors; a folder is presented by its family's schema:
+/// names, order, fused and split tensors, 1 + w, config numbers rounded to F32, token table and
+/// head under one name where they are one. Nothing is copied: what is not in the file as it is
+/// wanted is made whenever it is read. Throws UnsupportedError for a model type that no family has,
+/// naming the known ones and the nearest, for a class of it that isn't one of the family's, for
+/// members of config.json and a folder's tensors that the family doesn't know or that can't be read
+/// (a GGUF file's are the model's to refuse); NotFound for tensors that only an index knows;
+/// FormatError for tensors that don't fit the description.
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,
                                          std::shared_ptr<const WeightSource> weights,
                                          const KnownFamilies& families);

@@ -29,17 +29,19 @@ std::string canonical_pattern(const TensorRule& rule, std::string_view pattern) 
   return "";
 }
 
-std::string folder_name(const FolderSchema& schema, std::string_view prefix,
+std::string folder_name(std::span<const TensorRule> rules, std::string_view prefix,
                         std::string_view name) {
   const NamePattern pattern = pattern_of(name);
-  for (const TensorRule& rule : schema.tensors) {
+  for (const TensorRule& rule : rules) {
     for (const std::string_view kind : kKinds) {
       const std::string_view behind = stands_for_itself(rule) ? "" : kind;
       if (pattern.text != fmt::format("{}{}", rule.canonical, behind)) continue;
       std::string own = fmt::format("{}{}", with_numbers(rule.folder, pattern.numbers), behind);
       std::ranges::replace(own, '@', '*');
-      // The head is no part of the decoder.
-      return pattern.text.starts_with("output.") ? own : fmt::format("{}{}", prefix, own);
+      // The head, and what pooled rows go through, are no part of the decoder.
+      const bool stands_apart =
+          pattern.text.starts_with("output.") || pattern.text.starts_with("dense_");
+      return stands_apart ? own : fmt::format("{}{}", prefix, own);
     }
   }
   return std::string(name);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,7 @@ std::string canonical_pattern(const TensorRule& rule, std::string_view pattern);
 /// The reverse, of a name: what a folder whose decoder's names begin with `prefix` calls the tensor
 /// that is `name` among models. Where rows give it several, that of the first; where none speaks
 /// of it, `name`.
-std::string folder_name(const FolderSchema& schema, std::string_view prefix, std::string_view name);
+std::string folder_name(std::span<const TensorRule> rules, std::string_view prefix,
+                        std::string_view name);
 
 }  // namespace sirocco

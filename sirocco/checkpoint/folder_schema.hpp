@@ -95,6 +95,20 @@ struct FolderSchema {
   /// Whether it is described there alone, with whatever members; else where the part has a model
   /// type.
   bool part_alone = false;
+  /// Beginnings of the names of tensors that belong to the half that writes, where only the half
+  /// that reads is run.
+  std::span<const std::string_view> writer = {};
+  /// Whether what stands as the head is the token table's other name, whatever the folder says.
+  bool one_table = false;
+};
+
+/// A GgufSchema is how GGUF files of an architecture with names of its own for the tensors of its
+/// layers become a checkpoint in the words of the others.
+struct GgufSchema {
+  std::string_view architecture;
+  /// `folder` is a name in the file. A tensor that no row speaks of keeps its name.
+  std::span<const TensorRule> tensors;
+  std::span<const std::string_view> writer = {};  ///< as FolderSchema has it
 };
 
 /// An EncoderSchema is how the part of a folder that sees pictures, or the one that hears, becomes

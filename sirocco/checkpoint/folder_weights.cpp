@@ -37,7 +37,8 @@ FolderWeights::FolderWeights(const FolderSchema& schema, const FolderDescription
       source_(*source),
       layers_(description.integer("block_count")),
       passed_(*source, layers_,
-              description.said<std::int64_t>("num_nextn_predict_layers").value_or(0)),
+              description.said<std::int64_t>("num_nextn_predict_layers").value_or(0),
+              schema.writer),
       companions_(schema.companions, description),
       tables_(schema, description),
       derived_(std::make_shared<DerivedWeights>(source, schema.rotary_rows)) {}
@@ -52,7 +53,7 @@ std::shared_ptr<const WeightSource> FolderWeights::build() {
   tables_.finish(*derived_, prefix_);
   derived_->finish();
   derived_->name_by([schema = &schema_, prefix = prefix_](std::string_view name) {
-    return folder_name(*schema, prefix, name);
+    return folder_name(schema->tensors, prefix, name);
   });
   companions_.check(*derived_);
   check_vocabulary();
@@ -80,14 +81,19 @@ template <class F>
 bool FolderWeights::each_match(std::string_view name, const F& f) const {
   return std::ranges::any_of(kFolderPrefixes, [&](std::string_view prefix) {
     if (!name.starts_with(prefix)) return false;
-    const NamePattern pattern = pattern_of(name.substr(prefix.size()));
-    bool known = false;
-    for (const TensorRule& rule : schema_.tensors) {
-      std::string canonical = canonical_pattern(rule, pattern.text);
-      if (canonical.empty()) continue;
-      if (f(Match{rule, std::move(canonical), pattern.numbers, prefix})) known = true;
-    }
-    return known;
+    const std::string_view own = name.substr(prefix.size());
+    const auto match = [&](const NamePattern& pattern) {
+      bool known = false;
+      for (const TensorRule& rule : schema_.tensors) {
+        std::string canonical = canonical_pattern(rule, pattern.text);
+        if (canonical.empty()) continue;
+        if (f(Match{rule, std::move(canonical), pattern.numbers, prefix})) known = true;
+      }
+      return known;
+    };
+    const NamePattern pattern = pattern_of(own);
+    // A row may name the second number itself.
+    return match(pattern) || (pattern.numbers.size() == 2 && match(pattern_of(own, 1)));
   });
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "sirocco/base/error.hpp"
+
 namespace sirocco {
 namespace {
 
@@ -10,7 +12,8 @@ constexpr std::string_view kMarks = "#@";
 
 }  // namespace
 
-NamePattern pattern_of(std::string_view name) {
+NamePattern pattern_of(std::string_view name, std::size_t marks) {
+  SIROCCO_CHECK(marks <= kMarks.size());
   NamePattern out;
   while (true) {
     const std::size_t end = std::min(name.find('.'), name.size());
@@ -19,7 +22,7 @@ NamePattern pattern_of(std::string_view name) {
     const auto [rest, status] = std::from_chars(part.data(), part.data() + part.size(), number);
     const bool is_number = status == std::errc() && rest == part.data() + part.size() &&
                            number >= 0 && std::to_string(number) == part;
-    if (is_number && out.numbers.size() < kMarks.size()) {
+    if (is_number && out.numbers.size() < marks) {
       out.text += kMarks[out.numbers.size()];
       out.numbers.push_back(number);
     } else {

@@ -125,8 +125,9 @@ std::span<const PassedTensors::Row> PassedTensors::table() {
   return kRows;
 }
 
-PassedTensors::PassedTensors(const WeightSource& source, std::int64_t layers, std::int64_t guessing)
-    : layers_(layers), guessing_(guessing) {
+PassedTensors::PassedTensors(const WeightSource& source, std::int64_t layers, std::int64_t guessing,
+                             std::span<const std::string_view> writer)
+    : layers_(layers), guessing_(guessing), writer_(writer) {
   const auto note = [&](std::string_view name) {
     in_layer(name, [&](std::int64_t number, std::string_view rest) {
       if (number >= layers_ && std::ranges::any_of(kGuessingParts, [&](std::string_view part) {
@@ -169,6 +170,8 @@ bool PassedTensors::pass(std::string_view name, const Shape* shape, bool counts)
   };
   const auto kind = [&]() -> std::optional<Kind> {
     if (is_guessing(name)) return Kind::kGuessing;
+    if (std::ranges::any_of(writer_, [&](std::string_view part) { return name.starts_with(part); }))
+      return Kind::kWriter;
     const auto row = std::ranges::find_if(table(), fits);
     return row == table().end() ? std::nullopt : std::optional(row->kind);
   }();
@@ -183,6 +186,7 @@ std::vector<PassedCount> PassedTensors::counts() const {
       {"of heads for other tasks", 0, true},
       {"of layers that guess further tokens", 0, true},
       {"of parts for pictures and sound", 0, true, true},
+      {"of the half that writes", 0, true},
   }};
   std::vector<PassedCount> out;
   for (std::size_t i = 0; i < kKinds; ++i) {

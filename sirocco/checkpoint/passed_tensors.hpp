@@ -30,7 +30,9 @@ class PassedTensors {
  public:
   /// The checkpoint's first `layers` layers are run. The `guessing` ones behind them guess further
   /// tokens, as it says; so does any other behind them that holds what only such a layer has.
-  PassedTensors(const WeightSource& source, std::int64_t layers, std::int64_t guessing);
+  /// Tensors whose names begin with one of `writer` are of the half that writes, which isn't run.
+  PassedTensors(const WeightSource& source, std::int64_t layers, std::int64_t guessing,
+                std::span<const std::string_view> writer = {});
 
   /// Whether no answer depends on the tensor, which is counted then if some file holds it.
   bool pass(const StoredTensor& tensor);
@@ -40,8 +42,8 @@ class PassedTensors {
   std::vector<PassedCount> counts() const;
 
  private:
-  enum class Kind : std::uint8_t { kComputed, kScale, kHead, kGuessing, kSenses };
-  static constexpr std::size_t kKinds = 5;
+  enum class Kind : std::uint8_t { kComputed, kScale, kHead, kGuessing, kSenses, kWriter };
+  static constexpr std::size_t kKinds = 6;
   struct Row;
   static std::span<const Row> table();
 
@@ -50,6 +52,7 @@ class PassedTensors {
 
   std::int64_t layers_;
   std::int64_t guessing_;
+  std::span<const std::string_view> writer_;
   std::set<std::int64_t> found_guessing_;
   std::array<std::int64_t, kKinds> counts_{};
 };

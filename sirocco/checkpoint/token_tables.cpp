@@ -37,6 +37,7 @@ bool same_values(const StoredTensor& a, const StoredTensor& b, const WeightSourc
 }  // namespace
 
 bool TokenTables::tied() const {
+  if (schema_.one_table) return true;
   constexpr std::string_view kTied = "tie_word_embeddings";
   if (description_.flag(kTied, schema_.tied)) return true;
   return schema_.tied_by_part && description_.folder().get_or<bool>(
@@ -70,9 +71,9 @@ void TokenTables::add_table_of_head(DerivedWeights& weights, std::string_view pr
     throw FormatError(
         "{}: tensor {} is missing, and {} doesn't say that {} stands for it too; the checkpoint is "
         "incomplete",
-        weights.origin(), quoted(folder_name(schema_, prefix, kTable)),
+        weights.origin(), quoted(folder_name(schema_.tensors, prefix, kTable)),
         quoted(description_.config_path("tie_word_embeddings")),
-        quoted(folder_name(schema_, "", kHead)));
+        quoted(folder_name(schema_.tensors, "", kHead)));
   }
   weights.add(std::string(kTable), *head_);
 }
@@ -84,7 +85,7 @@ std::string TokenTables::missing_head(std::string_view origin) const {
           : fmt::format(
                 "{}: the head is missing: there is no tensor {}, and {} doesn't say that it is the "
                 "token table: fetch the rest of the checkpoint",
-                origin, quoted(folder_name(schema_, "", kHead)),
+                origin, quoted(folder_name(schema_.tensors, "", kHead)),
                 quoted(description_.config_path("tie_word_embeddings")));
   return fmt::format(
       "{}. Without its head the model makes embeddings (`sirocco embed`) and no text", why);

@@ -18,7 +18,7 @@ namespace sirocco {
 /// and chat templates are made of, which is read from the files.
 struct Checkpoint {
   std::shared_ptr<const Metadata> metadata;
-  std::shared_ptr<const WeightSource> weights;
+  std::shared_ptr<const WeightSource> weights;  ///< null for a part of a model that has none
   std::shared_ptr<const CompanionFiles> files;  ///< null for a checkpoint that is no folder
 };
 

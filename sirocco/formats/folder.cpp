@@ -17,10 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kConfig = "config.json";
-constexpr std::string_view kWeights = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
-constexpr std::size_t kMaxDescriptionBytes = std::size_t{64} << 20;
+constexpr std::string_view kModuleWeights = "model.safetensors";
 
 /// The JSON files that are metadata, and what of them is not: it is long, and text/ reads it from
 /// the file.
@@ -30,7 +27,6 @@ struct Described {
   std::array<std::string_view, 2> without;
 };
 constexpr std::array kDescriptions = {
-    Described{kConfig, "config", {}},
     Described{"generation_config.json", "generation_config", {}},
     Described{
         "tokenizer_config.json", "tokenizer_config", {"added_tokens_decoder", "chat_template"}},
@@ -39,13 +35,13 @@ constexpr std::array kDescriptions = {
 /// Weights in other formats, by what their names end in.
 struct ForeignWeights {
   std::string_view ending;
-  std::string_view advice;
+  std::string_view advice;  ///< {}: the file that should be there
 };
 constexpr std::array kForeignWeights = {
     ForeignWeights{".gguf", "name that file instead of its folder"},
     ForeignWeights{"adapter_model.safetensors",
                    "an adapter is no model of its own: merge it into its model"},
-    ForeignWeights{".safetensors", "rename it to model.safetensors if it is the whole model"},
+    ForeignWeights{".safetensors", "rename it to {} if it is the whole model"},
     ForeignWeights{".bin", "convert it to safetensors"},
     ForeignWeights{".pth", "convert it to safetensors"},
     ForeignWeights{".pt", "convert it to safetensors"},
@@ -54,7 +50,7 @@ constexpr std::array kForeignWeights = {
 };
 
 /// A file of the folder that isn't what it should be, and what to do about it; empty without.
-std::string foreign_weights(const fs::path& folder) {
+std::string foreign_weights(const fs::path& folder, std::string_view whole) {
   std::error_code error;
   std::vector<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder, error))
@@ -64,28 +60,21 @@ std::string foreign_weights(const fs::path& folder) {
     const auto found = std::ranges::find_if(
         names, [&](const std::string& name) { return name.ends_with(foreign.ending); });
     if (found != names.end())
-      return fmt::format(", but {}: {}", sirocco::quoted(*found), foreign.advice);
+      return fmt::format(", but {}: {}", sirocco::quoted(*found),
+                         fmt::format(fmt::runtime(foreign.advice), whole));
   }
   return "";
 }
 
-JsonValue parse_file(const FolderFiles& files, std::string_view name, std::string_view text) {
-  if (text.size() > kMaxDescriptionBytes) {
-    throw FormatError("{}: has {} bytes, more than the {} MiB that a description may have",
-                      files.origin(name), text.size(), kMaxDescriptionBytes >> 20);
-  }
-  JsonValue value = parse_json(text, files.origin(name));
-  if (value.as<JsonValue::Object>() == nullptr)
-    throw FormatError("{}: is no JSON object", files.origin(name));
-  return value;
-}
-
-JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder) {
+JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder,
+                               std::string_view config) {
   JsonMetadata metadata(printable(folder));
+  if (!config.empty())
+    metadata.add("config", parse_json_description(*files.find(config), files.origin(config)));
   for (const Described& description : kDescriptions) {
     const auto text = files.find(description.file);
     if (!text) continue;
-    JsonValue document = parse_file(files, description.file, *text);
+    JsonValue document = parse_json_description(*text, files.origin(description.file));
     std::erase_if(
         std::get<JsonValue::Object>(document.value), [&](const JsonValue::Member& member) {
           return std::ranges::find(description.without, member.name) != description.without.end();
@@ -97,9 +86,8 @@ JsonMetadata read_descriptions(const FolderFiles& files, const fs::path& folder)
 }
 
 /// Where the index says that each tensor is.
-std::vector<TensorPlace> read_index(const FolderFiles& files, std::string_view text) {
-  const std::string origin = files.origin(kIndex);
-  const JsonValue index = parse_file(files, kIndex, text);
+std::vector<TensorPlace> read_index(std::string_view text, const std::string& origin) {
+  const JsonValue index = parse_json_description(text, origin);
   const JsonValue* const map = index.member("weight_map");
   const auto* const members = map == nullptr ? nullptr : map->as<JsonValue::Object>();
   if (members == nullptr || members->empty()) {
@@ -141,7 +129,7 @@ void add_modules(const FolderFiles& files, const fs::path& folder,
     if (name == nullptr || !name->ends_with(kEnding)) continue;
     const std::string number = name->substr(0, name->size() - kEnding.size());
     if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos) continue;
-    opened.emplace_back(folder / *name / kWeights);
+    opened.emplace_back(folder / *name / kModuleWeights);
     const std::string origin = printable(opened.back().path());
     for (SafetensorsEntry& entry : parse_safetensors(opened.back().bytes(), origin)) {
       entry.name = fmt::format("modules.{}.{}", number, entry.name);
@@ -164,19 +152,22 @@ ScaleBlock read_scale_block(const Metadata& metadata) {
 
 /// As in transformers, a whole file comes before an index, which may be that of another split.
 std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const fs::path& folder,
-                                                 ScaleBlock block) {
+                                                 std::string_view stem, ScaleBlock block) {
+  const std::string whole = fmt::format("{}.safetensors", stem);
+  const std::string index = whole + ".index.json";
   Shards opened;
   std::string origin = printable(folder);
   std::error_code error;
-  if (fs::exists(folder / kWeights, error)) {
-    opened.files.emplace_back(folder / kWeights);
+  if (fs::exists(folder / whole, error)) {
+    opened.files.emplace_back(folder / whole);
     origin = printable(opened.files.back().path());
     opened.entries = parse_safetensors(opened.files.back().bytes(), origin);
-  } else if (const auto text = files.find(kIndex)) {
-    opened = open_shards(folder, read_index(files, *text), files.origin(kIndex));
+  } else if (const auto text = files.find(index)) {
+    const std::string index_origin = files.origin(index);
+    opened = open_shards(folder, read_index(*text, index_origin), index_origin);
   } else {
-    throw NotFound("{}: no weights: neither {} nor {} is here{}", origin, kWeights, kIndex,
-                   foreign_weights(folder));
+    throw NotFound("{}: no weights: neither {} nor {} is here{}", origin, whole, index,
+                   foreign_weights(folder, whole));
   }
   add_modules(files, folder, opened.entries, opened.files);
   return make_safetensors_weights(opened.entries, std::move(opened.files), std::move(origin), block,
@@ -185,14 +176,19 @@ std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const
 
 }  // namespace
 
-Checkpoint open_folder(const fs::path& folder) {
+Checkpoint open_folder(const fs::path& folder, const FolderLayout& layout) {
   auto files = std::make_shared<const FolderFiles>(folder);
-  if (!files->find(kConfig)) {
+  if (!layout.config.empty() && !files->find(layout.config)) {
     throw NotFound("{}: no {} is here, so it is no folder of a Hugging Face model{}",
-                   printable(folder), kConfig, foreign_weights(folder));
+                   printable(folder), layout.config,
+                   layout.weights.empty()
+                       ? ""
+                       : foreign_weights(folder, fmt::format("{}.safetensors", layout.weights)));
   }
-  auto metadata = std::make_shared<const JsonMetadata>(read_descriptions(*files, folder));
-  auto weights = open_weights(*files, folder, read_scale_block(*metadata));
+  auto metadata =
+      std::make_shared<const JsonMetadata>(read_descriptions(*files, folder, layout.config));
+  if (layout.weights.empty()) return {std::move(metadata), nullptr, std::move(files)};
+  auto weights = open_weights(*files, folder, layout.weights, read_scale_block(*metadata));
   return {std::move(metadata), std::move(weights), std::move(files)};
 }
 

@@ -262,4 +262,15 @@ JsonValue parse_json(std::string_view text, std::string_view origin, const JsonL
   return DocumentReader(text, origin, limits).read();
 }
 
+JsonValue parse_json_description(std::string_view text, std::string_view origin) {
+  constexpr std::size_t kMaxBytes = std::size_t{64} << 20;
+  if (text.size() > kMaxBytes) {
+    throw FormatError("{}: has {} bytes, more than the {} MiB that a description may have", origin,
+                      text.size(), kMaxBytes >> 20);
+  }
+  JsonValue value = parse_json(text, origin);
+  if (value.as<JsonValue::Object>() == nullptr) throw FormatError("{}: is no JSON object", origin);
+  return value;
+}
+
 }  // namespace sirocco

@@ -65,4 +65,8 @@ struct JsonLimits {
 /// occurs twice in an object, and for documents beyond the limits.
 JsonValue parse_json(std::string_view text, std::string_view origin, const JsonLimits& limits = {});
 
+/// Parses a document that describes something, an object of at most 64 MiB of text. Throws
+/// FormatError for others too.
+JsonValue parse_json_description(std::string_view text, std::string_view origin);
+
 }  // namespace sirocco

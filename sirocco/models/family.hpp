@@ -22,8 +22,8 @@ struct Family {
 /// made of the description, to keep values of its own.
 template <class F>
 concept DecoderFamily =
-    requires(const F& family, LayerLoader& layer, typename F::Layers& layers,
-             const ConfigReader& reader, const WeightSource& weights) {
+    requires(F& family, LayerLoader& layer, typename F::Layers& layers, const ConfigReader& reader,
+             const WeightSource& weights) {
       typename F::FinalNorm;
       { F::read(reader, weights) } -> std::same_as<DecoderConfig>;
       family.add(layer, layers);
