@@ -1,5 +1,7 @@
 #include "sirocco/models/clip_text.hpp"
 
+#include <algorithm>
+
 #include "sirocco/base/error.hpp"
 #include "sirocco/models/family.hpp"
 
@@ -29,15 +31,26 @@ struct ClipText : Family {
     return config;
   }
   void add(LayerLoader& layer, Layers& layers) const {
-    layer.add_block<LayerNorm>(layers, {.mixer = "attn_norm", .ffn = "ffn_norm"},
-                               layer.attention<CausalAttention>(RotaryRows::kHalfSplit),
-                               layer.ungated_mlp(activation));
+    layer.add_block<LayerNorm>(
+        layers, {.mixer = "attn_norm", .ffn = "ffn_norm"},
+        layer.step_attention<CausalAttention>(RotaryRows::kHalfSplit, {}, layer.rotary()),
+        layer.ungated_mlp(activation));
   }
 
   PlainActivation activation;
 };
 
 }  // namespace
+
+ClipTextEnd::ClipTextEnd(const Metadata& metadata)
+    : id_(metadata.require<std::int64_t>(ConfigReader(metadata).path("eos_token_id"))) {}
+
+std::int64_t ClipTextEnd::row(std::span<const TokenId> tokens) const {
+  constexpr std::int64_t kOfFirstCheckpoints = 2;
+  const auto found = id_ == kOfFirstCheckpoints ? std::ranges::max_element(tokens)
+                                                : std::ranges::find(tokens, id_, &TokenId::value);
+  return found == tokens.end() ? 0 : found - tokens.begin();
+}
 
 std::unique_ptr<ModelBuilder> make_clip_text_builder(const ModelSources& from) {
   return build_family<ClipText>(from);

@@ -83,7 +83,10 @@ struct DecoderConfig {
     info.position_limit = info.context_length;
     info.rotary_axes = 0;
   }
-  bool rotates() const { return info.position_limit == 0; }
+  /// Has it know distances only, by its attention, so that nothing ends the context.
+  void place_by_distance() { info.rotary_axes = 0; }
+  bool rotates() const { return info.rotary_axes != 0; }
+  bool learns_positions() const { return info.position_limit != 0; }
 };
 
 /// The function reads it; the vocabulary's size is that of the token table. Throws UnsupportedError

@@ -47,7 +47,7 @@ AnyEmbed DecoderBuilder::embed() {
     constexpr std::string_view kTypes = "token_types.weight";
     built = std::move(built).with_types(loader_.matrix(kTypes, loader_.matrix_shape(kTypes)[0], d));
   }
-  if (!config_.rotates()) {
+  if (config_.learns_positions()) {
     built = std::move(built).with_positions(
         loader_.matrix("position_embd.weight", config_.info.position_limit, d));
   }

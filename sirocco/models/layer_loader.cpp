@@ -9,8 +9,8 @@ std::string LayerLoader::name(std::string_view ingredient) const {
 }
 
 template <Attention A>
-A LayerLoader::attention(RotaryRows rows, const typename A::Mask& mask,
-                         std::shared_ptr<const Rotary> rotary) {
+A LayerLoader::step_attention(RotaryRows rows, const typename A::Mask& mask,
+                              std::shared_ptr<const Rotary> rotary) {
   const AttentionConfig& shape = config_.attention;
   const std::int64_t d = config_.info.width;
   const std::int64_t queries = std::int64_t{shape.heads} * shape.head_dim;
@@ -27,7 +27,6 @@ A LayerLoader::attention(RotaryRows rows, const typename A::Mask& mask,
         weights_.linear(name("attn_v"), values, d),
         weights_.linear(name("attn_output"), d, std::int64_t{shape.heads} * shape.value_dim), mask)
           .with_rotary(std::move(rotary));
-  if constexpr (A::Mask::kCausal) built = std::move(built).with_paged_attn({});
   if (weights_.has(name("attn_sinks.weight")))
     built = std::move(built).with_sinks(weights_.vector(name("attn_sinks.weight"), shape.heads));
   if (!weights_.has(name("attn_q_norm.weight"))) return built;
@@ -38,12 +37,12 @@ A LayerLoader::attention(RotaryRows rows, const typename A::Mask& mask,
   return std::move(built).with_qk_norm(std::move(query_norm), head_norm("attn_k_norm"));
 }
 
-template CausalAttention LayerLoader::attention(RotaryRows, const CausalMask&,
-                                                std::shared_ptr<const Rotary>);
-template SlidingWindowAttention LayerLoader::attention(RotaryRows, const WindowMask&,
-                                                       std::shared_ptr<const Rotary>);
-template BidirectionalAttention LayerLoader::attention(RotaryRows, const BidirectionalMask&,
-                                                       std::shared_ptr<const Rotary>);
+template CausalAttention LayerLoader::step_attention(RotaryRows, const CausalMask&,
+                                                     std::shared_ptr<const Rotary>);
+template SlidingWindowAttention LayerLoader::step_attention(RotaryRows, const WindowMask&,
+                                                            std::shared_ptr<const Rotary>);
+template BidirectionalAttention LayerLoader::step_attention(RotaryRows, const BidirectionalMask&,
+                                                            std::shared_ptr<const Rotary>);
 
 Mlp LayerLoader::ungated_mlp(PlainActivation activation) {
   const std::int64_t d = config_.info.width;

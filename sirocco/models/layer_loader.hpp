@@ -61,7 +61,17 @@ class LayerLoader {
   }
   /// The same with a rotary encoding of the layer's own.
   template <Attention A>
-  A attention(RotaryRows rows, const typename A::Mask& mask, std::shared_ptr<const Rotary> rotary);
+  A attention(RotaryRows rows, const typename A::Mask& mask, std::shared_ptr<const Rotary> rotary) {
+    A built = step_attention<A>(rows, mask, std::move(rotary));
+    if constexpr (A::Mask::kCausal)
+      return std::move(built).with_paged_attn({});
+    else
+      return built;
+  }
+  /// The same of a model that reads each sequence in one step, so that nothing is kept.
+  template <Attention A>
+  A step_attention(RotaryRows rows, const typename A::Mask& mask,
+                   std::shared_ptr<const Rotary> rotary);
 
   Mlp ungated_mlp(PlainActivation activation);
   Mlp gated_mlp(GateActivation activation);
@@ -116,11 +126,12 @@ class LayerLoader {
   std::shared_ptr<const Rotary> rotary_;
 };
 
-extern template CausalAttention LayerLoader::attention(RotaryRows, const CausalMask&,
-                                                       std::shared_ptr<const Rotary>);
-extern template SlidingWindowAttention LayerLoader::attention(RotaryRows, const WindowMask&,
-                                                              std::shared_ptr<const Rotary>);
-extern template BidirectionalAttention LayerLoader::attention(RotaryRows, const BidirectionalMask&,
-                                                              std::shared_ptr<const Rotary>);
+extern template CausalAttention LayerLoader::step_attention(RotaryRows, const CausalMask&,
+                                                            std::shared_ptr<const Rotary>);
+extern template SlidingWindowAttention LayerLoader::step_attention(RotaryRows, const WindowMask&,
+                                                                   std::shared_ptr<const Rotary>);
+extern template BidirectionalAttention LayerLoader::step_attention(RotaryRows,
+                                                                   const BidirectionalMask&,
+                                                                   std::shared_ptr<const Rotary>);
 
 }  // namespace sirocco

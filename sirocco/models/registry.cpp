@@ -20,6 +20,7 @@
 #include "sirocco/models/picture_folders.hpp"
 #include "sirocco/models/qwen3.hpp"
 #include "sirocco/models/sound_folders.hpp"
+#include "sirocco/models/t5.hpp"
 #include "sirocco/models/whisper.hpp"
 
 namespace sirocco {
@@ -32,6 +33,7 @@ struct RegisteredFamily {
   std::unique_ptr<ModelBuilder> (*make_builder)(const ModelSources&);
   /// Its Hugging Face folders, one schema or several.
   std::array<const FolderSchema*, 3> folders = {};
+  const GgufSchema* gguf = nullptr;  ///< where its GGUF files have names of their own
 };
 
 constexpr std::array kFamilies = {
@@ -74,6 +76,10 @@ constexpr std::array kFamilies = {
                      "deepseek2",
                      make_deepseek2_builder,
                      {&kDeepSeek2Folder, &kDeepSeek3Folder}},
+    RegisteredFamily{
+        "t5encoder", "T5's encoder", "t5", make_t5_builder, {&kT5Folder}, &kT5EncoderGguf},
+    RegisteredFamily{
+        "t5", "T5, of which the encoder is run", "t5", make_t5_builder, {&kT5Folder}, &kT5Gguf},
 };
 
 /// A family whose models write down what they hear.
@@ -186,7 +192,16 @@ KnownFamilies known_families() {
       all.insert(all.end(), known.begin(), known.end());
     return all;
   }();
-  return {.folders = kFolders, .gguf_architectures = kNames, .encoders = encoders};
+  static const std::vector<GgufSchema> gguf_names = [] {
+    std::vector<GgufSchema> all;
+    for (const RegisteredFamily& family : kFamilies)
+      if (family.gguf != nullptr) all.push_back(*family.gguf);
+    return all;
+  }();
+  return {.folders = kFolders,
+          .gguf_architectures = kNames,
+          .encoders = encoders,
+          .gguf_names = gguf_names};
 }
 
 CanonicalCheckpoint canonical_checkpoint(std::shared_ptr<const Metadata> metadata,

@@ -108,6 +108,7 @@ class WeightLoader {
   std::vector<float> floats(std::string_view name, std::int64_t size) {
     return floats(name, Shape{size});
   }
+  std::vector<float> floats(std::string_view name, const Shape& shape);
 
  private:
   Linear packed_linear(std::string_view stem, const StoredTensor& stored,
@@ -115,7 +116,6 @@ class WeightLoader {
                        const std::vector<std::int32_t>& source_rows = {});
   const StoredTensor* find(std::string_view name) const;
   const StoredTensor& require(std::string_view name, const Shape& shape);
-  std::vector<float> floats(std::string_view name, const Shape& shape);
   std::vector<float> decoded(const StoredTensor& tensor) const;
   std::shared_ptr<const WeightMatrix> packed(std::string_view name, std::span<const float> values,
                                              std::int64_t outputs, std::int64_t inputs);

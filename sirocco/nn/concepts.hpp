@@ -48,6 +48,13 @@ concept Encodes = requires(const M& m, std::span<const float> inputs, EncoderStr
   { m.project(stream, made, c) } -> std::same_as<Hidden>;
 };
 
+/// A model EncodesText when it makes rows of tokens for another model, such as one that draws:
+/// those that the context's `outputs` name, f32 [R, D], of sequences that are whole in the step.
+template <class M>
+concept EncodesText = requires(const M& m, const TokenBatch& t, TransformContext& c) {
+  { m.encode(t, c) } -> std::same_as<Hidden>;
+};
+
 /// An EmbeddingModel is what an embedding pipeline may use; a model may have more.
 template <class M>
 concept EmbeddingModel = Embeds<M> && Transforms<M>;

@@ -49,6 +49,7 @@ inline constexpr std::string_view kSaveAsJson =
 /// The names that a model of SentencePiece has in a folder, the first first.
 inline constexpr std::string_view kModelNames[] = {"tokenizer.model"};
 inline constexpr std::string_view kBpeModelNames[] = {"tokenizer.model", "sentencepiece.bpe.model"};
+inline constexpr std::string_view kUnigramModelNames[] = {"spiece.model"};
 
 inline constexpr RoleDefault kLlamaRoles[] = {
     {"bos_token", "<s>"}, {"eos_token", "</s>"}, {"unk_token", "<unk>"}};
@@ -72,6 +73,7 @@ std::function<Surroundings(const Vocabulary&)> put_around(const FolderTokens& to
 // Of vocab.json and merges.txt, of vocab.txt: in word_recipes.cpp.
 TokenizerDraft read_gpt2(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_qwen2(const Folder& folder, FolderTokens& tokens);
+TokenizerDraft read_clip(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_bert(const Folder& folder, FolderTokens& tokens);
 
 // Of a model of SentencePiece: in piece_recipes.cpp. The last is for folders whose class has no
@@ -80,6 +82,7 @@ TokenizerDraft read_llama(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_code_llama(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_gemma(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_xlm_roberta(const Folder& folder, FolderTokens& tokens);
+TokenizerDraft read_t5(const Folder& folder, FolderTokens& tokens);
 TokenizerDraft read_any(const Folder& folder, FolderTokens& tokens);
 
 }  // namespace sirocco

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <memory>
@@ -182,6 +184,60 @@ TokenizerDraft read_xlm_roberta(const Folder& folder, FolderTokens& tokens) {
                        DecoderChain(std::move(decoders), source.origin)};
   draft.extra = added_pieces(source.file, true);
   draft.surroundings = put_around(tokens, "bos_token", "eos_token");
+  draft.obeys_flags = false;
+  return draft;
+}
+
+// Behind the pieces stand marks of places that the model fills, the last of them first.
+TokenizerDraft read_t5(const Folder& folder, FolderTokens& tokens) {
+  constexpr std::size_t kUsualMarks = 100;
+  constexpr std::size_t kMaxMarks = 1 << 16;
+  constexpr std::int32_t kUnknown = 2;
+  const auto& config = folder.documents.tokenizer_config;
+  const auto said = config ? config->find("extra_ids") : std::nullopt;
+  const std::size_t marks = said ? said->count(kMaxMarks) : kUsualMarks;
+  const SentencePieceSource source = read_source(folder, kUnigramModelNames);
+  require_algorithm(source, SentencePieceFile::Algorithm::kUnigram, folder);
+  const auto& pieces = source.file.pieces;
+  if (std::cmp_less_equal(pieces.size(), kUnknown)) {
+    throw FormatError("{}: {} pieces, of which number {} is to be the unknown one", source.origin,
+                      pieces.size(), kUnknown);
+  }
+  VocabularyDraft vocabulary(source.origin, pieces.size() + marks);
+  UnigramDraft unigram;
+  unigram.options.unknown = TokenId(kUnknown);
+  const auto put = [&](std::string_view text, float score) {
+    vocabulary.put(text, unigram.scores.size());
+    unigram.scores.push_back(double{score});
+  };
+  for (const SentencePieceFile::Piece& piece : pieces) put(piece.text, piece.score);
+  std::vector<AddedToken> extra = added_pieces(source.file, true);
+  for (std::size_t mark = marks; mark-- > 0;) {
+    AddedToken token;
+    token.content = fmt::format("<extra_id_{}>", mark);
+    token.special = true;
+    put(vocabulary.keep(token.content), 0);
+    extra.push_back(std::move(token));
+  }
+
+  std::vector<TextNormalizer::Step> steps;
+  if (!source.file.precompiled_charsmap.empty()) {
+    steps.emplace_back(PrecompiledNormalizer{
+        std::make_shared<const Charsmap>(source.file.precompiled_charsmap, source.origin)});
+  }
+  std::vector<WordSplitter::Stage> stages;
+  stages.emplace_back(CharacterStage{is_white_space, SplitBehavior::kRemoved});
+  stages.emplace_back(MetaspaceStage{std::string(kSpaceMark), Prepend::kAlways, true});
+  std::vector<DecoderChain::Step> decoders;
+  decoders.emplace_back(MetaspaceDecoder{std::string(kSpaceMark), true});
+  TokenizerDraft draft{source.origin,
+                       std::move(vocabulary),
+                       std::move(unigram),
+                       TextNormalizer(std::move(steps)),
+                       WordSplitter(std::move(stages)),
+                       DecoderChain(std::move(decoders), source.origin)};
+  draft.extra = std::move(extra);
+  draft.surroundings = put_around(tokens, "", "eos_token");
   draft.obeys_flags = false;
   return draft;
 }

@@ -83,6 +83,13 @@ constexpr RoleDefault kXlmRobertaRoles[] = {
     {"bos_token", "<s>"},   {"eos_token", "</s>"}, {"unk_token", "<unk>"},  {"sep_token", "</s>"},
     {"pad_token", "<pad>"}, {"cls_token", "<s>"},  {"mask_token", "<mask>"}};
 
+constexpr RoleDefault kClipRoles[] = {{"bos_token", "<|startoftext|>"},
+                                      {"eos_token", "<|endoftext|>"},
+                                      {"unk_token", "<|endoftext|>"},
+                                      {"pad_token", "<|endoftext|>"}};
+constexpr RoleDefault kT5Roles[] = {
+    {"eos_token", "</s>"}, {"unk_token", "<unk>"}, {"pad_token", "<pad>"}};
+
 constexpr std::string_view kMergeNames[] = {"vocab.json", "merges.txt"};
 constexpr std::string_view kWordNames[] = {"vocab.txt"};
 
@@ -97,6 +104,8 @@ constexpr TokenizerClass kClasses[] = {
     {"CodeLlamaTokenizer", kCodeLlamaRoles, kModelNames, true, read_code_llama},
     {"GemmaTokenizer", kGemmaRoles, kModelNames, true, read_gemma},
     {"XLMRobertaTokenizer", kXlmRobertaRoles, kBpeModelNames, false, read_xlm_roberta},
+    {"CLIPTokenizer", kClipRoles, kMergeNames, true, read_clip},
+    {"T5Tokenizer", kT5Roles, kUnigramModelNames, true, read_t5},
 };
 
 // Other names of the same.
@@ -115,12 +124,21 @@ struct ModelClass {
   bool always = false;
 };
 constexpr ModelClass kModelClasses[] = {
-    {"bert", "BertTokenizer"},         {"gemma", "GemmaTokenizer"},
-    {"gemma2", "GemmaTokenizer"},      {"gemma3", "GemmaTokenizer"},
-    {"gemma3_text", "GemmaTokenizer"}, {"gpt2", "GPT2Tokenizer"},
-    {"mistral", kAnyClass, true},      {"mixtral", kAnyClass, true},
-    {"phi", "GPT2Tokenizer"},          {"qwen2", "Qwen2Tokenizer", true},
-    {"qwen3", "Qwen2Tokenizer"},       {"qwen3_moe", "Qwen2Tokenizer"},
+    {"bert", "BertTokenizer"},
+    {"clip", "CLIPTokenizer"},
+    {"clip_text_model", "CLIPTokenizer"},
+    {"gemma", "GemmaTokenizer"},
+    {"gemma2", "GemmaTokenizer"},
+    {"gemma3", "GemmaTokenizer"},
+    {"gemma3_text", "GemmaTokenizer"},
+    {"gpt2", "GPT2Tokenizer"},
+    {"mistral", kAnyClass, true},
+    {"mixtral", kAnyClass, true},
+    {"phi", "GPT2Tokenizer"},
+    {"qwen2", "Qwen2Tokenizer", true},
+    {"qwen3", "Qwen2Tokenizer"},
+    {"qwen3_moe", "Qwen2Tokenizer"},
+    {"t5", "T5Tokenizer"},
 };
 
 const TokenizerClass* find_class(std::string_view name) {

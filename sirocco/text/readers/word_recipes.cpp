@@ -77,6 +77,30 @@ TokenizerDraft read_qwen2(const Folder& folder, FolderTokens& /*tokens*/) {
   return draft;
 }
 
+// Words end in a mark, and spaces between them are left out.
+TokenizerDraft read_clip(const Folder& folder, FolderTokens& tokens) {
+  constexpr std::string_view kBlanks = R"(\s+)";
+  constexpr std::string_view kWords =
+      R"(<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|)"
+      R"([^\s\p{L}\p{N}]+)";
+  std::vector<TextNormalizer::Step> steps;
+  steps.emplace_back(UnicodeNormalizer{UnicodeForm::kNfc});
+  steps.emplace_back(
+      ReplaceNormalizer{TextPattern(SplitPattern(kBlanks, RegexDialect::kOniguruma)), " "});
+  steps.emplace_back(LowercaseNormalizer{});
+  std::vector<WordSplitter::Stage> stages;
+  stages.emplace_back(SplitStage{TextPattern(SplitPattern(kWords, RegexDialect::kOniguruma)),
+                                 SplitBehavior::kRemoved, true});
+  stages.emplace_back(ByteLevelStage{false, true});
+  TokenizerDraft draft = byte_level(folder, TextNormalizer(std::move(steps)), std::move(stages));
+  auto& bpe = std::get<BpeDraft>(draft.model);
+  bpe.options.end_of_word_suffix = "</w>";
+  bpe.unknown = text_of(tokens, "unk_token");
+  draft.surroundings = put_around(tokens, "bos_token", "eos_token");
+  draft.obeys_flags = false;
+  return draft;
+}
+
 TokenizerDraft read_bert(const Folder& folder, FolderTokens& tokens) {
   const NamedFile words = folder.file("vocab.txt");
   BertNormalizer bert;
