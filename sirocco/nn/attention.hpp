@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 
@@ -101,10 +102,10 @@ class MaskedAttention {
   /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others
   /// 2^(-max_bias · i / 2n) over odd i. (Press et al. 2022)
   MaskedAttention with_alibi(float max_bias = 8.0f) &&;
-  /// Scores gain what was learned for their distances, where rows see both sides. (Raffel et al.
-  /// 2020)
+  /// Scores gain what was learned for their distances, where rows see all of their sequence.
+  /// (Raffel et al. 2020)
   MaskedAttention with_relative_bias(RelativeBias bias) &&
-        requires(!M::kCausal)
+        requires std::same_as<M, BidirectionalMask>
   {
     require_heads(bias);
     relative_bias_.emplace(std::move(bias));
