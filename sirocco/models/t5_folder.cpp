@@ -39,7 +39,10 @@ constexpr std::array kTensors = {
     TensorRule{"encoder.block.#.layer.1.DenseReluDense.wi_1", "blk.#.ffn_up"},
     TensorRule{"encoder.block.#.layer.1.DenseReluDense.wo", "blk.#.ffn_down"},
     TensorRule{"encoder.final_layer_norm", "output_norm"},
+    // What sentence-transformers may put behind the pooling.
+    TensorRule{"modules.#.linear", "dense_#"},
 };
+constexpr std::array kBiases = {CompanionRule{"dense_#", {}, {}, true}};
 constexpr std::array<std::string_view, 1> kTypes = {"t5"};
 constexpr std::array<std::string_view, 4> kClasses = {
     "T5EncoderModel", "T5Model", "T5ForConditionalGeneration", "T5WithLMHeadModel"};
@@ -68,6 +71,7 @@ constexpr FolderSchema kT5Folder = {.architecture = "t5encoder",
                                     .keys = kKeys,
                                     .rules = kRules,
                                     .tensors = kTensors,
+                                    .companions = kBiases,
                                     .encodes = true,
                                     .writer = kWriter,
                                     .one_table = true};

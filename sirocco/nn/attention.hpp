@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <memory>
 #include <optional>
 
@@ -101,10 +102,10 @@ class MaskedAttention {
   /// slopes of the first n are 2^(-max_bias · i / n), i from 1 on, and those of the others
   /// 2^(-max_bias · i / 2n) over odd i. (Press et al. 2022)
   MaskedAttention with_alibi(float max_bias = 8.0f) &&;
-  /// Scores gain what was learned for their distances, where rows see both sides. (Raffel et al.
-  /// 2020)
+  /// Scores gain what was learned for their distances, where rows see all of their sequence.
+  /// (Raffel et al. 2020)
   MaskedAttention with_relative_bias(RelativeBias bias) &&
-        requires(!M::kCausal)
+        requires std::same_as<M, BidirectionalMask>
   {
     require_heads(bias);
     relative_bias_.emplace(std::move(bias));
@@ -120,7 +121,7 @@ class MaskedAttention {
   /// The two halves of `mix`, for whoever cuts the rows of a sequence. x [n, D] are the context's
   /// rows, a part of one sequence (SequenceRows::part): `remember` keeps their keys and values in
   /// `memory`, and `attend`, when all of the sequence are there, makes f32 [n, D]. Not for masks
-  /// with a window, with slopes or a relative bias.
+  /// with a window, nor with slopes.
   void remember(const Activations& x, LayerMemory& memory, TransformContext& context) const
     requires(!M::kCausal);
   Tensor attend(const Activations& x, LayerMemory& memory, TransformContext& context) const
@@ -140,7 +141,6 @@ class MaskedAttention {
   Tensor attended(const Tensor& q, const Mask& mask, const KvCacheView& cache,
                   const BatchTensors& batch, const Tensor& key_lengths,
                   TransformContext& context) const;
-
   void require_heads(const RelativeBias& bias) const;
 
   AttentionConfig config_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -111,6 +112,56 @@ TEST(RelativeBias, IsAddedToScoresByBucketAndHead) {
     }
   }
   expect_near({out.begin(), out.end()}, product(mixed, w.o, 72));
+}
+
+TEST(RelativeBias, KnowsWherePartsOfASequenceStand) {
+  Random random(13);
+  const Weights w =
+      random_weights(random, {.heads = 4, .kv_heads = 4, .head_dim = 12, .value_dim = 12});
+  const std::vector<float> by_bucket = random_floats(random, 12 * 4, 2.0f);
+  constexpr std::int64_t kRows = 170;
+  const std::vector<float> x = random_floats(random, kRows * kWidth);
+  for (const Isa isa : runnable_tiers()) {
+    ThreadGroup threads(2);
+    const auto backend = make_cpu_backend(isa, threads);
+    const BidirectionalAttention attention =
+        BidirectionalAttention(w.config, linear_of(*backend, w.q, kWidth),
+                               linear_of(*backend, w.k, kWidth), linear_of(*backend, w.v, kWidth),
+                               linear_of(*backend, w.o, 48))
+            .with_relative_bias(RelativeBias({12, 100}, 4, by_bucket));
+    const SequenceRows whole(SequenceId(1), Position(0), kRows);
+    StepMemory step_memory;
+    /// use(the part's rows, its context), in a step of its own.
+    const auto step = [&](const SequenceRows& part, const auto& use) {
+      const StepRows rows{{part}, {}};
+      const CacheViews none;
+      TransformContext context(*backend, step_memory, rows, none);
+      const auto first = static_cast<std::size_t>(part.first().value() * kWidth);
+      const std::span<const float> values =
+          std::span(x).subspan(first, static_cast<std::size_t>(part.rows() * kWidth));
+      use(Activations{backend->upload(context.held(), values, {part.rows(), kWidth}), {}}, context);
+    };
+    std::vector<float> expected(x.size());
+    step(whole, [&](const Activations& in, TransformContext& context) {
+      std::ranges::copy(backend->read(attention.mix(in, LayerIndex(0), context)), expected.begin());
+    });
+    Arena arena;
+    LayerMemory memory(arena);
+    const RowRange parts[] = {{150, kRows}, {0, 1}, {1, 66}, {66, 150}};
+    for (const RowRange rows : parts) {
+      step(whole.part(rows), [&](const Activations& in, TransformContext& context) {
+        attention.remember(in, memory, context);
+      });
+    }
+    std::vector<float> found(x.size());
+    for (const RowRange rows : parts) {
+      step(whole.part(rows), [&](const Activations& in, TransformContext& context) {
+        std::ranges::copy(backend->read(attention.attend(in, memory, context)),
+                          found.begin() + rows.first * kWidth);
+      });
+    }
+    EXPECT_TRUE(same_bits(found, expected));
+  }
 }
 
 }  // namespace

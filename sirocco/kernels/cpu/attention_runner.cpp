@@ -63,7 +63,9 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
     const std::int64_t first = row_begin[s];
     const std::int64_t rows = row_begin[s + 1] - first;
     const bool across = static_cast<bool>(args.key_lengths);
-    const std::int32_t position = rows == 0 || across ? 0 : positions[first];
+    // Where rows that look across stand says nothing, but to a bias by distance.
+    const bool stands = !across || args.relative_bias;
+    const std::int32_t position = rows == 0 || !stands ? 0 : positions[first];
     const AttentionTask task{
         .cache = cache_slice(args.cache, s),
         .q = args.q.as<float>() + first * heads * args.cache.key_dim,

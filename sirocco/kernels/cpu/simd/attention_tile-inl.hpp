@@ -123,7 +123,7 @@ alignas(64) constexpr float kLaneNumbers[16] = {0, 1, 2,  3,  4,  5,  6,  7,
                                                 8, 9, 10, 11, 12, 13, 14, 15};
 
 /// Dot products of a row with panel p as the softmax takes them.
-INLINE F32x16 finish_scores(const AttentionTask& task, const RowView& row, int p, F32x16 score) {
+INLINE F32x16 finish_score(const AttentionTask& task, const RowView& row, int p, F32x16 score) {
   score = score * broadcast(task.scale);
   if (task.logit_cap != 0.0f) {
     const F32x16 cap = broadcast(task.logit_cap);
@@ -141,8 +141,17 @@ INLINE F32x16 finish_scores(const AttentionTask& task, const RowView& row, int p
   return score + load(row.bias + (first < low ? low : first > high ? high : first));
 }
 
+/// The same of all panels that the row sees something of. Apart from the code around it, which most
+/// models run without it.
+[[gnu::noinline]] void finish_scores(const AttentionTask& task, const RowView& row,
+                                     float* scores) noexcept {
+  for (int p = row.begin / kKvPanel; p * kKvPanel < row.end; ++p)
+    store(scores + p * kKvPanel, finish_score(task, row, p, load(scores + p * kKvPanel)));
+}
+
 /// The largest of a row's visible scores, which are capped and biased first if that is asked for.
 INLINE float max_score(const AttentionTask& task, const RowView& row, float* scores) {
+  if (scales_scores(task)) finish_scores(task, row, scores);
   const F32x16 nothing = broadcast(kNothing);
   F32x16 max_scores = nothing;
   const bool whole = row.begin == 0 && row.end == kTile;
@@ -150,11 +159,7 @@ INLINE float max_score(const AttentionTask& task, const RowView& row, float* sco
     const std::int32_t begin = row.begin - p * kKvPanel;
     const std::int32_t end = row.end - p * kKvPanel;
     if (whole || (begin < kKvPanel && end > 0)) {
-      F32x16 score = load(scores + p * kKvPanel);
-      if (scales_scores(task)) {
-        score = finish_scores(task, row, p, score);
-        store(scores + p * kKvPanel, score);
-      }
+      const F32x16 score = load(scores + p * kKvPanel);
       max_scores = max(whole ? score : select(lanes(begin, end), score, nothing), max_scores);
     }
   });
