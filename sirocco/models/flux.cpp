@@ -214,10 +214,13 @@ FluxTransformer FluxLoader::load() {
 TimeEmbedding::TimeEmbedding(std::int64_t inputs, Mlp mlp) : mlp_(std::move(mlp)) {
   if (inputs < 2 || inputs % 2 != 0)
     throw InvalidArgument("the embedding of a time has {} inputs", inputs);
+  // Exponents are rounded as where models were trained: guidance turns the fastest pairs so far
+  // that a millionth of their frequencies counts.
   const std::int64_t pairs = inputs / 2;
+  const auto slowest = static_cast<float>(-std::log(kLongestPeriod));
   for (std::int64_t i = 0; i < pairs; ++i) {
-    frequencies_.push_back(static_cast<float>(
-        std::exp(-std::log(kLongestPeriod) * static_cast<double>(i) / static_cast<double>(pairs))));
+    const float exponent = slowest * static_cast<float>(i) / static_cast<float>(pairs);
+    frequencies_.push_back(static_cast<float>(std::exp(double{exponent})));
   }
 }
 
