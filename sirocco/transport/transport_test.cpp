@@ -42,6 +42,19 @@ TYPED_TEST(TransportTest, FramesComeInOrder) {
   EXPECT_EQ(ends[0].receive(kLong)->from, 1);
 }
 
+TYPED_TEST(TransportTest, FramesOfEveryKindCome) {
+  ConnectedEnds<TypeParam> ends(2);
+  for (int kind = 0; kind < kFrameKinds; ++kind) {
+    Frame frame = numbered_frame(static_cast<std::uint64_t>(kind));
+    frame.header.kind = static_cast<FrameKind>(kind);
+    if (!is_for_sending(frame.header.kind)) continue;
+    ends[1].send(0, frame);
+    const std::optional<Received> received = ends[0].receive(kLong);
+    ASSERT_TRUE(received) << frame_kind_name(frame.header.kind);
+    EXPECT_EQ(received->frame, frame);
+  }
+}
+
 TYPED_TEST(TransportTest, WhatTheOtherEndWouldRefuseIsRefused) {
   ConnectedEnds<TypeParam> ends(2, {.max_payload = 10});
   EXPECT_THROW(ends[0].send(1, numbered_frame(1, 11)), InvalidArgument);

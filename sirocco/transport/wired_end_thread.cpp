@@ -139,6 +139,7 @@ void WiredEnd::handle(int from, Frame frame) {
     case FrameKind::kStep:
     case FrameKind::kActivation:
     case FrameKind::kTokens:
+    case FrameKind::kLogits:
     case FrameKind::kFinished:
     case FrameKind::kError:
       inbox_.push_now(from, std::move(frame));
