@@ -40,6 +40,19 @@ void ArrangedRows::read(std::int64_t row, std::int64_t column, std::int64_t coun
     return stored_.read(member * stored_rows + output, column, count, out);
   }
   const std::size_t size = stored_.format->block_bytes;
+  if (stored_.made == nullptr) {
+    const auto width = static_cast<std::size_t>(stored_.columns());
+    const std::byte* from =
+        stored_.bytes.data() + (static_cast<std::size_t>(member * stored_rows + column) * width +
+                                static_cast<std::size_t>(output)) *
+                                   size;
+    for (std::int64_t i = 0; i < count; ++i) {
+      std::memcpy(out, from, size);
+      out += size;
+      from += width * size;
+    }
+    return;
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     stored_.read(member * stored_rows + column + i, output, 1,
                  out + static_cast<std::size_t>(i) * size);

@@ -7,6 +7,7 @@
 
 #include "sirocco/base/ids.hpp"
 #include "sirocco/kernels/kv_type.hpp"
+#include "sirocco/kernels/picture_ops.hpp"
 #include "sirocco/platform/thread_group.hpp"
 #include "sirocco/tensor/arena.hpp"
 #include "sirocco/tensor/out.hpp"
@@ -378,6 +379,9 @@ class Backend : public Ops, public Products, public WeightPacker {
  public:
   /// "avx512vnni", …
   virtual std::string_view name() const = 0;
+  /// The ops of pictures, which take turns with the others.
+  virtual PictureOps& picture_ops() = 0;
+  virtual PictureProducts& picture_products() = 0;
   /// Threads for what the host does between ops, such as choosing tokens.
   virtual ThreadGroup& host_threads() = 0;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "sirocco/nn/picture_stream.hpp"
 #include "sirocco/nn/step_results.hpp"
 #include "sirocco/nn/step_rows.hpp"
 #include "sirocco/nn/transform_context.hpp"
@@ -90,6 +91,31 @@ concept Denoises =
       { m.remember(stream, layer, c) } -> std::same_as<void>;
       { m.forward(stream, layer, c) } -> std::same_as<void>;
       { m.project(stream, made, c) } -> std::same_as<Hidden>;
+    };
+
+/// A model DecodesLatents when it makes pixels of what a denoiser made, f32 [h · w, L] to f32
+/// [s·h · s·w, 3], and can stop behind any of its layers, and go on in another step.
+template <class M>
+concept DecodesLatents = requires(const M& m, const Tensor& latents, PictureStream s,
+                                  LayerIndex layer, TransformContext& c) {
+  { m.decode(latents, c) } -> std::same_as<Hidden>;
+  { m.embed(latents, c) } -> std::same_as<PictureStream>;
+  { m.transform(std::move(s), layer, layer, c) } -> std::same_as<PictureStream>;
+  { m.project(std::move(s), c) } -> std::same_as<Hidden>;
+};
+
+/// A model EncodesPixels when it makes of pixels what latents are drawn from, f32 [s·h · s·w, 3] to
+/// moments, f32 [h · w, 2 · L], and of these and noise latents as a denoiser has them, f32 [h · w,
+/// L]. It can stop like one that DecodesLatents.
+template <class M>
+concept EncodesPixels =
+    requires(const M& m, const Tensor& pixels, const Tensor& moments, const Tensor& noise,
+             PictureStream s, LayerIndex layer, TransformContext& c) {
+      { m.moments(pixels, c) } -> std::same_as<Hidden>;
+      { m.latents(moments, noise, c) } -> std::same_as<Hidden>;
+      { m.embed(pixels, c) } -> std::same_as<PictureStream>;
+      { m.transform(std::move(s), layer, layer, c) } -> std::same_as<PictureStream>;
+      { m.project(std::move(s), c) } -> std::same_as<Hidden>;
     };
 
 // The ingredients of a block. All are immutable; everything mutable arrives in the context.

@@ -14,6 +14,12 @@ void Linear::forward(const Activations& x, const Out<Tensor>& out,
   context.products().linear(with_forms(x, forms_for(*this), context), {&target, 1});
 }
 
+void Linear::convolve(ConvolutionArgs args, TransformContext& context) const {
+  args.weight = weight_.get();
+  args.bias = bias_.tensor();
+  context.picture_products().convolve(args);
+}
+
 Activations Linear::gated(const Activations& x, GateActivation activation, const Linear& gate,
                           const Linear& up, ActivationForms forms, TransformContext& context) {
   const Activations out =

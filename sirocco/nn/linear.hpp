@@ -49,6 +49,10 @@ class Linear {
   /// The product into `out`, f32 [T, N].
   void forward(const Activations& x, const Out<Tensor>& out, TransformContext& context) const;
 
+  /// The same product with the 3 x 3 pixels around each, 9 · C inputs: `args` without weight and
+  /// bias, which are this one's. (Its input is never quantized.)
+  void convolve(ConvolutionArgs args, TransformContext& context) const;
+
   /// Several products of one input, in one pass over it; each as of `forward`.
   template <std::size_t N>
   static std::array<Tensor, N> project(const Activations& x,

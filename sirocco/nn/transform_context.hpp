@@ -61,6 +61,7 @@ class TransformContext {
   TransformContext& operator=(const TransformContext&) = delete;
 
   Ops& ops() const { return backend_; }
+  PictureOps& picture_ops() const { return backend_.picture_ops(); }
   Arena& held() { return memory_.held; }
   Arena& scratch() { return memory_.scratch; }
   std::int64_t rows() const { return positions_.rows(); }
@@ -102,6 +103,7 @@ class TransformContext {
   friend class StackLinear;
 
   Products& products() const { return backend_; }
+  PictureProducts& picture_products() const { return backend_.picture_products(); }
 
   Backend& backend_;
   StepMemory& memory_;

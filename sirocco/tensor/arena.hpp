@@ -26,6 +26,8 @@ class Arena {
   /// Gives back everything and, if the memory had grown in pieces, joins them into one.
   void reset();
 
+  /// What counts them; null where nothing does.
+  ByteLedger* ledger() const { return ledger_; }
   /// Bytes held from the system.
   std::size_t capacity() const;
 

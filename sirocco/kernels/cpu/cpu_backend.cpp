@@ -11,6 +11,7 @@
 #include "sirocco/kernels/cpu/kernel_table.hpp"
 #include "sirocco/kernels/cpu/linear_runner.hpp"
 #include "sirocco/kernels/cpu/packed_matrix.hpp"
+#include "sirocco/kernels/cpu/picture_runner.hpp"
 #include "sirocco/kernels/cpu/q8.hpp"
 #include "sirocco/kernels/cpu/row_sink.hpp"
 #include "sirocco/platform/float_environment.hpp"
@@ -30,9 +31,12 @@ class CpuBackend final : public Backend {
         threads_(threads),
         ledger_(ledger),
         attention_(kernels, threads),
-        linear_(kernels, threads) {}
+        linear_(kernels, threads),
+        pictures_(kernels, threads, ledger) {}
 
   std::string_view name() const override { return kernels_.name; }
+  PictureOps& picture_ops() override { return pictures_; }
+  PictureProducts& picture_products() override { return pictures_; }
   ThreadGroup& host_threads() override { return threads_; }
 
   std::shared_ptr<const WeightMatrix> pack(const StoredTensor& stored,
@@ -387,6 +391,7 @@ class CpuBackend final : public Backend {
   MemoryPool panels_;
   AttentionRunner attention_;
   LinearRunner linear_;
+  PictureRunner pictures_;
 };
 
 }  // namespace

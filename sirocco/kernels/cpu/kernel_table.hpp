@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "sirocco/kernels/cpu/numerics.hpp"
+#include "sirocco/kernels/cpu/picture_kernels.hpp"
 #include "sirocco/kernels/kv_type.hpp"
 #include "sirocco/quant/panel.hpp"
 
@@ -241,6 +242,8 @@ struct CpuKernels {
                           std::int64_t value_dim) noexcept;
   void (*attention_finish)(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
                            std::int64_t row_end, const float* states) noexcept;
+
+  PictureKernels pictures;
 };
 
 /// Whether a row of a table has a function for every value that it is indexed by.
@@ -258,7 +261,7 @@ consteval bool has_every_op(const CpuKernels& k) {
          k.soft_cap != nullptr && k.rotary_table != nullptr && k.rotate != nullptr &&
          k.softmax != nullptr && k.sigmoid != nullptr && k.combine != nullptr &&
          is_full(k.write_cache) && is_full(k.attention_span) && k.attention_merge != nullptr &&
-         k.attention_finish != nullptr;
+         k.attention_finish != nullptr && has_every_op(k.pictures);
 }
 
 /// The table of a tier. Its functions may be called only where require_isa lets the tier through.

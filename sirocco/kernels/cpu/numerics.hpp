@@ -94,6 +94,33 @@
 ///     l = fma(lB, b, lA·a), acc = fma(accB, b, accA·a).   out = acc · (1 / tree(l)), or with a
 ///     sink for the head, S = sink·kLog2E, N = max(M, S), w = exp2(M - N):
 ///     out = acc · (w · (1 / fma(tree(l), w, exp2(S - N)))).
+///
+/// Pictures
+///   moments  of a channel in each segment of kSegmentPixels pixels (the last has what is left):
+///            mean = Σ x in order, from 0, / count; q = fma(d, d, q) in order, from 0, d = x -
+///            mean.
+///   group_factors  over the segments in order, and in each the group's channels in order, in
+///   double:
+///            total += count·mean; mean = total / n; then s += q + count·d·d, where d is the
+///            channel's mean - mean. f0 = float(1 / sqrt(s / n + epsilon))·weight, f1 = float(bias
+///            - mean·f0).
+///   scale_channels  y = fma(x, f0, f1), then silu(y) where wanted.
+///   draw     fma(exp(0.5·min(20, max(-30, logvar))), noise, mean).
+///
+/// convolve  as in Winograd's F(4 x 4, 3 x 3) (Lavin & Gray 2016), over the points 0, ±a, ±b and
+///   infinity, a = 5/8, b = 3/2, which round least of those that were tried. Tiles of 4 x 4 outputs
+///   begin at (0, 0); what a tile reads beyond edges is 0. Each transform works on columns first,
+///   then on rows; of six, four or three numbers:
+///     filter  u0 = g0·kOverZero; s = fma(a², g2, g0), u1 = fma(a, g1, s)·kOverA,
+///             u2 = fma(-a, g1, s)·kOverA; u3, u4 the same with b and kOverB; u5 = g2
+///     input   v0 = fma(a²b², d0, fma(-(a² + b²), d2, d4)), v5 = fma(a²b², d1, fma(-(a² + b²), d3,
+///             d5)); e = fma(-b², d2, d4), o = fma(-b², d1, d3), v1 = fma(a, o, e), v2 = fma(-a, o,
+///             e); e = fma(-a², d2, d4), o = fma(-a², d1, d3), v3 = fma(b, o, e), v4 = fma(-b, o,
+///             e)
+///     output  with s = m1 + m2, d = m1 - m2, t = m3 + m4, e = m3 - m4: (m0 + s) + t,
+///             fma(b, e, a·d), fma(b², t, a²·s), fma(b³, e, fma(a³, d, m5))
+///   Between them, for each of the 36 places, linear with float panels; in the end out + bias, then
+///   + added. Halved, it is linear over the nine pixels and their channels.
 namespace sirocco::numerics {
 
 inline constexpr int kLanes = 16;
@@ -140,6 +167,24 @@ inline constexpr float kSqrtHalf = 0x1.6a09e6p-1f;
 inline constexpr float kGeluCubic = 0.044715f;
 inline constexpr float kSwishSlope = 1.702f;
 inline constexpr float kSwishLimit = 7.0f;
+
+inline constexpr int kSegmentPixels = 64;
+// Of convolutions: a and b with their powers, exact, and what filters are divided by.
+inline constexpr int kFilterSide = 3;
+inline constexpr int kTileSide = 4;                              ///< of outputs
+inline constexpr int kTileInputs = kTileSide + kFilterSide - 1;  ///< a side
+inline constexpr int kPlaces = kTileInputs * kTileInputs;
+inline constexpr float kA = 0.625f;
+inline constexpr float kB = 1.5f;
+inline constexpr float kA2 = kA * kA;
+inline constexpr float kB2 = kB * kB;
+inline constexpr float kA3 = kA2 * kA;
+inline constexpr float kB3 = kB2 * kB;
+inline constexpr float kSum2 = kA2 + kB2;
+inline constexpr float kProduct2 = kA2 * kB2;
+inline constexpr float kOverZero = 1.0f / kProduct2;
+inline constexpr float kOverA = 1.0f / (2.0f * kA2 * (kA2 - kB2));
+inline constexpr float kOverB = 1.0f / (2.0f * kB2 * (kB2 - kA2));
 
 /// Blocks whose largest magnitude is below this are zero: 127 / amax must stay finite.
 inline constexpr float kMinQ8Magnitude = 1e-35f;

@@ -47,4 +47,11 @@ void attention_merge(float* into, const float* later, std::int64_t count,
 void attention_finish(const AttentionTask&, std::int32_t kv_head, std::int64_t row_begin,
                       std::int64_t row_end, const float* states) noexcept;
 
+void moments(const MomentsTask&, std::int64_t segment_begin, std::int64_t segment_end) noexcept;
+void scale_channels(const ScaleTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+void draw(const DrawTask&, std::int64_t row_begin, std::int64_t row_end) noexcept;
+void transform_filter(const FilterTask&, std::int64_t begin, std::int64_t end) noexcept;
+void transform_input(const InputTilesTask&, std::int64_t begin, std::int64_t end) noexcept;
+void transform_output(const OutputTilesTask&, std::int64_t begin, std::int64_t end) noexcept;
+
 }  // namespace sirocco::ref

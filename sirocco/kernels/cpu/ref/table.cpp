@@ -28,6 +28,12 @@ constexpr CpuKernels kOps = {
                        attention_span<std::int8_t>},
     .attention_merge = attention_merge,
     .attention_finish = attention_finish,
+    .pictures = {.moments = moments,
+                 .scale = scale_channels,
+                 .draw = draw,
+                 .filter = transform_filter,
+                 .input = transform_input,
+                 .output = transform_output},
 };
 static_assert(has_every_op(kOps));
 

@@ -27,6 +27,7 @@ namespace {
 // After its parts:
 #include "sirocco/kernels/cpu/simd/attention-inl.hpp"
 #include "sirocco/kernels/cpu/simd/experts-inl.hpp"
+#include "sirocco/kernels/cpu/simd/pictures-inl.hpp"
 #include "sirocco/kernels/cpu/simd/rows-inl.hpp"
 
 constexpr CpuKernels kKernels = {
@@ -52,6 +53,12 @@ constexpr CpuKernels kKernels = {
                        attention_span<std::int8_t>},
     .attention_merge = attention_merge,
     .attention_finish = attention_finish,
+    .pictures = {.moments = moments,
+                 .scale = scale_channels,
+                 .draw = draw,
+                 .filter = transform_filter,
+                 .input = transform_input,
+                 .output = transform_output},
 };
 static_assert(has_every_op(kKernels));
 
