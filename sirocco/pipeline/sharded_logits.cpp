@@ -61,10 +61,10 @@ void ShardedLogits::put(VocabularyRange range, std::int64_t first_row,
                         std::span<const float> values) {
   const auto width = static_cast<std::size_t>(range.size());
   const auto vocabulary = static_cast<std::size_t>(vocabulary_);
-  float* out = logits_.data() + static_cast<std::size_t>(first_row) * vocabulary +
-               static_cast<std::size_t>(range.begin.value());
-  for (; !values.empty(); values = values.subspan(width), out += vocabulary)
-    std::ranges::copy(values.first(width), out);
+  auto at = static_cast<std::size_t>(first_row) * vocabulary +
+            static_cast<std::size_t>(range.begin.value());
+  for (; !values.empty(); values = values.subspan(width), at += vocabulary)
+    std::ranges::copy(values.first(width), logits_.begin() + static_cast<std::ptrdiff_t>(at));
 }
 
 }  // namespace sirocco

@@ -169,10 +169,11 @@ TEST(VocabularyFiles, ForeignFormsAreNamed) {
                                    "tokenizer.model: a list of tiktoken's, not a model of "
                                    "SentencePiece; save it as tokenizer.json");
   expect_refused<UnsupportedError>(
-      {{"tokenizer_config.json", R"({"tokenizer_class": "T5TokenizerFast"})"},
+      {{"tokenizer_config.json", R"({"tokenizer_class": "BertJapaneseTokenizer"})"},
        {"tokenizer.model", ""}},
       "folder/tokenizer_config.json: tokenizer_class: there is no tokenizer.json, and without one "
-      "the tokenizer class 'T5TokenizerFast' isn't supported; known are PreTrainedTokenizerFast, "
+      "the tokenizer class 'BertJapaneseTokenizer' isn't supported; known are "
+      "PreTrainedTokenizerFast, "
       "GPT2Tokenizer,");
   expect_refused<UnsupportedError>({{"config.json", R"({"tokenizer_class": "Other"})"}},
                                    "folder/config.json: tokenizer_class: there is no");
