@@ -173,8 +173,7 @@ TEST(VocabularyFiles, ForeignFormsAreNamed) {
        {"tokenizer.model", ""}},
       "folder/tokenizer_config.json: tokenizer_class: there is no tokenizer.json, and without one "
       "the tokenizer class 'BertJapaneseTokenizer' isn't supported; known are "
-      "PreTrainedTokenizerFast, "
-      "GPT2Tokenizer,");
+      "PreTrainedTokenizerFast, GPT2Tokenizer,");
   expect_refused<UnsupportedError>({{"config.json", R"({"tokenizer_class": "Other"})"}},
                                    "folder/config.json: tokenizer_class: there is no");
 }
