@@ -207,7 +207,7 @@ struct AttentionArgs {
   Out<Tensor> out;         ///< f32 [T, H, value_dim]
   /// i32 [S], positive; or empty. Where given, the cache is an encoder's, and every row of sequence
   /// s sees the positions [0, key_lengths[s]) of it, wherever it stands itself. The mask is
-  /// neither causal nor a window then, and there are neither slopes nor a relative bias.
+  /// neither causal nor a window then, and there are no slopes.
   Tensor key_lengths = {};
   /// f32 [H, 2R + 1] with R of at least 15; or empty. A score of head h gains [h, R + d] at a key d
   /// positions behind its query, before it if d is negative. The first 16 elements of a row are one

@@ -53,8 +53,7 @@ void AttentionRunner::plan(const BatchTensors& batch, const AttentionArgs& args)
   const auto* row_begin = batch.row_begin.as<std::int32_t>();
   const auto* positions = batch.positions.as<std::int32_t>();
   SIROCCO_CHECK(!args.key_lengths ||
-                (!args.mask.causal && args.mask.window == MaskSpec::kNoWindow && !args.slopes &&
-                 !args.relative_bias));
+                (!args.mask.causal && args.mask.window == MaskSpec::kNoWindow && !args.slopes));
   tasks_.clear();
   items_.clear();
   first_spans_.assign(1, 0);
