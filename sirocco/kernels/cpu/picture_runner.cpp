@@ -13,7 +13,6 @@ namespace {
 
 using numerics::kFilterSide;
 using numerics::kPlaces;
-using numerics::kTileInputs;
 using numerics::kTileSide;
 
 constexpr std::int64_t kFilterPixels = kFilterSide * kFilterSide;
