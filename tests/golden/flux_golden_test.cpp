@@ -61,10 +61,11 @@ TEST(FlowSchedule, APictureBeginsAmidTheSteps) {
     const JsonValue::Array& firsts = array(each, "first_steps");
     for (std::size_t i = 0; i < strengths.size(); ++i) {
       const auto first = as<std::int64_t>(firsts[i]);
-      if (first < steps)
+      if (first < steps) {
         EXPECT_EQ(first_step(steps, number(strengths[i])), first) << steps;
-      else
+      } else {
         EXPECT_THROW(first_step(steps, number(strengths[i])), InvalidArgument);
+      }
     }
   }
   EXPECT_THROW(first_step(4, 1.01), InvalidArgument);
