@@ -10,7 +10,7 @@ import subprocess
 import sys
 import unittest
 
-from check import KNOWN_PROMPTS, KNOWN_SEQUENCES, PROMPT, SEQUENCES, STAGES, TOKENS, Between, decode_prediction, prompt_prediction
+from check import APART, KNOWN_PROMPTS, KNOWN_SEQUENCES, PROMPT, SEQUENCES, STAGES, TOKENS, Between, decode_prediction, prompt_prediction
 from simulator import Frames, Naps, simulate
 from stage_times import Measured
 from workloads import decode, prompt, usual_chunk
@@ -54,7 +54,7 @@ class Steps(unittest.TestCase):
     def test_the_program_makes_the_steps_that_are_simulated(self):
         stages, sequences, tokens, long = 3, 5, 4, 1000
         done = subprocess.run([PROGRAM, "bench", "-m", MODEL, "--stages", str(stages), "-b", f"1,{sequences}", "-n", str(tokens),
-                               "-p", str(long), "-r", "1", "--no-warmup", "--json", "--quiet"], capture_output=True, check=True)
+                               "-p", str(long), "-r", "1", "--no-warmup", "--json", "--quiet", *APART], capture_output=True, check=True)
         measured = {(found["test"], found["batch"]): found["stages"] for found in json.loads(done.stdout)["results"]}
         for key, steps in (((f"tg{tokens}", sequences), decode(sequences, stages, tokens)), ((f"tg{tokens}", 1), decode(1, stages, tokens)),
                            ((f"pp{long}", 1), prompt(long, usual_chunk(stages)))):
