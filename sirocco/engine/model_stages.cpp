@@ -57,6 +57,7 @@ std::unique_ptr<LanguagePipeline> load_head(OpenedModel& opened, LoadOptions& op
   std::vector<StageDevice> devices = {{own.bytes_per_second, own.memory, own.machine}};
   for (const StageOffer& offer : behind->offers())
     devices.push_back({offer.bytes_per_second, offer.memory, offer.machine});
+  level_speeds(devices);
   const std::vector<PlannedStage> stages =
       cut_model(opened.outline(options), options.pipeline, devices, options.cuts, options.lm_head);
   std::unique_ptr<LanguagePipeline> pipeline;

@@ -261,6 +261,27 @@ std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
   return stages_to(of, devices, ends, shares_head(place, devices));
 }
 
+void level_speeds(std::span<StageDevice> devices) {
+  constexpr double kChance = 1.25;
+  std::vector<StageDevice*> order;
+  for (StageDevice& device : devices) order.push_back(&device);
+  std::ranges::sort(order, {}, [](const StageDevice* device) {
+    return std::tie(device->machine, device->bytes_per_second);
+  });
+  for (auto begin = order.begin(); begin != order.end();) {
+    const StageDevice& slowest = **begin;
+    const auto end = std::find_if(begin, order.end(), [&](const StageDevice* device) {
+      return device->machine != slowest.machine ||
+             device->bytes_per_second > kChance * slowest.bytes_per_second;
+    });
+    double sum = 0;
+    for (const StageDevice* device : std::span(begin, end)) sum += device->bytes_per_second;
+    const double mean = sum / static_cast<double>(end - begin);
+    for (StageDevice* device : std::span(begin, end)) device->bytes_per_second = mean;
+    begin = end;
+  }
+}
+
 double stage_weight(const LayerCosts& costs, const PlannedStage& stage, const StageDevice& device) {
   return Costs(costs, {}).weight(stage, device);
 }

@@ -30,6 +30,18 @@ TEST(StagePlan, EvenMachinesGetEvenParts) {
   EXPECT_EQ(ends(plan_stages(even(30, 10), three, {})), (std::vector<std::int32_t>{10, 20, 30}));
 }
 
+TEST(StagePlan, SpeedsOfOneMachineThatDifferByChanceAreOne) {
+  std::vector<StageDevice> devices = {{.bytes_per_second = 16, .machine = "a"},
+                                      {.bytes_per_second = 17, .machine = "b"},
+                                      {.bytes_per_second = 18, .machine = "a"},
+                                      {.bytes_per_second = 40, .machine = "a"},
+                                      {.bytes_per_second = 44, .machine = "a"}};
+  level_speeds(devices);
+  std::vector<double> speeds;
+  for (const StageDevice& device : devices) speeds.push_back(device.bytes_per_second);
+  EXPECT_EQ(speeds, (std::vector<double>{17, 17, 17, 42, 42}));
+}
+
 TEST(StagePlan, TheHeadOfAModelWeighsAtItsEnd) {
   const std::vector<StageDevice> two(2);
   // A head as heavy as ten layers: answers alone would want 20 layers before it, prompts 15, and
