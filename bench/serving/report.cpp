@@ -131,6 +131,7 @@ std::string report(const Stall& stall) {
   out.open_object().member("mode", "stall");
   write(out, "undisturbed_gap_ms", stall.quiet_gaps);
   write(out, "beside_gap_ms", stall.beside_gaps);
+  write(out, "undisturbed_gap_behind_ms", stall.behind_gaps);
   write(out, "prompt_ttft_ms", stall.first_s);
   out.name("prompt_tokens").open_array();
   for (const std::int64_t tokens : stall.prompt_tokens) out.number(tokens);

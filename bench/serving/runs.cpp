@@ -188,6 +188,10 @@ Stall run_stall(const RunOptions& options, const StallOptions& stall) {
         append_gaps(stream.reader.times(), answer.due, first, out.beside_gaps);
       out.first_s.push_back(first - answer.due);
       out.prompt_tokens.push_back(answer.reader.usage().prompt);
+      const double behind = now_s();
+      co_await sleep(network, stall.quiet_s);
+      for (const Answer& stream : streams)
+        append_gaps(stream.reader.times(), behind, now_s(), out.behind_gaps);
     }
     network.stop();
   };

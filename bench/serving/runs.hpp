@@ -44,13 +44,15 @@ struct StallOptions {
   int streams = 4;
   int prompt_words = 4000;
   int repetitions = 3;
-  double quiet_s = 3;  ///< without the prompt, before each
+  double quiet_s = 3;  ///< without the prompt, before each and behind it
   int stream_tokens = 4000;
 };
 struct Stall {
   std::vector<double> quiet_gaps;   ///< seconds between two pieces of a stream, without the prompt
   std::vector<double> beside_gaps;  ///< of which a part was while a prompt came in
-  std::vector<double> first_s;      ///< to the first piece of each answer to a prompt
+  /// As quiet_gaps, behind each prompt: streams have become longer meanwhile.
+  std::vector<double> behind_gaps;
+  std::vector<double> first_s;  ///< to the first piece of each answer to a prompt
   std::vector<std::int64_t> prompt_tokens;
   std::string problem;
 };

@@ -132,7 +132,8 @@ int main(int argc, char** argv) {
   stall.add_option("--streams", settings.stall.streams)->capture_default_str();
   stall.add_option("--prompt-words", settings.stall.prompt_words)->capture_default_str();
   stall.add_option("--repetitions", settings.stall.repetitions)->capture_default_str();
-  stall.add_option("--quiet", settings.stall.quiet_s, "seconds before each")->capture_default_str();
+  stall.add_option("--quiet", settings.stall.quiet_s, "seconds before each and behind it")
+      ->capture_default_str();
   stall.add_option("--stream-tokens", settings.stall.stream_tokens)->capture_default_str();
   try {
     app.parse(argc, argv);

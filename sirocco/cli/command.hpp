@@ -34,6 +34,7 @@ void declare_logits(CommandLine& app);
 void declare_perplexity(CommandLine& app);
 void declare_embed(CommandLine& app);
 void declare_transcribe(CommandLine& app);
+void declare_imagine(CommandLine& app);
 void declare_pull(CommandLine& app);
 void declare_list(CommandLine& app);
 void declare_rm(CommandLine& app);

@@ -56,6 +56,12 @@ template Option CommandLine::add_option(const std::string&, std::int64_t&, const
 template Option CommandLine::add_option(const std::string&, std::string&, const std::string&);
 template Option CommandLine::add_option(const std::string&, std::optional<std::string>&,
                                         const std::string&);
+template Option CommandLine::add_option(const std::string&, std::optional<std::int64_t>&,
+                                        const std::string&);
+template Option CommandLine::add_option(const std::string&, std::optional<std::uint64_t>&,
+                                        const std::string&);
+template Option CommandLine::add_option(const std::string&, std::optional<float>&,
+                                        const std::string&);
 template Option CommandLine::add_option(const std::string&, std::vector<int>&, const std::string&);
 template Option CommandLine::add_option(const std::string&, std::vector<std::string>&,
                                         const std::string&);

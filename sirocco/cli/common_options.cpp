@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,8 +19,8 @@
 #include "sirocco/base/log.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/model_store.hpp"
+#include "sirocco/cli/progress_bar.hpp"
 #include "sirocco/cli/ranks.hpp"
-#include "sirocco/cli/terminal/terminal.hpp"
 #include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/machine.hpp"
 
@@ -110,21 +111,12 @@ void warn_of_context(const CommonOptions& options, const ModelInfo& info) {
       options.context, info.context_length);
 }
 
-/// A bar on standard error, redrawn when it grows and wiped when it is full.
+/// A bar on standard error, wiped when it is full.
 LoadProgress progress_bar() {
-  return [drawn = -1](std::uint64_t done, std::uint64_t total) mutable {
-    constexpr int kWidth = 40;
-    const int filled = total == 0 ? kWidth : static_cast<int>(done * kWidth / total);
-    if (filled == drawn) return;
-    drawn = filled;
-    if (filled == kWidth) {
-      std::fputs("\r\x1b[K", stderr);
-    } else {
-      std::fprintf(stderr, "\rloading [%s%s]",
-                   std::string(static_cast<std::size_t>(filled), '#').c_str(),
-                   std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str());
-    }
-    std::fflush(stderr);
+  return [bar = std::make_shared<ProgressBar>("loading", true)](std::uint64_t done,
+                                                                std::uint64_t total) {
+    if (done >= total) return bar->wipe();
+    bar->draw(static_cast<double>(done) / static_cast<double>(total));
   };
 }
 
@@ -244,7 +236,7 @@ LoadOptions load_options(const Machine& machine, const CommonOptions& options) {
   if (!options.quantize.empty()) load.quantize = &parse_quantization(options.quantize);
   if (!options.quiet && isatty(STDERR_FILENO) != 0) {
     set_log_level(LogLevel::kInfo);
-    if (moves_its_cursor()) load.progress = progress_bar();
+    if (shows_progress()) load.progress = progress_bar();
   }
   return load;
 }
@@ -287,6 +279,18 @@ LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& option
   TranscriptionPipelineOptions pipeline{.max_sequences = 1, .kv_type = load.pipeline.kv_type};
   return load_transcriber(machine, resolve_model(options.model, options.quiet), std::move(load),
                           std::move(pipeline));
+}
+
+LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options) {
+  if (options.model.empty())
+    throw InvalidArgument("name a model that draws, such as FLUX, with -m");
+  if (options.context != 0)
+    throw InvalidArgument("--ctx {}: such a model's context is its own", options.context);
+  LoadOptions load = load_options(machine, options);
+  if (load.connect || load.stages != 1)
+    throw InvalidArgument("a model that draws can't be cut into stages");
+  bind_this_thread(load);
+  return load_image_model(machine, resolve_model(options.model, options.quiet), std::move(load));
 }
 
 }  // namespace sirocco

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sirocco/engine/image_model.hpp"
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/text_embedder.hpp"
 #include "sirocco/engine/transcriber.hpp"
@@ -54,5 +55,7 @@ LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
                              EmbeddingPipelineOptions pipeline);
 /// As a model that writes down what it hears, which has to be named.
 LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& options);
+/// As a model that draws, which has to be named.
+LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options);
 
 }  // namespace sirocco

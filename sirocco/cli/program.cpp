@@ -37,6 +37,7 @@ constexpr std::array kCommands = {
     Command{"perplexity", "Measure how well a model predicts a text", declare_perplexity},
     Command{"embed", "Turn texts into vectors", declare_embed},
     Command{"transcribe", "Write down what is said in sound files", declare_transcribe},
+    Command{"imagine", "Draw what a text says", declare_imagine},
     Command{"pull", "Fetch a model from a hub", declare_pull},
     Command{"list", "List the models that are here", declare_list},
     Command{"rm", "Remove models", declare_rm},

@@ -1,8 +1,5 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,7 +10,7 @@
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
 #include "sirocco/cli/input.hpp"
-#include "sirocco/cli/terminal/terminal.hpp"
+#include "sirocco/cli/progress_bar.hpp"
 #include "sirocco/cli/transcript_writer.hpp"
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/transcript_text.hpp"
@@ -30,35 +27,6 @@ struct Options {
   bool translate = false;
   bool timestamps = false;
   std::string format = "text";
-};
-
-/// How far a file is, on one line of standard error that is drawn anew.
-class Bar {
- public:
-  Bar(bool shown, double seconds) : shown_(shown), seconds_(seconds) {}
-  ~Bar() { wipe(); }
-  Bar(const Bar&) = delete;
-  Bar& operator=(const Bar&) = delete;
-
-  void draw(double done) {
-    if (!shown_) return;
-    constexpr int kWidth = 40;
-    const double part = seconds_ > 0.0 ? std::clamp(done / seconds_, 0.0, 1.0) : 1.0;
-    const int filled = static_cast<int>(part * kWidth);
-    fmt::print(stderr, "\rwriting down [{:#<{}}{: <{}}] {} of {}", "", filled, "", kWidth - filled,
-               time_text(done, '.', false), time_text(seconds_, '.', false));
-    std::fflush(stderr);
-    drawn_ = true;
-  }
-  void wipe() {
-    if (drawn_) std::fputs("\r\x1b[K", stderr);
-    drawn_ = false;
-  }
-
- private:
-  bool shown_;
-  double seconds_;
-  bool drawn_ = false;
 };
 
 Sound read_sound(const std::string& path, int rate) {
@@ -81,11 +49,15 @@ void transcribe_file(const Options& o, const LoadedTranscriber& model, Engine& e
   TranscriptWriter writer(parse_transcript_format(o.format), o.timestamps, path);
   write_output(writer.begin());
 
-  Bar bar(!o.common->quiet && isatty(STDERR_FILENO) != 0 && moves_its_cursor(), seconds);
+  ProgressBar bar("writing down", !o.common->quiet && shows_progress());
+  const auto draw = [&](double done) {
+    bar.draw(done / seconds,
+             fmt::format("{} of {}", time_text(done, '.', false), time_text(seconds, '.', false)));
+  };
   std::optional<std::string> language;
   if (job.frames == 0) return write_output(writer.end(language, seconds));
   const auto request = engine.submit(handle, std::move(job));
-  bar.draw(0.0);
+  draw(0.0);
   while (true) {
     const bool over = request.finished().has_value();
     while (const auto event = request.try_next()) {
@@ -93,7 +65,7 @@ void transcribe_file(const Options& o, const LoadedTranscriber& model, Engine& e
       for (const TranscriptionSegment& segment : event->segments)
         write_output(writer.add(segment, model.text(segment)));
       if (event->language) language = model.tokens().find_language(*event->language)->code;
-      if (!over) bar.draw(event->seconds);
+      if (!over) draw(event->seconds);
     }
     if (over) break;
     if (!engine.step()) request.cancel();

@@ -19,6 +19,7 @@
 namespace sirocco {
 
 class CacheCapacity;
+struct DiffusionLimits;
 
 /// What may be read of a pipeline on any thread: its bounds, which never change.
 struct PipelineLimits {
@@ -40,6 +41,8 @@ struct PipelineLimits {
   /// Of encoders' work (Demand::encodes), as much as is held to take as long as a row, until steps
   /// have shown it; 0: there is none.
   double encoded_a_row = 0;
+  /// Of pictures that are drawn; null where none are.
+  std::shared_ptr<const DiffusionLimits> diffusion = nullptr;
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.

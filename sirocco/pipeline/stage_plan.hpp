@@ -57,9 +57,9 @@ std::vector<PlannedStage> stages_of_cuts(const LayerCosts& costs,
                                          std::span<const std::uint64_t> cache_bytes,
                                          LmHeadPlace place = LmHeadPlace::kBest);
 
-/// Gives devices of one machine whose measured speeds are within a quarter of each other the mean of
-/// them: such differences are chance, and where ends share the vocabulary's head a tenth of speed
-/// moves a tenth of a step from one to the other.
+/// Gives devices of one machine whose measured speeds are within a quarter of each other the mean
+/// of them: such differences are chance, and where ends share the vocabulary's head a tenth of
+/// speed moves a tenth of a step from one to the other.
 void level_speeds(std::span<StageDevice> devices);
 
 /// What counts of a stage for `plan_stages`, where the whole model is 1 at a speed of 1.

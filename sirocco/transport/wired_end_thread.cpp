@@ -17,10 +17,13 @@ namespace {
 
 // A nap costs about 20 us of a core. Somebody who waits may be kept waiting for a sixteenth of the
 // time that they have waited, within bounds: few naps in a long wait, and a short one is hardly
-// longer. Nobody waits while a stage computes; and a chain that has rested can do so for longer.
+// longer. While a stage computes, a nap is its core's: what it has begun to send goes on at the end
+// of few of them, and else nobody waits. A chain that has rested can do so for longer.
 constexpr double kNapShare = 1.0 / 16;
 constexpr Seconds kShortestNap = 20e-6;
 constexpr Seconds kLongestNapWaitedFor = 1e-3;
+constexpr double kNapShareOfSending = 1.0 / 2;
+constexpr Seconds kShortestNapOfSending = 200e-6;
 constexpr Seconds kNapUnwaitedFor = 2e-3;
 constexpr Seconds kRestAfter = 1;
 constexpr Seconds kNapAtRest = 5e-3;
@@ -197,12 +200,14 @@ bool WiredEnd::is_done(Seconds now) {
 }
 
 Seconds WiredEnd::nap(Seconds quiet) const {
-  bool is_waited_for = receiving_ || end_ != End::kNone;
-  for (int other = 0; other < stages(); ++other)
-    is_waited_for = is_waited_for || (other != stage_ && !wire_->is_free(other));
   if (quiet > kRestAfter) return kNapAtRest;
-  if (!is_waited_for) return kNapUnwaitedFor;
-  return std::clamp(quiet * kNapShare, kShortestNap, kLongestNapWaitedFor);
+  if (receiving_ || end_ != End::kNone)
+    return std::clamp(quiet * kNapShare, kShortestNap, kLongestNapWaitedFor);
+  for (int other = 0; other < stages(); ++other) {
+    if (other == stage_ || wire_->is_free(other)) continue;
+    return std::clamp(quiet * kNapShareOfSending, kShortestNapOfSending, kLongestNapWaitedFor);
+  }
+  return kNapUnwaitedFor;
 }
 
 }  // namespace sirocco

@@ -1,0 +1,202 @@
+#include "sirocco/engine/image_model.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <utility>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/checkpoint/quantized_weights.hpp"
+#include "sirocco/formats/diffusers_folder.hpp"
+#include "sirocco/kernels/cpu/cpu_backend.hpp"
+#include "sirocco/models/flux.hpp"
+#include "sirocco/models/layer_costs.hpp"
+#include "sirocco/models/registry.hpp"
+#include "sirocco/text/fixed_length.hpp"
+#include "sirocco/text/tokenizer_files.hpp"
+
+namespace sirocco {
+namespace {
+
+/// Tells one caller of the loading of several parts as of one.
+class PartsProgress {
+ public:
+  PartsProgress(LoadProgress tell, std::span<const Checkpoint* const> parts)
+      : tell_(std::move(tell)) {
+    for (const Checkpoint* part : parts) total_ += bytes_of(*part);
+  }
+  /// Of the part whose turn it is.
+  LoadProgress next(const Checkpoint& part) {
+    const std::uint64_t before = std::exchange(before_, before_ + bytes_of(part));
+    if (!tell_) return {};
+    return [this, before, bytes = bytes_of(part)](std::uint64_t done, std::uint64_t total) {
+      const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1;
+      tell_(before + static_cast<std::uint64_t>(share * static_cast<double>(bytes)), total_);
+    };
+  }
+
+ private:
+  static std::uint64_t bytes_of(const Checkpoint& part) {
+    std::uint64_t bytes = 0;
+    for (const StoredTensor& tensor : part.weights->tensors()) bytes += tensor.bytes.size();
+    return bytes;
+  }
+
+  LoadProgress tell_;
+  std::uint64_t total_ = 0;
+  std::uint64_t before_ = 0;
+};
+
+CanonicalCheckpoint canonical_part(const Checkpoint& part, const FolderSchema* schema,
+                                   const Format* quantize) {
+  CanonicalCheckpoint canonical = schema != nullptr
+                                      ? canonical_checkpoint(part.metadata, part.weights, *schema)
+                                      : canonical_checkpoint(part.metadata, part.weights);
+  log_passed(canonical.weights->origin(), canonical.passed);
+  if (quantize != nullptr)
+    canonical.weights = quantized_weights(std::move(canonical.weights), *quantize);
+  return canonical;
+}
+
+double layer_products(const CanonicalCheckpoint& canonical) {
+  const LayerCosts costs = layer_costs(*canonical.metadata, *canonical.weights);
+  double products = 0;
+  for (const PartCost& layer : costs.layers) products += static_cast<double>(layer.products);
+  return products / static_cast<double>(std::max<std::size_t>(costs.layers.size(), 1));
+}
+
+/// Of pictures as diffusers makes them where nobody says otherwise: of the size that the
+/// autoencoder was made for. Models that aren't guided were trained to need few steps.
+ImageDefaults defaults_of(const Checkpoint& vae, const DenoiserInfo& denoiser, std::int32_t patch) {
+  constexpr std::int64_t kUsual = 1024;
+  constexpr std::int64_t kMost = 4096;
+  const std::int64_t wanted = std::clamp<std::int64_t>(
+      vae.metadata->get_or<std::int64_t>("config.sample_size", kUsual), patch, kMost);
+  const int whole = static_cast<int>(wanted / patch * patch);
+  return {.size = {whole, whole},
+          .steps = denoiser.guided ? 28 : 4,
+          .guidance = 3.5f,
+          .guided = denoiser.guided};
+}
+
+}  // namespace
+
+struct LoadedImageModel::State {
+  State(Machine& machine, const OpenOptions& open)
+      : isa(open.isa.value_or(best_isa(CpuFeatures::detect()))),
+        threads(machine.threads(open.placement)),
+        ledger(machine.ledger(open.placement.device)),
+        backend(make_cpu_backend(isa, threads, &ledger)) {}
+
+  Isa isa;
+  ThreadGroup& threads;
+  ByteLedger& ledger;
+  std::unique_ptr<Backend> backend;
+  std::optional<Tokenizer> text_tokenizer;
+  std::optional<Tokenizer> pooled_tokenizer;
+  std::optional<FixedLengthTokenizer> text;
+  std::optional<FixedLengthTokenizer> pooled;
+  std::shared_ptr<DiffusionPipeline> pipeline;
+  ImageDefaults defaults;
+  double load_seconds = 0;
+};
+
+LoadedImageModel::LoadedImageModel(std::unique_ptr<State> state) : state_(std::move(state)) {}
+LoadedImageModel::LoadedImageModel(LoadedImageModel&&) noexcept = default;
+LoadedImageModel& LoadedImageModel::operator=(LoadedImageModel&&) noexcept = default;
+LoadedImageModel::~LoadedImageModel() = default;
+
+DiffusionPipeline& LoadedImageModel::pipeline() const { return *state_->pipeline; }
+std::shared_ptr<DiffusionPipeline> LoadedImageModel::shared_pipeline() const {
+  return state_->pipeline;
+}
+const ImageDefaults& LoadedImageModel::defaults() const { return state_->defaults; }
+double LoadedImageModel::load_seconds() const { return state_->load_seconds; }
+int LoadedImageModel::threads() const { return state_->threads.size(); }
+Isa LoadedImageModel::isa() const { return state_->isa; }
+
+LoadedImageModel::Prepared LoadedImageModel::prepare(ImageRequest request) const {
+  FixedLengthTokens text = state_->text->tokenize(request.prompt);
+  FixedLengthTokens pooled = state_->pooled->tokenize(request.prompt);
+  const PictureSize size = request.size.value_or(state_->defaults.size);
+  return {.job = {.text = std::move(text.tokens),
+                  .pooled_text = std::move(pooled.tokens),
+                  .size = {size.height, size.width},
+                  .steps = request.steps.value_or(state_->defaults.steps),
+                  .guidance = request.guidance.value_or(state_->defaults.guidance),
+                  .seed = request.seed,
+                  .number = request.number,
+                  .noise = std::move(request.noise)},
+          .left_out = state_->text_tokenizer->detokenize(text.left_out)};
+}
+
+LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path& path,
+                                  OpenOptions open, DiffusionPipelineOptions options) {
+  if (open.stages != 1) throw InvalidArgument("a model that draws has one stage");
+  const auto begin = std::chrono::steady_clock::now();
+  auto state = std::make_unique<LoadedImageModel::State>(machine, open);
+  Backend& backend = *state->backend;
+
+  const DiffusersFolder folder(path);
+  const Checkpoint scheduler = folder.open(PartRole::kScheduler);
+  const Checkpoint text_files = folder.open(PartRole::kTokenizer2);
+  const Checkpoint pooled_files = folder.open(PartRole::kTokenizer);
+  const Checkpoint text = folder.open(PartRole::kTextEncoder2);
+  const Checkpoint pooled = folder.open(PartRole::kTextEncoder);
+  const Checkpoint transformer = folder.open(PartRole::kTransformer);
+  const Checkpoint vae = folder.open(PartRole::kVae);
+  // What is small may be wrong too, and is said before weights are read.
+  const FlowSchedule schedule = read_flow_schedule(*scheduler.metadata);
+  state->text_tokenizer.emplace(make_tokenizer(*text_files.files));
+  state->pooled_tokenizer.emplace(make_tokenizer(*pooled_files.files));
+
+  PartsProgress progress(std::move(open.progress), std::array{&text, &pooled, &transformer, &vae});
+  const auto reader = [&](const Checkpoint& part, const CanonicalCheckpoint& canonical) {
+    const auto builder =
+        make_model_builder(*canonical.metadata, *canonical.weights, backend, progress.next(part));
+    return DiffusionModel::Reader{std::make_shared<const TextEncoder>(*builder),
+                                  layer_products(canonical)};
+  };
+  const CanonicalCheckpoint of_text = canonical_part(text, nullptr, open.quantize);
+  DiffusionModel::Reader text_reader = reader(text, of_text);
+  const CanonicalCheckpoint of_pooled = canonical_part(pooled, nullptr, open.quantize);
+  DiffusionModel::Reader pooled_reader = reader(pooled, of_pooled);
+  const CanonicalCheckpoint of_denoiser = canonical_part(transformer, &kFluxFolder, open.quantize);
+  AnyDenoiser denoiser = make_denoiser(
+      {*of_denoiser.metadata, *of_denoiser.weights, backend, progress.next(transformer)});
+  auto decoder = make_vae_decoder(*vae.metadata, vae.weights, backend, progress.next(vae));
+
+  // Longer ones the model wasn't trained with, whatever the encoder could read.
+  const std::int32_t usual_length = denoiser.info().guided ? 512 : 256;
+  const std::int32_t text_length =
+      std::min({usual_length, text_reader.encoder->info().context_length,
+                model_max_length(*text_files.metadata).value_or(usual_length)});
+  state->text.emplace(*state->text_tokenizer, text_length);
+  const std::int32_t pooled_length = pooled_reader.encoder->info().context_length;
+  state->pooled.emplace(
+      *state->pooled_tokenizer,
+      std::min(pooled_length, model_max_length(*pooled_files.metadata).value_or(pooled_length)));
+
+  ModelInfo info;
+  info.architecture = folder.pipeline();
+  info.name = path.filename().string();
+  info.layers = denoiser.info().layers;
+  info.width = denoiser.info().width;
+  info.generates = false;
+  const DenoiserInfo drawing = denoiser.info();
+  state->pipeline = std::make_shared<DiffusionPipeline>(
+      std::move(info),
+      DiffusionModel{.text = std::move(text_reader),
+                     .pooled = std::move(pooled_reader),
+                     .text_end = ClipTextEnd(*of_pooled.metadata),
+                     .denoiser = std::move(denoiser),
+                     .decoder = std::move(decoder),
+                     .schedule = schedule},
+      StagePlace{backend, state->ledger}, options);
+  state->defaults = defaults_of(vae, drawing, state->pipeline->limits()->diffusion->patch);
+  state->load_seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return LoadedImageModel(std::move(state));
+}
+
+}  // namespace sirocco

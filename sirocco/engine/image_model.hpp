@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sirocco/engine/opened_model.hpp"
+#include "sirocco/media/picture.hpp"
+#include "sirocco/pipeline/diffusion_pipeline.hpp"
+
+namespace sirocco {
+
+/// An ImageRequest is a picture that is asked for in words. What isn't given is as the model's
+/// makers mean it to be.
+struct ImageRequest {
+  std::string prompt;
+  std::optional<PictureSize> size = std::nullopt;
+  std::optional<std::int64_t> steps = std::nullopt;  ///< of denoising
+  std::optional<float> guidance = std::nullopt;      ///< how closely to follow the prompt
+  std::uint64_t seed = 0;
+  std::uint32_t number = 0;  ///< of several pictures of a seed
+  /// In place of what the seed makes: f32 [L, h, w].
+  std::vector<float> noise = {};
+};
+
+/// ImageDefaults are what a model's makers mean a picture to be.
+struct ImageDefaults {
+  PictureSize size;
+  std::int64_t steps = 0;
+  float guidance = 0;
+  bool guided = false;  ///< whether guidance says anything to the model
+};
+
+/// A LoadedImageModel is a model that draws what a text says, ready to run, with everything that it
+/// stands on. Move-only; its const members are thread-safe.
+class LoadedImageModel {
+ public:
+  LoadedImageModel(LoadedImageModel&&) noexcept;
+  LoadedImageModel& operator=(LoadedImageModel&&) noexcept;
+  ~LoadedImageModel();
+
+  DiffusionPipeline& pipeline() const;
+  /// Shared with an engine. The model must still outlive the engine's use of it.
+  std::shared_ptr<DiffusionPipeline> shared_pipeline() const;
+  const ImageDefaults& defaults() const;
+  double load_seconds() const;
+  int threads() const;
+  Isa isa() const;
+
+  struct Prepared {
+    DiffusionJob job;
+    std::string left_out;  ///< the end of the prompt, which the model doesn't read; mostly empty
+  };
+  /// Throws as FixedLengthTokenizer::tokenize; what can't be drawn the pipeline says.
+  Prepared prepare(ImageRequest request) const;
+
+ private:
+  friend LoadedImageModel load_image_model(Machine&, const std::filesystem::path&, OpenOptions,
+                                           DiffusionPipelineOptions);
+  struct State;
+  explicit LoadedImageModel(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Opens a folder of diffusers and loads it onto `machine`, which outlives it. Matrices are
+/// converted to `open.quantize` in the transformer and in the encoders of the text. Throws what
+/// DiffusersFolder, the parts, the options and the memory say, InvalidArgument for several stages.
+LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path& path,
+                                  OpenOptions open = {}, DiffusionPipelineOptions options = {});
+
+}  // namespace sirocco

@@ -1,0 +1,298 @@
+// Whole pictures against those of diffusers' FluxPipeline, on an engine as programs make them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "sirocco/base/error.hpp"
+#include "sirocco/engine/engine.hpp"
+#include "sirocco/engine/image_model.hpp"
+#include "sirocco/media/picture_file.hpp"
+#include "sirocco/media/picture_values.hpp"
+#include "tests/golden/counted_values_testing.hpp"
+#include "tests/golden/recorded_values_testing.hpp"
+#include "tests/support/paths_testing.hpp"
+
+namespace sirocco::testing {
+namespace {
+
+constexpr double kClose = 5e-5;
+
+std::string recorded_path(const std::string& name) {
+  return source_path("tests/golden/diffusion/" + name);
+}
+
+std::vector<TokenId> tokens_of(const JsonValue& object, std::string_view name) {
+  std::vector<TokenId> out;
+  for (const std::int32_t id : ids_member(object, name)) out.emplace_back(id);
+  return out;
+}
+
+std::vector<float> made_values(const JsonValue& input) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : whole_numbers(array(input, "shape"))) count *= extent;
+  std::vector<float> out(static_cast<std::size_t>(count));
+  CountedValues(static_cast<std::uint64_t>(as<std::int64_t>(member(input, "seed"))),
+                text(input, "made"))
+      .fill(0.0f, real(input, "spread"), out);
+  return out;
+}
+
+Picture recorded_picture(const std::string& name) {
+  const std::string file = read_text(recorded_path(name));
+  return decode_picture(std::as_bytes(std::span(file)));
+}
+
+/// As planes, [3, h, w].
+std::vector<float> planes_of(const DrawnPixels& drawn) {
+  const auto count = static_cast<std::size_t>(drawn.size.pixels());
+  std::vector<float> out(drawn.values.size());
+  for (std::size_t i = 0; i < count; ++i)
+    for (std::size_t c = 0; c < 3; ++c) out[c * count + i] = drawn.values[3 * i + c];
+  return out;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// A golden pipeline on an engine, and what is recorded of it.
+class Drawing : public ::testing::TestWithParam<std::string> {
+ protected:
+  explicit Drawing(int threads = 2)
+      : record_(parse_json(read_text(recorded_path(name() + ".json")), name())),
+        recorded_(recorded_path(text(record_, "values"))),
+        model_(load(threads)) {}
+
+  static std::string name() {
+    const std::string& folder = GetParam();
+    return folder.ends_with("-old") ? folder.substr(0, folder.size() - 4) : folder;
+  }
+  LoadedImageModel load(int threads) {
+    return load_image_model(machine_, made_golden_path("diffusion/" + GetParam()),
+                            {.placement = {.threads = threads}});
+  }
+
+  /// Those that begin with noise alone.
+  std::vector<const JsonValue*> cases() const {
+    std::vector<const JsonValue*> out;
+    for (const JsonValue& each : array(record_, "cases"))
+      if (text(each, "pipeline") == "FluxPipeline") out.push_back(&each);
+    return out;
+  }
+  DiffusionJob job(const JsonValue& of) const {
+    const std::vector<std::int64_t> size = whole_numbers(array(of, "result_size"));
+    DiffusionJob out =
+        model_
+            .prepare({.prompt = text(of, "prompt"),
+                      .size = PictureSize{static_cast<int>(size[0]), static_cast<int>(size[1])},
+                      .steps = as<std::int64_t>(member(of, "steps")),
+                      .guidance = real(of, "guidance"),
+                      .noise = made_values(member(of, "noise"))})
+            .job;
+    EXPECT_EQ(out.pooled_text, tokens_of(of, "clip_ids"));
+    // Cut at another length than programs cut.
+    out.text = tokens_of(of, "t5_ids");
+    return out;
+  }
+
+  /// The picture, made in steps of so much work as `next_rows` tells.
+  template <class NextRows>
+  DrawnPixels draw(DiffusionPipeline& pipeline, DiffusionJob job, NextRows next_rows) {
+    CheckedDiffusionJob checked = DiffusionPipeline::check(*pipeline.limits(), std::move(job));
+    std::optional<DiffusionWork> work = pipeline.begin(checked);
+    if (!work) throw ResourceExhausted("no room");
+    while (!work->ending()) {
+      const Share<DiffusionWork> share{&*work,
+                                       std::min<std::int64_t>(next_rows(), work->demand().rows)};
+      pipeline.wait(pipeline.submit({&share, 1}));
+    }
+    EXPECT_EQ(work->ending()->reason, FinishReason::kStop) << work->ending()->message;
+    DrawnPixels out;
+    while (auto event = work->next_event())
+      if (auto* pixels = std::get_if<DrawnPixels>(&*event)) out = std::move(*pixels);
+    return out;
+  }
+
+  Machine machine_;
+  JsonValue record_;
+  RecordedValues recorded_;
+  LoadedImageModel model_;
+};
+
+TEST_P(Drawing, PicturesAreThoseOfDiffusers) {
+  Engine engine(machine_);
+  const auto handle = engine.add(model_.shared_pipeline());
+  std::vector<Request<DiffusionPipeline>> requests;
+  for (const JsonValue* each : cases()) requests.push_back(engine.submit(handle, job(*each)));
+  engine.run();
+  ASSERT_GE(requests.size(), 3u);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const JsonValue& of = *cases()[i];
+    SCOPED_TRACE(text(of, "name"));
+    const auto steps = as<std::int64_t>(member(of, "steps"));
+    std::int64_t told = 0;
+    std::optional<DrawnPixels> drawn;
+    while (auto event = requests[i].try_next()) {
+      if (const auto* step = std::get_if<DenoisedStep>(&*event)) {
+        EXPECT_EQ(step->step, ++told);
+      } else {
+        drawn = std::get<DrawnPixels>(std::move(*event));
+      }
+    }
+    ASSERT_TRUE(requests[i].finished());
+    EXPECT_EQ(requests[i].finished()->reason, FinishReason::kStop);
+    EXPECT_EQ(requests[i].finished()->usage.generated, steps);
+    EXPECT_EQ(told, steps);
+    ASSERT_TRUE(drawn);
+    EXPECT_LT(largest_difference(recorded_.read(of, "decoded"), planes_of(*drawn)), kClose);
+
+    const Picture expected = recorded_picture(text(of, "result"));
+    const Picture made = picture_of_values(drawn->values, {drawn->size.width, drawn->size.height});
+    ASSERT_EQ(made.size(), expected.size());
+    std::int64_t others = 0;
+    for (int y = 0; y < made.height(); ++y) {
+      for (std::size_t x = 0; x < made.row(y).size(); ++x) {
+        const int far = std::abs(int{made.row(y)[x]} - int{expected.row(y)[x]});
+        ASSERT_LE(far, 1);
+        others += far;
+      }
+    }
+    // What lies between two numbers may be rounded to either.
+    EXPECT_LE(others, drawn->size.pixels() * 3 / 100);
+  }
+}
+
+TEST_P(Drawing, BitsDependOnNothingElse) {
+  const JsonValue& of = *cases().front();
+  const DrawnPixels whole = draw(model_.pipeline(), job(of), [] { return INT64_MAX; });
+  for (const int threads : {1, 3}) {
+    LoadedImageModel other = load(threads);
+    std::minstd_rand random(static_cast<unsigned>(threads));
+    // A row is a million products, of which the whole picture takes a few.
+    const DrawnPixels cut = draw(other.pipeline(), job(of),
+                                 [&] { return 1 + static_cast<std::int64_t>(random() % 3); });
+    EXPECT_TRUE(same_bits(cut.values, whole.values)) << threads;
+  }
+  // Several at once, one of which nobody wants any more.
+  DiffusionPipeline& pipeline = model_.pipeline();
+  std::vector<DiffusionWork> works;
+  for (int i = 0; i < 3; ++i) {
+    CheckedDiffusionJob checked = DiffusionPipeline::check(*pipeline.limits(), job(of));
+    works.push_back(*pipeline.begin(checked));
+  }
+  for (int step = 0; !works.back().ending(); ++step) {
+    if (step == 2) works.erase(works.begin());
+    std::vector<Share<DiffusionWork>> shares;
+    for (std::size_t i = 0; i < works.size(); ++i)
+      if (!works[i].ending()) shares.push_back({&works[i], 1 + static_cast<std::int64_t>(i)});
+    pipeline.wait(pipeline.submit(shares));
+  }
+  while (auto event = works.back().next_event()) {
+    if (const auto* drawn = std::get_if<DrawnPixels>(&*event)) {
+      EXPECT_TRUE(same_bits(drawn->values, whole.values));
+    }
+  }
+}
+
+TEST_P(Drawing, SeedsMakePicturesOfTheirOwn) {
+  const auto of_seed = [&](std::uint64_t seed, std::uint32_t number) {
+    DiffusionJob job = model_.prepare({.prompt = "the red fox", .steps = 1}).job;
+    job.seed = seed;
+    job.number = number;
+    return draw(model_.pipeline(), std::move(job), [] { return INT64_MAX; }).values;
+  };
+  const std::vector<float> first = of_seed(1, 0);
+  EXPECT_TRUE(same_bits(first, of_seed(1, 0)));
+  EXPECT_FALSE(same_bits(first, of_seed(2, 0)));
+  EXPECT_FALSE(same_bits(first, of_seed(1, 1)));
+}
+
+TEST_P(Drawing, MemoryIsGivenBack) {
+  DiffusionPipeline& pipeline = model_.pipeline();
+  const std::uint64_t before = machine_.ledger().free();
+  {
+    CheckedDiffusionJob checked =
+        DiffusionPipeline::check(*pipeline.limits(), job(*cases().front()));
+    std::optional<DiffusionWork> work = pipeline.begin(checked);
+    EXPECT_LE(machine_.ledger().free() + checked.terms().bytes, before);
+    const Share<DiffusionWork> share{&*work, 3};
+    for (int i = 0; i < 2; ++i) pipeline.wait(pipeline.submit({&share, 1}));
+  }
+  const std::uint64_t left = machine_.ledger().free();
+  for (int i = 0; i < 3; ++i) draw(pipeline, job(*cases().front()), [] { return INT64_MAX; });
+  const std::uint64_t once = machine_.ledger().free();
+  draw(pipeline, job(*cases().front()), [] { return INT64_MAX; });
+  EXPECT_EQ(machine_.ledger().free(), once);
+  EXPECT_LE(once, left);
+}
+
+TEST_P(Drawing, RefusesByName) {
+  const PipelineLimits& limits = *model_.pipeline().limits();
+  const auto refused = [&](auto change, const std::string& part) {
+    DiffusionJob bad = job(*cases().front());
+    change(bad);
+    try {
+      static_cast<void>(DiffusionPipeline::check(limits, std::move(bad)));
+      ADD_FAILURE() << "taken: " << part;
+    } catch (const InvalidArgument& e) {
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  };
+  refused([](DiffusionJob& j) { j.size.width += 1; }, "multiples of");
+  refused([](DiffusionJob& j) { j.size.height = 0; }, "multiples of");
+  refused([](DiffusionJob& j) { j.size = {-16, 16}; }, "multiples of");
+  refused([](DiffusionJob& j) { j.size = {1 << 24, 1 << 24}; }, "larger than");
+  refused([](DiffusionJob& j) { j.steps = 0; }, "0 steps");
+  refused([](DiffusionJob& j) { j.steps = INT64_MAX; }, "steps of denoising");
+  refused([](DiffusionJob& j) { j.guidance = NAN; }, "guidance");
+  refused([](DiffusionJob& j) { j.noise.front() = INFINITY; }, "finite");
+  refused([](DiffusionJob& j) { j.noise.pop_back(); }, "noise of");
+  refused([](DiffusionJob& j) { j.text.clear(); }, "0 tokens");
+  refused([](DiffusionJob& j) { j.text.resize(600, j.text.front()); }, "600 tokens");
+  refused([](DiffusionJob& j) { j.pooled_text.front() = TokenId(-1); }, "token");
+}
+
+TEST_P(Drawing, SaysWhatOfALongPromptIsLeftOut) {
+  std::string prompt;
+  for (int i = 0; i < 700; ++i) prompt += "the fox ";
+  const auto made = model_.prepare({.prompt = prompt + "river"});
+  EXPECT_NE(made.left_out.find("river"), std::string::npos);
+  EXPECT_EQ(model_.prepare({.prompt = "the fox"}).left_out, "");
+  static_cast<void>(DiffusionPipeline::check(*model_.pipeline().limits(), made.job));
+}
+
+INSTANTIATE_TEST_SUITE_P(Recorded, Drawing, ::testing::Values("dev", "dev-old", "schnell"),
+                         [](const auto& each) {
+                           std::string name = each.param;
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
+
+TEST(ImageModel, SaysWhichPartIsMissing) {
+  Machine machine;
+  const std::filesystem::path folder = ::testing::TempDir() + "image_model_without_parts";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(made_golden_path("diffusion/dev"), folder,
+                        std::filesystem::copy_options::recursive);
+  for (const char* part : {"vae", "tokenizer_2", "scheduler"}) {
+    std::filesystem::remove_all(folder / part);
+    try {
+      static_cast<void>(load_image_model(machine, folder));
+      ADD_FAILURE() << "loaded without " << part;
+    } catch (const NotFound& e) {
+      EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace sirocco::testing
