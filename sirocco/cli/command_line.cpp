@@ -58,8 +58,6 @@ template Option CommandLine::add_option(const std::string&, std::optional<std::s
                                         const std::string&);
 template Option CommandLine::add_option(const std::string&, std::optional<std::int64_t>&,
                                         const std::string&);
-template Option CommandLine::add_option(const std::string&, std::optional<std::uint64_t>&,
-                                        const std::string&);
 template Option CommandLine::add_option(const std::string&, std::optional<float>&,
                                         const std::string&);
 template Option CommandLine::add_option(const std::string&, std::vector<int>&, const std::string&);

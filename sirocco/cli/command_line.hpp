@@ -61,7 +61,7 @@ class CommandLine {
   explicit CommandLine(CLI::App& app) : app_(app) {}
 
   /// An option whose value goes `into` a variable, which must live as long as the command line. T:
-  /// int, std::int64_t or std::string, an optional std::string, std::int64_t, std::uint64_t or
+  /// int, std::int64_t or std::string, an optional std::string, std::int64_t or
   /// float, std::vector<int> or std::vector<std::string>.
   template <class T>
   Option add_option(const std::string& names, T& into, const std::string& help);

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
@@ -7,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -34,7 +37,7 @@ struct Options {
   std::string size;
   std::optional<std::int64_t> steps;
   std::optional<float> guidance;
-  std::optional<std::uint64_t> seed;
+  std::string seed;
   int count = 1;
   std::string noise;
 };
@@ -51,6 +54,14 @@ PictureSize parse_size(std::string_view text) {
   if (cross == text.npos)
     throw InvalidArgument("--size {}: expected pixels, as in 512x768", quoted(text));
   return {side(text.substr(0, cross)), side(text.substr(cross + 1))};
+}
+
+std::uint64_t parse_seed(std::string_view text) {
+  std::uint64_t seed = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw InvalidArgument("--seed {}: expected a whole number, 0 or more", quoted(text));
+  return seed;
 }
 
 /// The file of a picture, counted from 1: "fox-2.png" of "fox.png" where there are several.
@@ -91,11 +102,11 @@ void save(const Drawing& drawing) {
 }
 
 void take_events(Drawing& drawing) {
-  while (auto event = drawing.request.try_next()) {
+  while (const std::optional<DiffusionEvent> event = drawing.request.try_next()) {
     if (const auto* step = std::get_if<DenoisedStep>(&*event))
       drawing.steps = step->step;
     else
-      drawing.pixels = std::get<DrawnPixels>(std::move(*event));
+      drawing.pixels = std::get<DrawnPixels>(*event);
   }
 }
 
@@ -107,79 +118,132 @@ std::string figures(std::int64_t done, std::int64_t all, double steps_a_second) 
                            static_cast<double>(all - done) / steps_a_second);
 }
 
-/// Drives the engine until all are saved.
-void draw(Engine& engine, std::vector<Drawing>& drawings, std::int64_t steps, bool shown) {
-  ProgressBar bar("drawing", shown);
-  const std::int64_t all = steps * std::ssize(drawings);
-  bar.draw(0, figures(0, all, 0));
-  // Reading the text isn't a step; time begins where the first of these does.
-  std::optional<Clock::time_point> begin;
-  std::int64_t first = 0;
-  std::int64_t before = 0;
-  for (std::size_t saved = 0; saved < drawings.size();) {
-    const bool more = engine.step();
-    std::int64_t done = 0;
-    for (Drawing& drawing : drawings) {
+/// How far all of them are, as a line on standard error.
+class Progress {
+ public:
+  Progress(std::int64_t steps, bool shown) : steps_(steps), bar_("drawing", shown) {
+    bar_.draw(0, figures(0, steps_, 0));
+  }
+  void tell(std::int64_t done) {
+    if (done == told_) return;
+    // Reading the text isn't a step; time begins where the first of these ends.
+    if (told_ == 0) {
+      begin_ = Clock::now();
+      first_ = done;
+    }
+    told_ = done;
+    const std::chrono::duration<double> took = Clock::now() - begin_;
+    bar_.draw(static_cast<double>(done) / static_cast<double>(steps_),
+              figures(done, steps_, static_cast<double>(done - first_) / took.count()));
+  }
+
+ private:
+  std::int64_t steps_;
+  ProgressBar bar_;
+  std::int64_t told_ = 0;
+  std::int64_t first_ = 0;
+  Clock::time_point begin_;
+};
+
+/// Drives the engine until `count` pictures are saved, of which `next(i)` begins each, some at a
+/// time.
+template <class Next>
+void draw(Engine& engine, int count, std::int64_t steps, int at_a_time, bool shown, Next next) {
+  Progress progress(steps * count, shown);
+  std::vector<Drawing> drawings;
+  int begun = 0;
+  for (int saved = 0; saved < count;) {
+    while (begun < count && std::ssize(drawings) < at_a_time) drawings.push_back(next(begun++));
+    engine.step();
+    std::int64_t done = steps * saved;
+    std::erase_if(drawings, [&](Drawing& drawing) {
+      const auto finished = drawing.request.finished();
       take_events(drawing);
       done += drawing.steps;
-      const auto finished = drawing.request.finished();
-      if (!finished) continue;
+      if (!finished) return false;
       if (finished->error == ErrorKind::kNotANumber) throw NotANumber("{}", finished->message);
       if (finished->reason != FinishReason::kStop) throw ResourceExhausted("{}", finished->message);
-      if (!drawing.pixels) continue;
       save(drawing);
-      drawing.pixels.reset();
       ++saved;
-    }
-    if (done > before) {
-      if (!begin) {
-        begin = Clock::now();
-        first = done;
-      }
-      before = done;
-      const std::chrono::duration<double> took = Clock::now() - *begin;
-      bar.draw(static_cast<double>(done) / static_cast<double>(all),
-               figures(done, all, static_cast<double>(done - first) / took.count()));
-    }
-    SIROCCO_CHECK(more || saved == drawings.size());
+      return true;
+    });
+    progress.tell(done);
   }
 }
 
+/// Throws what would be found out when the picture is drawn and can't be written.
+void check_output(const Options& o) {
+  const std::filesystem::path path(o.output);
+  const std::string ending = path.extension().native();
+  constexpr std::array<std::string_view, 6> kOthers = {".jpg", ".jpeg", ".webp",
+                                                       ".gif", ".bmp",  ".tif"};
+  if (std::ranges::find(kOthers, ending) != kOthers.end())
+    throw UnsupportedError("-o {}: PNG files are written; name one .png",
+                           sirocco::quoted(o.output));
+  std::error_code error;
+  const std::filesystem::path folder = path.parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder, error))
+    throw NotFound("-o {}: there is no folder {}", sirocco::quoted(o.output),
+                   sirocco::quoted(folder.native()));
+}
+
+/// Throws InvalidArgument unless the noise is that of the latents of such a picture, [L, h, w], or
+/// the same with a 1 before it.
+void check_noise(std::vector<std::int64_t> shape, const DiffusionJob& job,
+                 const DiffusionLimits& limits) {
+  if (shape.size() == 4 && shape.front() == 1) shape.erase(shape.begin());
+  const std::int64_t pixels = limits.patch / limits.latents_a_side;
+  const std::vector<std::int64_t> expected = {limits.latent_channels, job.size.height / pixels,
+                                              job.size.width / pixels};
+  if (shape == expected) return;
+  throw InvalidArgument("--noise: of shape [{}]; a picture of {} x {} pixels begins with [{}]",
+                        fmt::join(shape, ", "), job.size.width, job.size.height,
+                        fmt::join(expected, ", "));
+}
+
 void imagine(const Options& o) {
+  check_output(o);
   ImageRequest request{.prompt = o.prompt, .steps = o.steps, .guidance = o.guidance};
   if (!o.size.empty()) request.size = parse_size(o.size);
-  request.seed = o.seed.value_or(std::random_device{}());
+  request.seed = o.seed.empty() ? std::random_device{}() : parse_seed(o.seed);
+  std::optional<NpyArray> noise;
   if (!o.noise.empty()) {
     if (o.count > 1) throw InvalidArgument("--noise: of one picture; --count is {}", o.count);
-    request.noise = read_npy(o.noise).values;
+    noise = read_npy(o.noise);
   }
   Machine machine;
   const LoadedImageModel model = load_image_model(machine, *o.common);
   if (o.guidance && !model.defaults().guided)
     log_warning("--guidance {}: the model doesn't read it", *o.guidance);
+  LoadedImageModel::Prepared made = model.prepare(request);
+  if (!made.left_out.empty())
+    log_warning("the prompt is too long; its end isn't read: {}", quoted(made.left_out, 200));
+  const PipelineLimits& limits = *model.pipeline().limits();
+  // Says what can't be drawn before the noise is held against it.
+  static_cast<void>(DiffusionPipeline::check(limits, made.job));
+  if (noise) {
+    check_noise(noise->shape, made.job, *limits.diffusion);
+    made.job.noise = std::move(noise->values);
+  }
+
   Engine engine(machine);
   const auto handle = engine.add(model.shared_pipeline());
-  std::vector<Drawing> drawings;
-  std::int64_t steps = 0;
-  for (int i = 0; i < o.count; ++i) {
-    request.number = static_cast<std::uint32_t>(i);
-    LoadedImageModel::Prepared made = model.prepare(request);
-    if (i == 0 && !made.left_out.empty())
-      log_warning("the prompt is too long; its end isn't read: {}", quoted(made.left_out, 200));
-    steps = made.job.steps;
+  const PictureSize size{made.job.size.width, made.job.size.height};
+  const auto next = [&](int i) {
+    DiffusionJob job = made.job;
+    job.number = static_cast<std::uint32_t>(i);
     PictureNote note =
-        parameters(request, made.job, model.defaults().guided, model.pipeline().info().name);
-    const PictureSize size{made.job.size.width, made.job.size.height};
-    drawings.push_back({.request = engine.submit(handle, std::move(made.job)),
-                        .file = file_of(o, i + 1),
-                        .note = std::move(note),
-                        .size = size});
-  }
+        parameters(request, job, model.defaults().guided, model.pipeline().info().name);
+    return Drawing{.request = engine.submit(handle, std::move(job)),
+                   .file = file_of(o, i + 1),
+                   .note = std::move(note),
+                   .size = size};
+  };
   const auto begin = Clock::now();
-  draw(engine, drawings, steps, !o.common->quiet && shows_progress());
+  draw(engine, o.count, made.job.steps, limits.max_sequences, !o.common->quiet && shows_progress(),
+       next);
   if (o.common->quiet) return;
   const std::chrono::duration<double> took = Clock::now() - begin;
-  const PictureSize size = drawings.front().size;
   log_line(LogLevel::kInfo,
            fmt::format("{} of {} x {} pixels in {:.1f} s; seed {}",
                        o.count == 1 ? "a picture" : fmt::format("{} pictures", o.count), size.width,

@@ -148,8 +148,9 @@ class Channel {
 
  private:
   std::optional<Event> take(std::unique_lock<std::mutex>& lock) {
-    if (count_ == 0) return std::nullopt;
-    std::optional<Event> event(std::move(ring_[first_]));
+    std::optional<Event> event;
+    if (count_ == 0) return event;
+    event.emplace(std::move(ring_[first_]));
     first_ = (first_ + 1) % ring_.size();
     --count_;
     if (!paused_ || count_ > capacity_ / 2) return event;

@@ -70,8 +70,8 @@ double layer_products(const CanonicalCheckpoint& canonical) {
 ImageDefaults defaults_of(const Checkpoint& vae, const DenoiserInfo& denoiser, std::int32_t patch) {
   constexpr std::int64_t kUsual = 1024;
   constexpr std::int64_t kMost = 4096;
-  const std::int64_t wanted = std::clamp<std::int64_t>(
-      vae.metadata->get_or<std::int64_t>("config.sample_size", kUsual), patch, kMost);
+  const std::int64_t wanted = std::max<std::int64_t>(
+      std::min(vae.metadata->get_or<std::int64_t>("config.sample_size", kUsual), kMost), patch);
   const int whole = static_cast<int>(wanted / patch * patch);
   return {.size = {whole, whole},
           .steps = denoiser.guided ? 28 : 4,

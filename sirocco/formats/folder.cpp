@@ -179,6 +179,11 @@ std::shared_ptr<const WeightSource> open_weights(const FolderFiles& files, const
 Checkpoint open_folder(const fs::path& folder, const FolderLayout& layout) {
   auto files = std::make_shared<const FolderFiles>(folder);
   if (!layout.config.empty() && !files->find(layout.config)) {
+    if (files->find("model_index.json")) {
+      throw UnsupportedError(
+          "{}: a model that draws (model_index.json), which is loaded as one: `sirocco imagine`",
+          printable(folder));
+    }
     throw NotFound("{}: no {} is here, so it is no folder of a Hugging Face model{}",
                    printable(folder), layout.config,
                    layout.weights.empty()

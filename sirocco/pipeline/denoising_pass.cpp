@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/pipeline/row_budget.hpp"
 
 namespace sirocco {
 
@@ -97,19 +98,12 @@ double DenoisingPass::row_cost() const {
 
 void DenoisingPass::advance(double budget, Backend& backend, StepMemory& memory) {
   SIROCCO_CHECK(!ended());
-  // Products take rows together; fewer are for where there is no room for so many.
-  constexpr std::int64_t kTogether = 16;
   const std::int64_t step = step_;
   for (bool any = false; step_ == step; any = true) {
     const double each = row_cost();
     const std::int64_t left = stage_rows() - row_;
-    std::int64_t count = left;
-    if (static_cast<double>(left) * each > budget) {
-      count = static_cast<std::int64_t>(std::max(budget / each, 0.0));
-      if (count >= kTogether) count -= count % kTogether;
-      if (count == 0 && any) return;
-      count = std::max<std::int64_t>(count, 1);
-    }
+    const std::int64_t count = rows_within(budget, each, left, !any);
+    if (count == 0) return;
     const double cost = static_cast<double>(count) * each;
     run_rows({row_, row_ + count}, backend, memory);
     budget -= cost;

@@ -6,6 +6,8 @@
 #include <span>
 #include <utility>
 
+#include "sirocco/pipeline/row_budget.hpp"
+
 namespace sirocco {
 
 EncoderPass::EncoderPass(std::shared_ptr<const EncoderInput> input, ByteLedger* ledger)
@@ -58,19 +60,12 @@ void EncoderPass::advance(EncoderCost budget, Backend& backend, StepMemory& memo
 }
 
 void EncoderPass::run(EncoderCost budget, Backend& backend, StepMemory& memory) {
-  // Products take rows together; fewer are for where there is no room for so many.
-  constexpr std::int64_t kTogether = 8;
   bool any = false;
   while (!ended_) {
     const EncoderCost each = row_cost();
     const std::int64_t left = stage_rows() - row_;
-    std::int64_t count = left;
-    if (static_cast<double>(left) * each > budget) {
-      count = static_cast<std::int64_t>(std::max(budget / each, 0.0));
-      if (count >= kTogether) count -= count % kTogether;
-      if (count == 0 && any) return;
-      count = std::max<std::int64_t>(count, 1);
-    }
+    const std::int64_t count = rows_within(budget, each, left, !any);
+    if (count == 0) return;
     const EncoderCost cost = static_cast<double>(count) * each;
     run_rows({row_, row_ + count}, backend, memory);
     if (ended_) return;

@@ -69,6 +69,13 @@ class Imagine(unittest.TestCase):
         self.assertEqual(many[0], pixels(one))
         self.assertEqual(len(set(many)), 3)
 
+    def test_many_wait_for_nobody(self):
+        imagine("--size", "16x16", "--steps", "1", "-p", "x", "--count", "600", name="x.png")
+        files = list(HOME.glob("x-*.png"))
+        self.assertEqual(len(files), 600)
+        for file in files:
+            file.unlink()
+
     def test_the_file_says_how_it_was_made(self):
         notes = [data for kind, data in chunks(drawn(*USUAL, "--seed", "7")) if kind == "tEXt"]
         self.assertEqual(len(notes), 1)
@@ -87,7 +94,9 @@ class Imagine(unittest.TestCase):
         first = drawn(*USUAL, "--noise", noise, "--seed", "1")
         self.assertEqual(pixels(first), pixels(drawn(*USUAL, "--noise", noise, "--seed", "2")))
         short = npy(HOME / "short.npy", [0.0] * (count - 1), (count - 1,))
-        self.assertIn(b"noise of 383 numbers", imagine(*USUAL, "--noise", short, code=1).stderr)
+        self.assertIn(b"[383]", imagine(*USUAL, "--noise", short, code=1).stderr)
+        turned = npy(HOME / "turned.npy", [0.0] * count, (16, 4, 6))
+        self.assertIn(b"begins with [16, 6, 4]", imagine(*USUAL, "--noise", turned, code=1).stderr)
         wrong = npy(HOME / "nan.npy", [float("nan")] * count, (16, 6, 4))
         self.assertIn(b"finite", imagine(*USUAL, "--noise", wrong, code=1).stderr)
 
@@ -105,7 +114,7 @@ class Imagine(unittest.TestCase):
                 (("--size", "33x48"), "multiples of 16"), (("--size", "0x48"), "0x48"), (("--size", "48"), "'48'"),
                 (("--size", "32x48x2"), "32x48x2"), (("--size", "1000000x1000000"), "larger than"), (("--steps", "0"), "0 steps"),
                 (("--steps", "1000000"), "1000000 steps"), (("--guidance", "nan"), "guidance"), (("--ctx", "9"), "--ctx"),
-                (("--stages", "2"), "stages"), (("--noise", "none.npy"), "none.npy")):
+                (("--stages", "2"), "stages"), (("--seed", "-1"), "'-1'"), (("--noise", "none.npy"), "none.npy")):
             with self.subTest(arguments=arguments):
                 given = [*USUAL]
                 for name, value in zip(arguments[::2], arguments[1::2]):
@@ -118,7 +127,9 @@ class Imagine(unittest.TestCase):
                 self.assertEqual(done.stderr.count(b"\n"), 1)
                 self.assertFalse((HOME / "refused.png").exists())
         self.assertEqual(sirocco("imagine", "-m", MODEL, "-p", "x").returncode, 2)
-        self.assertIn(b"no/such", imagine(*USUAL, code=1, name="no/such/fox.png").stderr)
+        # Before the model is loaded, so that nobody waits for it.
+        for name in ("no/such/fox.png", "fox.jpg"):
+            self.assertIn(name.encode(), imagine(*USUAL, code=1, model="no-model", name=name).stderr)
 
     def test_the_end_of_a_long_prompt_is_told(self):
         done = imagine("--size", "16x16", "--steps", "1", "-p", "the fox " * 600 + "river", name="long.png")
@@ -129,6 +140,11 @@ class Imagine(unittest.TestCase):
         done = sirocco("imagine", "-m", GOLDEN / "models" / "llama-gqa.gguf", "-o", HOME / "x.png", "-p", "x")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"model_index.json", done.stderr)
+
+    def test_other_commands_say_what_it_is_for(self):
+        done = sirocco("run", "-m", MODEL, "-p", "x")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"sirocco imagine", done.stderr)
 
     def test_a_missing_part_is_named(self):
         folder = HOME / "without"

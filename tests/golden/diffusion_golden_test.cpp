@@ -16,7 +16,6 @@
 #include "sirocco/engine/image_model.hpp"
 #include "sirocco/media/picture_file.hpp"
 #include "sirocco/media/picture_values.hpp"
-#include "tests/golden/counted_values_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
@@ -32,16 +31,6 @@ std::string recorded_path(const std::string& name) {
 std::vector<TokenId> tokens_of(const JsonValue& object, std::string_view name) {
   std::vector<TokenId> out;
   for (const std::int32_t id : ids_member(object, name)) out.emplace_back(id);
-  return out;
-}
-
-std::vector<float> made_values(const JsonValue& input) {
-  std::int64_t count = 1;
-  for (const std::int64_t extent : whole_numbers(array(input, "shape"))) count *= extent;
-  std::vector<float> out(static_cast<std::size_t>(count));
-  CountedValues(static_cast<std::uint64_t>(as<std::int64_t>(member(input, "seed"))),
-                text(input, "made"))
-      .fill(0.0f, real(input, "spread"), out);
   return out;
 }
 

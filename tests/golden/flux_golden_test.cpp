@@ -19,7 +19,6 @@
 #include "sirocco/pipeline/flow_schedule.hpp"
 #include "sirocco/platform/cpu_features.hpp"
 #include "sirocco/platform/isa.hpp"
-#include "tests/golden/counted_values_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
@@ -89,16 +88,6 @@ TEST(FlowSchedule, RefusesWhatItCannotFollow) {
   refused(R"({"shift_terminal": 1})");
   EXPECT_THROW(FlowSchedule().levels(0, 16), InvalidArgument);
   EXPECT_THROW(FlowSchedule().levels(std::int64_t{1} << 40, 16), InvalidArgument);
-}
-
-std::vector<float> made_values(const JsonValue& input) {
-  std::int64_t count = 1;
-  for (const std::int64_t extent : whole_numbers(array(input, "shape"))) count *= extent;
-  std::vector<float> out(static_cast<std::size_t>(count));
-  CountedValues(static_cast<std::uint64_t>(as<std::int64_t>(member(input, "seed"))),
-                text(input, "made"))
-      .fill(0.0f, real(input, "spread"), out);
-  return out;
 }
 
 /// Folders as they were before hold the weights of those of today.

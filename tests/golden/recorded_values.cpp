@@ -3,10 +3,21 @@
 #include <limits>
 #include <stdexcept>
 
+#include "tests/golden/counted_values_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/models/npy_testing.hpp"
 
 namespace sirocco::testing {
+
+std::vector<float> made_values(const JsonValue& entry) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : whole_numbers(array(entry, "shape"))) count *= extent;
+  std::vector<float> out(static_cast<std::size_t>(count));
+  CountedValues(static_cast<std::uint64_t>(as<std::int64_t>(member(entry, "seed"))),
+                text(entry, "made"))
+      .fill(0.0f, real(entry, "spread"), out);
+  return out;
+}
 
 std::size_t count_member(const JsonValue& object, std::string_view name) {
   return static_cast<std::size_t>(as<std::int64_t>(member(object, name)));

@@ -38,6 +38,9 @@ class RecordedValues {
   std::vector<float> all_;
 };
 
+/// The numbers of an array that is made and not stored (CountedValues): of its "shape", around 0.
+std::vector<float> made_values(const JsonValue& entry);
+
 std::size_t count_member(const JsonValue& object, std::string_view name);
 /// Both are empty where there is no such member.
 std::vector<std::int32_t> ids_member(const JsonValue& object, std::string_view name);

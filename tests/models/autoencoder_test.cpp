@@ -14,7 +14,6 @@
 #include "sirocco/formats/json_metadata.hpp"
 #include "sirocco/formats/safetensors.hpp"
 #include "sirocco/kernels/cpu/kernels_testing.hpp"
-#include "tests/golden/counted_values_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
@@ -87,10 +86,7 @@ struct MadeRows {
     const Shape shape = whole_numbers(array(entry, "shape"));
     channels = shape[0];
     extent = {static_cast<std::int32_t>(shape[1]), static_cast<std::int32_t>(shape[2])};
-    std::vector<float> made(static_cast<std::size_t>(channels * extent.pixels()));
-    CountedValues(count_member(entry, "seed"), text(entry, "made"))
-        .fill(0.0f, real(entry, "spread"), made);
-    rows = turned(made, channels);
+    rows = turned(made_values(entry), channels);
   }
   Tensor tensor() { return kernels_testing::tensor_of(rows, {extent.pixels(), channels}); }
 
