@@ -152,7 +152,8 @@ void draw(Engine& engine, int count, std::int64_t steps, int at_a_time, bool sho
   Progress progress(steps * count, shown);
   std::vector<Drawing> drawings;
   int begun = 0;
-  for (int saved = 0; saved < count;) {
+  int saved = 0;
+  while (saved < count) {
     while (begun < count && std::ssize(drawings) < at_a_time) drawings.push_back(next(begun++));
     engine.step();
     std::int64_t done = steps * saved;
