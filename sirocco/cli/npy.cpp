@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <cstring>
+#include <span>
 #include <string_view>
 
 #include "sirocco/base/error.hpp"
@@ -68,7 +68,9 @@ NpyArray parse_npy(std::string_view file) {
     throw FormatError("it holds {} bytes of elements; {} are expected", data.size(),
                       count * sizeof(float));
   out.values.resize(count);
-  std::memcpy(out.values.data(), data.data(), data.size());
+  // Not memcpy, which takes no null pointers: an array without elements has one.
+  std::ranges::copy(std::as_bytes(std::span(data)),
+                    std::as_writable_bytes(std::span(out.values)).begin());
   return out;
 }
 
