@@ -198,7 +198,7 @@ void register_all() {
     for (const int threads : thread_counts()) {
       const std::string suffix = "/threads:" + std::to_string(threads);
       for (const Format& format : formats()) {
-        for (const std::int64_t tokens : {1, 4, 16, 512}) {
+        for (const std::int64_t tokens : {1, 4, 8, 16, 512}) {
           const std::string name = "linear/" + isa + "/" + std::string(format.name) +
                                    "/T:" + std::to_string(tokens) + suffix;
           benchmark::RegisterBenchmark(name.c_str(), linear, format, tier.isa, threads, tokens)
