@@ -22,7 +22,7 @@ class Chat(unittest.TestCase):
         self.addCleanup(self.terminal.close)
         greeting = self.terminal.read_until(PROMPT)
         self.assertIn(b"/help", greeting)
-        self.assertTrue(greeting.partition(b"\x1b[K")[2].startswith(Path(MODEL).name.partition(".")[0].encode()), greeting)
+        self.assertTrue(greeting.partition(b"\r\x1b[K")[2].startswith(Path(MODEL).name.partition(".")[0].encode()), greeting)
 
     def test_help_names_commands_and_mistakes_are_told(self):
         shown = self.terminal.say("/help")
