@@ -60,6 +60,8 @@ template Option CommandLine::add_option(const std::string&, std::optional<std::i
                                         const std::string&);
 template Option CommandLine::add_option(const std::string&, std::optional<float>&,
                                         const std::string&);
+template Option CommandLine::add_option(const std::string&, std::optional<double>&,
+                                        const std::string&);
 template Option CommandLine::add_option(const std::string&, std::vector<int>&, const std::string&);
 template Option CommandLine::add_option(const std::string&, std::vector<std::string>&,
                                         const std::string&);

@@ -281,7 +281,8 @@ LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& option
                           std::move(pipeline));
 }
 
-LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options) {
+LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options,
+                                  const ImageModelOptions& image) {
   if (options.model.empty())
     throw InvalidArgument("name a model that draws, such as FLUX, with -m");
   if (options.context != 0)
@@ -290,7 +291,8 @@ LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options
   if (load.connect || load.stages != 1)
     throw InvalidArgument("a model that draws can't be cut into stages");
   bind_this_thread(load);
-  return load_image_model(machine, resolve_model(options.model, options.quiet), std::move(load));
+  return load_image_model(machine, resolve_model(options.model, options.quiet), std::move(load),
+                          image);
 }
 
 }  // namespace sirocco

@@ -56,6 +56,7 @@ LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
 /// As a model that writes down what it hears, which has to be named.
 LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& options);
 /// As a model that draws, which has to be named.
-LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options);
+LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options,
+                                  const ImageModelOptions& image);
 
 }  // namespace sirocco

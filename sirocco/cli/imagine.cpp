@@ -18,9 +18,11 @@
 #include "sirocco/cli/command.hpp"
 #include "sirocco/cli/command_line.hpp"
 #include "sirocco/cli/common_options.hpp"
+#include "sirocco/cli/input.hpp"
 #include "sirocco/cli/npy.hpp"
 #include "sirocco/cli/progress_bar.hpp"
 #include "sirocco/engine/engine.hpp"
+#include "sirocco/media/picture_file.hpp"
 #include "sirocco/media/picture_values.hpp"
 #include "sirocco/media/picture_writer.hpp"
 #include "sirocco/platform/atomic_file.hpp"
@@ -40,6 +42,9 @@ struct Options {
   std::string seed;
   int count = 1;
   std::string noise;
+  std::string image;
+  std::optional<double> strength;
+  std::string mask;
 };
 
 PictureSize parse_size(std::string_view text) {
@@ -78,10 +83,40 @@ PictureNote parameters(const ImageRequest& asked, const DiffusionJob& job, bool 
   std::string text = fmt::format("{}\nSteps: {}, Sampler: Euler", asked.prompt, job.steps);
   if (guided) text += fmt::format(", Guidance: {}", job.guidance);
   text += fmt::format(", Seed: {}", job.seed);
+  if (job.source) text += fmt::format(", Denoising strength: {}", job.source->strength);
   if (job.number > 0) text += fmt::format(", Number: {}", job.number + 1);
   text += fmt::format(", Size: {}x{}, Model: {}, Version: sirocco {}", job.size.width,
                       job.size.height, model, SIROCCO_VERSION);
   return {"parameters", std::move(text)};
+}
+
+Picture read_picture(const std::string& path, Color background) {
+  const std::string file = read_file(path);
+  const std::string name = quoted(path, 400);
+  try {
+    return decode_picture(std::as_bytes(std::span(file)), {}, background);
+  } catch (const FormatError& e) {
+    throw FormatError("{}: {}", name, e.what());
+  } catch (const UnsupportedError& e) {
+    throw UnsupportedError("{}: {}", name, e.what());
+  } catch (const ResourceExhausted& e) {
+    throw ResourceExhausted("{}: {}", name, e.what());
+  }
+}
+
+/// The picture that is drawn from, if one is.
+std::optional<ImageSource> read_source(const Options& o) {
+  if (o.image.empty()) {
+    if (o.strength)
+      throw InvalidArgument("--strength {}: how far from --image; name one", *o.strength);
+    if (!o.mask.empty()) throw InvalidArgument("--mask: where --image is painted anew; name one");
+    return std::nullopt;
+  }
+  ImageSource source{.picture = read_picture(o.image, kWhite)};
+  // Where a mask is transparent nothing is painted.
+  if (!o.mask.empty()) source.mask = read_picture(o.mask, kBlack);
+  if (o.strength) source.strength = *o.strength;
+  return source;
 }
 
 /// A picture in the making.
@@ -212,8 +247,10 @@ void imagine(const Options& o) {
     if (o.count > 1) throw InvalidArgument("--noise: of one picture; --count is {}", o.count);
     noise = read_npy(o.noise);
   }
+  request.source = read_source(o);
   Machine machine;
-  const LoadedImageModel model = load_image_model(machine, *o.common);
+  const LoadedImageModel model =
+      load_image_model(machine, *o.common, {.reads_pictures = request.source.has_value()});
   if (o.guidance && !model.defaults().guided)
     log_warning("--guidance {}: the model doesn't read it", *o.guidance);
   LoadedImageModel::Prepared made = model.prepare(request);
@@ -221,7 +258,7 @@ void imagine(const Options& o) {
     log_warning("the prompt is too long; its end isn't read: {}", quoted(made.left_out, 200));
   const PipelineLimits& limits = *model.pipeline().limits();
   // Says what can't be drawn before the noise is held against it.
-  static_cast<void>(DiffusionPipeline::check(limits, made.job));
+  const DiffusionTerms terms = DiffusionPipeline::check(limits, made.job).terms();
   if (noise) {
     check_noise(noise->shape, made.job, *limits.diffusion);
     made.job.noise = std::move(noise->values);
@@ -241,7 +278,7 @@ void imagine(const Options& o) {
                    .size = size};
   };
   const auto begin = Clock::now();
-  draw(engine, o.count, made.job.steps, limits.max_sequences, !o.common->quiet && shows_progress(),
+  draw(engine, o.count, terms.steps, limits.max_sequences, !o.common->quiet && shows_progress(),
        next);
   if (o.common->quiet) return;
   const std::chrono::duration<double> took = Clock::now() - begin;
@@ -270,6 +307,13 @@ void declare_imagine(CommandLine& app) {
   app.add_option("--noise", options->noise,
                  "begin with this noise in place of the seed's: a NumPy file, f32 [channels, "
                  "height / 8, width / 8]");
+  app.add_option("--image", options->image,
+                 "draw from this picture (JPEG, PNG, WebP, GIF, BMP) in place of noise alone");
+  app.add_option("--strength", options->strength,
+                 "how far from --image: 0 to 1, which is the part of the steps that is done; 0.6 "
+                 "without");
+  app.add_option("--mask", options->mask,
+                 "paint anew only where this picture is bright; elsewhere --image stays");
   app.callback([options] { imagine(*options); });
 }
 

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cmath>
 #include <utility>
 
 #include "sirocco/base/error.hpp"
 #include "sirocco/checkpoint/quantized_weights.hpp"
 #include "sirocco/formats/diffusers_folder.hpp"
 #include "sirocco/kernels/cpu/cpu_backend.hpp"
+#include "sirocco/media/picture_values.hpp"
+#include "sirocco/media/resize.hpp"
 #include "sirocco/models/flux.hpp"
 #include "sirocco/models/layer_costs.hpp"
 #include "sirocco/models/registry.hpp"
@@ -79,6 +82,48 @@ ImageDefaults defaults_of(const Checkpoint& vae, const DenoiserInfo& denoiser, s
           .guided = denoiser.guided};
 }
 
+/// Files for drawing alone may lack it.
+bool has_encoder(const WeightSource& vae) {
+  return std::ranges::any_of(vae.tensors(), [](const StoredTensor& tensor) {
+    return tensor.name.starts_with("encoder.");
+  });
+}
+
+/// The size that a picture of that size is drawn in: of its shape, in whole patches.
+PictureSize fitted(PictureSize size, PictureSize usual, std::int32_t patch) {
+  const double pixels = static_cast<double>(size.width) * size.height;
+  const double most = static_cast<double>(usual.width) * usual.height;
+  const double scale = pixels > most ? std::sqrt(most / pixels) : 1.0;
+  const auto side = [&](int pixels_a_side) {
+    return std::max(patch, static_cast<int>(pixels_a_side * scale) / patch * patch);
+  };
+  return {side(size.width), side(size.height)};
+}
+
+std::uint8_t brightness(std::span<const std::uint8_t> color) {
+  // ITU-R 601-2, in whole numbers.
+  return static_cast<std::uint8_t>(
+      (color[0] * 19595 + color[1] * 38470 + color[2] * 7471 + 0x8000) >> 16);
+}
+
+/// A byte a pixel, 1 where the mask is bright.
+std::vector<std::uint8_t> mask_pixels(const Picture& mask) {
+  constexpr int kBright = 128;
+  std::vector<std::uint8_t> out;
+  const std::span<const std::uint8_t> bytes = mask.bytes();
+  for (std::size_t i = 0; i < bytes.size(); i += 3)
+    out.push_back(brightness(bytes.subspan(i, 3)) >= kBright ? 1 : 0);
+  return out;
+}
+
+SourcePicture prepared(const ImageSource& source, PictureSize size) {
+  SourcePicture out{
+      .pixels = values_of_picture(resized(source.picture, size, Resampling::kLanczos)),
+      .strength = source.strength};
+  if (source.mask) out.mask = mask_pixels(resized(*source.mask, size, Resampling::kLanczos));
+  return out;
+}
+
 }  // namespace
 
 struct LoadedImageModel::State {
@@ -118,7 +163,20 @@ Isa LoadedImageModel::isa() const { return state_->isa; }
 LoadedImageModel::Prepared LoadedImageModel::prepare(ImageRequest request) const {
   FixedLengthTokens text = state_->text->tokenize(request.prompt);
   FixedLengthTokens pooled = state_->pooled->tokenize(request.prompt);
-  const PictureSize size = request.size.value_or(state_->defaults.size);
+  PictureSize size = state_->defaults.size;
+  if (request.size) {
+    size = *request.size;
+  } else if (request.source) {
+    size = fitted(request.source->picture.size(), size, pipeline().limits()->diffusion->patch);
+  }
+  std::optional<SourcePicture> source;
+  if (request.source) {
+    const std::int64_t pixels = std::int64_t{size.width} * size.height;
+    // A size that can't be is left to the pipeline to refuse.
+    const bool can_be =
+        size.width > 0 && size.height > 0 && pixels <= pipeline().limits()->diffusion->max_pixels;
+    source = can_be ? prepared(*request.source, size) : SourcePicture{};
+  }
   return {.job = {.text = std::move(text.tokens),
                   .pooled_text = std::move(pooled.tokens),
                   .size = {size.height, size.width},
@@ -126,12 +184,13 @@ LoadedImageModel::Prepared LoadedImageModel::prepare(ImageRequest request) const
                   .guidance = request.guidance.value_or(state_->defaults.guidance),
                   .seed = request.seed,
                   .number = request.number,
-                  .noise = std::move(request.noise)},
+                  .noise = std::move(request.noise),
+                  .source = std::move(source)},
           .left_out = state_->text_tokenizer->detokenize(text.left_out)};
 }
 
 LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path& path,
-                                  OpenOptions open, DiffusionPipelineOptions options) {
+                                  OpenOptions open, ImageModelOptions options) {
   if (open.stages != 1) throw InvalidArgument("a model that draws has one stage");
   const auto begin = std::chrono::steady_clock::now();
   auto state = std::make_unique<LoadedImageModel::State>(machine, open);
@@ -165,6 +224,9 @@ LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path&
   AnyDenoiser denoiser = make_denoiser(
       {*of_denoiser.metadata, *of_denoiser.weights, backend, progress.next(transformer)});
   auto decoder = make_vae_decoder(*vae.metadata, vae.weights, backend, progress.next(vae));
+  std::shared_ptr<const VaeEncoder> encoder;
+  if (options.reads_pictures && has_encoder(*vae.weights))
+    encoder = make_vae_encoder(*vae.metadata, vae.weights, backend);
 
   // Longer ones the model wasn't trained with, whatever the encoder could read.
   const std::int32_t usual_length = denoiser.info().guided ? 512 : 256;
@@ -191,8 +253,9 @@ LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path&
                      .text_end = ClipTextEnd(*of_pooled.metadata),
                      .denoiser = std::move(denoiser),
                      .decoder = std::move(decoder),
-                     .schedule = schedule},
-      StagePlace{backend, state->ledger}, options);
+                     .schedule = schedule,
+                     .encoder = std::move(encoder)},
+      StagePlace{backend, state->ledger}, options.pipeline);
   state->defaults = defaults_of(vae, drawing, state->pipeline->limits()->diffusion->patch);
   state->load_seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();

@@ -13,10 +13,21 @@
 
 namespace sirocco {
 
+/// An ImageSource is a picture that another is drawn from.
+struct ImageSource {
+  Picture picture;
+  /// Where it is bright, 128 of 255 and more, the picture is painted anew, elsewhere it stays; it
+  /// is stretched to the picture's size. Nothing: all of it is painted anew.
+  std::optional<Picture> mask = std::nullopt;
+  double strength = 0.6;  ///< how far from it: 0 to 1, which is the part of the steps that is done
+};
+
 /// An ImageRequest is a picture that is asked for in words. What isn't given is as the model's
 /// makers mean it to be.
 struct ImageRequest {
   std::string prompt;
+  /// What the source is stretched to. Nothing: the source's own in whole patches, and smaller by so
+  /// much that it has no more pixels than the model's usual size; the usual size without a source.
   std::optional<PictureSize> size = std::nullopt;
   std::optional<std::int64_t> steps = std::nullopt;  ///< of denoising
   std::optional<float> guidance = std::nullopt;      ///< how closely to follow the prompt
@@ -24,6 +35,7 @@ struct ImageRequest {
   std::uint32_t number = 0;  ///< of several pictures of a seed
   /// In place of what the seed makes: f32 [L, h, w].
   std::vector<float> noise = {};
+  std::optional<ImageSource> source = std::nullopt;
 };
 
 /// ImageDefaults are what a model's makers mean a picture to be.
@@ -32,6 +44,13 @@ struct ImageDefaults {
   std::int64_t steps = 0;
   float guidance = 0;
   bool guided = false;  ///< whether guidance says anything to the model
+};
+
+struct ImageModelOptions {
+  DiffusionPipelineOptions pipeline = {};
+  /// Whether the half of the autoencoder that reads pictures is loaded too, where the model has it:
+  /// without it none is drawn from another.
+  bool reads_pictures = true;
 };
 
 /// A LoadedImageModel is a model that draws what a text says, ready to run, with everything that it
@@ -59,7 +78,7 @@ class LoadedImageModel {
 
  private:
   friend LoadedImageModel load_image_model(Machine&, const std::filesystem::path&, OpenOptions,
-                                           DiffusionPipelineOptions);
+                                           ImageModelOptions);
   struct State;
   explicit LoadedImageModel(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
@@ -69,6 +88,6 @@ class LoadedImageModel {
 /// converted to `open.quantize` in the transformer and in the encoders of the text. Throws what
 /// DiffusersFolder, the parts, the options and the memory say, InvalidArgument for several stages.
 LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path& path,
-                                  OpenOptions open = {}, DiffusionPipelineOptions options = {});
+                                  OpenOptions open = {}, ImageModelOptions options = {});
 
 }  // namespace sirocco

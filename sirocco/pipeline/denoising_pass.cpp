@@ -30,6 +30,11 @@ void check(const DenoisingTask& task, const DenoiserInfo& info) {
   const auto is_finite = [](float x) { return std::isfinite(x); };
   if (!std::ranges::all_of(task.latents, is_finite))
     throw InvalidArgument("denoising: the latents aren't all finite");
+  const std::size_t count = task.latents.size();
+  if (task.kept && (task.kept->latents.size() != count || task.kept->noise.size() != count ||
+                    task.kept->mask.size() != count)) {
+    throw InvalidArgument("denoising: what is kept isn't as large as the latents, {}", count);
+  }
 }
 
 /// The rows of a task that is as it should be.
@@ -40,6 +45,15 @@ SequenceRows rows_of(const AnyDenoiser& denoiser, const DenoisingTask& task) {
 }
 
 }  // namespace
+
+std::vector<float> noised(std::span<const float> latents, std::span<const float> noise,
+                          float level) {
+  SIROCCO_CHECK(latents.size() == noise.size());
+  std::vector<float> out(latents.size());
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i] = level * noise[i] + (1.0f - level) * latents[i];
+  return out;
+}
 
 DenoisingPass::DenoisingPass(AnyDenoiser denoiser, DenoisingTask task, ByteLedger* ledger)
     : denoiser_(std::move(denoiser)),
@@ -178,6 +192,11 @@ void DenoisingPass::end_step() {
   const float way = task_.levels[at + 1] - task_.levels[at];
   for (std::size_t i = 0; i < velocities_.size(); ++i) task_.latents[i] += way * velocities_[i];
   velocities_.clear();
+  if (const std::optional<KeptLatents>& kept = task_.kept) {
+    const std::vector<float> there = noised(kept->latents, kept->noise, task_.levels[at + 1]);
+    for (std::size_t i = 0; i < there.size(); ++i)
+      task_.latents[i] = (1.0f - kept->mask[i]) * there[i] + kept->mask[i] * task_.latents[i];
+  }
   stage_ = Stage::kCondition;
   if (++step_ < steps()) return;
   left_ = 0;

@@ -2,12 +2,21 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "sirocco/models/denoiser.hpp"
 #include "sirocco/platform/byte_ledger.hpp"
 
 namespace sirocco {
+
+/// KeptLatents are those of a picture that stays as it is in places: behind each step they are put
+/// back, with as much noise as the others have. All are f32 [N, inputs].
+struct KeptLatents {
+  std::vector<float> latents = {};
+  std::vector<float> noise = {};  ///< what they are mixed with
+  std::vector<float> mask = {};   ///< 1 where the picture is made anew, 0 where it stays
+};
 
 /// A DenoisingTask is a picture that is to be made of noise.
 struct DenoisingTask {
@@ -17,7 +26,12 @@ struct DenoisingTask {
   PatchGrid grid = {};              ///< how these lie; N patches
   std::vector<float> levels = {};   ///< how much is noise before each step and behind the last
   float guidance = 0;               ///< how closely to follow the text
+  std::optional<KeptLatents> kept = {};
 };
+
+/// Latents of which `level`, 0 to 1, is noise.
+std::vector<float> noised(std::span<const float> latents, std::span<const float> noise,
+                          float level);
 
 /// A DenoisingPass is a picture on its way through all steps of denoising, by Euler's method: in
 /// each step layer by layer, and in each layer row by row, as an EncoderPass. What is done at once

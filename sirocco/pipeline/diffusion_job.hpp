@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -12,6 +13,19 @@
 #include "sirocco/pipeline/pipeline.hpp"
 
 namespace sirocco {
+
+/// A SourcePicture is a picture that another is drawn from, in place of noise alone.
+struct SourcePicture {
+  std::vector<float> pixels = {};  ///< f32 [h · w, 3], -1 to 1, of the size that is drawn
+  /// How much of it is noise at first, 0 to 1; so much of the steps is done. With 1 nothing of it
+  /// is left but what a mask keeps.
+  double strength = 0.6;
+  /// A byte a pixel, [h · w], not 0 where it is painted anew; empty: everywhere. Of latents, the
+  /// first pixel of each decides.
+  std::vector<std::uint8_t> mask = {};
+  /// What its latents are drawn with, in place of what the seed makes: f32 [L, h, w].
+  std::vector<float> noise = {};
+};
 
 /// A DiffusionJob is a picture that somebody wants.
 struct DiffusionJob {
@@ -26,14 +40,16 @@ struct DiffusionJob {
   std::uint32_t number = 0;  ///< of several pictures of a seed
   /// In place of what the seed makes: f32 [L, h, w].
   std::vector<float> noise = {};
+  std::optional<SourcePicture> source = {};
 };
 
 /// DiffusionTerms are what holds for such a job.
 struct DiffusionTerms {
   PatchGrid grid = {};
   std::int32_t latents_a_side = 0;  ///< of a patch
-  std::int64_t steps = 0;
-  std::uint64_t bytes = 0;  ///< of memory that is held until it is done
+  std::int64_t steps = 0;           ///< that are done
+  std::int64_t first_step = 0;      ///< that is one of these
+  std::uint64_t bytes = 0;          ///< of memory that is held until it is done
 };
 
 /// A DenoisedStep says that a step of denoising is behind a picture.
@@ -59,15 +75,19 @@ struct DiffusionLimits {
   std::int64_t latent_channels = 0;  ///< L
   std::int64_t max_pixels = 0;
   std::int64_t max_steps = 0;
-  /// Bytes that a picture of such patches holds, with a text of so many rows.
-  std::function<std::uint64_t(std::int64_t text_rows, PatchGrid grid)> bytes = {};
+  bool reads_pictures = false;  ///< whether pictures can be drawn from others
+  /// Bytes that a picture of such patches holds, with a text of so many rows, drawn from another or
+  /// not.
+  std::function<std::uint64_t(std::int64_t text_rows, PatchGrid grid, bool has_source)> bytes = {};
 };
 
 /// A CheckedDiffusionJob is one that a pipeline of certain limits can run. Move-only.
 class CheckedDiffusionJob {
  public:
   /// Throws InvalidArgument for texts that the encoders don't read, sizes that aren't whole patches
-  /// or too large, too many steps or none, and noise that isn't finite or of another size.
+  /// or too large, too many steps or none, noise that isn't finite or of another size, and a source
+  /// of another size, or whose strength leaves no step. UnsupportedError for a source where the
+  /// model has no encoder of pictures.
   CheckedDiffusionJob(const PipelineLimits& limits, DiffusionJob job);
   CheckedDiffusionJob(CheckedDiffusionJob&&) noexcept = default;
   CheckedDiffusionJob& operator=(CheckedDiffusionJob&&) noexcept = default;

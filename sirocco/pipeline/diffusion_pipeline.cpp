@@ -43,6 +43,38 @@ void require_text(std::string_view what, std::span<const TokenId> tokens, std::i
   require_tokens(tokens, vocabulary);
 }
 
+/// Of a source's pixels and their mask, and of its latents, noise and mask beside those denoised.
+std::uint64_t source_bytes(PictureExtent latents, std::int64_t scale, std::int64_t channels) {
+  const auto pixels = static_cast<std::uint64_t>(latents.pixels() * scale * scale);
+  return pixels * (3 * sizeof(float) + 1) +
+         static_cast<std::uint64_t>(latents.pixels() * channels) * 3 * sizeof(float);
+}
+
+/// Empty noise is the seed's.
+void require_noise(std::span<const float> noise, std::int64_t latents, std::int64_t channels) {
+  if (noise.empty()) return;
+  if (std::ssize(noise) != latents * channels) {
+    throw InvalidArgument("noise of {} numbers; the picture has {} latents of {} channels",
+                          noise.size(), latents, channels);
+  }
+  if (!std::ranges::all_of(noise, [](float x) { return std::isfinite(x); }))
+    throw InvalidArgument("the noise isn't all finite");
+}
+
+void require_source(const SourcePicture& source, PictureExtent size) {
+  constexpr std::int64_t kColors = 3;
+  if (std::ssize(source.pixels) != size.pixels() * kColors) {
+    throw InvalidArgument("a source of {} numbers for a picture of {} x {} pixels",
+                          source.pixels.size(), size.width, size.height);
+  }
+  if (!std::ranges::all_of(source.pixels, [](float x) { return x >= -1.0f && x <= 1.0f; }))
+    throw InvalidArgument("the source's colours aren't all from -1 to 1");
+  if (!source.mask.empty() && std::ssize(source.mask) != size.pixels()) {
+    throw InvalidArgument("a mask of {} pixels for a picture of {} x {}", source.mask.size(),
+                          size.width, size.height);
+  }
+}
+
 }  // namespace
 
 CheckedDiffusionJob::CheckedDiffusionJob(const PipelineLimits& limits, DiffusionJob job)
@@ -67,15 +99,16 @@ CheckedDiffusionJob::CheckedDiffusionJob(const PipelineLimits& limits, Diffusion
   terms_.grid = {height / own.patch, width / own.patch};
   terms_.latents_a_side = own.latents_a_side;
   terms_.steps = job_.steps;
-  terms_.bytes = own.bytes(std::ssize(job_.text), terms_.grid);
+  terms_.bytes = own.bytes(std::ssize(job_.text), terms_.grid, job_.source.has_value());
   const std::int64_t latents = terms_.grid.patches() * own.latents_a_side * own.latents_a_side;
-  if (job_.noise.empty()) return;
-  if (std::ssize(job_.noise) != latents * own.latent_channels) {
-    throw InvalidArgument("noise of {} numbers; the picture has {} latents of {} channels",
-                          job_.noise.size(), latents, own.latent_channels);
-  }
-  if (!std::ranges::all_of(job_.noise, [](float x) { return std::isfinite(x); }))
-    throw InvalidArgument("the noise isn't all finite");
+  require_noise(job_.noise, latents, own.latent_channels);
+  if (!job_.source) return;
+  if (!own.reads_pictures)
+    throw UnsupportedError("the model was loaded without what reads pictures, to draw from them");
+  terms_.first_step = first_step(job_.steps, job_.source->strength);
+  terms_.steps -= terms_.first_step;
+  require_source(*job_.source, job_.size);
+  require_noise(job_.source->noise, latents, own.latent_channels);
 }
 
 DiffusionPipeline::DiffusionPipeline(ModelInfo info, DiffusionModel model, const StagePlace& place,
@@ -95,16 +128,25 @@ DiffusionPipeline::DiffusionPipeline(ModelInfo info, DiffusionModel model, const
       .latent_channels = model_.decoder->latent_channels(),
       .max_pixels = options.max_pixels,
       .max_steps = options.max_steps,
-      .bytes = [denoiser = model_.denoiser, decoder = model_.decoder,
-                side = latents_a_side(model_)](std::int64_t text_rows, PatchGrid grid) {
+      .reads_pictures = model_.encoder != nullptr,
+      .bytes = [denoiser = model_.denoiser, decoder = model_.decoder, encoder = model_.encoder,
+                side = latents_a_side(model_)](std::int64_t text_rows, PatchGrid grid,
+                                               bool has_source) {
         const PictureExtent latents{grid.rows * side, grid.columns * side};
-        return std::max(DenoisingPass::bytes(denoiser, text_rows, grid),
-                        decoder->stream_bytes(latents));
+        const std::uint64_t drawn = std::max(DenoisingPass::bytes(denoiser, text_rows, grid),
+                                             decoder->stream_bytes(latents));
+        if (!has_source || encoder == nullptr) return drawn;
+        return std::max(drawn, encoder->stream_bytes(latents)) +
+               source_bytes(latents, encoder->scale(), encoder->latent_channels());
       }};
   require_width("the encoder of the text", model_.text.encoder->info().width,
                 model_.denoiser.info().text_width);
   require_width("the encoder of the text as a whole", model_.pooled.encoder->info().width,
                 model_.denoiser.info().pooled_width);
+  if (model_.encoder != nullptr &&
+      (model_.encoder->latent_channels() != model_.decoder->latent_channels() ||
+       model_.encoder->scale() != model_.decoder->scale()))
+    throw InvalidArgument("the halves of the autoencoder have latents of their own each");
   if (options.max_pictures < 1 || options.max_pixels < 1 || options.max_steps < 1)
     throw InvalidArgument("{} pictures of {} pixels in {} steps: there must be one of each",
                           options.max_pictures, options.max_pixels, options.max_steps);

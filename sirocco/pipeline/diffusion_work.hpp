@@ -10,10 +10,10 @@
 #include <variant>
 
 #include "sirocco/models/clip_text.hpp"
-#include "sirocco/pipeline/decoding_pass.hpp"
 #include "sirocco/pipeline/denoising_pass.hpp"
 #include "sirocco/pipeline/diffusion_job.hpp"
 #include "sirocco/pipeline/flow_schedule.hpp"
+#include "sirocco/pipeline/picture_pass.hpp"
 #include "sirocco/pipeline/text_pass.hpp"
 
 namespace sirocco {
@@ -31,10 +31,13 @@ struct DiffusionModel {
   AnyDenoiser denoiser;
   std::shared_ptr<const VaeDecoder> decoder;
   FlowSchedule schedule;
+  /// Null: no picture is drawn from another.
+  std::shared_ptr<const VaeEncoder> encoder = nullptr;
 };
 
-/// A DiffusionWork is a picture in the making: its text is read, its latents are denoised, and
-/// pixels are made of them. It advances by some rows of a layer, or by a layer.
+/// A DiffusionWork is a picture in the making: its text is read, and the picture that it is drawn
+/// from, its latents are denoised, and pixels are made of them. It advances by some rows of a
+/// layer, or by a layer.
 class DiffusionWork {
  public:
   DiffusionWork(DiffusionWork&&) noexcept = default;
@@ -51,6 +54,7 @@ class DiffusionWork {
   struct Encoding {
     TextPass text;
     TextPass pooled;
+    std::optional<EncodingPass> source;
   };
   struct Done {};
 
@@ -61,7 +65,9 @@ class DiffusionWork {
   /// Goes on for about so many products. What goes wrong is its end.
   void advance(double budget, Backend& backend, StepMemory& memory);
   void run(double budget, Backend& backend, StepMemory& memory);
-  DenoisingPass denoising(const Encoding& texts);
+  PictureExtent latents() const;
+  std::optional<EncodingPass> source_pass();
+  DenoisingPass denoising(Encoding& done);
 
   const DiffusionModel* model_;
   DiffusionJob job_;

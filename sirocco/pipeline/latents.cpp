@@ -9,9 +9,6 @@
 namespace sirocco {
 namespace {
 
-// What tells these bits from those that tokens are drawn with.
-constexpr std::uint32_t kOfNoise = 1;
-
 /// Calls `put(packed, channel, row, column)` for every latent: its place in the packed rows, and
 /// where it stands.
 template <class Put>
@@ -27,12 +24,14 @@ void for_latents(std::int64_t channels, PatchGrid grid, std::int64_t side, Put p
 
 }  // namespace
 
-std::vector<float> gaussian_noise(std::uint64_t seed, std::uint32_t number, std::int64_t count) {
+std::vector<float> gaussian_noise(std::uint64_t seed, std::uint32_t number, NoiseUse use,
+                                  std::int64_t count) {
   std::vector<float> out;
   out.reserve(static_cast<std::size_t>(count) + 1);
   for (std::uint64_t pair = 0; std::ssize(out) < count; ++pair) {
-    const auto bits = philox(seed, {static_cast<std::uint32_t>(pair),
-                                    static_cast<std::uint32_t>(pair >> 32), number, kOfNoise});
+    const auto bits =
+        philox(seed, {static_cast<std::uint32_t>(pair), static_cast<std::uint32_t>(pair >> 32),
+                      number, static_cast<std::uint32_t>(use)});
     const auto fraction = [](std::uint32_t high, std::uint32_t low) {
       return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
     };
@@ -66,6 +65,18 @@ std::vector<float> unpacked_rows(std::span<const float> packed, std::int64_t cha
   for_latents(channels, grid, side,
               [&](std::size_t at, std::int64_t l, std::int64_t y, std::int64_t x) {
                 out[static_cast<std::size_t>((y * width + x) * channels + l)] = packed[at];
+              });
+  return out;
+}
+
+std::vector<float> packed_rows(std::span<const float> rows, std::int64_t channels, PatchGrid grid,
+                               std::int32_t side) {
+  const std::int64_t width = std::int64_t{grid.columns} * side;
+  SIROCCO_CHECK(std::ssize(rows) == channels * width * grid.rows * side);
+  std::vector<float> out(rows.size());
+  for_latents(channels, grid, side,
+              [&](std::size_t at, std::int64_t l, std::int64_t y, std::int64_t x) {
+                out[at] = rows[static_cast<std::size_t>((y * width + x) * channels + l)];
               });
   return out;
 }

@@ -8,6 +8,7 @@ import shutil
 import struct
 import unittest
 
+from made_pictures import png
 from program import GOLDEN, HOME, sirocco
 
 MODEL = GOLDEN / "diffusion" / "dev"
@@ -41,6 +42,10 @@ def size_of(png):
 
 def pixels(png):
     return b"".join(data for kind, data in chunks(png) if kind == "IDAT")
+
+
+def checkered(width, height):
+    return png(width, height, bytes(255 * ((x // 8 + y // 8 + c) % 2) for y in range(height) for x in range(width) for c in range(3)))
 
 
 def npy(path, values, shape):
@@ -99,6 +104,47 @@ class Imagine(unittest.TestCase):
         self.assertIn(b"begins with [16, 6, 4]", imagine(*USUAL, "--noise", turned, code=1).stderr)
         wrong = npy(HOME / "nan.npy", [float("nan")] * count, (16, 6, 4))
         self.assertIn(b"finite", imagine(*USUAL, "--noise", wrong, code=1).stderr)
+
+    def test_a_picture_is_drawn_from_another(self):
+        (HOME / "source.png").write_bytes(checkered(70, 50))
+        usual = ("-p", "a blue house", "--seed", "7", "--steps", "4")
+        source = ("--image", HOME / "source.png")
+        half = drawn(*usual, *source, "--strength", "0.5")
+        self.assertEqual(size_of(half), (64, 48))
+        self.assertIn(b"Denoising strength: 0.5", half)
+        self.assertNotEqual(pixels(half), pixels(drawn(*usual, *source)))
+        # Nothing is left of the source where all is noise at first.
+        self.assertEqual(pixels(drawn(*usual, *source, "--strength", "1")), pixels(drawn(*usual, "--size", "64x48")))
+        self.assertEqual(size_of(drawn(*usual, *source, "--size", "32x32")), (32, 32))
+
+    def test_a_mask_says_where(self):
+        (HOME / "source.png").write_bytes(checkered(64, 48))
+        usual = ("--seed", "7", "--steps", "4", "--image", HOME / "source.png")
+        for name, color in (("black", 0), ("white", 255)):
+            (HOME / f"{name}.png").write_bytes(png(9, 7, bytes([color] * 3 * 9 * 7)))
+        black = ("--mask", HOME / "black.png")
+        white = ("--mask", HOME / "white.png")
+        kept = pixels(drawn("-p", "a blue house", *usual, *black))
+        self.assertEqual(kept, pixels(drawn("-p", "the red fox", *usual, *black)))
+        painted = pixels(drawn("-p", "a blue house", *usual, *white))
+        self.assertNotEqual(kept, painted)
+        self.assertEqual(painted, pixels(drawn("-p", "a blue house", *usual)))
+
+    def test_sources_that_cannot_be(self):
+        (HOME / "source.png").write_bytes(checkered(64, 48))
+        (HOME / "cut.png").write_bytes(checkered(64, 48)[:60])
+        (HOME / "text.png").write_bytes(b"no picture")
+        source = ("--image", HOME / "source.png")
+        for arguments, word in (
+                (("--strength", "0.5"), "--image"), (("--mask", HOME / "source.png"), "--image"), ((*source, "--strength", "0"), "leaves none"),
+                ((*source, "--strength", "1.5"), "1.5"), ((*source, "--strength", "nan"), "nan"), (("--image", HOME / "none.png"), "none.png"),
+                (("--image", HOME / "cut.png"), "cut.png"), (("--image", HOME / "text.png"), "text.png"), ((*source, "--mask", HOME / "text.png"), "text.png"),
+                ((*source, "--size", "1000000x1000000"), "larger than")):
+            with self.subTest(arguments=arguments):
+                done = imagine("-p", "x", "--steps", "2", *arguments, code=1, name="refused.png")
+                self.assertIn(word, done.stderr.decode())
+                self.assertEqual(done.stderr.count(b"\n"), 1)
+                self.assertFalse((HOME / "refused.png").exists())
 
     def test_the_usual_size_is_the_autoencoders(self):
         self.assertEqual(size_of(drawn("-p", "the red fox", "--steps", "1")), (64, 64))

@@ -16,6 +16,7 @@
 #include "sirocco/engine/image_model.hpp"
 #include "sirocco/media/picture_file.hpp"
 #include "sirocco/media/picture_values.hpp"
+#include "tests/golden/golden_pictures_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/support/paths_testing.hpp"
 
@@ -69,11 +70,31 @@ class Drawing : public ::testing::TestWithParam<std::string> {
                             {.placement = {.threads = threads}});
   }
 
-  /// Those that begin with noise alone.
   std::vector<const JsonValue*> cases() const {
     std::vector<const JsonValue*> out;
-    for (const JsonValue& each : array(record_, "cases"))
-      if (text(each, "pipeline") == "FluxPipeline") out.push_back(&each);
+    for (const JsonValue& each : array(record_, "cases")) out.push_back(&each);
+    return out;
+  }
+  /// The first that is painted into a picture.
+  const JsonValue& painted_case() const {
+    return *std::ranges::find(array(record_, "cases"), "FluxInpaintPipeline",
+                              [](const JsonValue& each) { return text(each, "pipeline"); });
+  }
+  Picture picture(const std::string& name) const {
+    const MadePicture made = make_picture(record_, name);
+    Picture out({static_cast<int>(made.width), static_cast<int>(made.height)});
+    for (int y = 0; y < out.height(); ++y) {
+      const auto row =
+          std::span(made.rgb).subspan(static_cast<std::size_t>(y) * made.width * 3, made.width * 3);
+      std::ranges::copy(row, out.row(y).begin());
+    }
+    return out;
+  }
+  std::optional<ImageSource> source(const JsonValue& of) const {
+    if (text(of, "pipeline") == "FluxPipeline") return std::nullopt;
+    ImageSource out{.picture = picture(text(of, "picture")),
+                    .strength = number(member(of, "strength"))};
+    if (text(of, "pipeline") == "FluxInpaintPipeline") out.mask = picture(text(of, "mask"));
     return out;
   }
   DiffusionJob job(const JsonValue& of) const {
@@ -84,8 +105,16 @@ class Drawing : public ::testing::TestWithParam<std::string> {
                       .size = PictureSize{static_cast<int>(size[0]), static_cast<int>(size[1])},
                       .steps = as<std::int64_t>(member(of, "steps")),
                       .guidance = real(of, "guidance"),
-                      .noise = made_values(member(of, "noise"))})
+                      .noise = made_values(member(of, "noise")),
+                      .source = source(of)})
             .job;
+    if (out.source) {
+      const JsonValue& noise = member(of, "picture_noise");
+      // Without noise it is the mean of what could be drawn.
+      out.source->noise = std::holds_alternative<std::nullptr_t>(noise.value)
+                              ? std::vector<float>(out.noise.size())
+                              : made_values(noise);
+    }
     EXPECT_EQ(out.pooled_text, tokens_of(of, "clip_ids"));
     // Cut at another length than programs cut.
     out.text = tokens_of(of, "t5_ids");
@@ -110,6 +139,8 @@ class Drawing : public ::testing::TestWithParam<std::string> {
     return out;
   }
 
+  void expect_same_bits(const JsonValue& of);
+
   Machine machine_;
   JsonValue record_;
   RecordedValues recorded_;
@@ -126,7 +157,8 @@ TEST_P(Drawing, PicturesAreThoseOfDiffusers) {
   for (std::size_t i = 0; i < requests.size(); ++i) {
     const JsonValue& of = *cases()[i];
     SCOPED_TRACE(text(of, "name"));
-    const auto steps = as<std::int64_t>(member(of, "steps"));
+    const auto steps =
+        as<std::int64_t>(member(of, "steps")) - as<std::int64_t>(member(of, "first_step"));
     std::int64_t told = 0;
     std::optional<DrawnPixels> drawn;
     while (auto event = requests[i].try_next()) {
@@ -159,8 +191,12 @@ TEST_P(Drawing, PicturesAreThoseOfDiffusers) {
   }
 }
 
-TEST_P(Drawing, BitsDependOnNothingElse) {
-  const JsonValue& of = *cases().front();
+TEST_P(Drawing, BitsDependOnNothingElse) { expect_same_bits(*cases().front()); }
+TEST_P(Drawing, BitsOfWhatIsPaintedIntoAPictureDependOnNothingElse) {
+  expect_same_bits(painted_case());
+}
+
+void Drawing::expect_same_bits(const JsonValue& of) {
   const DrawnPixels whole = draw(model_.pipeline(), job(of), [] { return INT64_MAX; });
   for (const int threads : {1, 3}) {
     LoadedImageModel other = load(threads);
@@ -235,6 +271,24 @@ TEST_P(Drawing, RefusesByName) {
       EXPECT_NE(std::string(e.what()).find(part), std::string::npos) << e.what();
     }
   };
+  const auto with_source = [&](auto change, const std::string& part) {
+    refused(
+        [&](DiffusionJob& j) {
+          j.source = job(painted_case()).source;
+          j.size = job(painted_case()).size;
+          j.noise.clear();
+          change(*j.source);
+        },
+        part);
+  };
+  with_source([](SourcePicture& s) { s.strength = 0; }, "none of");
+  with_source([](SourcePicture& s) { s.strength = NAN; }, "strength");
+  with_source([](SourcePicture& s) { s.strength = 1.01; }, "strength");
+  with_source([](SourcePicture& s) { s.pixels.pop_back(); }, "a source of");
+  with_source([](SourcePicture& s) { s.pixels.front() = 1.5f; }, "colours");
+  with_source([](SourcePicture& s) { s.pixels.front() = NAN; }, "colours");
+  with_source([](SourcePicture& s) { s.mask.pop_back(); }, "a mask of");
+  with_source([](SourcePicture& s) { s.noise.pop_back(); }, "noise of");
   refused([](DiffusionJob& j) { j.size.width += 1; }, "multiples of");
   refused([](DiffusionJob& j) { j.size.height = 0; }, "multiples of");
   refused([](DiffusionJob& j) { j.size = {-16, 16}; }, "multiples of");
@@ -264,6 +318,32 @@ INSTANTIATE_TEST_SUITE_P(Recorded, Drawing, ::testing::Values("dev", "dev-old", 
                            std::ranges::replace(name, '-', '_');
                            return name;
                          });
+
+TEST_P(Drawing, SourcesHaveAShapeThatCanBeDrawn) {
+  const auto size_from = [&](PictureSize source, std::optional<PictureSize> size = {}) {
+    return model_
+        .prepare({.prompt = "x", .size = size, .source = ImageSource{.picture = Picture(source)}})
+        .job.size;
+  };
+  const int side = model_.defaults().size.width;
+  const auto patch = model_.pipeline().limits()->diffusion->patch;
+  const auto expect = [](PictureExtent made, std::int64_t width, std::int64_t height) {
+    EXPECT_EQ(made.width, width);
+    EXPECT_EQ(made.height, height);
+  };
+  expect(size_from({patch * 2 + 3, patch}), patch * 2, patch);
+  expect(size_from({3, 2}), patch, patch);
+  expect(size_from({4 * side, side}), 2 * side, side / 2 / patch * patch);
+  expect(size_from({4 * side, side}, PictureSize{patch, patch}), patch, patch);
+}
+
+TEST_P(Drawing, WithoutAnEncoderPicturesArentSources) {
+  const LoadedImageModel other = load_image_model(
+      machine_, made_golden_path("diffusion/" + GetParam()), {}, {.reads_pictures = false});
+  EXPECT_THROW(
+      static_cast<void>(DiffusionPipeline::check(*other.pipeline().limits(), job(painted_case()))),
+      UnsupportedError);
+}
 
 TEST(ImageModel, SaysWhichPartIsMissing) {
   Machine machine;
