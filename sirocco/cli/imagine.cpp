@@ -77,19 +77,6 @@ std::filesystem::path file_of(const Options& o, int number) {
          fmt::format("{}-{}{}", path.stem().native(), number, path.extension().native());
 }
 
-/// What made the picture, as programs that draw write it into their files.
-PictureNote parameters(const ImageRequest& asked, const DiffusionJob& job, bool guided,
-                       const std::string& model) {
-  std::string text = fmt::format("{}\nSteps: {}, Sampler: Euler", asked.prompt, job.steps);
-  if (guided) text += fmt::format(", Guidance: {}", job.guidance);
-  text += fmt::format(", Seed: {}", job.seed);
-  if (job.source) text += fmt::format(", Denoising strength: {}", job.source->strength);
-  if (job.number > 0) text += fmt::format(", Number: {}", job.number + 1);
-  text += fmt::format(", Size: {}x{}, Model: {}, Version: sirocco {}", job.size.width,
-                      job.size.height, model, SIROCCO_VERSION);
-  return {"parameters", std::move(text)};
-}
-
 Picture read_picture(const std::string& path, Color background) {
   const std::string file = read_file(path);
   const std::string name = quoted(path, 400);
@@ -137,11 +124,11 @@ void save(const Drawing& drawing) {
 }
 
 void take_events(Drawing& drawing) {
-  while (const std::optional<DiffusionEvent> event = drawing.request.try_next()) {
+  while (std::optional<DiffusionEvent> event = drawing.request.try_next()) {
     if (const auto* step = std::get_if<DenoisedStep>(&*event))
       drawing.steps = step->step;
-    else
-      drawing.pixels = std::get<DrawnPixels>(*event);
+    else if (auto* pixels = std::get_if<DrawnPixels>(&*event))
+      drawing.pixels = std::move(*pixels);
   }
 }
 
@@ -270,8 +257,7 @@ void imagine(const Options& o) {
   const auto next = [&](int i) {
     DiffusionJob job = made.job;
     job.number = static_cast<std::uint32_t>(i);
-    PictureNote note =
-        parameters(request, job, model.defaults().guided, model.pipeline().info().name);
+    PictureNote note = model.note_of(request.prompt, job);
     return Drawing{.request = engine.submit(handle, std::move(job)),
                    .file = file_of(o, i + 1),
                    .note = std::move(note),

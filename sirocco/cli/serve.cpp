@@ -131,6 +131,8 @@ class ModelLoader {
     serve.transcription.kv_type = serve.load.pipeline.kv_type;
     serve.transcription.max_sequences =
         std::min(options_.parallel, serve.transcription.max_sequences);
+    serve.image.pipeline.max_pictures =
+        std::min(options_.parallel, serve.image.pipeline.max_pictures);
     return load_served_model(engine_, std::move(name), std::move(aliases), path, std::move(serve));
   }
 

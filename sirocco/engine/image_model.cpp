@@ -1,5 +1,7 @@
 #include "sirocco/engine/image_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -156,6 +158,7 @@ std::shared_ptr<DiffusionPipeline> LoadedImageModel::shared_pipeline() const {
   return state_->pipeline;
 }
 const ImageDefaults& LoadedImageModel::defaults() const { return state_->defaults; }
+const Tokenizer& LoadedImageModel::tokenizer() const { return *state_->text_tokenizer; }
 double LoadedImageModel::load_seconds() const { return state_->load_seconds; }
 int LoadedImageModel::threads() const { return state_->threads.size(); }
 Isa LoadedImageModel::isa() const { return state_->isa; }
@@ -185,8 +188,21 @@ LoadedImageModel::Prepared LoadedImageModel::prepare(ImageRequest request) const
                   .seed = request.seed,
                   .number = request.number,
                   .noise = std::move(request.noise),
-                  .source = std::move(source)},
-          .left_out = state_->text_tokenizer->detokenize(text.left_out)};
+                  .source = std::move(source),
+                  .partials = request.partials},
+          .left_out = state_->text_tokenizer->detokenize(text.left_out),
+          .prompt_tokens = text.read};
+}
+
+PictureNote LoadedImageModel::note_of(std::string_view prompt, const DiffusionJob& job) const {
+  std::string text = fmt::format("{}\nSteps: {}, Sampler: Euler", prompt, job.steps);
+  if (state_->defaults.guided) text += fmt::format(", Guidance: {}", job.guidance);
+  text += fmt::format(", Seed: {}", job.seed);
+  if (job.source) text += fmt::format(", Denoising strength: {}", job.source->strength);
+  if (job.number > 0) text += fmt::format(", Number: {}", job.number + 1);
+  text += fmt::format(", Size: {}x{}, Model: {}, Version: sirocco {}", job.size.width,
+                      job.size.height, pipeline().info().name, SIROCCO_VERSION);
+  return {"parameters", std::move(text)};
 }
 
 LoadedImageModel load_image_model(Machine& machine, const std::filesystem::path& path,

@@ -5,10 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sirocco/engine/opened_model.hpp"
 #include "sirocco/media/picture.hpp"
+#include "sirocco/media/picture_writer.hpp"
 #include "sirocco/pipeline/diffusion_pipeline.hpp"
 
 namespace sirocco {
@@ -36,6 +38,7 @@ struct ImageRequest {
   /// In place of what the seed makes: f32 [L, h, w].
   std::vector<float> noise = {};
   std::optional<ImageSource> source = std::nullopt;
+  std::int64_t partials = 0;  ///< pictures that are told on the way
 };
 
 /// ImageDefaults are what a model's makers mean a picture to be.
@@ -65,6 +68,7 @@ class LoadedImageModel {
   /// Shared with an engine. The model must still outlive the engine's use of it.
   std::shared_ptr<DiffusionPipeline> shared_pipeline() const;
   const ImageDefaults& defaults() const;
+  const Tokenizer& tokenizer() const;  ///< of the text's tokens
   double load_seconds() const;
   int threads() const;
   Isa isa() const;
@@ -72,9 +76,12 @@ class LoadedImageModel {
   struct Prepared {
     DiffusionJob job;
     std::string left_out;  ///< the end of the prompt, which the model doesn't read; mostly empty
+    std::int64_t prompt_tokens = 0;  ///< those of the text that are read, without padding
   };
   /// Throws as FixedLengthTokenizer::tokenize; what can't be drawn the pipeline says.
   Prepared prepare(ImageRequest request) const;
+  /// What made a picture, as programs that draw write it into their files.
+  PictureNote note_of(std::string_view prompt, const DiffusionJob& job) const;
 
  private:
   friend LoadedImageModel load_image_model(Machine&, const std::filesystem::path&, OpenOptions,

@@ -11,6 +11,7 @@
 #include "sirocco/engine/model_plan.hpp"
 #include "sirocco/engine/model_stages.hpp"
 #include "sirocco/engine/text_source.hpp"
+#include "sirocco/formats/diffusers_folder.hpp"
 #include "sirocco/media/mmproj_settings.hpp"
 #include "sirocco/models/registry.hpp"
 
@@ -205,6 +206,7 @@ std::shared_ptr<EmbeddingPipeline> LoadedModel::make_embedding_pipeline(
 
 ModelKind model_kind(Machine& machine, const std::filesystem::path& path,
                      const OpenOptions& options) {
+  if (DiffusersFolder::is_at(path)) return ModelKind::kImages;
   OpenOptions open = options;
   open.progress = {};
   OpenedModel opened(machine, path, open);

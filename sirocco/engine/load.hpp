@@ -110,6 +110,7 @@ enum class ModelKind : std::uint8_t {
   kText,      ///< it generates text: load_language_model
   kEmbedder,  ///< it only makes vectors of texts: load_text_embedder
   kSpeech,    ///< it writes down what it hears: load_transcriber
+  kImages,    ///< it draws what a text says: load_image_model
 };
 
 /// The kind of the model at `path`. Reads no weights. Throws what opening and the architecture say.

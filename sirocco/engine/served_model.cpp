@@ -52,6 +52,8 @@ constexpr std::array kUseNames = {
     UseName{ServedUse::kSounds, "audio"},
     UseName{ServedUse::kTranscription, "transcription"},
     UseName{ServedUse::kTranslation, "translation"},
+    UseName{ServedUse::kImages, "image"},
+    UseName{ServedUse::kImageEdits, "image-edit"},
 };
 
 }  // namespace
@@ -117,7 +119,30 @@ ServedUses ServedTranscriber::uses() const {
   return uses;
 }
 
+ServedImageModel::ServedImageModel(Engine& engine, LoadedImageModel model)
+    : engine_(engine), model_(std::move(model)), pipeline_(engine.add(model_.shared_pipeline())) {}
+
+ServedImageModel::~ServedImageModel() { engine_.remove(pipeline_); }
+
+ServedUses ServedImageModel::uses() const {
+  ServedUses uses = {ServedUse::kImages};
+  if (limits().diffusion->reads_pictures) uses.add(ServedUse::kImageEdits);
+  return uses;
+}
+
 namespace {
+
+/// What a model does that isn't cut into stages.
+std::string_view doing_of(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::kSpeech:
+      return "writes down what it hears";
+    case ModelKind::kImages:
+      return "draws";
+    default:
+      return "makes embeddings";
+  }
+}
 
 std::unique_ptr<ServedModel> loaded(Engine& engine, const std::filesystem::path& path,
                                     ServeOptions options) {
@@ -128,15 +153,19 @@ std::unique_ptr<ServedModel> loaded(Engine& engine, const std::filesystem::path&
         load_language_model(engine.machine(), path, std::move(options.load)));
   }
   if (options.load.connect || options.load.stages != 1) {
-    throw UnsupportedError(
-        "{}: a model that {} can't be cut into stages", path.string(),
-        kind == ModelKind::kSpeech ? "writes down what it hears" : "makes embeddings");
+    throw UnsupportedError("{}: a model that {} can't be cut into stages", path.string(),
+                           doing_of(kind));
   }
   const OpenOptions& open = options.load;
   if (kind == ModelKind::kSpeech) {
     return std::make_unique<ServedModel>(
         std::in_place_type<ServedTranscriber>, engine,
         load_transcriber(engine.machine(), path, open, std::move(options.transcription)));
+  }
+  if (kind == ModelKind::kImages) {
+    return std::make_unique<ServedModel>(
+        std::in_place_type<ServedImageModel>, engine,
+        load_image_model(engine.machine(), path, open, options.image));
   }
   return std::make_unique<ServedModel>(
       std::in_place_type<ServedEmbedder>, engine,

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sirocco/engine/engine.hpp"
+#include "sirocco/engine/image_model.hpp"
 #include "sirocco/engine/load.hpp"
 #include "sirocco/engine/session.hpp"
 #include "sirocco/engine/text_embedder.hpp"
@@ -33,9 +34,12 @@ enum class ServedUse : std::uint8_t {
   kSounds,         ///< to hear sounds in it
   kTranscription,  ///< the text of what is said in a sound
   kTranslation,    ///< the same in English
+  kImages,         ///< a picture of what a text says
+  kImageEdits,     ///< the same drawn from another picture
 };
-/// As programs know it: "chat", "completion", "embedding", "transcription", "translation"; that of
-/// pictures is "multimodal", that of sounds "audio", as llama-server calls them.
+/// As programs know it: "chat", "completion", "embedding", "transcription", "translation", "image",
+/// "image-edit"; that of pictures is "multimodal", that of sounds "audio", as llama-server calls
+/// them.
 std::string_view served_use_name(ServedUse use);
 /// All of these together.
 class ServedUses {
@@ -135,11 +139,34 @@ class ServedTranscriber {
   Handle<TranscriptionPipeline> pipeline_;
 };
 
+/// A ServedImageModel is a model that draws, on an engine. Thread-safe.
+class ServedImageModel {
+ public:
+  ServedImageModel(Engine& engine, LoadedImageModel model);
+  ~ServedImageModel();
+  ServedImageModel(const ServedImageModel&) = delete;
+  ServedImageModel& operator=(const ServedImageModel&) = delete;
+
+  const LoadedImageModel& model() const { return model_; }
+  const Handle<DiffusionPipeline>& pipeline() const { return pipeline_; }
+  const ModelInfo& info() const { return model_.pipeline().info(); }
+  const Tokenizer& tokenizer() const { return model_.tokenizer(); }
+  const PipelineLimits& limits() const { return pipeline_.limits(); }
+  const LaneStatistics& statistics() const { return pipeline_.statistics(); }
+  ServedUses uses() const;
+
+ private:
+  Engine& engine_;
+  LoadedImageModel model_;
+  Handle<DiffusionPipeline> pipeline_;
+};
+
 /// How a model is brought up to be served.
 struct ServeOptions {
   LoadOptions load;
   EmbeddingPipelineOptions embedding;          ///< of a model that only embeds
   TranscriptionPipelineOptions transcription;  ///< of one that writes down what it hears
+  ImageModelOptions image;                     ///< of one that draws
 };
 
 /// A ServedModel is a model that a server offers under its names, of one of the kinds above.
@@ -189,7 +216,7 @@ class ServedModel {
   std::int32_t context() const { return limits().max_context; }
 
  private:
-  std::variant<ServedText, ServedEmbedder, ServedTranscriber> served_;
+  std::variant<ServedText, ServedEmbedder, ServedTranscriber, ServedImageModel> served_;
 };
 
 /// Loads the model at `path` onto the engine's machine, as what it is. Throws what loading throws.

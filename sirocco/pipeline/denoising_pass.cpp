@@ -180,6 +180,7 @@ void DenoisingPass::next_stage() {
       return;
     case Stage::kForward:
       layer_ = LayerIndex(more_layers ? layer_.value() + 1 : 0);
+      velocities_.clear();
       stage_ = more_layers ? Stage::kModulate : Stage::kProject;
       return;
     case Stage::kProject:
@@ -191,7 +192,6 @@ void DenoisingPass::end_step() {
   const auto at = static_cast<std::size_t>(step_);
   const float way = task_.levels[at + 1] - task_.levels[at];
   for (std::size_t i = 0; i < velocities_.size(); ++i) task_.latents[i] += way * velocities_[i];
-  velocities_.clear();
   if (const std::optional<KeptLatents>& kept = task_.kept) {
     const std::vector<float> there = noised(kept->latents, kept->noise, task_.levels[at + 1]);
     for (std::size_t i = 0; i < there.size(); ++i)
@@ -202,6 +202,18 @@ void DenoisingPass::end_step() {
   left_ = 0;
   stream_.reset();
   arena_ = Arena();
+}
+
+std::vector<float> DenoisingPass::expected() const {
+  SIROCCO_CHECK(velocities_.size() == task_.latents.size());
+  const float level = task_.levels[static_cast<std::size_t>(step_)];
+  std::vector<float> out(velocities_.size());
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i] = task_.latents[i] - level * velocities_[i];
+    if (task_.kept)
+      out[i] = (1.0f - task_.kept->mask[i]) * task_.kept->latents[i] + task_.kept->mask[i] * out[i];
+  }
+  return out;
 }
 
 }  // namespace sirocco

@@ -55,6 +55,8 @@ class DenoisingPass {
   void advance(double budget, Backend& backend, StepMemory& memory);
   /// f32 [N, inputs], as the last step left them.
   const std::vector<float>& latents() const { return task_.latents; }
+  /// What these are expected to become, right behind a step: they without their noise.
+  std::vector<float> expected() const;
 
  private:
   /// What is done in a step of denoising, in this order; the three of a layer in each.
@@ -78,7 +80,7 @@ class DenoisingPass {
   LayerIndex layer_ = LayerIndex(0);
   std::int64_t row_ = 0;  // the next of the stage
   std::int64_t step_ = 0;
-  std::vector<float> velocities_;
+  std::vector<float> velocities_;  // of the last step until the next one makes its own
   double left_ = 0;
 };
 

@@ -41,6 +41,8 @@ struct DiffusionJob {
   /// In place of what the seed makes: f32 [L, h, w].
   std::vector<float> noise = {};
   std::optional<SourcePicture> source = {};
+  /// Pictures that are told on the way, evenly among the steps, as far as there are steps between.
+  std::int64_t partials = 0;
 };
 
 /// DiffusionTerms are what holds for such a job.
@@ -62,7 +64,18 @@ struct DrawnPixels {
   PictureExtent size = {};
   std::vector<float> values = {};
 };
-using DiffusionEvent = std::variant<DenoisedStep, DrawnPixels>;
+/// A PartialPicture is what a picture is expected to become, on the way.
+struct PartialPicture {
+  std::int64_t number = 0;  ///< counted from 1
+  DrawnPixels pixels = {};
+};
+using DiffusionEvent = std::variant<DenoisedStep, PartialPicture, DrawnPixels>;
+
+/// HeldBeside is what takes memory of its own in the making of a picture.
+struct HeldBeside {
+  bool source = false;    ///< it is drawn from another
+  bool partials = false;  ///< some are told on the way
+};
 
 /// DiffusionLimits are what a model's pictures can be. They never change.
 struct DiffusionLimits {
@@ -76,18 +89,18 @@ struct DiffusionLimits {
   std::int64_t max_pixels = 0;
   std::int64_t max_steps = 0;
   bool reads_pictures = false;  ///< whether pictures can be drawn from others
-  /// Bytes that a picture of such patches holds, with a text of so many rows, drawn from another or
-  /// not.
-  std::function<std::uint64_t(std::int64_t text_rows, PatchGrid grid, bool has_source)> bytes = {};
+  /// Bytes that a picture of such patches holds, with a text of so many rows.
+  std::function<std::uint64_t(std::int64_t text_rows, PatchGrid grid, HeldBeside beside)> bytes =
+      {};
 };
 
 /// A CheckedDiffusionJob is one that a pipeline of certain limits can run. Move-only.
 class CheckedDiffusionJob {
  public:
   /// Throws InvalidArgument for texts that the encoders don't read, sizes that aren't whole patches
-  /// or too large, too many steps or none, noise that isn't finite or of another size, and a source
-  /// of another size, or whose strength leaves no step. UnsupportedError for a source where the
-  /// model has no encoder of pictures.
+  /// or too large, too many steps or none, partial pictures that can't be, noise that isn't finite
+  /// or of another size, and a source of another size, or whose strength leaves no step.
+  /// UnsupportedError for a source where the model has no encoder of pictures.
   CheckedDiffusionJob(const PipelineLimits& limits, DiffusionJob job);
   CheckedDiffusionJob(CheckedDiffusionJob&&) noexcept = default;
   CheckedDiffusionJob& operator=(CheckedDiffusionJob&&) noexcept = default;

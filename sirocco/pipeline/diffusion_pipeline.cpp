@@ -99,7 +99,10 @@ CheckedDiffusionJob::CheckedDiffusionJob(const PipelineLimits& limits, Diffusion
   terms_.grid = {height / own.patch, width / own.patch};
   terms_.latents_a_side = own.latents_a_side;
   terms_.steps = job_.steps;
-  terms_.bytes = own.bytes(std::ssize(job_.text), terms_.grid, job_.source.has_value());
+  if (job_.partials < 0 || job_.partials > job_.steps)
+    throw InvalidArgument("{} partial pictures in {} steps", job_.partials, job_.steps);
+  terms_.bytes = own.bytes(std::ssize(job_.text), terms_.grid,
+                           {.source = job_.source.has_value(), .partials = job_.partials > 0});
   const std::int64_t latents = terms_.grid.patches() * own.latents_a_side * own.latents_a_side;
   require_noise(job_.noise, latents, own.latent_channels);
   if (!job_.source) return;
@@ -131,11 +134,13 @@ DiffusionPipeline::DiffusionPipeline(ModelInfo info, DiffusionModel model, const
       .reads_pictures = model_.encoder != nullptr,
       .bytes = [denoiser = model_.denoiser, decoder = model_.decoder, encoder = model_.encoder,
                 side = latents_a_side(model_)](std::int64_t text_rows, PatchGrid grid,
-                                               bool has_source) {
+                                               HeldBeside beside) {
         const PictureExtent latents{grid.rows * side, grid.columns * side};
-        const std::uint64_t drawn = std::max(DenoisingPass::bytes(denoiser, text_rows, grid),
-                                             decoder->stream_bytes(latents));
-        if (!has_source || encoder == nullptr) return drawn;
+        const std::uint64_t denoising = DenoisingPass::bytes(denoiser, text_rows, grid);
+        const std::uint64_t decoding = decoder->stream_bytes(latents);
+        const std::uint64_t drawn =
+            beside.partials ? denoising + decoding : std::max(denoising, decoding);
+        if (!beside.source || encoder == nullptr) return drawn;
         return std::max(drawn, encoder->stream_bytes(latents)) +
                source_bytes(latents, encoder->scale(), encoder->latent_channels());
       }};

@@ -69,17 +69,20 @@ std::optional<EncodingPass> DiffusionWork::source_pass() {
                       std::exchange(job_.source->pixels, {}), latents());
 }
 
+double DiffusionWork::decoding_cost() const {
+  double products = 0;
+  for (std::int32_t i = 0; i < model_->decoder->layers(); ++i)
+    products += model_->decoder->products(latents(), LayerIndex(i));
+  return products;
+}
+
 double DiffusionWork::left() const {
-  const auto decoding = [&] {
-    double products = 0;
-    for (std::int32_t i = 0; i < model_->decoder->layers(); ++i)
-      products += model_->decoder->products(latents(), LayerIndex(i));
-    return products;
-  };
   if (const auto* const texts = std::get_if<Encoding>(&state_))
     return texts->text.left() + texts->pooled.left() + (texts->source ? texts->source->left() : 0);
   if (const auto* const pass = std::get_if<DenoisingPass>(&state_))
-    return pass->left() + decoding();
+    return pass->left() + decoding_cost();
+  if (const auto* const telling = std::get_if<Telling>(&state_))
+    return telling->partial.left() + telling->rest.left() + decoding_cost();
   if (const auto* const pass = std::get_if<DecodingPass>(&state_)) return pass->left();
   return 0;
 }
@@ -100,6 +103,7 @@ Usage DiffusionWork::usage() const {
   std::int64_t steps = terms_.steps;
   if (std::holds_alternative<Encoding>(state_)) steps = 0;
   if (const auto* const pass = std::get_if<DenoisingPass>(&state_)) steps = pass->steps_done();
+  if (const auto* const telling = std::get_if<Telling>(&state_)) steps = telling->rest.steps_done();
   return {.prompt = std::ssize(job_.text), .generated = steps};
 }
 
@@ -150,6 +154,18 @@ DenoisingPass DiffusionWork::denoising(Encoding& done) {
   return {model_->denoiser, std::move(task)};
 }
 
+DecodingPass DiffusionWork::decoding(const std::vector<float>& latents) const {
+  std::vector<float> rows = unpacked_rows(latents, model_->decoder->latent_channels(), terms_.grid,
+                                          terms_.latents_a_side);
+  return {{model_->decoder}, std::move(rows), this->latents()};
+}
+
+bool DiffusionWork::tells_behind(std::int64_t step) const {
+  for (std::int64_t i = 1; i <= job_.partials; ++i)
+    if (i * terms_.steps / (job_.partials + 1) == step) return true;
+  return false;
+}
+
 void DiffusionWork::run(double budget, Backend& backend, StepMemory& memory) {
   if (auto* const texts = std::get_if<Encoding>(&state_)) {
     if (!texts->pooled.ended())
@@ -165,11 +181,22 @@ void DiffusionWork::run(double budget, Backend& backend, StepMemory& memory) {
   if (auto* const pass = std::get_if<DenoisingPass>(&state_)) {
     const std::int64_t before = pass->steps_done();
     pass->advance(budget, backend, memory);
-    if (pass->steps_done() > before) events_.push_back(DenoisedStep{pass->steps_done()});
-    if (!pass->ended()) return;
-    std::vector<float> rows = unpacked_rows(pass->latents(), model_->decoder->latent_channels(),
-                                            terms_.grid, terms_.latents_a_side);
-    state_ = DecodingPass({model_->decoder}, std::move(rows), latents());
+    const std::int64_t step = pass->steps_done();
+    if (step > before) events_.push_back(DenoisedStep{step});
+    if (pass->ended()) {
+      state_ = decoding(pass->latents());
+    } else if (step > before && tells_behind(step)) {
+      DecodingPass partial = decoding(pass->expected());
+      state_ = Telling{std::move(*pass), std::move(partial)};
+    }
+    return;
+  }
+  if (auto* const telling = std::get_if<Telling>(&state_)) {
+    telling->partial.advance(budget, backend, memory);
+    if (!telling->partial.ended()) return;
+    events_.push_back(PartialPicture{++partials_, {job_.size, telling->partial.take_output()}});
+    DenoisingPass rest = std::move(telling->rest);
+    state_ = std::move(rest);
     return;
   }
   auto& pass = std::get<DecodingPass>(state_);

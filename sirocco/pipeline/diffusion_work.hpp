@@ -56,6 +56,11 @@ class DiffusionWork {
     TextPass pooled;
     std::optional<EncodingPass> source;
   };
+  /// A partial picture that is made pixels of, while the rest waits.
+  struct Telling {
+    DenoisingPass rest;
+    DecodingPass partial;
+  };
   struct Done {};
 
   DiffusionWork(const DiffusionModel& model, DiffusionJob job, const DiffusionTerms& terms,
@@ -68,13 +73,17 @@ class DiffusionWork {
   PictureExtent latents() const;
   std::optional<EncodingPass> source_pass();
   DenoisingPass denoising(Encoding& done);
+  DecodingPass decoding(const std::vector<float>& latents) const;
+  double decoding_cost() const;
+  bool tells_behind(std::int64_t step) const;
 
   const DiffusionModel* model_;
   DiffusionJob job_;
   DiffusionTerms terms_;
   ByteLedger::Reservation held_;
   Seat seat_;
-  std::variant<Encoding, DenoisingPass, DecodingPass, Done> state_;
+  std::variant<Encoding, DenoisingPass, Telling, DecodingPass, Done> state_;
+  std::int64_t partials_ = 0;  // that were told
   std::deque<DiffusionEvent> events_;
   std::optional<Ending> ending_;
 };

@@ -28,7 +28,7 @@ FixedLengthTokenizer::FixedLengthTokenizer(const Tokenizer& tokenizer, std::int3
 }
 
 FixedLengthTokens FixedLengthTokenizer::tokenize(std::string_view text) const {
-  FixedLengthTokens out{tokenizer_.tokenize(text, kWhole), {}};
+  FixedLengthTokens out{.tokens = tokenizer_.tokenize(text, kWhole), .left_out = {}};
   const auto length = static_cast<std::size_t>(length_);
   if (out.tokens.size() > length) {
     const auto behind = std::ssize(tokenizer_.behind());
@@ -37,6 +37,7 @@ FixedLengthTokens FixedLengthTokenizer::tokenize(std::string_view text) const {
     out.left_out.assign(cut, end);
     out.tokens.erase(cut, end);
   }
+  out.read = static_cast<std::int32_t>(out.tokens.size());
   out.tokens.resize(length, padding_);
   return out;
 }

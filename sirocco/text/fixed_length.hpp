@@ -15,6 +15,7 @@ namespace sirocco {
 struct FixedLengthTokens {
   std::vector<TokenId> tokens;
   std::vector<TokenId> left_out;  ///< the text's last ones, which there was no room for
+  std::int32_t read = 0;          ///< how many of `tokens` aren't padding
 };
 
 /// A FixedLengthTokenizer makes the tokens that encoders of models which draw are given: what the

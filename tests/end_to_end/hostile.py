@@ -24,6 +24,7 @@ PATIENCE = 180  # seconds, for what ends much sooner; reached only by a failure
 ROUTES = {"chat": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "abc"}]}),
           "completions": ("/v1/completions", {"prompt": "abc"}), "embeddings": ("/v1/embeddings", {"input": "abc"}),
           "responses": ("/v1/responses", {"input": "abc"}), "rerank": ("/v1/rerank", {"query": "abc", "documents": ["a", "b"]}),
+          "images": ("/v1/images/generations", {"prompt": "abc"}),
           "messages": ("/v1/messages", {"max_tokens": 3, "messages": [{"role": "user", "content": "abc"}]}),
           "count_tokens": ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": "abc"}]})}
 OTHERS = {"/tokenize": {"content": "abc", "add_special": True, "parse_special": False}, "/detokenize": {"tokens": [3, 4]},
@@ -31,7 +32,7 @@ OTHERS = {"/tokenize": {"content": "abc", "add_special": True, "parse_special": 
           "/models/unload": {"model": "none"}}
 
 
-FORMS = {"audio"}  # whose members are fields of a form: serve_transcriptions_test.py
+FORMS = {"audio", "edits"}  # whose members are fields of a form: serve_transcriptions_test.py, serve_images_test.py
 
 
 def members_of(documents):

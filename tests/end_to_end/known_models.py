@@ -6,6 +6,8 @@ import json
 import math
 import unittest
 
+import openai
+
 from chain_model import write_chain
 from program import HOME
 from small_model import write_folder
@@ -65,6 +67,11 @@ class Case(unittest.TestCase):
         with self.assertRaises(kind) as caught:
             call(*arguments, **members)
         return caught.exception
+
+    def bad_request(self, call, param, says, **members):
+        error = self.refused(openai.BadRequestError, call, **members)
+        self.assertEqual((error.param, error.type), (param, "invalid_request_error"), error)
+        self.assertIn(says, str(error))
 
 
 class OfKnownModels(Case):

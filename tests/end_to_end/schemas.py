@@ -15,6 +15,7 @@ SCHEMAS = [(method, re.compile(path), answer, event) for method, path, answer, e
     ("POST", "/v1/chat/completions", "chat.json#/$defs/body", "chat.json#/$defs/chunk"),
     ("POST", "/v1/completions", "completions.json#/$defs/body", "completions.json#/$defs/chunk"),
     ("POST", "/v1/audio/(?:transcriptions|translations)", "audio.json#/$defs/body", "audio.json#/$defs/{type}"),
+    ("POST", "/v1/images/(?:generations|edits)", "images.json#/$defs/body", "images.json#/$defs/{type}"),
     ("POST", "/v1/embeddings", "embeddings.json#/$defs/body", None),
     ("POST", "/v1/messages", "messages.json#/$defs/body", "messages.json#/$defs/{type}"),
     ("POST", "/v1/messages/count_tokens", "messages.json#/$defs/count", None),

@@ -120,36 +120,31 @@ class Models(Sound):
         self.assertNotIn("transcription", can["counting"][0])
         self.assertGreater(can["speech"][1], 0)
 
-    def refusal(self, call, param, says, **members):
-        error = self.refused(openai.BadRequestError, call, **members)
-        self.assertEqual((error.param, error.type), (param, "invalid_request_error"), error)
-        self.assertIn(says, str(error))
-
     def test_each_is_asked_for_what_it_can(self):
         for call, members in ((self.client.chat.completions.create, {"messages": user("a")}), (self.client.completions.create, {"prompt": "a"}),
                               (self.client.responses.create, {"input": "a"})):
-            self.refusal(call, "model", "speech can't be asked for completion; it can be for transcription, translation", model="speech", **members)
-        self.refusal(self.client.embeddings.create, "model", "speech can't be asked for embedding", model="speech", input="a")
-        self.refusal(self.transcribe, "model", "counting can't be asked for transcription; it can be for chat", model="counting")
-        self.refusal(self.translate, "model", "counting can't be asked for translation", model="counting")
+            self.bad_request(call, "model", "speech can't be asked for completion; it can be for transcription, translation", model="speech", **members)
+        self.bad_request(self.client.embeddings.create, "model", "speech can't be asked for embedding", model="speech", input="a")
+        self.bad_request(self.transcribe, "model", "counting can't be asked for transcription; it can be for chat", model="counting")
+        self.bad_request(self.translate, "model", "counting can't be asked for translation", model="counting")
         error = self.refused(openai.NotFoundError, self.transcribe, model="none")
         self.assertEqual(error.code, "model_not_found")
         for path, members in (("/tokenize", {"content": "ab"}), ("/detokenize", {"tokens": [97]})):
             self.assertEqual(self.server.post(path, model="speech", **members)[0], 200)
 
     def test_mistakes_are_named(self):
-        self.refusal(self.transcribe, "language", "known are en, de, fr", language="xx")
-        self.refusal(self.transcribe, "temperature", "from 0 to 1", temperature=2)
-        self.refusal(self.transcribe, "timestamp_granularities[0]", "segment", response_format="verbose_json", timestamp_granularities=["word"])
-        self.refusal(self.transcribe, "stream", "response_format", response_format="vtt", stream=True)
-        self.refusal(self.transcribe, "colour", "", extra_body={"colour": "red"})
-        self.refusal(self.transcribe, "file", "is no sound in WAV, FLAC, Ogg or MP3", file=SPEECH / "config.json")
-        self.refusal(self.transcribe, "file", "", file=("cut.wav", SOUND.read_bytes()[:30]))
+        self.bad_request(self.transcribe, "language", "known are en, de, fr", language="xx")
+        self.bad_request(self.transcribe, "temperature", "from 0 to 1", temperature=2)
+        self.bad_request(self.transcribe, "timestamp_granularities[0]", "segment", response_format="verbose_json", timestamp_granularities=["word"])
+        self.bad_request(self.transcribe, "stream", "response_format", response_format="vtt", stream=True)
+        self.bad_request(self.transcribe, "colour", "", extra_body={"colour": "red"})
+        self.bad_request(self.transcribe, "file", "is no sound in WAV, FLAC, Ogg or MP3", file=SPEECH / "config.json")
+        self.bad_request(self.transcribe, "file", "", file=("cut.wav", SOUND.read_bytes()[:30]))
         # Hours of silence are few bytes.
         with wave.open(str(HOME / "long.wav"), "wb") as out:
             out.setparams((1, 1, 1000, 0, "NONE", None))
             out.writeframes(b"\x80" * 7201 * 1000)
-        self.refusal(self.transcribe, "file", "7200", file=HOME / "long.wav")
+        self.bad_request(self.transcribe, "file", "7200", file=HOME / "long.wav")
         for body, kind in (({"json": {"model": "speech"}}, "is 'application/json'"), ({"content": b"--b--", "headers": {"content-type": "multipart/form-data"}}, "no boundary"),
                            ({"content": b"--b--", "headers": {"content-type": "multipart/form-data; boundary=b"}}, "file")):
             response = self.server.http.post("/v1/audio/transcriptions", **body)

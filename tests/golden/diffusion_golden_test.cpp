@@ -53,6 +53,13 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
+double distance(const DrawnPixels& a, const DrawnPixels& b) {
+  double largest = 0;
+  for (std::size_t i = 0; i < a.values.size(); ++i)
+    largest = std::max(largest, std::abs(double{a.values[i]} - double{b.values.at(i)}));
+  return largest;
+}
+
 /// A golden pipeline on an engine, and what is recorded of it.
 class Drawing : public ::testing::TestWithParam<std::string> {
  protected:
@@ -123,7 +130,8 @@ class Drawing : public ::testing::TestWithParam<std::string> {
 
   /// The picture, made in steps of so much work as `next_rows` tells.
   template <class NextRows>
-  DrawnPixels draw(DiffusionPipeline& pipeline, DiffusionJob job, NextRows next_rows) {
+  DrawnPixels draw(DiffusionPipeline& pipeline, DiffusionJob job, NextRows next_rows,
+                   std::vector<PartialPicture>* partials = nullptr) {
     CheckedDiffusionJob checked = DiffusionPipeline::check(*pipeline.limits(), std::move(job));
     std::optional<DiffusionWork> work = pipeline.begin(checked);
     if (!work) throw ResourceExhausted("no room");
@@ -135,7 +143,11 @@ class Drawing : public ::testing::TestWithParam<std::string> {
     EXPECT_EQ(work->ending()->reason, FinishReason::kStop) << work->ending()->message;
     DrawnPixels out;
     while (auto event = work->next_event())
-      if (auto* pixels = std::get_if<DrawnPixels>(&*event)) out = std::move(*pixels);
+      if (auto* pixels = std::get_if<DrawnPixels>(&*event)) {
+        out = std::move(*pixels);
+      } else if (auto* partial = std::get_if<PartialPicture>(&*event)) {
+        if (partials != nullptr) partials->push_back(std::move(*partial));
+      }
     return out;
   }
 
@@ -227,6 +239,37 @@ void Drawing::expect_same_bits(const JsonValue& of) {
   }
 }
 
+TEST_P(Drawing, PartialPicturesShowWhatIsExpected) {
+  const auto job_with = [&](std::int64_t steps, std::int64_t partials) {
+    DiffusionJob out = job(*cases().front());
+    out.steps = steps;
+    out.partials = partials;
+    return out;
+  };
+  const auto all_at_once = [] { return INT64_MAX; };
+  std::vector<PartialPicture> partials;
+  const DrawnPixels whole = draw(model_.pipeline(), job_with(5, 2), all_at_once, &partials);
+  EXPECT_TRUE(same_bits(whole.values, draw(model_.pipeline(), job_with(5, 0), all_at_once).values));
+  ASSERT_EQ(partials.size(), 2u);
+  EXPECT_EQ(partials[1].number, 2);
+  EXPECT_EQ(partials[1].pixels.size.pixels(), whole.size.pixels());
+  // Nearer to the end is nearer to the picture.
+  const auto far = [&](const PartialPicture& from) { return distance(whole, from.pixels); };
+  EXPECT_LT(far(partials[1]), far(partials[0]));
+  EXPECT_GT(far(partials[1]), 0);
+
+  // Behind the first step it is where a step to the end would lead.
+  partials.clear();
+  draw(model_.pipeline(), job_with(2, 1), all_at_once, &partials);
+  ASSERT_EQ(partials.size(), 1u);
+  const DrawnPixels once = draw(model_.pipeline(), job_with(1, 0), all_at_once);
+  EXPECT_LT(distance(once, partials[0].pixels), kClose);
+  // As many as there are steps between.
+  partials.clear();
+  draw(model_.pipeline(), job_with(2, 2), all_at_once, &partials);
+  EXPECT_EQ(partials.size(), 1u);
+}
+
 TEST_P(Drawing, SeedsMakePicturesOfTheirOwn) {
   const auto of_seed = [&](std::uint64_t seed, std::uint32_t number) {
     DiffusionJob job = model_.prepare({.prompt = "the red fox", .steps = 1}).job;
@@ -293,6 +336,8 @@ TEST_P(Drawing, RefusesByName) {
   refused([](DiffusionJob& j) { j.size.height = 0; }, "multiples of");
   refused([](DiffusionJob& j) { j.size = {-16, 16}; }, "multiples of");
   refused([](DiffusionJob& j) { j.size = {1 << 24, 1 << 24}; }, "larger than");
+  refused([](DiffusionJob& j) { j.partials = -1; }, "partial");
+  refused([](DiffusionJob& j) { j.partials = j.steps + 1; }, "partial");
   refused([](DiffusionJob& j) { j.steps = 0; }, "0 steps");
   refused([](DiffusionJob& j) { j.steps = INT64_MAX; }, "steps of denoising");
   refused([](DiffusionJob& j) { j.guidance = NAN; }, "guidance");

@@ -15,6 +15,7 @@
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
 #include "sirocco/server/openai/error_body.hpp"
+#include "sirocco/server/openai/image_request.hpp"
 #include "sirocco/server/openai/rerank.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 
@@ -23,6 +24,15 @@ namespace sirocco::openai_testing {
 using request_testing::check_generation;
 
 // What must hold of any bytes that are sent as a body. `Require` is called with what must be true.
+
+template <class Require>
+void check_images(const openai::ImagesRequest& request, Require require) {
+  require(!request.prompt.empty());
+  require(request.n >= 1 && request.n <= 10);
+  require(!request.size || (request.size->width > 0 && request.size->height > 0));
+  require(request.stream || request.partial_images == 0);
+  require(!request.stream || request.n == 1);
+}
 
 template <class Require>
 void check_inputs(const std::vector<openai::PromptInput>& inputs, Require require) {
@@ -108,11 +118,15 @@ int check_any_body(std::string_view body, const ChatFormat& format, Require requ
       [&] { check_completion(openai::read_completion_request(json::parse(body)), require); },
       [&] { check_response(openai::read_response_request(json::parse(body)), require); },
       [&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); },
+      [&] { check_images(openai::read_generation_request(json::parse(body)), require); },
       [&] { check_ranked(openai::read_rerank_request(json::parse(body)), require); });
 }
 
 /// Bodies with nearly all members that there are.
 inline constexpr std::string_view kBodies[] = {
+    R"({"model":"m","prompt":"a fox","n":1,"size":"64x48","num_inference_steps":4,
+        "guidance_scale":3.5,"seed":7,"stream":true,"partial_images":2,"response_format":"b64_json",
+        "output_format":"png","quality":"high","background":"opaque","moderation":"low"})",
     R"({"model":"m","messages":[{"role":"system","content":"a"},
         {"role":"user","content":[{"type":"text","text":"b\u00e9\ud83d\ude00"},{"type":"text","text":"c"}],
          "name":"Ann"},

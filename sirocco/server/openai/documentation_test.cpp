@@ -6,6 +6,7 @@
 #include "sirocco/server/openai/chat_request.hpp"
 #include "sirocco/server/openai/completion_request.hpp"
 #include "sirocco/server/openai/embeddings.hpp"
+#include "sirocco/server/openai/image_request.hpp"
 #include "sirocco/server/openai/rerank.hpp"
 #include "sirocco/server/openai/responses/response_request.hpp"
 #include "sirocco/server/openai/transcription_request.hpp"
@@ -21,6 +22,8 @@ TEST(Documentation, HasAllMembersOfOpenAi) {
       .add(describe_embedding_members(), "embeddings")
       .add(describe_rerank_members(), "rerank")
       .add(describe_transcription_members(), "audio")
+      .add(describe_generation_members(), "images")
+      .add(describe_edit_members(), "edits")
       .expect_on("docs/openai-api.md");
 }
 

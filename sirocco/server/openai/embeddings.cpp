@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "sirocco/server/base64.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/writer.hpp"
 
@@ -50,26 +51,7 @@ constexpr std::array kUnheeded = {
     UnheededMember{"add_special_tokens", OneOf{"[true]"}, "a text begins as the model wants it"},
 };
 
-/// RFC 4648, section 4.
-std::string base64(std::span<const float> numbers) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  static_assert(std::endian::native == std::endian::little);
-  const auto bytes = std::as_bytes(numbers);
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](std::size_t k) {
-      return i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0;
-    };
-    const std::uint32_t group = byte(0) << 16 | byte(1) << 8 | byte(2);
-    out += kDigits[group >> 18];
-    out += kDigits[group >> 12 & 63];
-    out += i + 1 < bytes.size() ? kDigits[group >> 6 & 63] : '=';
-    out += i + 2 < bytes.size() ? kDigits[group & 63] : '=';
-  }
-  return out;
-}
+static_assert(std::endian::native == std::endian::little);
 
 }  // namespace
 
@@ -107,7 +89,7 @@ std::string embeddings_body(std::string_view model, std::span<const std::vector<
     out.open_object().member("object", "embedding").member("index", static_cast<std::int64_t>(i));
     out.name("embedding");
     if (format == EmbeddingFormat::kBase64) {
-      out.text(base64(vectors[i]));
+      out.text(base64(std::as_bytes(std::span(vectors[i]))));
     } else {
       out.open_array();
       for (const float x : vectors[i]) out.number(x);

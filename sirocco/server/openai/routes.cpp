@@ -14,6 +14,8 @@ constexpr ApiRoute kRoutes[] = {
     {http::Method::kPost, "/v1/embeddings", answer_embeddings},
     {http::Method::kPost, "/v1/audio/transcriptions", answer_transcription},
     {http::Method::kPost, "/v1/audio/translations", answer_translation},
+    {http::Method::kPost, "/v1/images/generations", answer_image_generation},
+    {http::Method::kPost, "/v1/images/edits", answer_image_edit},
     {http::Method::kPost, "/rerank", answer_rerank},
     {http::Method::kPost, "/v1/rerank", answer_rerank},
     {http::Method::kGet, "/v1/models", answer_models},

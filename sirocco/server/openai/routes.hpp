@@ -17,6 +17,9 @@ http::Task<http::Answered> answer_completion(const Service& service, http::Excha
 http::Task<http::Answered> answer_embeddings(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_transcription(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_translation(const Service& service, http::Exchange& exchange);
+http::Task<http::Answered> answer_image_generation(const Service& service,
+                                                   http::Exchange& exchange);
+http::Task<http::Answered> answer_image_edit(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_rerank(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_models(const Service& service, http::Exchange& exchange);
 http::Task<http::Answered> answer_model(const Service& service, http::Exchange& exchange);
