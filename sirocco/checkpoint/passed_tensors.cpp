@@ -110,6 +110,7 @@ std::span<const PassedTensors::Row> PassedTensors::table() {
       {Kind::kSenses, At::kFront, "visual"},
       {Kind::kSenses, At::kFront, "visual_projection"},
       {Kind::kScale, At::kFront, "logit_scale"},
+      {Kind::kScale, At::kFront, "logit_bias"},
       {Kind::kSenses, At::kFront, "multi_modal_projector"},
       {Kind::kSenses, At::kFront, "connector"},
       {Kind::kSenses, At::kFront, "mm_projector"},

@@ -13,8 +13,8 @@
 namespace sirocco {
 
 /// A PictureEmbedder makes vectors of pictures, in the space of the vectors that the same
-/// checkpoint makes of texts (CLIP). One thread at a time; not while the backend runs steps of
-/// another.
+/// checkpoint makes of texts (CLIP, SigLIP). One thread at a time; not while the backend runs steps
+/// of another.
 class PictureEmbedder {
  public:
   /// `place` is where it runs; both outlive it. Throws InvalidArgument unless the encoder makes one

@@ -12,8 +12,37 @@
 #include <utility>
 
 #include "sirocco/base/error.hpp"
+#include "sirocco/text/fixed_length.hpp"
 
 namespace sirocco {
+namespace {
+
+/// How texts of a model that reads a fixed number of tokens are brought to it.
+struct Filling {
+  std::int32_t length;
+  bool in_front;
+};
+
+std::optional<Filling> filling_of(const ModelInfo& info, const Metadata& folder,
+                                  std::int32_t context) {
+  if (!info.fills_texts) return std::nullopt;
+  const std::int32_t length =
+      std::min(model_max_length(folder).value_or(info.context_length), info.context_length);
+  if (length > context) {
+    throw InvalidArgument(
+        "{}: texts are filled up to {} tokens, for which a context of {} has no room",
+        folder.origin(), length, context);
+  }
+  constexpr std::string_view kSide = "tokenizer_config.padding_side";
+  const auto side = folder.get_or<std::string_view>(kSide, "right");
+  if (side != "right" && side != "left") {
+    throw UnsupportedError("{}: {} is {}, but only 'right' or 'left' is supported", folder.origin(),
+                           sirocco::quoted(kSide), sirocco::quoted(side));
+  }
+  return Filling{length, side == "left"};
+}
+
+}  // namespace
 
 struct LoadedEmbedder::State {
   State(Machine& machine, const std::filesystem::path& path, const OpenOptions& open)
@@ -23,6 +52,7 @@ struct LoadedEmbedder::State {
   std::shared_ptr<EmbeddingPipeline> pipeline;
   OpenOptions reopen;            // for the part that sees
   std::int64_t whole_width = 0;  // of a vector, before it is cut
+  std::optional<Filling> filling;
   std::once_flag sight_looked_for;
   std::optional<PictureEmbedder> sight;
 };
@@ -65,6 +95,7 @@ const std::map<std::string, std::string, std::less<>>& LoadedEmbedder::prompts()
 
 std::int64_t LoadedEmbedder::max_tokens() const {
   const std::int64_t context = pipeline().limits()->max_context;
+  if (state_->filling) return state_->filling->length;
   const std::int64_t most = state_->modules.max_tokens;
   return most > 0 ? std::min(most, context) : context;
 }
@@ -96,6 +127,10 @@ LoadedEmbedder::Tokenized LoadedEmbedder::tokenize(std::string_view text,
     const auto begin = out.tokens.begin() + static_cast<std::ptrdiff_t>(most - kept);
     out.tokens.erase(begin, begin + static_cast<std::ptrdiff_t>(out.left_out));
   }
+  if (const auto& filling = state_->filling) {
+    const auto at = filling->in_front ? out.tokens.begin() : out.tokens.end();
+    out.tokens.insert(at, most - out.tokens.size(), padding_token(tokenizer()));
+  }
   return out;
 }
 
@@ -124,6 +159,8 @@ LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path&
     state->pipeline = std::make_shared<EmbeddingPipeline>(
         builder.info(), std::move(parts), std::move(projections), state->opened.places().front(),
         std::move(options));
+    state->filling =
+        filling_of(builder.info(), *checkpoint.metadata, state->pipeline->limits()->max_context);
   });
   return LoadedEmbedder(std::move(state));
 }

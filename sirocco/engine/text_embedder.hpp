@@ -51,10 +51,13 @@ class LoadedEmbedder {
   PictureEmbedder* pictures() const;
 
   struct Tokenized {
-    std::vector<TokenId> tokens;  ///< with what the model adds around a text; may be none
-    std::size_t left_out = 0;     ///< tokens at the end of the text that don't count
+    /// With what the model adds around a text, and what fills it up (ModelInfo::fills_texts); may
+    /// be none.
+    std::vector<TokenId> tokens;
+    std::size_t left_out = 0;  ///< tokens at the end of the text that don't count
   };
-  /// Throws InvalidArgument, which lists the model's prompts, for the name of another.
+  /// Throws InvalidArgument, which lists the model's prompts, for the name of another, and
+  /// UnsupportedError where texts are filled up and the tokenizer doesn't say with what.
   Tokenized tokenize(std::string_view text, const TextOptions& options = {}) const;
 
  private:

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "sirocco/models/vit_loader.hpp"
+#include "sirocco/nn/attention_pool.hpp"
 
 /// Encoders of squares of one size, with learned positions: CLIP's and SigLIP's.
 namespace sirocco {
@@ -66,6 +67,26 @@ AnyPictureEncoder class_encoder(VitLoader& loader) {
   PictureOptions<LayerNorm> options;
   options.keeps_rows_before = true;
   return vit_encoder(loader, PatchPlaces::kOwn, std::move(projector), std::move(options));
+}
+
+AnyPictureEncoder attention_pool_encoder(VitLoader& loader) {
+  const VitConfig& config = loader.config();
+  WeightLoader& weights = loader.weights();
+  const std::int64_t k = config.inner;
+  const std::int64_t f = config.feed_forward;
+  if (k != config.info.width) {
+    throw FormatError("{}: pictures have vectors of {} elements, but texts of {}",
+                      config.reader.metadata().origin(), k, config.info.width);
+  }
+  weights.split("mm.attn_qkv", {{"mm.attn_q", k}, {"mm.attn_k", k}, {"mm.attn_v", k}});
+  ProbeAttention attention(config.attention,
+                           WeightVector(weights.floats("mm.probe", Shape{1, 1, k})),
+                           weights.linear("mm.attn_q", k, k), weights.linear("mm.attn_k", k, k),
+                           weights.linear("mm.attn_v", k, k), weights.linear("mm.attn_out", k, k));
+  Mlp mlp(config.activation(), weights.linear("mm.ffn_up", f, k),
+          weights.linear("mm.ffn_down", k, f));
+  AttentionPool pool(std::move(attention), loader.norm<LayerNorm>("mm.ln"), std::move(mlp));
+  return vit_encoder(loader, PatchPlaces::kOwn, std::move(pool));
 }
 
 }  // namespace sirocco

@@ -14,6 +14,11 @@ namespace sirocco {
 /// stands beside those of pictures. (Radford et al. 2021)
 using ClipTextBlock = TransformerBlock<LayerNorm, CausalAttention, Mlp>;
 
+/// SigLIP's part that reads texts, of a fixed length: its tokens, those that fill it up too, see
+/// each other. (Zhai et al. 2023; Tschannen et al. 2025, SigLIP 2)
+using SiglipTextBlock = TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
+extern template class TransformerBlock<LayerNorm, BidirectionalAttention, Mlp>;
+
 /// A ClipTextEnd tells the row that stands for a text: that of the token which ends it, the first
 /// one where a text is filled up with them.
 class ClipTextEnd {
@@ -31,6 +36,8 @@ class ClipTextEnd {
 };
 
 extern const FolderSchema kClipTextFolder;
+extern const FolderSchema kSiglipTextFolder;
 std::unique_ptr<ModelBuilder> make_clip_text_builder(const ModelSources& from);
+std::unique_ptr<ModelBuilder> make_siglip_text_builder(const ModelSources& from);
 
 }  // namespace sirocco

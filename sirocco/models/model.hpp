@@ -40,6 +40,9 @@ struct ModelInfo {
   std::optional<Pooling> pooling;  ///< where the checkpoint says what its embeddings are
   /// Whether it has a vocabulary head; encoders have none, and checkpoints may lack theirs.
   bool generates = true;
+  /// Whether a text is filled up with the padding token before it is read. The model sees that as
+  /// it sees any other token.
+  bool fills_texts = false;
 };
 
 /// Layers [begin, end) of a model: what one stage of a pipeline runs.

@@ -107,7 +107,7 @@ class PictureEncoder {
     const std::int64_t rows = embedding_.rows_before() + grid.patches();
     EncoderCosts out{.embed = static_cast<double>(embedding_.products()),
                      .remember = static_cast<double>(info_.key_products),
-                     .project = static_cast<double>(projector_.products())};
+                     .project = static_cast<double>(projector_.products(grid))};
     for (std::int32_t layer = 0; layer < info_.layers; ++layer) {
       const bool windowed = options_.windows && options_.windows->apply_in(LayerIndex(layer));
       out.forward.push_back(

@@ -79,11 +79,26 @@ constexpr std::array kClipTensors =
                TensorRule{"tower.pre_layrnorm", "v.pre_ln"},
                TensorRule{"visual_projection", "mm.fc"},
            });
+constexpr std::array kSiglipTensors =
+    joined(kTowerTensors, kPostNorm,
+           std::array{
+               TensorRule{"tower.head.probe", "mm.probe"},
+               TensorRule{"tower.head.attention.in_proj_weight", "mm.attn_qkv.weight"},
+               TensorRule{"tower.head.attention.in_proj_bias", "mm.attn_qkv.bias"},
+               TensorRule{"tower.head.attention.out_proj", "mm.attn_out"},
+               TensorRule{"tower.head.layernorm", "mm.ln"},
+               TensorRule{"tower.head.mlp.fc1", "mm.ffn_up"},
+               TensorRule{"tower.head.mlp.fc2", "mm.ffn_down"},
+           });
 constexpr std::array kBiases = {CompanionRule{"v.blk.#.*"}};
 constexpr std::array kSiglipBiases = joined(kBiases, std::array{CompanionRule{"v.patch_embd"}});
+constexpr std::array kSiglipPairBiases =
+    joined(kSiglipBiases, std::array{CompanionRule{"mm.attn_qkv"}, CompanionRule{"mm.attn_out"},
+                                     CompanionRule{"mm.ffn_up"}, CompanionRule{"mm.ffn_down"}});
 
 constexpr std::array<std::string_view, 2> kComputed = {"tower.embeddings.position_ids",
                                                        "tower.head."};
+constexpr std::array<std::string_view, 1> kPositionIds = {"tower.embeddings.position_ids"};
 // Rows are taken from before it.
 constexpr std::array<std::string_view, 3> kLlavaUnused = {"tower.embeddings.position_ids",
                                                           "tower.head.", "tower.post_layernorm."};
@@ -122,6 +137,7 @@ void finish_llava(FolderDescription& d) {
 }
 
 void finish_clip(FolderDescription& d) { say_activation(d, "quick_gelu"); }
+void finish_siglip(FolderDescription& d) { say_activation(d, "gelu_pytorch_tanh"); }
 
 bool is_clip(const FolderDescription& d) {
   return d.said<std::string_view>("model_type") == "clip_vision_model";
@@ -146,6 +162,8 @@ constexpr std::array<std::string_view, 4> kLlavaClasses = {
 
 constexpr std::array<std::string_view, 1> kClipTypes = {"clip"};
 constexpr std::array<std::string_view, 1> kClipClasses = {"CLIPModel"};
+constexpr std::array<std::string_view, 1> kSiglipTypes = {"siglip"};
+constexpr std::array<std::string_view, 1> kSiglipClasses = {"SiglipModel"};
 
 constexpr EncoderSchema kIdefics3 =
     schema_of({"Idefics3", "idefics3", kIdefics3Types, kIdefics3Classes, kIdefics3Keys,
@@ -175,10 +193,13 @@ constexpr EncoderSchema kLlavaSiglip =
 
 constexpr EncoderSchema kClip = schema_of({"CLIP", "class", kClipTypes, kClipClasses, kClipKeys,
                                            kClipTensors, kBiases, kComputed, finish_clip});
+constexpr EncoderSchema kSiglip =
+    schema_of({"SigLIP, SigLIP 2 of one size", "attention_pool", kSiglipTypes, kSiglipClasses,
+               kSiglipKeys, kSiglipTensors, kSiglipPairBiases, kPositionIds, finish_siglip});
 
-constexpr std::array<const EncoderSchema*, 11> kEncoders = {
-    &kIdefics3,    &kSmolVlm,      &kGemma3,      &kLlavaClip,     &kLlavaSiglip,   &kClip,
-    &kQwen2Vision, &kQwen25Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
+constexpr std::array<const EncoderSchema*, 12> kEncoders = {
+    &kIdefics3, &kSmolVlm,     &kGemma3,       &kLlavaClip,   &kLlavaSiglip,   &kClip,
+    &kSiglip,   &kQwen2Vision, &kQwen25Vision, &kQwen3Vision, &kPixtralVision, &kMistral3Vision};
 
 }  // namespace
 

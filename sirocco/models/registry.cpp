@@ -69,6 +69,11 @@ constexpr std::array kFamilies = {
                      "clip_text",
                      make_clip_text_builder,
                      {&kClipTextFolder}},
+    RegisteredFamily{"siglip-text",
+                     "SigLIP, SigLIP 2 of one size (texts and pictures)",
+                     "clip_text",
+                     make_siglip_text_builder,
+                     {&kSiglipTextFolder}},
     RegisteredFamily{
         "gemma-embedding", "EmbeddingGemma", "gemma", make_gemma_builder, {&kEmbeddingGemmaFolder}},
     RegisteredFamily{"deepseek2",

@@ -190,6 +190,7 @@ constexpr std::array kProjectors = {
     KnownProjector{"idefics3", idefics3_encoder},
     KnownProjector{"gemma3", gemma3_encoder},
     KnownProjector{"class", class_encoder},
+    KnownProjector{"attention_pool", attention_pool_encoder},
     KnownProjector{"qwen2vl_merger", qwen2_encoder},
     KnownProjector{"qwen2.5vl_merger", qwen2_5_encoder},
     KnownProjector{"qwen3vl_merger", qwen3_encoder},

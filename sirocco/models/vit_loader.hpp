@@ -130,9 +130,10 @@ AnyPictureEncoder mlp_encoder(VitLoader& loader);       ///< LLaVA-1.5, LLaVA-Ne
 AnyPictureEncoder idefics3_encoder(VitLoader& loader);  ///< Idefics3, SmolVLM
 AnyPictureEncoder gemma3_encoder(VitLoader& loader);
 AnyPictureEncoder class_encoder(VitLoader& loader);  ///< CLIP itself; llama.cpp has no name for it
-AnyPictureEncoder qwen2_encoder(VitLoader& loader);  ///< Qwen2-VL
-AnyPictureEncoder qwen2_5_encoder(VitLoader& loader);  ///< Qwen2.5-VL
-AnyPictureEncoder qwen3_encoder(VitLoader& loader);    ///< Qwen3-VL
-AnyPictureEncoder pixtral_encoder(VitLoader& loader);  ///< Pixtral, Mistral 3
+AnyPictureEncoder attention_pool_encoder(VitLoader& loader);  ///< SigLIP itself; the same
+AnyPictureEncoder qwen2_encoder(VitLoader& loader);           ///< Qwen2-VL
+AnyPictureEncoder qwen2_5_encoder(VitLoader& loader);         ///< Qwen2.5-VL
+AnyPictureEncoder qwen3_encoder(VitLoader& loader);           ///< Qwen3-VL
+AnyPictureEncoder pixtral_encoder(VitLoader& loader);         ///< Pixtral, Mistral 3
 
 }  // namespace sirocco

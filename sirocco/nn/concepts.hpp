@@ -163,7 +163,7 @@ concept FeedForward = requires(const F& f, Activations x, TransformContext& c) {
 /// A Projector makes rows for a language model of an encoder's. `projected` says what becomes of a
 /// grid of patches, `reads` appends the patches that some of these rows are made of, in the order
 /// in which `forward` wants their rows, f32 [P, K] to [R, D]; `products` are those of two numbers
-/// that one takes.
+/// that one of a grid's takes.
 template <class P>
 concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, RowRange made,
                              std::vector<std::int32_t>& patches, TransformContext& c) {
@@ -171,7 +171,7 @@ concept Projector = requires(const P& p, const Tensor& x, PatchGrid grid, RowRan
   { p.reads(grid, made, patches) } -> std::same_as<void>;
   { p.forward(x, c) } -> std::same_as<Tensor>;
   { p.outputs() } -> std::same_as<std::int64_t>;
-  { p.products() } -> std::same_as<std::int64_t>;
+  { p.products(grid) } -> std::same_as<std::int64_t>;
 };
 
 /// A RowProjector makes rows for a language model of those of a sound. `projected` says how many

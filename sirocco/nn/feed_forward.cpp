@@ -33,6 +33,11 @@ ActivationForms Mlp::input_forms() const {
   return gate == nullptr ? forms_for(up_) : forms_for(gate->linear) | forms_for(up_);
 }
 
+std::int64_t Mlp::products() const {
+  const Gate* gate = std::get_if<Gate>(&activation_);
+  return (gate == nullptr ? 0 : gate->linear.products()) + up_.products() + down_.products();
+}
+
 Tensor Mlp::forward(const Activations& x, TransformContext& context) const {
   if (const Gate* gate = std::get_if<Gate>(&activation_)) {
     return down_.forward(

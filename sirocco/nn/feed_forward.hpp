@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <variant>
 
 #include "sirocco/nn/concepts.hpp"
@@ -18,6 +19,8 @@ class Mlp {
 
   Tensor forward(const Activations& x, TransformContext& context) const;
   ActivationForms input_forms() const;
+  /// Products of two numbers that a row takes.
+  std::int64_t products() const;
 
  private:
   struct Gate {

@@ -105,9 +105,9 @@ DeepStackProjector::DeepStackProjector(LayerNorm norm, MergeProjector first,
   }
 }
 
-std::int64_t DeepStackProjector::products() const {
-  std::int64_t all = first_.products();
-  for (const MergeProjector& each : deep_) all += each.products();
+std::int64_t DeepStackProjector::products(PatchGrid grid) const {
+  std::int64_t all = first_.products(grid);
+  for (const MergeProjector& each : deep_) all += each.products(grid);
   return all;
 }
 

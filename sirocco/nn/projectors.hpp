@@ -31,6 +31,7 @@ class MlpProjector {
     append_squares(grid, 1, made, patches);
   }
   std::int64_t products() const { return first_.products() + second_.products(); }
+  std::int64_t products(PatchGrid) const { return products(); }
   std::int64_t inputs() const { return first_.inputs(); }
   std::int64_t outputs() const { return second_.outputs(); }
 
@@ -54,7 +55,7 @@ class ClassProjector {
   void reads(PatchGrid /*grid*/, RowRange /*made*/, std::vector<std::int32_t>& patches) const {
     patches.push_back(-1);
   }
-  std::int64_t products() const { return projection_.products(); }
+  std::int64_t products(PatchGrid) const { return projection_.products(); }
   std::int64_t outputs() const { return projection_.outputs(); }
 
  private:
@@ -72,7 +73,7 @@ class ShuffleProjector {
     append_squares(grid, side_, made, patches);
   }
   Tensor forward(const Tensor& x, TransformContext& context) const;
-  std::int64_t products() const { return projection_.products(); }
+  std::int64_t products(PatchGrid) const { return projection_.products(); }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return projection_.outputs(); }
 
@@ -91,7 +92,7 @@ class PoolProjector {
     append_squares(grid, side_, made, patches);
   }
   Tensor forward(const Tensor& x, TransformContext& context) const;
-  std::int64_t products() const { return projection_.products(); }
+  std::int64_t products(PatchGrid) const { return projection_.products(); }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return projection_.outputs(); }
 
@@ -116,7 +117,9 @@ class MergeProjector {
     append_squares(grid, side_, made, patches);
   }
   Tensor forward(const Tensor& x, TransformContext& context) const;
-  std::int64_t products() const { return mlp_.products() + (merge_ ? merge_->products() : 0); }
+  std::int64_t products(PatchGrid) const {
+    return mlp_.products() + (merge_ ? merge_->products() : 0);
+  }
   PatchGrid projected(PatchGrid grid) const { return {grid.rows / side_, grid.columns / side_}; }
   std::int64_t outputs() const { return mlp_.outputs(); }
 
@@ -141,7 +144,7 @@ class DeepStackProjector {
   void reads(PatchGrid grid, RowRange made, std::vector<std::int32_t>& patches) const {
     first_.reads(grid, made, patches);
   }
-  std::int64_t products() const;
+  std::int64_t products(PatchGrid grid) const;
   std::int64_t outputs() const { return first_.outputs() * (1 + std::ssize(deep_)); }
 
  private:

@@ -7,19 +7,19 @@
 namespace sirocco {
 namespace {
 
-TokenId padding_of(const Tokenizer& tokenizer) {
+constexpr TokenizeOptions kWhole{.parse_special = true, .add_special = true};
+
+}  // namespace
+
+TokenId padding_token(const Tokenizer& tokenizer) {
   if (tokenizer.special().padding) return *tokenizer.special().padding;
   throw UnsupportedError(
       "the tokenizer has no padding token, with which texts for this model are filled up; name it "
       "as 'pad_token' in its tokenizer_config.json");
 }
 
-constexpr TokenizeOptions kWhole{.parse_special = true, .add_special = true};
-
-}  // namespace
-
 FixedLengthTokenizer::FixedLengthTokenizer(const Tokenizer& tokenizer, std::int32_t length)
-    : tokenizer_(tokenizer), length_(length), padding_(padding_of(tokenizer)) {
+    : tokenizer_(tokenizer), length_(length), padding_(padding_token(tokenizer)) {
   const auto around = std::ssize(tokenizer.tokenize("", kWhole));
   if (length < 1 || length < around) {
     throw InvalidArgument(

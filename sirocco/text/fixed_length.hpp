@@ -11,6 +11,9 @@
 
 namespace sirocco {
 
+/// The token with which texts are filled up. Throws UnsupportedError for a tokenizer without one.
+TokenId padding_token(const Tokenizer& tokenizer);
+
 /// FixedLengthTokens are a text's tokens cut or filled up to a number of them.
 struct FixedLengthTokens {
   std::vector<TokenId> tokens;

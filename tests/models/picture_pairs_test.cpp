@@ -75,7 +75,7 @@ TEST_P(PicturePairs, PicturesHaveTheVectorsOfTransformers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, PicturePairs, ::testing::Values("clip", "clip-eos"),
+INSTANTIATE_TEST_SUITE_P(Models, PicturePairs, ::testing::Values("clip", "clip-eos", "siglip"),
                          [](const auto& each) {
                            std::string name = each.param;
                            std::ranges::replace(name, '-', '_');
