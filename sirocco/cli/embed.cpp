@@ -47,23 +47,20 @@ std::vector<std::string> lines_of(std::string_view text) {
   return out;
 }
 
-/// The vectors of pictures, as long as those of texts and as they are wanted.
-std::vector<EmbeddingEvent> embed_pictures(const Options& o, const LoadedEmbedder& model) {
-  if (o.images.empty()) return {};
-  PictureEmbedder* const pictures = model.pictures();
+void append_pictures(const Options& o, const LoadedEmbedder& model,
+                     std::vector<EmbeddingJob>& jobs) {
+  if (o.images.empty()) return;
+  const PictureInputs* const pictures = model.pictures();
   if (pictures == nullptr)
     throw UnsupportedError("{} makes vectors of texts only", o.common->model);
-  std::vector<EmbeddingEvent> out;
   for (const std::string& image : o.images) {
     const std::string bytes = read_file(image);
     try {
-      out.push_back(pictures->embed(std::as_bytes(std::span(bytes))));
-      model.pipeline().finish(out.back());
+      jobs.push_back({pictures->read(std::as_bytes(std::span(bytes))).input});
     } catch (const Error& e) {
       throw FormatError("{}: {}", sirocco::quoted(image, 400), e.what());
     }
   }
-  return out;
 }
 
 void embed(const Options& o) {
@@ -78,7 +75,7 @@ void embed(const Options& o) {
       o.texts.empty() && o.images.empty() ? lines_of(read_standard_input()) : o.texts;
   if (texts.empty() && o.images.empty())
     throw InvalidArgument("there is no text: neither an argument nor a line of standard input");
-  std::vector<std::vector<TokenId>> sequences;
+  std::vector<EmbeddingJob> jobs;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     LoadedEmbedder::Tokenized text =
         model.tokenize(texts[i], {.prompt = o.prompt, .parse_special = o.special});
@@ -88,12 +85,12 @@ void embed(const Options& o) {
     }
     if (text.tokens.empty() && !o.common->quiet)
       fmt::print(stderr, "text {}: makes no token, so its vector tells nothing\n", i + 1);
-    sequences.push_back(std::move(text.tokens));
+    jobs.push_back({std::move(text.tokens)});
   }
+  append_pictures(o, model, jobs);
   Engine engine(machine);
   const auto pipeline = engine.add(model.shared_pipeline());
-  std::vector<EmbeddingEvent> embeddings = embed_all(engine, pipeline, sequences);
-  std::ranges::move(embed_pictures(o, model), std::back_inserter(embeddings));
+  const std::vector<EmbeddingEvent> embeddings = embed_all(engine, pipeline, std::move(jobs));
 
   if (o.out.empty()) {
     std::string json;

@@ -97,7 +97,7 @@ MediaReader::MediaReader(const std::shared_ptr<const MultimodalPipeline>& pipeli
     : tokenizer_(tokenizer) {
   const Vocabulary& vocabulary = tokenizer.vocabulary();
   if (picture_settings) {
-    pictures_.emplace(pipeline, *std::move(picture_settings));
+    pictures_.emplace(*pipeline, *std::move(picture_settings));
     picture_mark_ = mark_token(vocabulary, pictures_->marks().token);
   }
   if (sound_settings) {

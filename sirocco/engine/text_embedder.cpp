@@ -54,7 +54,7 @@ struct LoadedEmbedder::State {
   std::int64_t whole_width = 0;  // of a vector, before it is cut
   std::optional<Filling> filling;
   std::once_flag sight_looked_for;
-  std::optional<PictureEmbedder> sight;
+  std::optional<PictureInputs> sight;
 };
 
 LoadedEmbedder::LoadedEmbedder(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -66,7 +66,7 @@ EmbeddingPipeline& LoadedEmbedder::pipeline() const { return *state_->pipeline; 
 std::shared_ptr<EmbeddingPipeline> LoadedEmbedder::shared_pipeline() const {
   return state_->pipeline;
 }
-PictureEmbedder* LoadedEmbedder::pictures() const {
+const PictureInputs* LoadedEmbedder::pictures() const {
   State& state = *state_;
   std::call_once(state.sight_looked_for, [&] {
     const Checkpoint& checkpoint = state.opened.checkpoint();
@@ -74,6 +74,8 @@ PictureEmbedder* LoadedEmbedder::pictures() const {
     const std::optional<Encoders> encoders =
         state.opened.load_encoders(checkpoint, state.whole_width, state.reopen);
     if (!encoders || encoders->pictures() == nullptr) return;
+    constexpr PatchGrid kAny = {4, 4};
+    if (encoders->pictures()->rows(kAny) != 1) return;
     std::optional<PictureSettings> settings = find_picture_settings(*checkpoint.files);
     if (!settings) {
       throw NotFound(
@@ -81,7 +83,7 @@ PictureEmbedder* LoadedEmbedder::pictures() const {
           "preprocessor_config.json",
           checkpoint.metadata->origin());
     }
-    state.sight.emplace(*encoders->pictures(), *std::move(settings), state.opened.places().front());
+    state.sight.emplace(*encoders->pictures(), *std::move(settings));
   });
   return state.sight ? &*state.sight : nullptr;
 }
@@ -182,26 +184,39 @@ std::vector<EmbeddingEvent> TextEmbedder::embed(std::span<const std::string> tex
 }
 
 std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
-                                      std::span<const std::vector<TokenId>> texts) {
+                                      std::span<const std::vector<TokenId>> sequences) {
+  std::vector<EmbeddingJob> jobs;
+  jobs.reserve(sequences.size());
+  for (const std::vector<TokenId>& tokens : sequences) jobs.push_back({tokens});
+  return embed_all(engine, pipeline, std::move(jobs));
+}
+
+std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
+                                      std::vector<EmbeddingJob> jobs) {
+  std::vector<std::string> names;
+  for (std::array<int, 2> counts = {}; const EmbeddingJob& job : jobs) {
+    const std::size_t kind = job.of.index();
+    names.push_back(fmt::format("{} {}", kind == 0 ? "text" : "picture", ++counts[kind]));
+  }
   const std::int32_t context = pipeline.limits().max_context;
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (std::ssize(texts[i]) > context) {
-      throw InvalidArgument("text {} has {} tokens; at most {} fit into the context", i + 1,
-                            texts[i].size(), context);
+  for (std::size_t i = 0; i < jobs.size(); ++i) {
+    if (jobs[i].rows() > context) {
+      throw InvalidArgument("{} has {} tokens; at most {} fit into the context", names[i],
+                            jobs[i].rows(), context);
     }
   }
-  std::vector<std::size_t> order(texts.size());
+  std::vector<std::size_t> order(jobs.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(),
-                   [&](std::size_t a, std::size_t b) { return texts[a].size() > texts[b].size(); });
+                   [&](std::size_t a, std::size_t b) { return jobs[a].rows() > jobs[b].rows(); });
 
-  std::vector<EmbeddingEvent> out(texts.size());
+  std::vector<EmbeddingEvent> out(jobs.size());
   std::deque<std::pair<std::size_t, Request<EmbeddingPipeline>>> waiting;
   const auto ahead = static_cast<std::size_t>(pipeline.limits().max_sequences);
   for (auto next = order.begin(); next != order.end() || !waiting.empty();) {
     for (; next != order.end() && waiting.size() < ahead; ++next)
-      waiting.emplace_back(*next, engine.submit(pipeline, EmbeddingJob{texts[*next]}));
-    const auto& [text, request] = waiting.front();
+      waiting.emplace_back(*next, engine.submit(pipeline, std::move(jobs[*next])));
+    const auto& [job, request] = waiting.front();
     while (!request.finished()) {
       if (!engine.step()) request.cancel();
     }
@@ -209,10 +224,10 @@ std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipe
     if (!embedding) {
       const Finished finished = *request.finished();
       if (finished.error == ErrorKind::kNotANumber)
-        throw NotANumber("text {}: {}", text + 1, finished.message);
-      throw ResourceExhausted("text {}: {}", text + 1, finished.message);
+        throw NotANumber("{}: {}", names[job], finished.message);
+      throw ResourceExhausted("{}: {}", names[job], finished.message);
     }
-    out[text] = std::move(*embedding);
+    out[job] = std::move(*embedding);
     waiting.pop_front();
   }
   return out;

@@ -12,7 +12,7 @@
 
 #include "sirocco/engine/engine.hpp"
 #include "sirocco/engine/opened_model.hpp"
-#include "sirocco/engine/picture_embedder.hpp"
+#include "sirocco/engine/picture_inputs.hpp"
 #include "sirocco/formats/sentence_modules.hpp"
 #include "sirocco/pipeline/embedding_pipeline.hpp"
 
@@ -45,10 +45,10 @@ class LoadedEmbedder {
   /// Tokens of a text, prompt included, that count at most.
   std::int64_t max_tokens() const;
 
-  /// Makes vectors of pictures that stand beside those of texts, by the part of the checkpoint that
-  /// sees, which is loaded at the first call; null where it has none. Throws what loading it
-  /// throws. Thread-safe; what it returns isn't.
-  PictureEmbedder* pictures() const;
+  /// Makes pictures ready for jobs of the pipeline, whose vectors stand beside those of texts, with
+  /// the part of the checkpoint that sees. That is loaded at the first call; null where there is
+  /// none that makes one row of a picture. Throws what loading it throws. Thread-safe.
+  const PictureInputs* pictures() const;
 
   struct Tokenized {
     /// With what the model adds around a text, and what fills it up (ModelInfo::fills_texts); may
@@ -73,11 +73,14 @@ class LoadedEmbedder {
 LoadedEmbedder load_text_embedder(Machine& machine, const std::filesystem::path& path,
                                   OpenOptions open = {}, EmbeddingPipelineOptions options = {});
 
-/// The vectors of sequences, [N][width] in their order, made as the engine is stepped on this
-/// thread; not while it has its own. Longest first, so that steps take sequences of like lengths
-/// together. Throws InvalidArgument for one that is longer than the context or has a token outside
-/// the vocabulary, NotANumber for an embedding that isn't made of finite numbers, and
-/// ResourceExhausted where a step failed otherwise; each names the text by its number, from 1.
+/// The vectors of jobs, [N][width] in their order, made as the engine is stepped on this thread;
+/// not while it has its own. Longest first, so that steps take sequences of like lengths together.
+/// Throws InvalidArgument for a text that is longer than the context or has a token outside the
+/// vocabulary, NotANumber for an embedding that isn't made of finite numbers, and ResourceExhausted
+/// where a step failed otherwise; each names the text or picture by its number, from 1.
+std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
+                                      std::vector<EmbeddingJob> jobs);
+/// The same of sequences of tokens.
 std::vector<EmbeddingEvent> embed_all(Engine& engine, const Handle<EmbeddingPipeline>& pipeline,
                                       std::span<const std::vector<TokenId>> sequences);
 

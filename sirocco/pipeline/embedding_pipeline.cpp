@@ -47,8 +47,7 @@ EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Lin
       placed_(Stage<Head>(std::move(parts)), place),
       projections_(std::move(projections)),
       pooling_(chosen_pooling(info_, options_.pooling)),
-      width_(chosen_width(projections_.empty() ? info_.width : projections_.back().outputs(),
-                          options_.dimensions)),
+      width_(chosen_width(whole_width(), options_.dimensions)),
       running_(std::make_shared<int>(0)) {
   if (options_.context < 0 || options_.max_sequences < 1 || options_.max_step < 1) {
     throw InvalidArgument(
@@ -68,13 +67,17 @@ EmbeddingPipeline::EmbeddingPipeline(ModelInfo info, Head parts, std::vector<Lin
   cache.max_step = options_.max_step;
   pools_ = CachePools::make({&placed_.stage.cache_layout()}, cache);
   placed_.allocate(pools_->shape(0));
+  // Four products of the width with itself for attention, eight for the MLP.
+  const double row_products = 12.0 * info_.layers * static_cast<double>(info_.width * info_.width);
   limits_ = std::make_shared<const PipelineLimits>(
       PipelineLimits{.vocabulary = info_.vocabulary,
                      .max_context = options_.context,
                      .max_cached_positions = options_.context,
                      .max_step = options_.max_step,
                      .usual_step = std::min(kUsualStep, options_.max_step),
-                     .max_sequences = options_.max_sequences});
+                     .max_sequences = options_.max_sequences,
+                     .encoded_a_row = row_products / kEncodedProducts,
+                     .embedding_width = whole_width()});
 }
 
 EmbeddingPipeline::~EmbeddingPipeline() = default;
@@ -200,25 +203,49 @@ std::vector<EmbeddingEvent> EmbeddingPipeline::step(
 std::optional<EmbeddingWork> EmbeddingPipeline::begin(CheckedEmbeddingJob& job) {
   // The cache lives for a step; so many can be in one.
   if (*running_ >= options_.max_sequences) return std::nullopt;
-  return EmbeddingWork(std::move(job), Seat(running_));
+  if (auto* const tokens = std::get_if<std::vector<TokenId>>(&job.job_.of))
+    return EmbeddingWork(std::move(*tokens), Seat(running_));
+  auto& picture = std::get<std::shared_ptr<const EncoderInput>>(job.job_.of);
+  return EmbeddingWork(std::make_unique<EncoderPass>(std::move(picture), placed_.ledger),
+                       Seat(running_));
+}
+
+void EmbeddingPipeline::encode(const Share<EmbeddingWork>& share) {
+  EmbeddingWork& work = *share.work;
+  EncoderPass& pass = *std::get<std::unique_ptr<EncoderPass>>(work.of_);
+  pass.advance(static_cast<double>(share.rows) * kEncodedProducts, *placed_.backend,
+               placed_.memory);
+  if (!pass.ended()) return;
+  if (const auto& fault = pass.fault()) return work.fail(fault->kind, fault->message);
+  EmbeddingEvent embedding(pass.rows().begin(), pass.rows().end());
+  finish(embedding);
+  work.take(std::move(embedding));
 }
 
 Ticket EmbeddingPipeline::submit(std::span<const Share<EmbeddingWork>> shares) {
-  SIROCCO_CHECK(submitted_.empty());  // one step in flight
+  SIROCCO_CHECK(texts_.empty());  // one step in flight
   const auto begin = Clock::now();
+  std::vector<EmbeddingWork*> texts;
   std::vector<std::span<const TokenId>> sequences;
-  for (const Share<EmbeddingWork>& share : shares) sequences.emplace_back(share.work->tokens_);
-  embeddings_ = step(sequences);
-  submitted_.assign(shares.begin(), shares.end());
+  for (const Share<EmbeddingWork>& share : shares) {
+    const auto* const text = std::get_if<EmbeddingWork::Text>(&share.work->of_);
+    if (text == nullptr) {
+      encode(share);
+      continue;
+    }
+    texts.push_back(share.work);
+    sequences.emplace_back(text->tokens);
+  }
+  if (!sequences.empty()) embeddings_ = step(sequences);
+  texts_ = std::move(texts);
   seconds_ = seconds_since(begin);
   return Ticket(++steps_);
 }
 
 double EmbeddingPipeline::wait(Ticket ticket) {
-  SIROCCO_CHECK(ticket.number() == steps_ && !submitted_.empty());
-  for (std::size_t i = 0; i < submitted_.size(); ++i)
-    submitted_[i].work->take(std::move(embeddings_[i]));
-  submitted_.clear();
+  SIROCCO_CHECK(ticket.number() == steps_);
+  for (std::size_t i = 0; i < texts_.size(); ++i) texts_[i]->take(std::move(embeddings_[i]));
+  texts_.clear();
   return seconds_;
 }
 

@@ -31,7 +31,9 @@ struct EmbeddingPipelineOptions {
 };
 
 /// Models of text whose result is one vector a sequence: through the layers, pooled, projected, cut
-/// to `dimensions` and normalized. A sequence is whole in one step. Any EmbeddingModel will do: the
+/// to `dimensions` and normalized. A sequence is whole in one step. Pictures, of models that have
+/// an encoder for them beside their text part, go through it in parts and are then cut and
+/// normalized as texts are. Any EmbeddingModel will do: the
 /// parts hold no vocabulary head, so that it can't be named here. For one backend the embedding of
 /// a sequence is the same bits whatever else is in the step.
 class EmbeddingPipeline final : public Pipeline {
@@ -68,11 +70,15 @@ class EmbeddingPipeline final : public Pipeline {
   std::int64_t width() const { return width_; }
   Pooling pooling() const { return pooling_; }
 
-  /// Cuts and normalizes a vector that was made elsewhere as its own; nothing is left of one that
-  /// isn't made of finite numbers. Thread-safe.
-  void finish(EmbeddingEvent& embedding) const;
-
  private:
+  /// Elements of an embedding before it is cut.
+  std::int64_t whole_width() const {
+    return projections_.empty() ? info_.width : projections_.back().outputs();
+  }
+  /// Cuts and normalizes a vector; nothing is left of one that isn't made of finite numbers.
+  void finish(EmbeddingEvent& embedding) const;
+  /// What a part of a step does to a picture, and what came of it where that was the last.
+  void encode(const Share<EmbeddingWork>& share);
   std::vector<EmbeddingEvent> run_step(std::span<const std::span<const TokenId>> sequences);
   Tensor pooled(const Hidden& hidden, TransformContext& context) const;
   Tensor projected(Tensor x, TransformContext& context) const;
@@ -88,8 +94,8 @@ class EmbeddingPipeline final : public Pipeline {
   std::shared_ptr<const PipelineLimits> limits_;
   std::shared_ptr<int> running_;  // works that there are
   std::optional<EmbeddingEvent> of_nothing_;
-  // Of the step that was submitted; the shares are gone when it was waited for.
-  std::vector<Share<EmbeddingWork>> submitted_;
+  // Of the texts of the step that was submitted; the shares are gone when it was waited for.
+  std::vector<EmbeddingWork*> texts_;
   std::vector<EmbeddingEvent> embeddings_;
   std::uint64_t steps_ = 0;
   double seconds_ = 0;

@@ -43,6 +43,8 @@ struct PipelineLimits {
   double encoded_a_row = 0;
   /// Of pictures that are drawn; null where none are.
   std::shared_ptr<const DiffusionLimits> diffusion = nullptr;
+  /// Elements of an embedding before it is cut; 0: there are none.
+  std::int64_t embedding_width = 0;
 };
 
 /// A submitted step, which has to be waited for, once. Move-only.

@@ -61,14 +61,16 @@ TEST_P(PicturePairs, TextsHaveTheVectorsOfTransformers) {
 TEST_P(PicturePairs, PicturesHaveTheVectorsOfTransformers) {
   for (const bool normalize : {false, true}) {
     const LoadedEmbedder model = load(normalize);
-    PictureEmbedder* const pictures = model.pictures();
+    const PictureInputs* const pictures = model.pictures();
     ASSERT_NE(pictures, nullptr);
+    std::vector<EmbeddingJob> jobs;
+    for (const EmbeddedPicture& shown : recorded_.pictures)
+      jobs.push_back({pictures->prepared(picture_of(shown.picture)).input});
+    Engine engine(machine_);
     std::vector<float> all;
-    for (const EmbeddedPicture& shown : recorded_.pictures) {
-      EmbeddingEvent vector = pictures->embed(picture_of(shown.picture));
-      model.pipeline().finish(vector);
+    for (const EmbeddingEvent& vector :
+         embed_all(engine, engine.add(model.shared_pipeline()), std::move(jobs)))
       all.insert(all.end(), vector.begin(), vector.end());
-    }
     EXPECT_LT(largest_difference(
                   normalize ? recorded_.picture_embeddings : recorded_.picture_features, all),
               kNear);
