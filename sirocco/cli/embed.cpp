@@ -132,8 +132,7 @@ void declare_embed(CommandLine& app) {
                "parse special tokens in the texts; they are text without");
   app.add_option("--image", options->images,
                  "file of a picture, whose vector stands behind those of the texts, for models of "
-                 "texts and pictures (CLIP, SigLIP); "
-                 "repeatable")
+                 "texts and pictures (CLIP, SigLIP); repeatable")
       .allow_extra_args(false);
   app.add_option("text", options->texts,
                  "the texts; without any, and pictures, the lines of standard input");

@@ -18,6 +18,7 @@ class PictureReader {
   /// prompts show pictures; InvalidArgument for settings that can't be.
   PictureReader(const MultimodalPipeline& pipeline, PictureSettings settings);
 
+  const PictureInputs& inputs() const { return inputs_; }
   const PictureProcessor& processor() const { return inputs_.processor(); }
   const PictureMarks& marks() const { return marks_; }
   /// What the family's chat templates write where a picture is shown.

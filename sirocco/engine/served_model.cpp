@@ -40,6 +40,16 @@ bool is_there(F find) {
   }
 }
 
+/// A model whose part that sees can't be used serves vectors of texts.
+const PictureInputs* pictures_of(const LoadedEmbedder& model) {
+  try {
+    return model.pictures();
+  } catch (const Error& e) {
+    log_warning("vectors of pictures aren't made: {}", e.what());
+    return nullptr;
+  }
+}
+
 struct UseName {
   ServedUse use;
   std::string_view name;
@@ -104,9 +114,18 @@ const Handle<EmbeddingPipeline>& ServedText::embeddings() const {
 }
 
 ServedEmbedder::ServedEmbedder(Engine& engine, LoadedEmbedder model)
-    : engine_(engine), model_(std::move(model)), pipeline_(engine.add(model_.shared_pipeline())) {}
+    : engine_(engine),
+      model_(std::move(model)),
+      pictures_(pictures_of(model_)),
+      pipeline_(engine.add(model_.shared_pipeline())) {}
 
 ServedEmbedder::~ServedEmbedder() { engine_.remove(pipeline_); }
+
+ServedUses ServedEmbedder::uses() const {
+  ServedUses uses = {ServedUse::kEmbedding};
+  if (pictures_ != nullptr) uses.add(ServedUse::kPictures);
+  return uses;
+}
 
 ServedTranscriber::ServedTranscriber(Engine& engine, LoadedTranscriber model)
     : engine_(engine), model_(std::move(model)), pipeline_(engine.add(model_.shared_pipeline())) {}

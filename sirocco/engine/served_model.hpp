@@ -30,7 +30,7 @@ enum class ServedUse : std::uint8_t {
   kChat,           ///< an answer in a conversation
   kCompletion,     ///< a text that goes on behind another
   kEmbedding,      ///< the vector of a text
-  kPictures,       ///< to see pictures in a conversation
+  kPictures,       ///< to see pictures in a conversation, or the vector of one
   kSounds,         ///< to hear sounds in it
   kTranscription,  ///< the text of what is said in a sound
   kTranslation,    ///< the same in English
@@ -109,11 +109,14 @@ class ServedEmbedder {
   const Tokenizer& tokenizer() const { return model_.tokenizer(); }
   const PipelineLimits& limits() const { return pipeline_.limits(); }
   const LaneStatistics& statistics() const { return pipeline_.statistics(); }
-  ServedUses uses() const { return {ServedUse::kEmbedding}; }
+  ServedUses uses() const;
+  /// As LoadedEmbedder has them, null too where what is there of them can't be used.
+  const PictureInputs* pictures() const { return pictures_; }
 
  private:
   Engine& engine_;
   LoadedEmbedder model_;
+  const PictureInputs* pictures_;
   Handle<EmbeddingPipeline> pipeline_;
 };
 

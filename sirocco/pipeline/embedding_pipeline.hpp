@@ -33,9 +33,9 @@ struct EmbeddingPipelineOptions {
 /// Models of text whose result is one vector a sequence: through the layers, pooled, projected, cut
 /// to `dimensions` and normalized. A sequence is whole in one step. Pictures, of models that have
 /// an encoder for them beside their text part, go through it in parts and are then cut and
-/// normalized as texts are. Any EmbeddingModel will do: the
-/// parts hold no vocabulary head, so that it can't be named here. For one backend the embedding of
-/// a sequence is the same bits whatever else is in the step.
+/// normalized as texts are. Any EmbeddingModel will do: the parts hold no vocabulary head, so that
+/// it can't be named here. For one backend the embedding of a sequence is the same bits whatever
+/// else is in the step.
 class EmbeddingPipeline final : public Pipeline {
  public:
   using Job = EmbeddingJob;

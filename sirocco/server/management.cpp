@@ -115,7 +115,7 @@ std::string detokenized(const Service& service, const std::string& body) {
 std::string templated(const Service& service, const std::string& body) {
   const openai::ChatRequest request = openai::read_chat_request(json::parse(body));
   const ModelLease model = named_text_model(service, request.generation.model);
-  require_senses(model->text(), openai::media_of(request.messages));
+  require_senses(*model, openai::media_of(request.messages));
   json::Writer out;
   out.open_object()
       .member("prompt", openai::chat_prompt(request, model->text().chat_format()).rendered.text)

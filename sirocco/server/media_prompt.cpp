@@ -74,30 +74,48 @@ std::vector<std::vector<std::byte>> files_of(std::span<const SentMedium> media,
   return files;
 }
 
-ReadMedium read_file(const LoadedModel& model, Medium medium, std::span<const std::byte> file,
+/// What makes files ready for a model; null for what it can't take.
+struct Readers {
+  const PictureInputs* pictures = nullptr;
+  const SoundReader* sounds = nullptr;
+};
+Readers readers_of(const ServedModel& model) {
+  if (const auto* const embedder = model.as<ServedEmbedder>()) return {embedder->pictures()};
+  const auto* const text = model.as<ServedText>();
+  if (text == nullptr) return {};
+  const PictureReader* const pictures = text->model().pictures();
+  return {pictures == nullptr ? nullptr : &pictures->inputs(), text->model().sounds()};
+}
+
+ReadMedium read_file(const Readers& readers, Medium medium, std::span<const std::byte> file,
                      const SentMediaLimits& limits) {
-  if (medium == Medium::kPicture) return model.pictures()->read(file, limits.each);
-  return model.sounds()->read(file, "the sound", limits.each_sound);
+  if (medium == Medium::kPicture) return readers.pictures->read(file, limits.each);
+  return readers.sounds->read(file, "the sound", limits.each_sound);
+}
+
+std::string title_of(const ServedModel& model) {
+  const auto* const text = model.as<ServedText>();
+  return text == nullptr ? model.name : std::string(text->model().title().text());
 }
 
 }  // namespace
 
-void require_senses(const ServedText& model, std::span<const SentMedium> media) {
-  const LoadedModel& loaded = model.model();
+void require_senses(const ServedModel& model, std::span<const SentMedium> media) {
+  const Readers readers = readers_of(model);
+  const bool takes_text_only = readers.pictures == nullptr && readers.sounds == nullptr;
   for (const SentMedium& medium : media) {
     const bool is_picture = medium.medium == Medium::kPicture;
-    if (is_picture ? loaded.pictures() != nullptr : loaded.sounds() != nullptr) continue;
+    if (is_picture ? readers.pictures != nullptr : readers.sounds != nullptr) continue;
     refuse(medium, "unsupported_value",
-           fmt::format("{} takes {}", loaded.title().text(),
-                       loaded.media() == nullptr
-                           ? fmt::format("text only, no {}", plural(medium.medium))
-                           : fmt::format("no {}", plural(medium.medium))));
+           fmt::format("{} takes {}no {}", title_of(model), takes_text_only ? "text only, " : "",
+                       plural(medium.medium)));
   }
 }
 
-std::vector<ReadMedium> read_media(const ServedText& model, std::span<const SentMedium> media,
+std::vector<ReadMedium> read_media(const ServedModel& model, std::span<const SentMedium> media,
                                    const SentMediaLimits& limits) {
   require_senses(model, media);
+  const Readers readers = readers_of(model);
   std::vector<std::vector<std::byte>> files = files_of(media, limits);
   std::vector<ReadMedium> out;
   out.reserve(media.size());
@@ -105,8 +123,8 @@ std::vector<ReadMedium> read_media(const ServedText& model, std::span<const Sent
   std::int64_t rows = 0;
   for (std::size_t i = 0; i < media.size(); ++i) {
     const auto file = std::exchange(files[i], {});
-    out.push_back(of_medium(
-        media[i], [&] { return read_file(model.model(), media[i].medium, file, limits); }));
+    out.push_back(
+        of_medium(media[i], [&] { return read_file(readers, media[i].medium, file, limits); }));
     // Before there is more in memory than a prompt can have.
     rows += rows_of(out.back());
     if (rows >= context) {

@@ -30,12 +30,12 @@ struct SentMediaLimits {
 };
 
 /// Throws InvalidRequest that names the first of `media` which the model can't see or hear.
-void require_senses(const ServedText& model, std::span<const SentMedium> media);
+void require_senses(const ServedModel& model, std::span<const SentMedium> media);
 
-/// The pictures and sounds, ready for prompts of the model. For a worker: it takes as long as
+/// The pictures and sounds, ready for the model's encoders. For a worker: it takes as long as
 /// decoding them does. Throws InvalidRequest that names what is none, isn't read, is too large or
 /// has more rows than the context of the model; and as require_senses.
-std::vector<ReadMedium> read_media(const ServedText& model, std::span<const SentMedium> media,
+std::vector<ReadMedium> read_media(const ServedModel& model, std::span<const SentMedium> media,
                                    const SentMediaLimits& limits = {});
 
 /// What the model is given: tokens or, where there are pictures or sounds, these in their places.
@@ -65,10 +65,10 @@ made_with_media(const Service& service, http::Exchange& exchange, Read read, Mak
     if (request->media.empty()) result.emplace(make(*request, std::span<const ReadMedium>()));
   });
   if (!result) {
-    require_senses(request->model->text(), request->media);
+    require_senses(*request->model, request->media);
     co_await fetch_pictures(service, exchange, request->media);
     const std::vector<ReadMedium> read_ones = co_await exchange.off_thread(
-        [&] { return read_media(request->model->text(), request->media); }, http::Labor::kLong);
+        [&] { return read_media(*request->model, request->media); }, http::Labor::kLong);
     co_await exchange.off_thread(
         [&] { result.emplace(make(*request, std::span<const ReadMedium>(read_ones))); });
   }

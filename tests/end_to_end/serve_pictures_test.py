@@ -7,6 +7,8 @@ usage: serve_pictures_test.py PROGRAM SOURCE_FOLDER
 from known_models import Case, user  # first: it begins again in the clients' environment
 
 import array
+import base64
+import concurrent.futures
 import json
 import re
 import unittest
@@ -192,6 +194,125 @@ class Refusals(Pictures):
         self.assertEqual(error.param, "messages[0].content[0].image_url.url")
         status = self.server.http.post("/v1/chat/completions", json={"messages": user(content * 2)}).status_code
         self.assertEqual(status, 413)
+
+
+class Embeddings(Case):
+    """Vectors of texts and of pictures: those of `embed`, and of transformers."""
+    PAIRS = ("clip-eos", "siglip")
+
+    @classmethod
+    def setUpClass(cls):
+        counting = HOME / "counting"
+        if not counting.exists():
+            write_counting(counting)
+        folders = [*(GOLDEN / "pictures" / model for model in (*cls.PAIRS, "smolvlm")), counting]
+        cls.ARGUMENTS = [argument for folder in folders for argument in ("-m", folder)] + ["--kv-dtype", "f32"]
+        super().setUpClass()
+
+    def post(self, model, messages=None, **members):
+        members |= {} if messages is None else {"messages": messages}
+        return self.server.post("/v1/embeddings", model=model, **members)
+
+    def vector(self, model, content=None, **members):
+        status, body = self.post(model, None if content is None else user(content), **members)
+        self.assertEqual(status, 200, body)
+        self.assertEqual(len(body["data"]), 1)
+        return body["data"][0]["embedding"], body["usage"]["prompt_tokens"]
+
+    def recorded(self, model):
+        described = json.loads((SOURCE / "tests" / "golden" / "pictures" / f"{model}.json").read_text())
+        numbers = array.array("f", (SOURCE / "tests" / "golden" / "pictures" / f"{model}.npy").read_bytes()[128:])
+
+        def rows(name):
+            (count, width), at = described[name]["shape"], described[name]["at"]
+            return [numbers[at + i * width:at + (i + 1) * width] for i in range(count)]
+
+        return described, rows("text_embeddings"), rows("picture_embeddings")
+
+    def assert_near(self, found, expected):
+        self.assertEqual(len(found), len(expected))
+        self.assertLess(max(abs(a - b) for a, b in zip(found, expected)), 1e-4)
+
+    def test_they_are_those_of_transformers(self):
+        for model in self.PAIRS:
+            described, texts, pictures = self.recorded(model)
+            for entry, expected in zip(described["pictures"], pictures):
+                file = recorded_picture(entry["name"], entry["width"], entry["height"])
+                vector, tokens = self.vector(model, [shown(file)])
+                self.assert_near(vector, expected)
+                self.assertEqual(tokens, 1)
+            for entry, expected in zip(described["texts"], texts):
+                if "<" in entry["text"]:  # a text of the user's holds no special tokens
+                    continue
+                if len(entry["text"]) > 40:  # transformers cuts it
+                    status, body = self.post(model, user(entry["text"]))
+                    self.assertEqual((status, body["error"]["code"]), (400, "context_length_exceeded"))
+                    continue
+                vector, tokens = self.vector(model, [said(entry["text"])])
+                self.assert_near(vector, expected)
+                self.assertEqual(tokens, len(entry["ids"]))
+
+    def test_they_are_those_of_input_and_of_embed(self):
+        (HOME / "wide.png").write_bytes(WIDE)
+        for model in self.PAIRS:
+            done = sirocco("embed", "-m", GOLDEN / "pictures" / model, "--quiet", "--image", HOME / "wide.png", "a red picture")
+            text, picture = json.loads(done.stdout)
+            self.assertEqual(self.vector(model, [shown(WIDE)])[0], picture)
+            self.assertEqual(self.vector(model, "a red picture")[0], text)
+            self.assertEqual(self.vector(model, input="a red picture")[0], text)
+            short, _ = self.vector(model, [shown(WIDE)], dimensions=4)
+            self.assert_near(short, [x / sum(y * y for y in picture[:4]) ** 0.5 for x in picture[:4]])
+            coded, _ = self.vector(model, [shown(WIDE)], encoding_format="base64")
+            self.assertEqual(list(array.array("f", base64.b64decode(coded))), list(array.array("f", picture)))
+            # What several messages say is one text.
+            status, body = self.post(model, [*user("a red"), {"role": "assistant", "content": "picture"}])
+            self.assertEqual((status, body["data"][0]["embedding"]), (200, self.vector(model, input="a red\npicture")[0]))
+
+    def test_a_model_that_writes_takes_its_template(self):
+        messages = [*user("ab"), {"role": "assistant", "content": "c"}]
+        status, prompt = self.server.post("/apply-template", model="counting", messages=messages, add_generation_prompt=False)
+        self.assertEqual((status, prompt["prompt"]), (200, "user: ab\nassistant: c\n"))
+        status, body = self.post("counting", messages)
+        self.assertEqual(status, 200, body)
+        self.assertEqual(body["data"][0]["embedding"], self.vector("counting", input=prompt["prompt"])[0])
+
+    def test_many_at_once(self):
+        described, _, pictures = self.recorded("siglip")
+        entries = [(recorded_picture(entry["name"], entry["width"], entry["height"]), expected)
+                   for entry, expected in zip(described["pictures"], pictures)] * 4
+        text, _ = self.vector("siglip", input="a red picture")
+        with concurrent.futures.ThreadPoolExecutor(8) as threads:
+            made = [threads.submit(self.vector, "siglip", [shown(file)]) for file, _ in entries]
+            texts = [threads.submit(self.vector, "siglip", input="a red picture") for _ in range(8)]
+        for one, (_, expected) in zip(made, entries):
+            self.assert_near(one.result()[0], expected)
+        for one in texts:
+            self.assertEqual(one.result()[0], text)
+
+    def test_models_say_whether_they_take_pictures(self):
+        capabilities = {model.id: model.capabilities for model in self.client.models.list()}
+        for model in self.PAIRS:
+            self.assertEqual(capabilities[model], ["embedding", "multimodal"])
+
+    def refusal(self, model, content, param, says, **members):
+        status, body = self.post(model, user(content), **members)
+        self.assertEqual((status, body["error"]["param"]), (400, param), body)
+        self.assertIn(says, body["error"]["message"])
+
+    def test_refusals(self):
+        first, second = ("messages[0].content[%d].image_url.url" % i for i in range(2))
+        for model in ("counting", "smolvlm"):
+            self.refusal(model, [shown(WIDE)], first, "texts only")
+        self.refusal("siglip", [said("a"), shown(WIDE)], second, "there is text beside it")
+        self.refusal("siglip", [shown(WIDE), shown(TALL)], second, "another one")
+        self.refusal("siglip", "a", "messages", "there is an input too", input="a")
+        self.refusal("siglip", [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}],
+                     "messages[0].content[0].input_audio.data", "no sounds")
+        self.refusal("siglip", [shown(b"no picture at all")], first, "JPEG, PNG, WebP, GIF and BMP")
+        self.refusal("siglip", [shown(gray(9000, 9000))], first, "pixels")
+        self.refusal("siglip", [{"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}], first, "only data: URLs")
+        status, body = self.post("siglip")
+        self.assertEqual((status, body["error"]["param"]), (400, "input"))
 
 
 class Anthropic(Pictures):

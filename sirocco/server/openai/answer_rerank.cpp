@@ -15,7 +15,7 @@ namespace {
 struct Work {
   ModelLease model;
   RerankRequest request;
-  std::vector<std::vector<TokenId>> inputs;  // the query's first
+  std::vector<EmbeddingJob> inputs;  // the query's first
 };
 
 /// The prompts that models of the kind have for the two.
@@ -28,8 +28,9 @@ Work prepared_rerank(const Service& service, const std::string& body) {
   out.model = named_model_for(service, out.request.model, ServedUse::kEmbedding);
   const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(*out.model);
   const auto add = [&](const std::string& text, const std::string& param, std::string_view prompt) {
-    require_vector_tokens(
-        pipeline, out.inputs.emplace_back(vector_tokens(*out.model, text, param, prompt)), param);
+    std::vector<TokenId> tokens = vector_tokens(*out.model, text, param, prompt);
+    require_vector_tokens(pipeline, tokens, param);
+    out.inputs.push_back({std::move(tokens)});
   };
   add(out.request.query, "query", kQueryPrompt);
   for (std::size_t i = 0; i < out.request.documents.size(); ++i)
@@ -48,7 +49,7 @@ http::Task<http::Answered> answer_rerank(const Service& service, http::Exchange&
   const auto top = static_cast<std::size_t>(work.request.top.value_or(std::ssize(documents)));
   const auto results = ranked(vectors.front(), documents, top);
   co_return co_await exchange.respond(http::json_response(
-      rerank_body(work.model->name, work.request, results, count_tokens(work.inputs))));
+      rerank_body(work.model->name, work.request, results, count_rows(work.inputs))));
 }
 
 }  // namespace sirocco::openai

@@ -101,6 +101,13 @@ void check_response(const openai::ResponseRequest& request, Require require) {
 }
 
 template <class Require>
+void check_embedded(const openai::EmbeddingRequest& request, Require require) {
+  require(request.inputs.empty() != request.messages.empty());
+  if (!request.inputs.empty()) check_inputs(request.inputs, require);
+  check_pictures(openai::media_of(request.messages), require);
+}
+
+template <class Require>
 void check_ranked(const openai::RerankRequest& request, Require require) {
   require(is_utf8(request.query));
   require(!request.documents.empty());
@@ -117,7 +124,7 @@ int check_any_body(std::string_view body, const ChatFormat& format, Require requ
       [&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); },
       [&] { check_completion(openai::read_completion_request(json::parse(body)), require); },
       [&] { check_response(openai::read_response_request(json::parse(body)), require); },
-      [&] { check_inputs(openai::read_embedding_request(json::parse(body)).inputs, require); },
+[&] { check_embedded(openai::read_embedding_request(json::parse(body)), require); },
       [&] { check_images(openai::read_generation_request(json::parse(body)), require); },
       [&] { check_ranked(openai::read_rerank_request(json::parse(body)), require); });
 }
@@ -147,15 +154,18 @@ inline constexpr std::string_view kBodies[] = {
         {"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0K","detail":"high"}},
         {"image_url":{"url":"data:;base64,Zm9v"},"type":"image_url"},{"type":"text","text":"b"}]},
         {"role":"assistant","content":"c"},{"role":"user","content":[{"type":"image_url",
-        "image_url":{"url":"data:image/gif;base64,R0lGODlh"}}]}]})",
+        "image_url":{"url":"data:image/gif;base64,R0lGODlh"}}]}],"n":1})",
     R"({"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"UklGRg==",
-        "format":"wav"}},{"type":"text","text":"b"}]}]})",
+        "format":"wav"}},{"type":"text","text":"b"}]}],"n":1})",
     R"({"input":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"UklGRg==",
         "format":"mp3"}}]}]})",
     R"({"input":[{"role":"user","content":[{"type":"input_image","image_url":"data:image/png;base64,iVBORw0K",
         "detail":"low","file_id":null},{"type":"input_text","text":"a"}]}],"max_output_tokens":5})",
     R"({"prompt":[[1,2,3],[4]],"seed":7,"stream":false})",
     R"({"input":["a",[1,2]],"model":"m","encoding_format":"base64","dimensions":64})",
+    R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{
+        "url":"data:image/png;base64,iVBORw0K"}},{"type":"text","text":"a"}]}],
+        "encoding_format":"float","add_generation_prompt":false})",
     R"({"model":"m","query":"q","documents":["a",{"text":"b\u00e9"}],"top_n":2,"user":"u",
         "return_documents":true,"truncate_prompt_tokens":-1})",
     R"({"model":"m","instructions":"Be brief.","previous_response_id":"resp_1","input":[

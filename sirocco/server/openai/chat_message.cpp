@@ -20,7 +20,6 @@ using json::put;
 using json::Text;
 using json::UnheededMember;
 
-constexpr std::size_t kMaxMessages = std::size_t{1} << 16;
 constexpr std::size_t kMaxParts = 4096;
 constexpr std::size_t kMaxCalls = 1024;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -34,7 +35,10 @@ struct ChatMessage {
   std::optional<std::string> tool_call_id;  ///< tool: the call that it answers
 };
 
-/// Reads an array of messages. Throws InvalidRequest that names what is wrong: messages[2].role.
+inline constexpr std::size_t kMaxMessages = std::size_t{1} << 16;
+
+/// Reads an array of messages, at least one and at most kMaxMessages. Throws InvalidRequest that
+/// names what is wrong: messages[2].role.
 std::vector<ChatMessage> read_messages(const json::Field& messages);
 
 /// The pictures and sounds of all messages, in their order.

@@ -30,6 +30,10 @@ void put_inputs(EmbeddingRequest& out, const Field& field) {
   out.inputs = read_prompt_inputs(field, kMaxEmbeddingInputs);
 }
 
+void put_messages(EmbeddingRequest& out, const Field& field) {
+  out.messages = read_messages(field);
+}
+
 void put_format(EmbeddingRequest& out, const Field& field) {
   out.format = field.text() == "base64" ? EmbeddingFormat::kBase64 : EmbeddingFormat::kNumbers;
 }
@@ -39,6 +43,8 @@ constexpr std::array kMembers = {
                              "which model makes them"},
     Member<EmbeddingRequest>{"input", Described{kPromptInputWords}, put_inputs,
                              "what vectors are wanted of"},
+    Member<EmbeddingRequest>{"messages", json::ListOf{"messages", 1}, put_messages,
+                             "in place of input: a conversation of which one vector is wanted"},
     Member<EmbeddingRequest>{"encoding_format", OneOf{R"(["float", "base64"])"}, put_format,
                              "numbers, or base64 of little-endian floats of 32 bits"},
     Member<EmbeddingRequest>{"dimensions", Integer{1, kMaxDimensions},
@@ -48,6 +54,10 @@ constexpr std::array kMembers = {
 constexpr std::array kUnheeded = {
     UnheededMember{"user", Text(), "it is for statistics that nobody keeps"},
     UnheededMember{"truncate_prompt_tokens", OneOf{"[-1]"}, "an input is never cut"},
+    UnheededMember{"add_generation_prompt", OneOf{"[false]"},
+                   "a vector is of the conversation as it stands"},
+    UnheededMember{"continue_final_message", OneOf{"[false]"},
+                   "a vector is of the conversation as it stands"},
     UnheededMember{"add_special_tokens", OneOf{"[true]"}, "a text begins as the model wants it"},
 };
 
@@ -56,7 +66,14 @@ static_assert(std::endian::native == std::endian::little);
 }  // namespace
 
 EmbeddingRequest read_embedding_request(const json::Value& body) {
-  return json::read_body(body, kMembers, kUnheeded, {"input"});
+  EmbeddingRequest out = json::read_body(body, kMembers, kUnheeded, {});
+  if (out.inputs.empty() && out.messages.empty())
+    throw InvalidRequest("input", "missing_required_parameter", "there is no input");
+  if (!out.inputs.empty() && !out.messages.empty()) {
+    throw InvalidRequest("messages", "invalid_value",
+                         "messages: there is an input too; a request has one of the two");
+  }
+  return out;
 }
 
 std::vector<json::MemberDescription> describe_embedding_members() {

@@ -9,6 +9,7 @@
 
 #include "sirocco/server/json/members.hpp"
 #include "sirocco/server/json/value.hpp"
+#include "sirocco/server/openai/chat_message.hpp"
 #include "sirocco/server/openai/prompt_input.hpp"
 
 namespace sirocco::openai {
@@ -24,7 +25,9 @@ enum class EmbeddingFormat : std::uint8_t {
 /// A request to /v1/embeddings.
 struct EmbeddingRequest {
   std::optional<std::string> model;
-  std::vector<PromptInput> inputs;  ///< at least one
+  // One of the two has at least one; the other is empty.
+  std::vector<PromptInput> inputs;    ///< a vector is wanted of each
+  std::vector<ChatMessage> messages;  ///< of the conversation that they are, one vector is wanted
   EmbeddingFormat format = EmbeddingFormat::kNumbers;
   std::optional<std::int64_t> dimensions;  ///< numbers of a vector; without, all of the model's
 };

@@ -22,7 +22,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 EmbeddingRequest with(std::string_view name, std::string_view value) {
-  const std::string body = body_with(name == "input" ? "" : R"("input":"a",)", name, value);
+  const bool is_asked = name == "input" || name == "messages";
+  const std::string body = body_with(is_asked ? "" : R"("input":"a",)", name, value);
   return read_embedding_request(json::parse(body));
 }
 
@@ -30,6 +31,10 @@ constexpr AcceptedMember kAccepted[] = {
     {"input", R"("a")"},
     {"input", R"(["a","b"])"},
     {"input", "[[1,2],[3]]"},
+    {"messages", R"([{"role":"user","content":"a"}])"},
+    {"messages", R"([{"role":"user","content":[{"type":"text","text":"a"}]}])"},
+    {"messages", R"([{"role":"user","content":[{"type":"image_url","image_url":)"
+                 R"({"url":"data:image/png;base64,AAAA"}}]}])"},
     {"model", R"("m")"},
     {"encoding_format", R"("float")"},
     {"encoding_format", R"("base64")"},
@@ -37,12 +42,21 @@ constexpr AcceptedMember kAccepted[] = {
     {"user", R"("u")"},
     {"truncate_prompt_tokens", "-1"},
     {"add_special_tokens", "true"},
+    {"add_generation_prompt", "false"},
+    {"continue_final_message", "false"},
 };
 constexpr RefusedMember kRefused[] = {
     {"input", "null", "input", "missing_required_parameter"},
     {"input", "[]", "input", "invalid_value"},
     {"input", "[{}]", "input[0]", "invalid_type"},
     {"input", R"(["a",null])", "input[1]", "invalid_type"},
+    {"messages", "null", "input", "missing_required_parameter"},
+    {"messages", "[]", "messages", "invalid_value"},
+    {"messages", R"("a")", "messages", "invalid_type"},
+    {"messages", R"([{"role":"user"}])", "messages[0]", "missing_required_parameter"},
+    {"messages", R"([{"role":"user","content":[{"type":"image_url"}]}])", "messages[0].content[0]",
+     "missing_required_parameter"},
+    {"messages", R"([{"role":"user","content":"a"}],"input":"a")", "messages", "invalid_value"},
     {"model", "[]", "model", "invalid_type"},
     {"encoding_format", R"("int8")", "encoding_format", "invalid_value"},
     {"encoding_format", "5", "encoding_format", "invalid_value"},
@@ -51,6 +65,8 @@ constexpr RefusedMember kRefused[] = {
     {"user", "5", "user", "unsupported_value"},
     {"truncate_prompt_tokens", "5", "truncate_prompt_tokens", "unsupported_value"},
     {"add_special_tokens", "false", "add_special_tokens", "unsupported_value"},
+    {"add_generation_prompt", "true", "add_generation_prompt", "unsupported_value"},
+    {"continue_final_message", "true", "continue_final_message", "unsupported_value"},
     {"normalize", "true", "normalize", "unknown_parameter"},
 };
 

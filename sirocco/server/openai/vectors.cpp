@@ -52,22 +52,23 @@ void require_vector_tokens(const Handle<EmbeddingPipeline>& pipeline,
   require_room(tokens.size(), static_cast<std::size_t>(pipeline.limits().max_context), param);
 }
 
-http::Task<std::vector<std::vector<float>>> made_vectors(
-    const Service& service, http::Exchange& exchange, const ServedModel& model,
-    std::span<const std::vector<TokenId>> inputs) {
+http::Task<std::vector<std::vector<float>>> made_vectors(const Service& service,
+                                                         http::Exchange& exchange,
+                                                         const ServedModel& model,
+                                                         std::span<const EmbeddingJob> jobs) {
   const Handle<EmbeddingPipeline>& pipeline = vector_pipeline(model);
   const auto figures = std::make_shared<ModelFigures>();
   figures->model = model.name;
-  figures->jobs = inputs.size();
-  figures->prompt_tokens = count_tokens(inputs);
+  figures->jobs = jobs.size();
+  figures->prompt_tokens = count_rows(jobs);
   const SubmitOptions terms = service.terms_of(exchange);
   // So many at once that steps are full, and one request doesn't take all places to wait.
   constexpr std::size_t kAhead = 64;
   std::vector<std::vector<float>> vectors;
   std::deque<Request<EmbeddingPipeline>> waiting;
-  for (std::size_t next = 0; vectors.size() < inputs.size();) {
-    for (; next < inputs.size() && waiting.size() < kAhead; ++next)
-      waiting.push_back(service.engine().submit(pipeline, EmbeddingJob{inputs[next]}, terms));
+  for (std::size_t next = 0; vectors.size() < jobs.size();) {
+    for (; next < jobs.size() && waiting.size() < kAhead; ++next)
+      waiting.push_back(service.engine().submit(pipeline, jobs[next], terms));
     exchange.leave_figures(figures);
     const std::optional<Finished> finished = waiting.front().finished();
     if (!finished) {
@@ -86,10 +87,10 @@ http::Task<std::vector<std::vector<float>>> made_vectors(
   co_return vectors;
 }
 
-std::int64_t count_tokens(std::span<const std::vector<TokenId>> inputs) {
-  std::int64_t tokens = 0;
-  for (const std::vector<TokenId>& input : inputs) tokens += std::ssize(input);
-  return tokens;
+std::int64_t count_rows(std::span<const EmbeddingJob> jobs) {
+  std::int64_t rows = 0;
+  for (const EmbeddingJob& job : jobs) rows += job.rows();
+  return rows;
 }
 
 }  // namespace sirocco::openai

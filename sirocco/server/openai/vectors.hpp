@@ -11,7 +11,7 @@
 
 namespace sirocco::openai {
 
-// Vectors of texts, for whatever an API makes of them.
+// Vectors of texts and pictures, for whatever an API makes of them.
 
 /// What makes the vectors of a model that can be asked for embeddings. Throws as
 /// ServedText::embeddings.
@@ -26,12 +26,13 @@ std::vector<TokenId> vector_tokens(const ServedModel& model, const std::string& 
 void require_vector_tokens(const Handle<EmbeddingPipeline>& pipeline,
                            std::span<const TokenId> tokens, const std::string& param);
 
-/// The vectors of sequences of tokens, in their order. Keeps the exchange's figures. Throws
-/// ApiFailure where one can't be made, http::ClientGone.
-http::Task<std::vector<std::vector<float>>> made_vectors(
-    const Service& service, http::Exchange& exchange, const ServedModel& model,
-    std::span<const std::vector<TokenId>> inputs);
-/// Tokens of all inputs together.
-std::int64_t count_tokens(std::span<const std::vector<TokenId>> inputs);
+/// The vectors of jobs, in their order. Keeps the exchange's figures. Throws ApiFailure where one
+/// can't be made, http::ClientGone.
+http::Task<std::vector<std::vector<float>>> made_vectors(const Service& service,
+                                                         http::Exchange& exchange,
+                                                         const ServedModel& model,
+                                                         std::span<const EmbeddingJob> jobs);
+/// Rows of all jobs together: tokens, and one for each picture.
+std::int64_t count_rows(std::span<const EmbeddingJob> jobs);
 
 }  // namespace sirocco::openai
