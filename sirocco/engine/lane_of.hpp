@@ -16,6 +16,7 @@
 #include "sirocco/engine/lane_record.hpp"
 #include "sirocco/engine/scheduler.hpp"
 #include "sirocco/engine/statistics.hpp"
+#include "sirocco/engine/step_history.hpp"
 #include "sirocco/pipeline/pipeline.hpp"
 
 namespace sirocco {
@@ -260,13 +261,12 @@ class LaneOf final : public Lane {
     if (runnable_.empty()) return false;
     // Those who wait for their next event are spread over the steps that may be in flight.
     const std::int64_t free = limits_->max_steps_in_flight - std::ssize(flights_);
-    if (urgent > 0 && plans_ % kStepsToAnAloneOne == 0) leave_to_urgent();
+    if (urgent > 0 && history_.alone_is_due()) leave_to_urgent();
     const auto& plan = scheduler_.plan(runnable_, costs_,
                                        {.patience = patience,
-                                        .max_patient = 2 * known_patient_rows_,
+                                        .max_patient = history_.max_patient(),
                                         .max_urgent = (urgent + free - 1) / free,
-                                        .max_encoded = 2 * known_encoded_});
-
+                                        .max_encoded = history_.max_encoded()});
     ++plans_;
     Flight flight = std::move(spare_);
     flight.records.clear();
@@ -286,9 +286,7 @@ class LaneOf final : public Lane {
       flight.loads.push_back(load);
       flight.records.push_back(&record);
     }
-    if (const std::int64_t patient = flight.load.rows - flight.urgent.rows; patient > 0)
-      known_patient_rows_ = known_after(patient, known_patient_rows_);
-    if (flight.load.encoded > 0) known_encoded_ = known_after(flight.load.encoded, known_encoded_);
+    history_.add(flight.load, flight.urgent);
     try {
       flight.ticket = pipeline_->submit(shares_);
       flights_.push_back(std::move(flight));
@@ -321,16 +319,7 @@ class LaneOf final : public Lane {
     });
   }
 
-  /// Encoders' work that a step begins with where somebody waits: little, yet as much as some rows
-  /// of a usual encoder take.
-  static constexpr std::int64_t kFirstEncoded = 32;
-  /// How much is known of the costs of steps, when one has `now` of what so much was known of.
-  static std::int64_t known_after(std::int64_t now, std::int64_t known) {
-    return std::max(now, known - known / 8);
-  }
-  /// Now and then a step is for urgent work alone, however much waits besides: what it takes
-  /// undisturbed is what the others are measured by.
-  static constexpr std::uint64_t kStepsToAnAloneOne = 16;
+  /// Nobody else takes part in the step that is put together.
   void leave_to_urgent() {
     std::size_t kept = 0;
     for (std::size_t i = 0; i < runnable_.size(); ++i) {
@@ -400,11 +389,7 @@ class LaneOf final : public Lane {
   Records active_;               // in the order of their beginning
   std::vector<Flight> flights_;  // the oldest first
   std::uint64_t plans_ = 0;
-  // The most rows of those who can wait in a step, slowly forgotten while steps have fewer: the end
-  // of a prompt doesn't make the next one begin small. A step has no more than twice as many, since
-  // costs are known where they were seen, and not far beyond.
-  std::int64_t known_patient_rows_ = 1;
-  std::int64_t known_encoded_ = kFirstEncoded;  // encoders' work, by the same rule
+  StepHistory history_;
   // Of the step that is put together, kept for their memory.
   std::vector<Runnable> runnable_;
   std::vector<std::size_t> places_;

@@ -107,11 +107,13 @@ void Scheduler::share_among_owners(std::int64_t budget) {
 
 void Scheduler::share_within_owner(std::span<const Runnable> runnable, std::span<std::size_t> works,
                                    std::int64_t budget) {
+  constexpr std::int64_t kPartOfOldest = 4;  // one row in so many
   const auto arrival = [&](std::size_t i) { return runnable[i].arrival; };
   const auto wanted = [&](std::size_t i) { return wanted_[i]; };
   std::ranges::stable_sort(works, {}, arrival);
   const std::size_t oldest = works.front();
-  const std::int64_t of_oldest = std::min(wanted(oldest), (budget + 1) / 2);
+  const std::int64_t of_oldest =
+      std::min(wanted(oldest), (budget + kPartOfOldest - 1) / kPartOfOldest);
   budget -= of_oldest;
   const auto rest = [&](std::size_t i) { return wanted(i) - (i == oldest ? of_oldest : 0); };
   std::ranges::stable_sort(works, {}, rest);

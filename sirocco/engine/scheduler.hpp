@@ -64,9 +64,9 @@ struct StepBounds {
 ///   starves; between equals the order of `runnable` counts.
 /// - Of those who can wait, the highest priority comes first, but for an eighth of the rows, which
 ///   is for those below it where they want so much. Within one, owners have equal parts;
-///   what one has no use for goes to the others. Of an owner's part, half goes to the work that
-///   came first, so that none waits for ever, and the rest to those that want least, so that the
-///   short ones needn't wait for a long one.
+///   what one has no use for goes to the others. Of an owner's part, a quarter goes to the work
+///   that came first, so that none waits for ever, and the rest to those that want least, so that
+///   the short ones needn't wait for a long one.
 /// - What encoders want is shared like rows, by the time that both take.
 /// - Rows that can't be cut make a step larger, up to `max_step`, when they come first and don't
 ///   fit otherwise.

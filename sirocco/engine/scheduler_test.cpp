@@ -33,7 +33,7 @@ TEST(Scheduler, TheUrgentComeFirstAndOthersHaveTheRest) {
   Scheduler scheduler({.usual_step = 100, .min_patient_rows = 60});
   const std::vector<Runnable> all = {patient(500), urgent(), patient(10), patient(400), urgent()};
   EXPECT_EQ(scheduler.plan(all, {}, kSomebodyWaits),
-            (Shares{{1, 1}, {4, 1}, {0, 30}, {2, 10}, {3, 20}}));
+            (Shares{{1, 1}, {4, 1}, {0, 15}, {2, 10}, {3, 35}}));
   // Without anyone in a hurry, a prompt gets the whole step.
   EXPECT_EQ(scheduler.plan(std::vector{patient(500)}, {}), (Shares{{0, 100}}));
   EXPECT_TRUE(scheduler.plan({}, {}).empty());
@@ -86,12 +86,12 @@ TEST(Scheduler, OwnersShareEvenly) {
   EXPECT_EQ(scheduler.plan(little, {}), (Shares{{0, 80}, {2, 10}}));
 }
 
-TEST(Scheduler, AnOwnersFirstHasHalfAndTheShortTheRest) {
+TEST(Scheduler, AnOwnersFirstHasAQuarterAndTheShortTheRest) {
   Scheduler scheduler({.usual_step = 100});
   std::vector<Runnable> all = {patient(30), patient(20), patient(16000), patient(700)};
   for (std::size_t i = 0; i < all.size(); ++i) all[i].arrival = 9 - i;
   all[2].arrival = 1;
-  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{2, 50}, {1, 20}, {0, 30}}));
+  EXPECT_EQ(scheduler.plan(all, {}), (Shares{{2, 25}, {1, 20}, {0, 30}, {3, 25}}));
   // Who came first is found by that alone, and may be the one that wants least.
   all[1].arrival = 0;
   EXPECT_EQ(scheduler.plan(all, {}), (Shares{{1, 20}, {0, 30}, {3, 50}}));
@@ -133,7 +133,7 @@ TEST(Scheduler, WhatThoseWhoCanWaitGetFollowsTheRules) {
       }
       const OfOwner& owner = owners[all[i].owner];
       if (oldest)
-        RC_ASSERT(given[i] >= std::min(all[i].demand.rows, (owner.given + 1) / 2));
+        RC_ASSERT(given[i] >= std::min(all[i].demand.rows, (owner.given + 3) / 4));
       else if (given[i] > 0)
         for (std::size_t j = 0; j < all.size(); ++j)
           if (all[j].owner == all[i].owner && all[j].demand.rows < all[i].demand.rows)
