@@ -123,6 +123,8 @@ TEST(ResponseAnswer, Body) {
     RC_ASSERT(read["tool_choice"] == head.terms.tool_choice);
     RC_ASSERT(read["top_logprobs"] == head.terms.alternatives.value_or(0));
     RC_ASSERT(read["temperature"].get<float>() == head.temperature);
+    RC_ASSERT(read["max_output_tokens"] ==
+              (head.terms.max_output_tokens ? Json(*head.terms.max_output_tokens) : Json()));
     const auto told = [](const std::optional<std::string>& text) {
       return text ? Json(as_utf8(*text)) : Json();
     };
@@ -195,6 +197,7 @@ TEST(ResponseAnswer, Stream) {
     const auto begun = checked(begin, 0);
     RC_ASSERT(begun[2]["item"]["id"] == as_utf8(head.message_id));
     RC_ASSERT(begun[3]["part"]["text"] == "");
+    RC_ASSERT(begun[3]["item_id"] == as_utf8(head.message_id));
 
     AnswerPiece whole;
     std::int64_t next = 4;
@@ -226,6 +229,8 @@ TEST(ResponseAnswer, Stream) {
     RC_ASSERT(done[0]["text"] == as_utf8(whole.text));
     RC_ASSERT(done[0]["logprobs"].size() == whole.tokens.size());
     RC_ASSERT(done[1]["part"]["text"] == as_utf8(whole.text));
+    RC_ASSERT(done[0]["item_id"] == as_utf8(head.message_id));
+    RC_ASSERT(done[1]["item_id"] == as_utf8(head.message_id));
     RC_ASSERT(done[2]["item"] == done[3]["response"]["output"][0]);
     RC_ASSERT(done[3]["response"] == Json::parse(response_body(head, whole, end)));
   }));
@@ -257,7 +262,11 @@ TEST(ResponseAnswer, FailuresEndAStream) {
     const Json& response = read.back()["response"];
     RC_ASSERT(response["error"]["code"] == "server_error");
     RC_ASSERT(response["error"]["message"] == as_utf8(text));
-    RC_ASSERT(read[read.size() - 2]["message"] == as_utf8(text));
+    const Json& error = read[read.size() - 2];
+    RC_ASSERT(error["message"] == as_utf8(text));
+    RC_ASSERT(error["code"] == "internal_error");
+    RC_ASSERT(error["param"] == (param.empty() ? Json() : Json(as_utf8(param))));
+    RC_ASSERT(response["output"].size() == (begun ? 1u : 0u));
     if (begun) RC_ASSERT(response["output"][0]["content"][0]["text"] == "so far");
   }));
 }
