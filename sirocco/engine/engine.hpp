@@ -18,8 +18,9 @@ namespace sirocco {
 struct EngineOptions {
   SchedulerLimits scheduler;
   /// How long, compared with the steps of those who are being answered, it may take until each of
-  /// them is served again when others' prompts come in; above 1.
-  double max_slowdown = 2.0;
+  /// them is served again when others' prompts come in; above 1. Steps differ, so that the longest
+  /// wait is a third beyond it: three times an undisturbed one at most.
+  double max_slowdown = 2.2;
   /// How long a step of priority is worth: a request goes before those of the next higher priority
   /// that came so much later, so that none waits for ever; at least 0.
   Seconds priority_worth = 30;
