@@ -75,16 +75,16 @@ def write_old_clip(folder: Path, tokenizer: transformers.CLIPTokenizer) -> None:
         "errors": "replace", "model_max_length": tokenizer.model_max_length, "tokenizer_class": "CLIPTokenizer"} | roles)
 
 
-def spiece(lines: list[str], pieces: int) -> bytes:
+def spiece(lines: list[str], pieces: int, rules: tuple[tuple[str, str], ...] = RULES) -> bytes:
     """A spiece.model with T5's first three pieces: at most `pieces` of them, those of single characters included."""
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
-        for old, new in RULES:
-            rules.write("\t".join(" ".join(f"{ord(char):X}" for char in text) for text in (old, new)) + "\n")
-        rules.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+        for old, new in rules:
+            file.write("\t".join(" ".join(f"{ord(char):X}" for char in text) for text in (old, new)) + "\n")
+        file.flush()
         made = io.BytesIO()
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(lines), model_writer=made, vocab_size=pieces, hard_vocab_limit=False, model_type="unigram",
-            pad_id=0, eos_id=1, unk_id=2, bos_id=-1, character_coverage=1.0, normalization_rule_tsv=rules.name, num_threads=1,
+            pad_id=0, eos_id=1, unk_id=2, bos_id=-1, character_coverage=1.0, normalization_rule_tsv=file.name, num_threads=1,
             minloglevel=2)
     held = sentencepiece_model_pb2.ModelProto.FromString(made.getvalue())
     for specification in (held.normalizer_spec, held.denormalizer_spec):
