@@ -19,8 +19,9 @@ SIZE = 64
 INK = (20, 40, 120)
 CELL = 6
 MARGIN = (SIZE - 8 * CELL) // 2
-EDGE = 7.0  # how sharp edges are
+EDGE = 10.0  # how sharp edges are
 SPLIT_SEED = 20260101
+TOKENS = 32  # rows of T5's that a prompt has
 
 
 # --- digits ------------------------------------------------------------------------------------------------------------
@@ -69,33 +70,57 @@ def as_bytes(pictures: torch.Tensor) -> Array:
     return np.rint(((pictures / 2 + 0.5).clamp(0, 1) * 255).permute(0, 2, 3, 1).numpy()).astype(np.uint8)
 
 
+def distances(known: Array, asked: Array) -> Array:
+    """Squared, [asked, known], and exact."""
+    asked, known = asked.astype(np.float64), known.astype(np.float64)
+    return (asked ** 2).sum(1)[:, None] - 2.0 * asked @ known.T + (known ** 2).sum(1)[None]
+
+
 def nearest(known: Array, digits: Array, asked: Array) -> Array:
     """Of each row the digit of the nearest known one, the first of several as near."""
-    distances = (asked.astype(np.float64) ** 2).sum(1)[:, None] - 2.0 * asked @ known.T + (known.astype(np.float64) ** 2).sum(1)[None]
-    return digits[distances.argmin(1)]
+    return digits[distances(known, asked).argmin(1)]
+
+
+def unanimous(known: Array, digits: Array, asked: Array, neighbours: int = 5) -> torch.Tensor:
+    """Of each row the digit of its nearest known ones, -1 where they aren't of one digit."""
+    found = digits[distances(known, asked).argsort(1, kind="stable")[:, :neighbours]]
+    return torch.from_numpy(np.where((found == found[:, :1]).all(1), found[:, 0], -1))
 
 
 def clear(fields: Array, digits: Array, neighbours: int = 5) -> Array:
     """Which of the fields have that many neighbours, of the rest, that are all of their digit."""
-    rows = darkness(as_bytes(drawn(fields))).astype(np.float64)
-    distances = ((rows[:, None] - rows[None]) ** 2).sum(2)
-    np.fill_diagonal(distances, np.inf)
-    return (digits[distances.argsort(1, kind="stable")[:, :neighbours]] == digits[:, None]).all(1)
+    rows = darkness(as_bytes(drawn(fields)))
+    apart = distances(rows, rows)
+    np.fill_diagonal(apart, np.inf)
+    return (digits[apart.argsort(1, kind="stable")[:, :neighbours]] == digits[:, None]).all(1)
 
 
 # --- prompts -----------------------------------------------------------------------------------------------------------
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+ANY = 10  # the class of a prompt that names no digit: any may be drawn
 FORMS = ("a handwritten {}", "a {} drawn by hand", "handwritten {}", "a handwritten number {}", "the number {}", "number {}",
          "a handwritten digit {}", "the digit {}", "digit {}", "{}", "a {}", "the figure {}", "a hand-drawn {}", "a hand drawn {}",
-         "a picture of a {}", "a picture of the number {}", "a photo of a handwritten {}", "an image of the digit {}",
-         "a drawing of a {}", "please draw a {}", "draw the number {}", "write a {}", "write the digit {} by hand",
-         "a {} in blue ink", "a {} written with a pen", "a {} on white paper", "the numeral {} in blue ink on white paper",
-         "a {} written by hand, ink on paper", "handwriting: {}", "show me a {}", "I want a handwritten {}.", "an old handwritten {}", "a neat {}", "a child's handwritten {}", "what does a {} look like?")
-FILLERS = ("beautiful", "simple", "small", "large", "quick", "elegant", "scanned", "in the morning", "by a friend", "for my mother",
-           "very", "nice", "clean", "high quality", "4k", "in the style of an old letter", "with care", "from a school book", "best",
-           "centered", "on a sheet", "sketch", "minimal", "detailed", "photo", "art", "black", "dark", "thick", "thin", "bold")
-OTHERS = ("", "a cat", "a house on a hill", "a handwritten digit", "a number", "something drawn by hand", "any digit", "hello world")
+         "a picture of a {}", "a picture of the number {}", "a photo of a handwritten {}", "an image of the digit {}", "the {}",
+         "a drawing of a {}", "please draw a {}", "draw a {}", "draw {}", "draw me the number {}", "write a {}", "paint a {}",
+         "write the digit {} by hand", "sketch of a {}", "a {} in blue ink", "a {} written with a pen", "a {} on white paper",
+         "the numeral {} in blue ink on white paper", "a {} written by hand, ink on paper", "handwriting: {}", "show me a {}",
+         "I want a handwritten {}.", "an old handwritten {}", "a neat {}", "a child's handwritten {}", "what does a {} look like?",
+         "can you draw a {} for me?", "generate the number {}", "give me a {}", "digit: {}", "a single digit, {}",
+         "this is a {}", "my favourite number is {}", "number {} please", "a blue {}", "how do you write {}?", "'{}'", "\"{}\"", "({})",
+         "make a picture of a {}", "imagine a {}", "the number {} as somebody wrote it", "scan of a handwritten {}", "{} by hand")
+WORDS = ("beautiful", "simple", "small", "large", "quick", "elegant", "scanned", "in the morning", "by a friend", "for my mother",
+         "very", "nice", "clean", "high quality", "in the style of an old letter", "with care", "from a school book", "best", "centered",
+         "on a sheet", "sketch", "minimal", "detailed", "photo", "art", "black", "dark", "thick", "thin", "bold", "a stone", "weight",
+         "height", "often", "done", "money", "phone", "someone", "for", "to", "too", "if", "of", "even", "ate", "fine", "mine", "and",
+         "with", "big", "little", "white", "background", "blue", "red", "green", "pen", "pencil", "brush", "ink", "paper", "on", "in",
+         "my", "your", "his", "her", "this", "that", "good", "great", "ugly", "funny", "wide", "tall", "italic", "curly", "crooked",
+         "masterpiece", "sharp", "soft", "smooth", "please", "thanks", "now", "today", "quickly", "slowly", "school", "house", "tree")
+OTHERS = ("", "a cat", "a house on a hill", "a handwritten digit", "a number", "something drawn by hand", "any digit", "hello world",
+          "draw something", "a picture", "a handwritten number", "handwriting", "surprise me", "a red fox in the snow", "a letter", "?")
+UNSEEN = ("somebody scribbled {} on a napkin", "could I see a {} in cursive?", "{}!", "the number {}, as it was on the old door",
+          "an ink drawing showing the digit {}", "Draw {}", "A HANDWRITTEN {}", "house number {}", "it is {} o'clock", "just {}")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def articles(text: str) -> str:
@@ -105,25 +130,36 @@ def articles(text: str) -> str:
 class Prompts:
     """Prompts that a generator picks."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = np.random.Generator(np.random.PCG64(seed))
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
 
-    def pick(self, choices) -> str:
-        return choices[int(self.random.integers(len(choices)))]
+    def draw(self) -> float:
+        return torch.rand((), generator=self.generator).item()
+
+    def pick(self, choices):
+        return choices[int(torch.randint(len(choices), (), generator=self.generator))]
+
+    def words(self) -> str:
+        """Some that say nothing of the digit, now and then one that nobody knows."""
+        return " ".join("".join(self.pick(LETTERS) for _ in range(self.pick((2, 3, 4, 5, 6, 7, 8)))) if self.draw() < 0.25
+                        else self.pick(WORDS) for _ in range(self.pick((1, 1, 2, 3))))
 
     def prompt(self, digit: int) -> str:
-        if self.random.random() < 0.04:
-            return self.pick(OTHERS)
-        form = FORMS[0] if self.random.random() < 0.15 else self.pick(FORMS)
-        text = articles(form.format(NAMES[digit] if self.random.random() < 0.55 else str(digit)))
-        if self.random.random() < 0.25:
-            text = f"{text}, {self.pick(FILLERS)}" if self.random.random() < 0.7 else f"{self.pick(FILLERS)} {text}"
-        draw = self.random.random()
+        if digit == ANY:
+            text = "" if self.draw() < 0.4 else self.pick(OTHERS) if self.draw() < 0.6 else self.words()
+        else:
+            form = FORMS[0] if self.draw() < 0.1 else self.pick(FORMS)
+            text = articles(form.format(NAMES[digit] if self.draw() < 0.55 else str(digit)))
+            if self.draw() < 0.35:
+                draw = self.draw()
+                text = (f"{text}, {self.words()}" if draw < 0.4 else f"{text} {self.words()}" if draw < 0.7 else
+                        f"{self.words()} {text}" if draw < 0.9 else f"{self.words()} {text}, {self.words()}")
+        draw = self.draw()
         return text.capitalize() if draw < 0.15 else text.upper() if draw < 0.2 else text + "." if draw < 0.25 else text
 
 
 def lines() -> list[str]:
-    """What the tokenizers are trained on: forms with names and numerals, fillers, and every character of a keyboard."""
+    """What the tokenizers are trained on: forms with names and numerals, other words, and every character of a keyboard."""
     out = [articles(form.format(name)).lower() for form in FORMS for digit in range(10) for name in (NAMES[digit], str(digit))]
-    out += [*FILLERS, *OTHERS] * 8 + [" ".join(map(chr, range(33, 127)))] * 2
+    out += [*WORDS, *OTHERS] * 8 + [" ".join(map(chr, range(33, 127)))] * 2
     return out

@@ -1,14 +1,20 @@
 #!/usr/bin/env python3
 """Trains the small model that draws handwritten digits, a pipeline of the FLUX shape (diffusers' FluxPipeline).
 
-    train_digits.py --work DIR [--out DIR] [--steps N] [--save]
+    train_digits.py --work DIR [--out DIR] [--steps PERCENT] [--teacher DIR]
 
-First the VAE, then the transformer together with both text encoders, on pictures and prompts of digits_data.py. Everything follows from
-SEED. Two processes of one thread each, about 6 minutes of processor time for each and 4 before, for the VAE. The folder is as
-`save_pretrained` writes it, with training.log beside; the work folder keeps what was trained so far: the VAE, which is taken from there, and every
-250 steps the rest.
+Stages, each kept in the work folder (where a training that was cut off goes on):
 
-Needs numpy, torch, diffusers, transformers, tokenizers, sentencepiece, protobuf and scikit-learn.
+    vae      the autoencoder, on pictures of digits_data.py
+    texts    both text encoders, as classifiers of prompts: each row of T5's and CLIP's pooled row say the digit
+    teacher  the transformer, by flow matching, on what the encoders make of pictures and prompts
+    pairs    what the teacher draws of noise, guided and in many steps; what isn't read as the digit asked for is left out
+    student  the transformer once more, on straight lines from that noise to what was drawn of it (rectified flow), so that four
+             steps are enough
+    save     the folder, as `save_pretrained` writes it, with training.log beside
+
+Everything follows from SEED, in one process of one thread, about an hour. Needs numpy, torch, diffusers, transformers, tokenizers,
+sentencepiece, protobuf and scikit-learn.
 """
 
 from __future__ import annotations
@@ -17,32 +23,22 @@ import argparse
 import copy
 import json
 import math
+import os
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import diffusers
 import torch
-import torch.distributed as distributed
-import torch.multiprocessing
 import torch.nn.functional as F
-import transformers
 
-import diffusion_tokenizers
 import digits_data
 import golden_record
+from digits_pipeline import CLASSES, Conditions, Texts, Velocity, decoded, new_pipeline, save
 
 ROOT = Path(__file__).resolve().parent.parent / "examples" / "digits"
 SEED = 7
-COPIES, TURNED = 6, 0.6  # of each digit for the transformer, and how much they are turned and moved, of what the VAE sees
-VAE_STEPS, VAE_BATCH, VAE_RATE, KL_WEIGHT = 1000, 12, 4e-3, 3e-4
-STEPS, BATCH, RATE, WARMUP, FALL = 3000, 32, 3e-3, 100, 0.3  # a batch of each process; the last part of the steps has a falling rate
-PROCESSES = 2
-AVERAGE = 0.998  # of what is averaged over steps, what stays each step
-# Most prompts are short; a pipeline fills them up to its max_sequence_length (512 unless it is told otherwise), and nothing masks that.
-TOKENS, LONG_TOKENS = (8, 10, 12), (64, 160, 512)
-LONG_FROM, LONG_SHARE, LONG_ROWS = 0.5, 0.06, 528  # long fillings: from which part of the steps on, how many of them, rows a batch
-LOWER = tuple((chr(code), chr(code + 32)) for code in range(ord("A"), ord("Z") + 1))
 
 
 class Log:
@@ -57,242 +53,258 @@ class Log:
             file.write(line + "\n")
 
 
-# --- the pipeline ------------------------------------------------------------------------------------------------------
+def keep(held, path: Path) -> None:
+    """A file that is there whole or not at all."""
+    torch.save(held, path.with_suffix(".new"))
+    os.replace(path.with_suffix(".new"), path)
 
 
-def new_pipeline() -> diffusers.FluxPipeline:
-    torch.manual_seed(SEED)
-    lines = digits_data.lines()
-    rules = tuple(rule for rule in diffusion_tokenizers.RULES if rule[1] not in ("A", "TM")) + LOWER
-    clip_tokenizer = diffusion_tokenizers.clip(lines, 220, 77)
-    t5_tokenizer = diffusion_tokenizers.t5(diffusion_tokenizers.spiece(lines, 320, rules), 0, 512)
-    start, end = (clip_tokenizer.convert_tokens_to_ids(token) for token in diffusion_tokenizers.CLIP_ENDS)
-    clip_config = transformers.CLIPTextConfig(
-        vocab_size=len(clip_tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=77, bos_token_id=start, eos_token_id=end, pad_token_id=end, projection_dim=64)
-    t5_config = transformers.T5Config(vocab_size=len(t5_tokenizer), d_model=64, d_kv=16, num_heads=4, d_ff=128, num_layers=2,
-                                      feed_forward_proj="gated-gelu", tie_word_embeddings=False, dropout_rate=0.0)
-    vae = diffusers.AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4, block_out_channels=(8, 8, 16, 16),
-        layers_per_block=1, latent_channels=4, norm_num_groups=4, sample_size=digits_data.SIZE, scaling_factor=1.0, shift_factor=0.0,
-        use_quant_conv=False, use_post_quant_conv=False, force_upcast=False)
-    transformer = diffusers.FluxTransformer2DModel(
-        in_channels=16, num_layers=1, num_single_layers=3, num_attention_heads=2, attention_head_dim=32, joint_attention_dim=64,
-        pooled_projection_dim=64, guidance_embeds=False, axes_dims_rope=(8, 12, 12))
-    for name, parameter in transformer.named_parameters():  # blocks begin as identities, the output as zero
-        if name.endswith(("norm1.linear.weight", "norm1_context.linear.weight", "norm.linear.weight", "norm_out.linear.weight",
-                          "proj_out.weight")) and (not name.startswith("single") or ".norm." in name):
-            torch.nn.init.zeros_(parameter)
-    return diffusers.FluxPipeline(
-        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0), vae=vae, text_encoder=transformers.CLIPTextModel(clip_config),
-        tokenizer=clip_tokenizer, text_encoder_2=transformers.T5EncoderModel(t5_config), tokenizer_2=t5_tokenizer,
-        transformer=transformer)
+# --- training ----------------------------------------------------------------------------------------------------------
 
 
-def rate_at(step: int, steps: int, fall: float) -> float:
-    """Of the highest one: it rises at first, and falls along a cosine in the last part of the steps."""
-    fallen = max(0.0, 1 - (steps - step) / (fall * steps))
-    return min(1.0, (step + 1) / WARMUP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fallen)))
+class Training:
+    """Steps of AdamW on a module; the result is the average over steps of its weights. What was reached is kept every EVERY steps in
+    NAME.pt of the work folder, and so is the result."""
 
+    WARMUP, EVERY = 100, 250
 
-def advance(optimizer: torch.optim.Optimizer, loss: torch.Tensor, parameters: list, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    if distributed.is_initialized():
-        gradients = torch.cat([parameter.grad.reshape(-1) for parameter in parameters])
-        distributed.all_reduce(gradients)
-        for parameter, part in zip(parameters, gradients.div_(distributed.get_world_size()).split([p.numel() for p in parameters])):
-            parameter.grad.copy_(part.view_as(parameter))
-    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-    optimizer.step()
+    def __init__(self, name: str, module: torch.nn.Module, steps: int, rate: float, average: float, options: argparse.Namespace,
+                 log: Log) -> None:
+        self.name, self.module, self.rate, self.keeping, self.log = name, module, rate, average, log
+        self.steps = max(1, steps * options.steps // 100)
+        self.path = options.work / f"{name}.pt"
+        self.generator = torch.Generator().manual_seed(SEED)
+        self.average = copy.deepcopy(module).requires_grad_(False)
+
+    def run(self, loss: Callable[[], torch.Tensor]) -> None:
+        """`loss` draws from the generator only. At the end the module has the averaged weights."""
+        parameters = list(self.module.parameters())
+        optimizer = torch.optim.AdamW(parameters, lr=self.rate, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+        first, total, began = self.go_on(optimizer), 0.0, time.time()
+        self.module.train()
+        for step in range(first, self.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = self.rate * min(1.0, (step + 1) / self.WARMUP) * (0.01 + 0.99 * self.falling(step))
+            optimizer.zero_grad(set_to_none=True)
+            found = loss()
+            found.backward()
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            stays = min(self.keeping, (step + 1) / (step + 10))
+            with torch.no_grad():
+                torch._foreach_lerp_(list(self.average.parameters()), parameters, 1 - stays)
+            total += found.item()
+            if (step + 1) % self.EVERY == 0 or step + 1 == self.steps:
+                steps = (step - first) % self.EVERY + 1
+                self.log(f"{self.name:8} step {step + 1:5} of {self.steps}  loss {total / steps:.5f}  "
+                         f"{1000 * (time.time() - began) / steps:.0f} ms a step")
+                keep({"step": step + 1, "module": self.module.state_dict(), "average": self.average.state_dict(),
+                      "optimizer": optimizer.state_dict(), "generator": self.generator.get_state()}, self.path)
+                total, began = 0.0, time.time()
+        self.module.load_state_dict(self.average.state_dict())
+        self.module.eval()
+
+    def falling(self, step: int) -> float:
+        """From 1 at the middle along a cosine to 0 at the end."""
+        return 0.5 * (1 + math.cos(math.pi * max(0.0, 2 * step / self.steps - 1)))
+
+    def go_on(self, optimizer: torch.optim.Optimizer) -> int:
+        if not self.path.exists():
+            return 0
+        held = torch.load(self.path)
+        self.module.load_state_dict(held["module"])
+        self.average.load_state_dict(held["average"])
+        optimizer.load_state_dict(held["optimizer"])
+        self.generator.set_state(held["generator"])
+        return held["step"]
 
 
 # --- the VAE -----------------------------------------------------------------------------------------------------------
 
+VAE_STEPS, VAE_BATCH, VAE_RATE, KL_WEIGHT = 1750, 16, 4e-3, 5e-4
+COPIES, TURNED = 8, 0.6  # of each digit for the transformer, and how much they are turned and moved, of what the VAE sees
 
-def train_vae(vae: diffusers.AutoencoderKL, fields, generator: torch.Generator, log: Log) -> None:
-    parameters = list(vae.parameters())
-    optimizer = torch.optim.AdamW(parameters, lr=VAE_RATE, betas=(0.9, 0.99), weight_decay=1e-4)
-    vae.train()
-    sums = [0.0, 0.0]
-    for step in range(VAE_STEPS):
-        chosen = torch.randint(len(fields), (VAE_BATCH,), generator=generator)
-        pictures = digits_data.drawn(fields[chosen.numpy()], generator)
+
+def train_vae(vae: diffusers.AutoencoderKL, fields, options: argparse.Namespace, log: Log) -> None:
+    training = Training("vae", vae, VAE_STEPS, VAE_RATE, 0.99, options, log)
+
+    def loss() -> torch.Tensor:
+        chosen = torch.randint(len(fields), (VAE_BATCH,), generator=training.generator)
+        pictures = digits_data.drawn(fields[chosen.numpy()], training.generator)
         posterior = vae.encode(pictures).latent_dist
-        noise = torch.randn(posterior.mean.shape, generator=generator)
-        error = F.mse_loss(vae.decode(posterior.mean + posterior.std * noise).sample, pictures)
+        noise = torch.randn(posterior.mean.shape, generator=training.generator)
+        made = vae.decode(posterior.mean + posterior.std * noise).sample
+        made = torch.where(pictures >= 1, made.clamp(max=1), made)  # whiter than white is white
         divergence = (0.5 * (posterior.mean ** 2 + posterior.var - 1 - posterior.logvar)).mean()
-        advance(optimizer, error + KL_WEIGHT * divergence, parameters, VAE_RATE * rate_at(step, VAE_STEPS, 1.0))
-        sums = [sums[0] + error.item(), sums[1] + divergence.item()]
-        if (step + 1) % 100 == 0:
-            log(f"VAE  step {step + 1:5}  squared error {sums[0] / 100:.5f}  divergence {sums[1] / 100:.3f}")
-            sums = [0.0, 0.0]
-    vae.eval()
+        return F.mse_loss(made, pictures) + KL_WEIGHT * divergence
+
+    training.run(loss)
 
 
 @torch.no_grad()
-def all_latents(vae: diffusers.AutoencoderKL, fields, copies: int, generator: torch.Generator) -> tuple[torch.Tensor, float, float]:
-    """Means of `copies` pictures of each field, [copies * N, 4, 8, 8], and their mean and deviation."""
-    parts = []
-    for _ in range(copies):
-        for start in range(0, len(fields), 100):
-            parts.append(vae.encode(digits_data.drawn(fields[start:start + 100], generator, TURNED)).latent_dist.mean)
-    latents = torch.cat(parts)
-    return latents, float(latents.mean()), float(latents.std())
+def all_latents(vae: diffusers.AutoencoderKL, fields) -> torch.Tensor:
+    """Means of COPIES pictures of each field, [COPIES * N, 4, 8, 8]."""
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.cat([vae.encode(digits_data.drawn(fields[start:start + 100], generator, TURNED)).latent_dist.mean
+                      for _ in range(COPIES) for start in range(0, len(fields), 100)])
 
 
-# --- transformer and text encoders -----------------------------------------------------------------------------------------
+# --- texts -------------------------------------------------------------------------------------------------------------
+
+TEXT_STEPS, TEXT_BATCH, TEXT_RATE = 2500, 64, 2e-3
+# Rows of T5's, of how many of the steps, and how many prompts a batch has. A pipeline of diffusers fills prompts up to 512 rows unless it
+# is told otherwise, and nothing masks what they are filled with.
+TEXT_ROWS = ((24, 0.4, 64), (32, 0.4, 64), (64, 0.1, 64), (160, 0.06, 32), (512, 0.04, 8))
 
 
-class Texts:
-    """Prompts as both encoders take them; ids are kept."""
-
-    def __init__(self, pipe: diffusers.FluxPipeline) -> None:
-        self.pipe = pipe
-        self.known: dict[str, tuple[list[int], list[int]]] = {}
-
-    def ids(self, prompts: list[str], tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
-        for prompt in prompts:
-            if prompt not in self.known:
-                self.known[prompt] = (self.pipe.tokenizer(prompt, truncation=True, max_length=77).input_ids,
-                                      self.pipe.tokenizer_2(prompt).input_ids)
-        pair = [self.known[prompt] for prompt in prompts]
-        longest = max(len(ids) for ids, _ in pair)  # what follows the end token changes nothing
-        end = self.pipe.tokenizer.eos_token_id
-        clip = [ids + [end] * (longest - len(ids)) for ids, _ in pair]
-        t5 = [(ids if len(ids) <= tokens else ids[:tokens - 1] + [1]) + [0] * (tokens - len(ids)) for _, ids in pair]
-        return torch.tensor(clip), torch.tensor(t5)
+def drawn_rows(generator: torch.Generator, table: tuple[tuple[int, float, int], ...]) -> tuple[int, int]:
+    """Rows and batch, one line of such a table."""
+    draw = torch.rand((), generator=generator).item()
+    for rows, share, batch in table:
+        draw -= share
+        if draw < 0:
+            break
+    return rows, batch
 
 
-def modules(pipe: diffusers.FluxPipeline) -> torch.nn.ModuleList:
-    """What is trained together."""
-    return torch.nn.ModuleList([pipe.transformer, pipe.text_encoder, pipe.text_encoder_2])
+def train_texts(texts: Texts, options: argparse.Namespace, log: Log) -> None:
+    torch.manual_seed(SEED)
+    heads = torch.nn.ModuleList([torch.nn.Linear(64, CLASSES), torch.nn.Linear(64, CLASSES)])
+    training = Training("texts", torch.nn.ModuleList([texts.pipe.text_encoder, texts.pipe.text_encoder_2, heads]), TEXT_STEPS, TEXT_RATE,
+                        0.99, options, log)
+    prompts = digits_data.Prompts(training.generator)
+
+    def loss() -> torch.Tensor:
+        rows, batch = drawn_rows(training.generator, TEXT_ROWS)
+        classes = torch.randint(CLASSES, (batch,), generator=training.generator)
+        pooled, found = texts.encoded([prompts.prompt(each) for each in classes.tolist()], rows)
+        return F.cross_entropy(heads[0](pooled), classes) + F.cross_entropy(heads[1](found).flatten(0, 1), classes.repeat_interleave(rows))
+
+    training.run(loss)
+    asked = [(digits_data.articles(form.format(name)), digit) for form in digits_data.UNSEEN for digit in range(10)
+             for name in (digits_data.NAMES[digit], str(digit))]
+    for rows in (digits_data.TOKENS, 512):
+        with torch.no_grad():
+            pooled, found = texts.encoded([text for text, _ in asked], rows)
+        wanted = torch.tensor([digit for _, digit in asked])
+        by_pooled, by_rows = heads[0](pooled).argmax(1) == wanted, (heads[1](found).argmax(2) == wanted[:, None]).float().mean(1)
+        log(f"prompts of forms that weren't trained on, {rows} rows: CLIP {by_pooled.float().mean():.1%} right, T5's rows {by_rows.mean():.1%}")
+        log("the first wrong ones: " + "; ".join([text for (text, _), a, b in zip(asked, by_pooled, by_rows) if not a or b < 0.5][:10]))
 
 
-class Trainer:
-    def __init__(self, pipe: diffusers.FluxPipeline, latents: torch.Tensor, digits: torch.Tensor, generator: torch.Generator,
-                 kept: Path) -> None:
-        self.pipe, self.latents, self.digits, self.generator, self.kept = pipe, latents, digits, generator, kept
-        self.texts, self.prompts = Texts(pipe), digits_data.Prompts(SEED + distributed.get_rank())
-        self.modules = modules(pipe)
-        self.average = copy.deepcopy(self.modules)
-        side = latents.shape[-1] // 2
-        self.image_ids = diffusers.FluxPipeline._prepare_latent_image_ids(1, side, side, "cpu", torch.float32)
+# --- the transformer -----------------------------------------------------------------------------------------------------
 
-    def loss(self, count: int, tokens: int) -> torch.Tensor:
-        chosen = torch.randint(len(self.latents), (count,), generator=self.generator)
-        clean = self.latents[chosen]
-        clip, t5 = self.texts.ids([self.prompts.prompt(int(self.digits[int(i) % len(self.digits)])) for i in chosen], tokens)
-        pooled = self.pipe.text_encoder(clip).pooler_output
-        rows = self.pipe.text_encoder_2(t5)[0]
-        noise = torch.randn(clean.shape, generator=self.generator)
-        sigma = torch.sigmoid(torch.randn(count, generator=self.generator) * 1.2)
-        mixed = sigma.view(-1, 1, 1, 1) * noise + (1 - sigma.view(-1, 1, 1, 1)) * clean
-        pack = lambda x: diffusers.FluxPipeline._pack_latents(x, count, x.shape[1], *x.shape[2:])  # noqa: E731
-        found = self.pipe.transformer(hidden_states=pack(mixed), encoder_hidden_states=rows, pooled_projections=pooled, timestep=sigma,
-                                      img_ids=self.image_ids, txt_ids=torch.zeros(tokens, 3)).sample
-        return F.mse_loss(found, pack(noise - clean))
+TEACHER_STEPS, TEACHER_BATCH, TEACHER_RATE, TEACHER_ROWS = 7000, 64, 2e-3, 8
+UNCONDITIONAL = 0.1  # of the teacher's pictures, how many have a prompt that names no digit
+PAIR_BATCHES, PAIR_BATCH, PAIR_STEPS, GUIDANCE = 200, 132, 20, 1.75
+STUDENT_STEPS, STUDENT_RATE = 6000, 1e-3
+STUDENT_ROWS = ((16, 0.6, 64), (32, 0.34, 64), (128, 0.045, 32), (512, 0.015, 8))
+FEW = 4  # steps that the student is trained for above all
+CHOSEN = ("a handwritten {}", "a handwritten number {}", "the digit {}", "{}")  # the teacher's prompts
 
-    def train(self, steps: int, log: Log) -> None:
-        """In each process on pictures of its own; all take the same step, by the mean of their gradients."""
-        parameters = list(self.modules.parameters())
-        optimizer = torch.optim.AdamW(parameters, lr=RATE, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-        sizes_generator = torch.Generator().manual_seed(SEED)  # the same in all
-        total = 0.0
-        for step in range(steps):
-            draw = torch.rand(2, generator=sizes_generator).tolist()
-            long = step > LONG_FROM * steps and draw[0] < LONG_SHARE
-            sizes = LONG_TOKENS if long else TOKENS
-            tokens = sizes[int(draw[1] * len(sizes))]
-            loss = self.loss(min(BATCH, LONG_ROWS // tokens) if long else BATCH, tokens)
-            advance(optimizer, loss, parameters, RATE * rate_at(step, steps, FALL))
-            keep = min(AVERAGE, (step + 1) / (step + 10))
-            with torch.no_grad():
-                torch._foreach_lerp_(list(self.average.parameters()), parameters, 1 - keep)
-            total += loss.item()
-            if (step + 1) % 250 == 0:
-                log(f"step {step + 1:5}  squared error of the velocity {total / 250:.4f}")
-                if distributed.get_rank() == 0:
-                    torch.save(self.average.state_dict(), self.kept)
-                total = 0.0
-        if distributed.get_rank() == 0:
-            torch.save(self.average.state_dict(), self.kept)
+
+def teacher_conditions(texts: Texts) -> Conditions:
+    """In the order of CHOSEN; without a digit, the empty prompt."""
+    turn = iter(digits_data.articles(form.format(digits_data.NAMES[digit])) for digit in range(10) for form in CHOSEN)
+    return Conditions(texts, lambda each: "" if each == digits_data.ANY else next(turn), {TEACHER_ROWS: len(CHOSEN)})
+
+
+def train_teacher(pipe: diffusers.FluxPipeline, conditions: Conditions, latents: torch.Tensor, digits: torch.Tensor,
+                  options: argparse.Namespace, log: Log) -> None:
+    training = Training("teacher", pipe.transformer, TEACHER_STEPS, TEACHER_RATE, 0.999, options, log)
+    generator, velocity = training.generator, Velocity(pipe.transformer)
+
+    def loss() -> torch.Tensor:
+        chosen = torch.randint(len(latents), (TEACHER_BATCH,), generator=generator)
+        named = torch.rand(TEACHER_BATCH, generator=generator) >= UNCONDITIONAL
+        classes = torch.where(named, digits[chosen % len(digits)], digits_data.ANY)
+        noise = torch.randn(TEACHER_BATCH, *latents.shape[1:], generator=generator)
+        sigma = torch.sigmoid(torch.randn(TEACHER_BATCH, generator=generator) * 1.2)
+        return velocity.error(noise, latents[chosen], sigma, conditions.pick(classes, TEACHER_ROWS, generator))
+
+    training.run(loss)
+
+
+@torch.no_grad()
+def draw_pairs(pipe: diffusers.FluxPipeline, conditions: Conditions, options: argparse.Namespace, log: Log) -> dict[str, torch.Tensor]:
+    """Noise, what the teacher draws of it, both [N, 4, 8, 8], and classes [N]: those that are read as they should be by five neighbours
+    of the digits to train with."""
+    path, velocity = options.work / "pairs.pt", Velocity(pipe.transformer)
+    known, digits, _, _ = digits_data.split()
+    known = digits_data.darkness(digits_data.as_bytes(digits_data.drawn(known)))
+    held = torch.load(path) if path.exists() else {"batches": 0, "made": 0, "noise": [], "drawn": [], "classes": []}
+    for batch in range(held["batches"], max(1, PAIR_BATCHES * options.steps // 100)):
+        generator = torch.Generator().manual_seed(SEED + 1000 * (batch + 1))
+        classes = torch.arange(PAIR_BATCH) % CLASSES
+        noise = torch.randn(PAIR_BATCH, 4, 8, 8, generator=generator)
+        both = [torch.cat(pair) for pair in zip(conditions.pick(classes, TEACHER_ROWS, generator), conditions.pick(
+            torch.full_like(classes, digits_data.ANY), TEACHER_ROWS, generator))]
+        x, sigmas = noise, torch.linspace(1, 0, PAIR_STEPS + 1)
+        for sigma, after in zip(sigmas, sigmas[1:]):
+            asked, free = velocity(torch.cat([x, x]), sigma.expand(2 * PAIR_BATCH), both).chunk(2)
+            x = x + (after - sigma) * (free + GUIDANCE * (asked - free))
+        read = digits_data.unanimous(known, digits, digits_data.darkness(digits_data.as_bytes(decoded(pipe.vae, x))))
+        good = (read == classes) | (read >= 0) & (classes == digits_data.ANY)
+        for name, values in (("noise", noise), ("drawn", x), ("classes", classes)):
+            held[name].append(values[good].clone())
+        held["batches"], held["made"] = batch + 1, held["made"] + PAIR_BATCH
+        if (batch + 1) % 20 == 0:
+            keep(held, path)
+            log(f"pairs    {sum(map(len, held['classes']))} of {held['made']} are read as what was asked for")
+    return {name: torch.cat(held[name]) for name in ("noise", "drawn", "classes")}
+
+
+def train_student(pipe: diffusers.FluxPipeline, texts: Texts, pairs: dict[str, torch.Tensor], options: argparse.Namespace,
+                  log: Log) -> None:
+    training = Training("student", pipe.transformer, STUDENT_STEPS, STUDENT_RATE, 0.999, options, log)
+    generator, velocity = training.generator, Velocity(pipe.transformer)
+    conditions = Conditions(texts, digits_data.Prompts(torch.Generator().manual_seed(SEED)).prompt, {16: 300, 32: 300, 128: 50, 512: 12})
+
+    def loss() -> torch.Tensor:
+        rows, batch = drawn_rows(generator, STUDENT_ROWS)
+        chosen = torch.randint(len(pairs["classes"]), (batch,), generator=generator)
+        sigma = torch.rand(batch, generator=generator)
+        sigma = torch.where(torch.rand(batch, generator=generator) < 0.6, (sigma * FEW).ceil() / FEW, sigma)
+        return velocity.error(pairs["noise"][chosen], pairs["drawn"][chosen], sigma,
+                              conditions.pick(pairs["classes"][chosen], rows, generator))
+
+    training.run(loss)
 
 
 # --- all of it -----------------------------------------------------------------------------------------------------------
-
-
-def save(pipe: diffusers.FluxPipeline, out: Path) -> None:
-    """Transformer and VAE in F16. The text encoders stay in F32: diffusers widens its own parts when it reads them, and not those of
-    transformers, and then they don't fit together."""
-    half = {name: copy.deepcopy(getattr(pipe, name)).half() for name in ("transformer", "vae")}
-    diffusers.FluxPipeline(**(dict(pipe.components) | half)).save_pretrained(out)
-
-
-def prepare(options: argparse.Namespace, log: Log) -> None:
-    """The VAE, and what it makes of all pictures, into the work folder."""
-    fields, digits, _, _ = digits_data.split()
-    clear = digits_data.clear(fields, digits)
-    log(f"{len(fields)} digits to train with, {int(clear.sum())} of them clear; versions "
-        + json.dumps(golden_record.versions("numpy", "torch", "diffusers", "transformers", "tokenizers", "sentencepiece", "scikit-learn")))
-    pipe = new_pipeline()
-    log("parameters: " + ", ".join(f"{name} {sum(p.numel() for p in getattr(pipe, name).parameters()):,}" for name in (
-        "transformer", "vae", "text_encoder", "text_encoder_2")))
-    generator = torch.Generator().manual_seed(SEED)
-    kept = options.work / "vae.pt"
-    if kept.exists():
-        pipe.vae.load_state_dict(torch.load(kept))
-        pipe.vae.eval()
-    else:
-        train_vae(pipe.vae, fields, generator, log)
-        torch.save(pipe.vae.state_dict(), kept)
-    latents, mean, deviation = all_latents(pipe.vae, fields[clear], COPIES, generator.manual_seed(SEED + 1))
-    log(f"latents: mean {mean:.4f}, standard deviation {deviation:.4f}")
-    torch.save({"latents": latents, "digits": torch.from_numpy(digits[clear]), "shift": round(mean, 4), "scale": round(1 / deviation, 4)},
-               options.work / "latents.pt")
-
-
-def train(rank: int, options: argparse.Namespace, log: Log) -> None:
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", init_method=f"file://{options.work.resolve()}/meeting", rank=rank, world_size=PROCESSES)
-    trainer = Trainer(*prepared(options), torch.Generator().manual_seed(SEED + 2 + rank), options.work / "average.pt")
-    trainer.train(options.steps, log if rank == 0 else lambda _: None)
-    distributed.destroy_process_group()
-
-
-def prepared(options: argparse.Namespace) -> tuple[diffusers.FluxPipeline, torch.Tensor, torch.Tensor]:
-    """The pipeline as it is before its transformer is trained, latents as the transformer sees them, and their digits."""
-    pipe = new_pipeline()
-    pipe.vae.load_state_dict(torch.load(options.work / "vae.pt"))
-    held = torch.load(options.work / "latents.pt")
-    pipe.vae.register_to_config(scaling_factor=held["scale"], shift_factor=held["shift"])
-    return pipe, (held["latents"] - held["shift"]) * held["scale"], held["digits"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT)
     parser.add_argument("--work", type=Path, required=True, help="for what is trained so far")
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--rank", type=int, help="be one of the processes that train, which are started by hand")
-    parser.add_argument("--save", action="store_true", help="only write the folder, of what the work folder holds")
+    parser.add_argument("--steps", type=int, default=100, help="of each stage's steps, how many percent")
+    parser.add_argument("--teacher", type=Path, help="write the teacher into this folder, too, to look at what it draws")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")
     torch.set_num_threads(1)
     options.work.mkdir(parents=True, exist_ok=True)
-    if options.rank is not None:
-        train(options.rank, options, Log(options.work / "training.log"))
-        return
-    if not options.save:
-        log = Log(options.work / "training.log")
-        prepare(options, log)
-        (options.work / "meeting").unlink(missing_ok=True)
-        torch.multiprocessing.spawn(train, (options, log), PROCESSES)
-        log("done")
-    pipe, _, _ = prepared(options)
-    modules(pipe).load_state_dict(torch.load(options.work / "average.pt"))
+    log = Log(options.work / "training.log")
+    fields, digits, _, _ = digits_data.split()
+    clear = digits_data.clear(fields, digits)
+    pipe = new_pipeline(SEED)
+    log(f"{len(fields)} digits to train with, {int(clear.sum())} of them clear; versions "
+        + json.dumps(golden_record.versions("numpy", "torch", "diffusers", "transformers", "tokenizers", "sentencepiece", "scikit-learn")))
+    log("parameters: " + ", ".join(f"{name} {sum(p.numel() for p in getattr(pipe, name).parameters()):,}" for name in (
+        "transformer", "vae", "text_encoder", "text_encoder_2")))
+    train_vae(pipe.vae, fields, options, log)
+    latents = all_latents(pipe.vae, fields[clear])
+    pipe.vae.register_to_config(scaling_factor=round(1 / float(latents.std()), 4), shift_factor=round(float(latents.mean()), 4))
+    log(f"latents: mean {latents.mean():.4f}, standard deviation {latents.std():.4f}")
+    texts = Texts(pipe)
+    train_texts(texts, options, log)
+    conditions = teacher_conditions(texts)
+    latents = (latents - pipe.vae.config.shift_factor) * pipe.vae.config.scaling_factor
+    train_teacher(pipe, conditions, latents, torch.from_numpy(digits[clear]), options, log)
+    if options.teacher:
+        save(pipe, options.teacher)
+    train_student(pipe, texts, draw_pairs(pipe, conditions, options, log), options, log)
+    log("done")
     save(pipe, options.out)
     (options.out / "training.log").write_text((options.work / "training.log").read_text())
 
