@@ -251,6 +251,8 @@ def draw_pairs(pipe: diffusers.FluxPipeline, conditions: Conditions, options: ar
         if (batch + 1) % 20 == 0:
             keep(held, path)
             log(f"pairs    {sum(map(len, held['classes']))} of {held['made']} are read as what was asked for")
+    if not any(map(len, held["classes"])):
+        raise SystemExit("nothing that the teacher draws is read as what was asked for: more steps")
     return {name: torch.cat(held[name]) for name in ("noise", "drawn", "classes")}
 
 
