@@ -81,8 +81,8 @@ def nearest(known: Array, digits: Array, asked: Array) -> Array:
     return digits[distances(known, asked).argmin(1)]
 
 
-def unanimous(known: Array, digits: Array, asked: Array, neighbours: int = 5) -> torch.Tensor:
-    """Of each row the digit of its nearest known ones, -1 where they aren't of one digit."""
+def unanimous(known: Array, digits: Array, asked: Array, neighbours: int) -> torch.Tensor:
+    """Of each row the digit of that many nearest known ones, -1 where they aren't of one digit."""
     found = digits[distances(known, asked).argsort(1, kind="stable")[:, :neighbours]]
     return torch.from_numpy(np.where((found == found[:, :1]).all(1), found[:, 0], -1))
 

@@ -8,12 +8,12 @@ Stages, each kept in the work folder (where a training that was cut off goes on)
     vae      the autoencoder, on pictures of digits_data.py
     texts    both text encoders, as classifiers of prompts: each row of T5's and CLIP's pooled row say the digit
     teacher  the transformer, by flow matching, on what the encoders make of pictures and prompts
-    pairs    what the teacher draws of noise, guided and in many steps; what isn't read as the digit asked for is left out
+    pairs    what the teacher draws of noise, guided and in many steps; what isn't clearly read as the digit asked for is left out
     student  the transformer once more, on straight lines from that noise to what was drawn of it (rectified flow), so that four
              steps are enough
     save     the folder, as `save_pretrained` writes it, with training.log beside
 
-Everything follows from SEED, in one process of one thread, about an hour. Needs numpy, torch, diffusers, transformers, tokenizers,
+Everything follows from SEED, in one process of one thread, about 45 minutes. Needs numpy, torch, diffusers, transformers, tokenizers,
 sentencepiece, protobuf and scikit-learn.
 """
 
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import importlib.metadata
 import json
 import math
 import os
@@ -34,11 +35,11 @@ import torch
 import torch.nn.functional as F
 
 import digits_data
-import golden_record
 from digits_pipeline import CLASSES, Conditions, Texts, Velocity, decoded, new_pipeline, save
 
 ROOT = Path(__file__).resolve().parent.parent / "examples" / "digits"
 SEED = 7
+PACKAGES = ("numpy", "torch", "diffusers", "transformers", "tokenizers", "sentencepiece", "scikit-learn")
 
 
 class Log:
@@ -196,7 +197,7 @@ def train_texts(texts: Texts, options: argparse.Namespace, log: Log) -> None:
 
 TEACHER_STEPS, TEACHER_BATCH, TEACHER_RATE, TEACHER_ROWS = 7000, 64, 2e-3, 8
 UNCONDITIONAL = 0.1  # of the teacher's pictures, how many have a prompt that names no digit
-PAIR_BATCHES, PAIR_BATCH, PAIR_STEPS, GUIDANCE = 200, 132, 20, 1.75
+PAIR_BATCHES, PAIR_BATCH, PAIR_STEPS, GUIDANCE, NEIGHBOURS = 200, 132, 20, 1.75, 5
 STUDENT_STEPS, STUDENT_RATE = 6000, 1e-3
 STUDENT_ROWS = ((16, 0.6, 64), (32, 0.34, 64), (128, 0.045, 32), (512, 0.015, 8))
 FEW = 4  # steps that the student is trained for above all
@@ -227,8 +228,8 @@ def train_teacher(pipe: diffusers.FluxPipeline, conditions: Conditions, latents:
 
 @torch.no_grad()
 def draw_pairs(pipe: diffusers.FluxPipeline, conditions: Conditions, options: argparse.Namespace, log: Log) -> dict[str, torch.Tensor]:
-    """Noise, what the teacher draws of it, both [N, 4, 8, 8], and classes [N]: those that are read as they should be by five neighbours
-    of the digits to train with."""
+    """Noise, what the teacher draws of it, both [N, 4, 8, 8], and classes [N]: those of which all NEIGHBOURS among the
+    digits to train with are as they should be."""
     path, velocity = options.work / "pairs.pt", Velocity(pipe.transformer)
     known, digits, _, _ = digits_data.split()
     known = digits_data.darkness(digits_data.as_bytes(digits_data.drawn(known)))
@@ -243,7 +244,7 @@ def draw_pairs(pipe: diffusers.FluxPipeline, conditions: Conditions, options: ar
         for sigma, after in zip(sigmas, sigmas[1:]):
             asked, free = velocity(torch.cat([x, x]), sigma.expand(2 * PAIR_BATCH), both).chunk(2)
             x = x + (after - sigma) * (free + GUIDANCE * (asked - free))
-        read = digits_data.unanimous(known, digits, digits_data.darkness(digits_data.as_bytes(decoded(pipe.vae, x))))
+        read = digits_data.unanimous(known, digits, digits_data.darkness(digits_data.as_bytes(decoded(pipe.vae, x))), NEIGHBOURS)
         good = (read == classes) | (read >= 0) & (classes == digits_data.ANY)
         for name, values in (("noise", noise), ("drawn", x), ("classes", classes)):
             held[name].append(values[good].clone())
@@ -291,7 +292,7 @@ def main() -> None:
     clear = digits_data.clear(fields, digits)
     pipe = new_pipeline(SEED)
     log(f"{len(fields)} digits to train with, {int(clear.sum())} of them clear; versions "
-        + json.dumps(golden_record.versions("numpy", "torch", "diffusers", "transformers", "tokenizers", "sentencepiece", "scikit-learn")))
+        + json.dumps({package: importlib.metadata.version(package) for package in PACKAGES}))
     log("parameters: " + ", ".join(f"{name} {sum(p.numel() for p in getattr(pipe, name).parameters()):,}" for name in (
         "transformer", "vae", "text_encoder", "text_encoder_2")))
     train_vae(pipe.vae, fields, options, log)
