@@ -21,6 +21,7 @@
 #include "sirocco/cli/model_store.hpp"
 #include "sirocco/cli/progress_bar.hpp"
 #include "sirocco/cli/ranks.hpp"
+#include "sirocco/formats/diffusers_folder.hpp"
 #include "sirocco/platform/cpu_set.hpp"
 #include "sirocco/platform/machine.hpp"
 
@@ -281,18 +282,30 @@ LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& option
                           std::move(pipeline));
 }
 
+std::filesystem::path shipped_image_model() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  // Of a program that is installed, and of one in the tree that it was built in.
+  for (const char* const place : {"../share/sirocco/digits", "../../examples/digits"}) {
+    std::filesystem::path folder = (program.parent_path() / place).lexically_normal();
+    if (DiffusersFolder::is_at(folder)) return folder;
+  }
+  throw NotFound(
+      "the model that draws digits isn't beside the program (share/sirocco/digits); name one that "
+      "draws, such as FLUX, with -m");
+}
+
 LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options,
                                   const ImageModelOptions& image) {
-  if (options.model.empty())
-    throw InvalidArgument("name a model that draws, such as FLUX, with -m");
   if (options.context != 0)
     throw InvalidArgument("--ctx {}: such a model's context is its own", options.context);
   LoadOptions load = load_options(machine, options);
   if (load.connect || load.stages != 1)
     throw InvalidArgument("a model that draws can't be cut into stages");
   bind_this_thread(load);
-  return load_image_model(machine, resolve_model(options.model, options.quiet), std::move(load),
-                          image);
+  const std::filesystem::path path =
+      options.model.empty() ? shipped_image_model() : resolve_model(options.model, options.quiet);
+  return load_image_model(machine, path, std::move(load), image);
 }
 
 }  // namespace sirocco

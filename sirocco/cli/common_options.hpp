@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,7 +56,9 @@ LoadedEmbedder load_embedder(Machine& machine, const CommonOptions& options,
                              EmbeddingPipelineOptions pipeline);
 /// As a model that writes down what it hears, which has to be named.
 LoadedTranscriber load_transcriber(Machine& machine, const CommonOptions& options);
-/// As a model that draws, which has to be named.
+/// The folder of the model that is shipped with the program, which draws digits. Throws NotFound.
+std::filesystem::path shipped_image_model();
+/// As a model that draws; without a name, the one that is shipped.
 LoadedImageModel load_image_model(Machine& machine, const CommonOptions& options,
                                   const ImageModelOptions& image);
 

@@ -235,6 +235,8 @@ void imagine(const Options& o) {
     noise = read_npy(o.noise);
   }
   request.source = read_source(o);
+  if (o.common->model.empty() && !o.common->quiet)
+    log_line(LogLevel::kInfo, "drawing with a model of digits; -m names another one");
   Machine machine;
   const LoadedImageModel model =
       load_image_model(machine, *o.common, {.reads_pictures = request.source.has_value()});

@@ -9,7 +9,7 @@ import struct
 import unittest
 
 from made_pictures import png
-from program import GOLDEN, HOME, sirocco
+from program import GOLDEN, HOME, SOURCE, sirocco
 
 MODEL = GOLDEN / "diffusion" / "dev"
 SIZE = (32, 48)
@@ -181,6 +181,15 @@ class Imagine(unittest.TestCase):
         done = imagine("--size", "16x16", "--steps", "1", "-p", "the fox " * 600 + "river", name="long.png")
         self.assertIn("isn't read: ", done.stderr.decode())
         self.assertEqual(size_of((HOME / "long.png").read_bytes()), (16, 16))
+
+    def test_without_a_model_digits_are_drawn(self):
+        def digit(*arguments):
+            done = sirocco("imagine", "-p", "a handwritten seven", "-o", HOME / "seven.png", "--seed", "7", *arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return (HOME / "seven.png").read_bytes()
+
+        self.assertEqual(size_of(digit()), (64, 64))
+        self.assertEqual(digit(), digit("-m", SOURCE / "examples" / "digits"))
 
     def test_models_that_do_not_draw_are_refused(self):
         done = sirocco("imagine", "-m", GOLDEN / "models" / "llama-gqa.gguf", "-o", HOME / "x.png", "-p", "x")

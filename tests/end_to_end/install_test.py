@@ -38,6 +38,11 @@ class Install(unittest.TestCase):
     def test_the_program_runs(self):
         self.assertIn("usage", run(self.prefix / "bin" / "sirocco", "--help").lower())
 
+    def test_it_draws_digits(self):
+        picture = HOME / "seven.png"
+        run(self.prefix / "bin" / "sirocco", "imagine", "-p", "a handwritten seven", "-o", picture)
+        self.assertTrue(picture.read_bytes().startswith(b"\x89PNG"))
+
     def test_headers_are_complete_and_nothing_else_is_there(self):
         include = self.prefix / "include"
         files = [path.relative_to(include).as_posix() for path in include.rglob("*") if path.is_file()]

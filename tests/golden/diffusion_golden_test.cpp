@@ -2,10 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <optional>
 #include <random>
 #include <string>
@@ -19,6 +21,7 @@
 #include "tests/golden/golden_pictures_testing.hpp"
 #include "tests/golden/recorded_values_testing.hpp"
 #include "tests/support/paths_testing.hpp"
+#include "tests/support/sanitized_testing.hpp"
 
 namespace sirocco::testing {
 namespace {
@@ -388,6 +391,73 @@ TEST_P(Drawing, WithoutAnEncoderPicturesArentSources) {
   EXPECT_THROW(
       static_cast<void>(DiffusionPipeline::check(*other.pipeline().limits(), job(painted_case()))),
       UnsupportedError);
+}
+
+/// 64 numbers of a picture of 64 x 64 pixels: how dark each cell of 8 x 8 is
+/// (tools/digits_data.py).
+std::vector<int> darkness(const Picture& picture) {
+  constexpr int kCell = 6;
+  constexpr int kMargin = (64 - 8 * kCell) / 2;
+  std::vector<int> out;
+  for (int cell = 0; cell < 64; ++cell) {
+    int sum = 0;
+    for (int y = 0; y < kCell; ++y) {
+      const auto row = picture.row(kMargin + cell / 8 * kCell + y);
+      const auto first = static_cast<std::size_t>(kMargin + cell % 8 * kCell) * 3;
+      for (const std::uint8_t byte : row.subspan(first, std::size_t{kCell} * 3)) sum += 255 - byte;
+    }
+    out.push_back(static_cast<int>(std::lround(sum / (3.0 * kCell * kCell))));
+  }
+  return out;
+}
+
+/// The digit of the nearest of those that no training saw: rows of 64 numbers and a digit.
+int read_digit(const Picture& picture, std::span<const std::uint8_t> known) {
+  const std::vector<int> asked = darkness(picture);
+  int nearest = std::numeric_limits<int>::max();
+  int digit = -1;
+  for (std::size_t at = 0; at < known.size(); at += 65) {
+    int distance = 0;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const int apart = asked[i] - int{known[at + i]};
+      distance += apart * apart;
+    }
+    if (distance >= nearest) continue;
+    nearest = distance;
+    digit = known[at + 64];
+  }
+  return digit;
+}
+
+TEST(Digits, AreReadAsWhatWasAskedFor) {
+  const std::string file = read_text(source_path("tests/golden/digits/held_out.npy"));
+  constexpr std::size_t kHeader = 128;
+  ASSERT_EQ(file.size(), kHeader + 360 * 65);
+  const std::vector<std::uint8_t> known(file.begin() + kHeader, file.end());
+  Machine machine;
+  const LoadedImageModel model = load_image_model(machine, source_path("examples/digits"));
+  Engine engine(machine);
+  const auto handle = engine.add(model.shared_pipeline());
+  constexpr std::array kNames = {"zero", "one", "two",   "three", "four",
+                                 "five", "six", "seven", "eight", "nine"};
+  const int seeds = kSanitized ? 1 : 10;
+  int right = 0;
+  for (int digit = 0; digit < 10; ++digit) {
+    for (int seed = 0; seed < seeds; ++seed) {
+      const std::string name = kNames[static_cast<std::size_t>(digit)];
+      const auto request =
+          engine.submit(handle, model
+                                    .prepare({.prompt = "a handwritten " + name,
+                                              .seed = static_cast<std::uint64_t>(seed)})
+                                    .job);
+      engine.run();
+      while (auto event = request.try_next()) {
+        if (const auto* drawn = std::get_if<DrawnPixels>(&*event))
+          right += read_digit(picture_of_values(drawn->values, {64, 64}), known) == digit ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GE(right, 10 * seeds * 95 / 100);
 }
 
 TEST(ImageModel, SaysWhichPartIsMissing) {
