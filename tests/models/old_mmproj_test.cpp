@@ -14,8 +14,10 @@
 #include "sirocco/checkpoint/canonical_encoder.hpp"
 #include "sirocco/checkpoint/folder_testing.hpp"
 #include "sirocco/engine/load.hpp"
+#include "sirocco/engine/picture_inputs.hpp"
 #include "sirocco/formats/checkpoint.hpp"
 #include "sirocco/formats/gguf_file_testing.hpp"
+#include "sirocco/media/picture_settings.hpp"
 #include "sirocco/models/picture_folders.hpp"
 #include "tests/golden/golden_pictures_testing.hpp"
 #include "tests/models/golden_testing.hpp"
@@ -125,19 +127,23 @@ class OldFile {
   GgufTestFile file_;
 };
 
-/// Of all pictures of a prompt, as `encoding` makes them of what `reading` reads.
-std::vector<float> rows_of(const PicturePrompt& prompt, const LoadedModel& reading,
-                           const LoadedModel& encoding) {
+const AnyPictureEncoder& encoder_of(const LoadedModel& model) {
+  return *model.multimodal_pipeline()->encoders().pictures();
+}
+
+/// Of all pictures of a prompt, as the model's encoder makes them of what `inputs` prepares.
+std::vector<float> rows_of(const PicturePrompt& prompt, const PictureInputs& inputs,
+                           const LoadedModel& model) {
   std::vector<float> out;
   for (const MadePicture& made : prompt.pictures) {
     RenderedPrompt text;
-    text.text = std::string(reading.pictures()->placeholder());
+    text.text = std::string(model.pictures()->placeholder());
     text.trusted.push_back({0, text.text.size()});
-    const std::array<ReadMedium, 1> read = {reading.pictures()->prepared(picture_of(made))};
-    for (const PromptPart& part : reading.media()->parts(text, read)) {
+    const std::array<ReadMedium, 1> read = {inputs.prepared(picture_of(made))};
+    for (const PromptPart& part : model.media()->parts(text, read)) {
       const auto* const shown = std::get_if<EncodedRows>(&part);
       if (shown == nullptr) continue;
-      const std::vector<float> all = encoding.multimodal_pipeline()->encode(shown->input);
+      const std::vector<float> all = model.multimodal_pipeline()->encode(shown->input);
       const auto width = static_cast<std::ptrdiff_t>(shown->input->width());
       for (const std::int32_t row : shown->rows) {
         const auto from =
@@ -155,17 +161,15 @@ TEST_P(OldMmproj, RowsAreThoseOfTransformers) {
   Machine machine;
   const OldFile old(GetParam());
   const LoadedModel ours = old.load(machine);
-  LoadOptions options;
-  options.placement.threads = 2;
-  const LoadedModel folder =
-      load_language_model(machine, old.recorded().folder, std::move(options));
+  // The folder's processor makes the pixels: it crops where LLaVA itself pads.
+  const Checkpoint folder = open_checkpoint(old.recorded().folder);
+  const PictureInputs inputs(encoder_of(ours), *find_picture_settings(*folder.files));
   int pictures = 0;
   for (const PicturePrompt& prompt : old.recorded().prompts) {
     SCOPED_TRACE(prompt.name);
     if (prompt.pictures.empty()) continue;
     pictures += static_cast<int>(prompt.pictures.size());
-    // The folder's processor makes the pixels: it crops where LLaVA itself pads.
-    EXPECT_LT(largest_difference(prompt.rows, rows_of(prompt, folder, ours)), kNear);
+    EXPECT_LT(largest_difference(prompt.rows, rows_of(prompt, inputs, ours)), kNear);
   }
   EXPECT_GT(pictures, 0);
 }
@@ -185,11 +189,12 @@ TEST(OldMmproj, TilesAreCutAndJoinedAsForTheFolder) {
   const OldFile old("llava-next");
   const LoadedModel ours = old.load(machine);
   int compared = 0;
+  const PictureInputs& inputs = ours.pictures()->inputs();
   for (const PicturePrompt& prompt : old.recorded().prompts) {
     SCOPED_TRACE(prompt.name);
     if (prompt.pictures.empty() || std::ranges::count(kFitTwoSizes, prompt.name) != 0) continue;
     ++compared;
-    EXPECT_LT(largest_difference(prompt.rows, rows_of(prompt, ours, ours)), kNear);
+    EXPECT_LT(largest_difference(prompt.rows, rows_of(prompt, inputs, ours)), kNear);
   }
   EXPECT_GT(compared, 1);
 }
