@@ -18,20 +18,26 @@ import gguf
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
-def main():
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
-    path, name, version = sys.argv[1:]
+def record(path, name, script, version):
+    """The keys of the GGUF file `path`, and the shapes of its tensors, as NAME.json."""
     reader = gguf.GGUFReader(path)
     keys = {field.name: field.contents() for field in reader.fields.values()
             if not field.name.startswith(("GGUF.", "tokenizer."))}
     tensors = {tensor.name: [int(extent) for extent in reversed(tensor.shape)] for tensor in reader.tensors}
-    record = {"made_with": {"script": "tools/record_mmproj.py", "converter": version}, **keys, "tensors": tensors}
+    record = {"made_with": {"script": script, "converter": version}, **keys, "tensors": tensors}
     folder = ROOT / "tests/golden/mmproj"
     if keys["general.architecture"] != "clip":
         folder /= "text"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    to = folder / f"{name}.json"
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def main():
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    path, name, version = sys.argv[1:]
+    record(path, name, "tools/record_mmproj.py", version)
 
 
 if __name__ == "__main__":

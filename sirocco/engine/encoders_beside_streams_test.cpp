@@ -39,7 +39,8 @@ class EncodersBesideStreams : public ::testing::TestWithParam<Case> {
                                   .encoded_a_row = 1 / c.held_to_be});
     handle_.emplace(engine_->add(pipeline_));
     for (int i = 0; i < c.streams; ++i)
-      streams_.push_back(engine_->submit(*handle_, {.rows = 20 + i, .count = 100000}));
+      streams_.push_back(
+          engine_->submit(*handle_, {.first = 1000, .rows = 20 + i, .count = 100000}));
     longest_gap([n = 0]() mutable { return n++ < 40; });
     alone_ = longest_gap([n = 0]() mutable { return n++ < 40; });
   }
@@ -98,13 +99,33 @@ TEST_P(EncodersBesideStreams, APictureAndATextTogetherStallNobody) {
   EXPECT_LT(clock_, 4 * 18 + 200 * alone_);
 }
 
+TEST_P(EncodersBesideStreams, ATextHasHalfOfItsTimeBesideAPicture) {
+  const Case& c = GetParam();
+  const int rows = static_cast<int>(std::min(6 / c.row, 100000.0));
+  const auto seconds_of_text = [&] {
+    const auto text = engine_->submit(*handle_, {.rows = rows, .count = 1}, {.owner = 2});
+    const double begin = clock_;
+    longest_gap([&] { return !text.finished(); });
+    return clock_ - begin;
+  };
+  const double by_itself = seconds_of_text();
+  const auto picture = engine_->submit(
+      *handle_, {.rows = 60, .count = 1, .encoded = 20 * a_picture(c)}, {.owner = 1});
+  // The first one shows what both cost.
+  seconds_of_text();
+  EXPECT_LT(seconds_of_text(), 2.1 * by_itself);
+  EXPECT_FALSE(picture.finished());
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, EncodersBesideStreams,
                          ::testing::Values(Case{"small", 4, 0.003, 0.0004, 1e-5, 0.01},
                                            Case{"dearer_than_held", 4, 0.003, 0.0004, 4e-5, 0.01},
                                            Case{"cheaper_than_held", 4, 0.003, 0.0004, 1e-6, 0.01},
                                            Case{"large", 1, 0.2, 0.004, 1e-5, 0.0002},
                                            Case{"rows_cheaper_than_work", 2, 0.02, 0.00001, 2e-5,
-                                                1.0}),
+                                                1.0},
+                                           // There is time for nearly four rows besides.
+                                           Case{"few_rows", 3, 0.0032, 0.004, 1e-5, 0.0025}),
                          [](const auto& each) { return each.param.name; });
 
 /// With nobody waiting, work goes on in steps as long as those of a usual prompt.

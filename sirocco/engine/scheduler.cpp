@@ -221,6 +221,33 @@ std::int64_t Scheduler::rows_of(const Demand& demand, std::int64_t parts) const 
   return std::clamp<std::int64_t>(whole(static_cast<double>(parts) / each), 1, demand.rows);
 }
 
+void Scheduler::make_rows(std::span<const Runnable> runnable,
+                          std::span<PlannedShare> shares) const {
+  const auto demand_of = [&](const PlannedShare& share) -> const Demand& {
+    return runnable[share.index].demand;
+  };
+  const auto size_of = [&](const PlannedShare& share) {
+    return demand_of(share).encodes ? parts_.encoded : parts_.row;
+  };
+  // The largest share that is counted in single parts.
+  PlannedShare* fine = nullptr;
+  for (PlannedShare& share : shares)
+    if (size_of(share) <= 1 && (fine == nullptr || share.rows > fine->rows)) fine = &share;
+  double over = 0;  // parts that others have more than they were given
+  for (PlannedShare& share : shares) {
+    if (&share == fine) continue;
+    const auto given = static_cast<double>(share.rows);
+    const double size = size_of(share);
+    const double most = size / 2;
+    const double rounded = fine == nullptr || size <= 1 ? 0 : most - std::clamp(over, -most, most);
+    share.rows = rows_of(demand_of(share), whole(given + rounded));
+    over += static_cast<double>(share.rows) * size - given;
+  }
+  if (fine == nullptr) return;
+  const std::int64_t left = fine->rows - static_cast<std::int64_t>(std::ceil(over));
+  fine->rows = std::clamp<std::int64_t>(left, 1, demand_of(*fine).rows);
+}
+
 std::int64_t Scheduler::patient_budget(std::span<const Runnable> runnable,
                                        const StepCostModel& costs, const StepBounds& bounds,
                                        std::int64_t urgent_rows, double depth) const {
@@ -268,8 +295,7 @@ const std::vector<PlannedShare>& Scheduler::plan(std::span<const Runnable> runna
   const auto share = [&](std::int64_t parts) {
     plan_.resize(urgent);
     share_by_owner(runnable, parts);
-    for (PlannedShare& each : std::span(plan_).subspan(urgent))
-      each.rows = rows_of(runnable[each.index].demand, each.rows);
+    make_rows(runnable, std::span(plan_).subspan(urgent));
   };
   share(budget);
   // Whom the rows went to may stand elsewhere than all in the mean.

@@ -108,6 +108,10 @@ class Scheduler {
   std::int64_t parts_of(const Demand& demand, std::int64_t rows) const;
   /// So many rows as such parts of a step are, at least one.
   std::int64_t rows_of(const Demand& demand, std::int64_t parts) const;
+  /// Makes rows of the parts that shares have. Those that take several parts each are rounded, for
+  /// of a few rows the part of one behind the point is much; who is counted in single parts makes
+  /// up for it.
+  void make_rows(std::span<const Runnable> runnable, std::span<PlannedShare> shares) const;
   /// The parts that those who can wait may have besides so many urgent rows.
   std::int64_t patient_budget(std::span<const Runnable> runnable, const StepCostModel& costs,
                               const StepBounds& bounds, std::int64_t urgent_rows,

@@ -206,6 +206,13 @@ TEST(Scheduler, EncodersAndPromptsShareByTime) {
   ASSERT_EQ(plan.size(), 3U);
   EXPECT_NEAR(static_cast<double>(plan[1].rows), 50, 2);
   EXPECT_NEAR(static_cast<double>(plan[2].rows), 5000, 200);
+  // Of 1.9 rows each, two are the text's, and the encoder has the rest.
+  const Shares few =
+      scheduler.plan(std::vector{urgent(), patient(1000, 0, 1), encoder(1'000'000, 2)}, costs,
+                     {.patience = 0.0038});
+  ASSERT_EQ(few.size(), 3U);
+  EXPECT_EQ(few[1], (PlannedShare{1, 2}));
+  EXPECT_NEAR(static_cast<double>(few[2].rows), 180, 8);
   // No more than was told, where somebody waits.
   EXPECT_EQ(scheduler.plan(std::vector{urgent(), encoder(1'000'000)}, costs,
                            {.patience = 0.1, .max_encoded = 64}),

@@ -92,9 +92,17 @@ void apply_pixtral(const Metadata& metadata, std::int64_t side, PictureSettings&
 }
 
 /// Tiles where there are sizes for them; else a square, padded with the mean color.
+/// Throws UnsupportedError where a file says that tiles' rows are joined otherwise than by places.
 void apply_default(const Metadata& metadata, std::int64_t side, PictureSettings& out) {
   out.resample = Resampling::kBicubic;
   out.grid_pinpoints = grid_sizes(metadata);
+  constexpr std::string_view kJoined = "clip.vision.mm_patch_merge_type";
+  constexpr std::string_view kByPlaces = "spatial_unpad";
+  const auto joined = metadata.get_or<std::string_view>(kJoined, kByPlaces);
+  if (!out.grid_pinpoints.empty() && joined != kByPlaces) {
+    throw UnsupportedError("{}: {} is {}, but only {} is supported", metadata.origin(),
+                           quoted(kJoined), quoted(joined), quoted(kByPlaces));
+  }
   out.crop_size = {static_cast<int>(side), static_cast<int>(side)};
   out.scheme = out.grid_pinpoints.empty() ? PictureScheme::kWhole : PictureScheme::kAnyResolution;
   out.pad_to_square = out.grid_pinpoints.empty();

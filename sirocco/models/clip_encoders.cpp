@@ -23,8 +23,17 @@ AnyPictureEncoder vit_encoder(VitLoader& loader, PatchPlaces places, P projector
 }  // namespace
 
 AnyPictureEncoder mlp_encoder(VitLoader& loader) {
+  constexpr std::string_view kBehindNorm = "mm.3.weight";
   const VitConfig& config = loader.config();
   const std::int64_t width = config.info.width;
+  if (loader.weights().has(kBehindNorm)) {
+    throw UnsupportedError(
+        "{}: tensor {} is of a projector with norms, as Yi-VL has it, which "
+        "isn't supported",
+        config.reader.metadata().origin(), quoted(kBehindNorm));
+  }
+  // Old files of SigLIP have the head that pools its pictures.
+  loader.weights().leave_out("v.head.");
   const auto features = std::max<std::int64_t>(1, std::ssize(config.features()));
   MlpProjector projector(loader.weights().linear("mm.0", width, features * config.inner),
                          PlainActivation::kGeluErf, loader.weights().linear("mm.2", width, width));

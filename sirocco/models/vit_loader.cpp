@@ -18,6 +18,7 @@ std::string_view projector(const Metadata& metadata) {
   constexpr std::array kKeys = {"clip.vision.projector_type", "clip.projector_type"};
   for (const std::string_view key : kKeys)
     if (const auto named = metadata.get<std::string_view>(key)) return *named;
+  if (metadata.get_or<bool>("clip.has_llava_projector", false)) return "mlp";  // as of 2023
   throw FormatError("{}: {} is missing, so it isn't known what makes rows for the language model",
                     metadata.origin(), quoted(kKeys.back()));
 }
@@ -70,9 +71,14 @@ PlainActivation VitConfig::activation() const {
   const Metadata& metadata = reader.metadata();
   if (const auto said = said_activation(metadata))
     return find_activation<PlainActivation>(metadata, kNames, *said);
-  if (metadata.get_or<bool>("clip.use_gelu", false)) return PlainActivation::kGeluTanh;
+  if (metadata.get_or<bool>("clip.use_gelu", false))
+    return is_old_llava() ? PlainActivation::kGeluErf : PlainActivation::kGeluTanh;
   if (metadata.get_or<bool>("clip.use_silu", false)) return PlainActivation::kSilu;
   return PlainActivation::kQuickGelu;
+}
+
+bool VitConfig::is_old_llava() const {
+  return reader.metadata().find("clip.has_llava_projector") != nullptr;
 }
 
 GateActivation VitConfig::gate_activation() const {
@@ -165,6 +171,15 @@ bool VitLoader::is_gated(std::int32_t layer) const {
   return loader_.has(name(layer, "ffn_gate.weight"));
 }
 
+PlainActivation VitLoader::activation() const {
+  // Old files only know whether it is the exact GELU. SigLIP's never is, nor CLIP's quick one.
+  const bool is_siglip = !loader_.has("v.class_embd");
+  const PlainActivation said = config_.activation();
+  return config_.is_old_llava() && is_siglip && said == PlainActivation::kQuickGelu
+             ? PlainActivation::kGeluTanh
+             : said;
+}
+
 Mlp VitLoader::mlp(std::int32_t layer) {
   const std::int64_t k = config_.inner;
   const std::int64_t f = config_.feed_forward;
@@ -176,7 +191,7 @@ Mlp VitLoader::mlp(std::int32_t layer) {
   }
   // The first of the two products is the wider one; some files of old call it "down".
   if (f != k && loader_.matrix_shape(up + ".weight") == Shape{k, f}) std::swap(up, down);
-  return {config_.activation(), loader_.linear(up, f, k), loader_.linear(down, k, f)};
+  return {activation(), loader_.linear(up, f, k), loader_.linear(down, k, f)};
 }
 
 namespace {

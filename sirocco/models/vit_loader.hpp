@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -33,6 +34,8 @@ struct VitConfig {
   /// one of two.
   PlainActivation activation() const;
   GateActivation gate_activation() const;
+  /// Whether llama.cpp's converter of LLaVA's encoders made it, rather than that of all models.
+  bool is_old_llava() const;
   /// The layers behind which rows are wanted, where there are several.
   std::vector<std::int32_t> features() const;
   /// Whole numbers, each of a layer, at least one; nothing where there is no such key.
@@ -94,7 +97,8 @@ class VitLoader {
   AnyPictureEncoder encoder(PatchEmbedding embedding, LayerSchedule<Blocks...> layers, P projector,
                             PictureOptions<FinalNorm> options) {
     PictureEncoderInfo info = config_.info;
-    if (loader_.has(kNewline)) info.newline = loader_.vector(kNewline, info.width);
+    for (const std::string_view newline : kNewlines)
+      if (loader_.has(newline)) info.newline = loader_.vector(newline, info.width);
     options.rotates = rotary_ != nullptr;
     const std::int64_t k = config_.inner;
     info.layer_products =
@@ -108,7 +112,9 @@ class VitLoader {
   }
 
  private:
-  static constexpr std::string_view kNewline = "v.image_newline";
+  /// Of files of today, and of those of LLaVA's own converter.
+  static constexpr std::array<std::string_view, 2> kNewlines = {"v.image_newline",
+                                                                "model.image_newline"};
   struct AttentionLinears {
     Linear q, k, v, o;
   };
@@ -116,6 +122,7 @@ class VitLoader {
   static std::string name(std::int32_t layer, std::string_view part);
   AttentionLinears attention(std::int32_t layer);
   bool is_gated(std::int32_t layer) const;
+  PlainActivation activation() const;
   Mlp mlp(std::int32_t layer);
 
   VitConfig config_;

@@ -76,6 +76,11 @@ void WeightLoader::expect_all_read(std::string_view begin, std::string_view arch
   }
 }
 
+void WeightLoader::leave_out(std::string_view begin) {
+  for (const StoredTensor& tensor : weights_.tensors())
+    if (tensor.name.starts_with(begin)) consumed(tensor);
+}
+
 Shape WeightLoader::matrix_shape(std::string_view name) const {
   const StoredTensor* tensor = find(name);
   if (tensor == nullptr || tensor->shape.rank() != 2)

@@ -44,6 +44,9 @@ class WeightLoader {
   /// the model of that architecture would be computed without it.
   void expect_all_read(std::string_view begin, std::string_view architecture) const;
 
+  /// Has tensors whose names begin with `begin` count as read: nothing depends on them.
+  void leave_out(std::string_view begin);
+
   /// The shape of a matrix that the model's description says nothing of. Throws FormatError when it
   /// is missing or no matrix.
   Shape matrix_shape(std::string_view name) const;

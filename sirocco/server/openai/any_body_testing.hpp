@@ -124,7 +124,7 @@ int check_any_body(std::string_view body, const ChatFormat& format, Require requ
       [&] { check_chat(openai::read_chat_request(json::parse(body)), format, require); },
       [&] { check_completion(openai::read_completion_request(json::parse(body)), require); },
       [&] { check_response(openai::read_response_request(json::parse(body)), require); },
-[&] { check_embedded(openai::read_embedding_request(json::parse(body)), require); },
+      [&] { check_embedded(openai::read_embedding_request(json::parse(body)), require); },
       [&] { check_images(openai::read_generation_request(json::parse(body)), require); },
       [&] { check_ranked(openai::read_rerank_request(json::parse(body)), require); });
 }
