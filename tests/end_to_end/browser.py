@@ -65,7 +65,8 @@ class Tab:
 
     def _note(self, request):
         if request.method == "POST":
-            self.bodies.append(request.post_data_json)
+            kind = request.headers.get("content-type", "")
+            self.bodies.append(request.post_data_json if kind == "application/json" else request.post_data_buffer)
 
     def open(self, path="/"):
         self.page.goto(self.url + path)

@@ -12,6 +12,7 @@ import unittest
 from page_case import OfThePage, start_server
 from page_chat import Chat
 from page_files import Files
+from page_images import Gallery, Images
 from page_modules import Modules
 from page_pictures import Pictures
 from page_sounds import Sounds

@@ -1,4 +1,5 @@
 import { Conversation } from './conversation.js';
+import { Drawing, toBeDrawn } from './drawing.js';
 import { Generation } from './generation.js';
 import { apiKey, beginnings, preferences } from './preferences.js';
 import { askKey } from './dialogs.js';
@@ -36,14 +37,14 @@ export class App {
   /** The model that will answer: the conversation's, as long as there is one of that name. */
   get model() {
     const wanted = this.conversation.model ?? preferences.get('model');
-    return this.models.find(({ id }) => id === wanted) ?? this.models[0] ?? null;
+    return this.models.find(({ id }) => id === wanted) ?? this.models.find(({ chats }) => chats) ?? this.models[0] ?? null;
   }
 
   async loadModels() {
     try {
       const all = await this.api.models();
-      this.models = all.filter(({ chats }) => chats);
-      if (this.models.length === 0) this.notices.show('No model of this server can chat.', { stays: true });
+      this.models = all.filter(({ chats, draws }) => chats || draws);
+      if (this.models.length === 0) this.notices.show('No model of this server can chat or draw.', { stays: true });
     } catch (problem) {
       if (problem.kind === 'key' && (await this.#askForKey())) return this.loadModels();
       this.#tell(problem, () => this.loadModels());
@@ -85,6 +86,16 @@ export class App {
     if (!generation && !record) return false;
     this.conversation = generation?.conversation ?? kept(record);
     this.#show(id);
+    return true;
+  }
+
+  /** The same, with a message of it in sight. @returns {Promise<boolean>} whether there is one */
+  async openAt(id, messageId) {
+    if (id !== this.conversation.id && !(await this.open(id))) return false;
+    const message = this.conversation.messages.get(messageId);
+    if (!message) return false;
+    this.conversation.reveal(message);
+    this.#changed(this.conversation);
     return true;
   }
 
@@ -197,8 +208,10 @@ export class App {
   async #answer(conversation, parent) {
     const { model } = this;
     if (!model) return;
-    const message = conversation.add(parent, { role: 'assistant', content: '', model: model.id });
-    const generation = new Generation(this.api, conversation, message, {
+    const drawn = model.draws && toBeDrawn(conversation.messages.get(parent).content, conversation.drawing);
+    const message = conversation.add(parent, { role: 'assistant', content: '', model: model.id, ...(drawn && { drawn }) });
+    const generation = new (drawn ? Drawing : Generation)(this.api, conversation, message, {
+      model,
       onPiece: (piece) => {
         this.onpiece(message.id, piece);
         this.#saveSoon(conversation);
@@ -206,7 +219,7 @@ export class App {
     });
     this.running.set(conversation.id, generation);
     this.#changed(conversation, { sent: true });
-    this.notices.say('The answer is being written.');
+    this.notices.say(drawn ? 'The picture is being drawn.' : 'The answer is being written.');
     await generation.run();
     this.running.delete(conversation.id);
     // It may have been taken out while it was written.
@@ -228,6 +241,7 @@ export class App {
     const heard = conversation === this.conversation;
     if (message.finish === 'failed') this.notices.say(message.problem);
     else if (message.finish === 'stopped') this.notices.say('The answer was stopped.');
+    else if (message.drawn) this.notices.say(heard ? `The picture is there: ${message.drawn.prompt.slice(0, 2000)}` : `Drawn: ${conversation.title}`);
     else this.notices.say(heard ? `Answer: ${message.content.slice(0, 2000)}` : `Answered: ${conversation.title}`);
   }
 

@@ -20,7 +20,7 @@ export class Composer {
     this.pictures = new PictureTray({ tray, button: attach, field }, told);
     this.sounds = new SoundTray({ tray: soundTray, button: attachSound, record, field }, told);
     receiveFiles({ field, target }, {
-      takes: () => this.pictures.takes || this.sounds.takes,
+      takes: () => this.pictures.most > 0 || this.sounds.takes,
       give: (files) => {
         const sounds = files.filter(isSoundFile);
         if (sounds.length > 0) this.sounds.add(sounds);
@@ -69,14 +69,15 @@ export class Composer {
   }
 
   /**
-   * @param {{ready: boolean, writing: boolean, sees: boolean, hears: boolean}} state `ready`: there is a model to ask; `sees`: it
-   * takes pictures; `hears`: it takes sound
+   * @param {{ready: boolean, writing: boolean, pictures: 'none' | 'one' | 'many', hears: boolean, draws: boolean}} state `ready`: there is a
+   * model to ask; `pictures`: what it takes; `hears`: it takes sound; `draws`: it makes a picture of the words
    */
-  update({ ready, writing, sees, hears }) {
+  update({ ready, writing, pictures, hears, draws }) {
     const focused = document.activeElement === this.stopButton || document.activeElement === this.sendButton;
     Object.assign(this, { ready, writing });
-    this.pictures.update(sees);
+    this.pictures.update(pictures);
     this.sounds.update(hears);
+    this.field.placeholder = draws ? 'What the picture shows' : 'Message';
     this.sendButton.hidden = writing;
     this.stopButton.hidden = !writing;
     if (focused && document.activeElement === document.body) this.field.focus();

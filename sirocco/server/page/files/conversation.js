@@ -6,7 +6,7 @@ import { newId } from './dom.js';
  * @property {string | null} parent the message that it answers or follows; null at the beginning
  * @property {'user' | 'assistant'} role
  * @property {string} content
- * @property {string[]} [pictures] of a person's: data: URLs, shown before the words
+ * @property {string[]} [pictures] data: URLs, a person's shown before the words; an answer's was drawn, and is a PNG file
  * @property {string[]} [sounds] of a person's: data: URLs, behind the pictures
  * @property {number} created milliseconds since 1970
  * @property {string} [reasoning] what the model thought before it answered
@@ -15,6 +15,7 @@ import { newId } from './dom.js';
  * @property {string} [problem] in plain words, of one that failed
  * @property {string[]} [warnings]
  * @property {Figures} [figures]
+ * @property {import('./drawing.js').Drawn} [drawn] of an answer that is a picture, also while there is none yet
  *
  * @typedef {object} Figures
  * @property {number} [promptTokens]
@@ -36,8 +37,8 @@ export class Conversation {
   /** @param {object} record as `record()` gives it */
   constructor(record) {
     const { messages, chosen, ...rest } = record;
-    /** id, title, named (by a person), created, updated, model, system, sampling */
-    Object.assign(this, rest);
+    /** id, title, named (by a person), created, updated, model, system, sampling, drawing */
+    Object.assign(this, { drawing: {} }, rest);
     /** @type {Map<string, Message>} */
     this.messages = new Map(messages.map((message) => [message.id, message]));
     /** @type {Map<string, string>} what is shown behind a message */
@@ -47,19 +48,19 @@ export class Conversation {
     for (const message of messages) this.#childrenOf(message.parent).push(message.id);
   }
 
-  static begin({ model = null, system = '', sampling = {} } = {}) {
+  static begin({ model = null, system = '', sampling = {}, drawing = {} } = {}) {
     const now = Date.now();
     return new Conversation({
       id: newId(), title: 'New conversation', named: false, created: now, updated: now, model, system, sampling: { ...sampling },
-      messages: [], chosen: {},
+      drawing: { ...drawing }, messages: [], chosen: {},
     });
   }
 
   /** All of it as plain data. Parents come before what follows them. */
   record() {
-    const { id, title, named, created, updated, model, system, sampling } = this;
+    const { id, title, named, created, updated, model, system, sampling, drawing } = this;
     return structuredClone({
-      id, title, named, created, updated, model, system, sampling, messages: [...this.messages.values()],
+      id, title, named, created, updated, model, system, sampling, drawing, messages: [...this.messages.values()],
       chosen: Object.fromEntries(this.chosen),
     });
   }
@@ -113,6 +114,16 @@ export class Conversation {
   place(message) {
     const branches = this.#childrenOf(message.parent);
     return { index: branches.indexOf(message.id), count: branches.length };
+  }
+
+  /** All branches beside a message, and itself. @returns {Message[]} */
+  versions(message) {
+    return this.#childrenOf(message.parent).map((id) => this.messages.get(id));
+  }
+
+  /** Chooses the branches that lead to a message, so that it is shown. */
+  reveal(message) {
+    for (const shown of [...this.before(message), message]) this.chosen.set(shown.parent ?? NO_PARENT, shown.id);
   }
 
   /** Shows the branch that is so many places from this message. */

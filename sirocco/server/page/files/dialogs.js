@@ -1,9 +1,13 @@
 import { element, iconButton, textButton } from './dom.js';
 
+let dialogsMade = 0;
+
 /** A modal dialog; gone from the page when it is closed. The browser keeps the focus in it and gives it back. */
 export function dialog({ title, content, kind = 'small', onclose = () => {} }) {
-  const heading = element('h2', { id: 'dialog-title' }, title);
-  const box = element('dialog', { class: `dialog ${kind}`, 'aria-labelledby': 'dialog-title' },
+  // One may stand over another.
+  const id = `dialog-title-${(dialogsMade += 1)}`;
+  const heading = element('h2', { id }, title);
+  const box = element('dialog', { class: `dialog ${kind}`, 'aria-labelledby': id },
     element('div', { class: 'dialog-top' }, heading, iconButton('close', 'Close', () => box.close())),
     ...[content].flat());
   box.addEventListener('close', () => {
@@ -79,6 +83,7 @@ const SHORTCUTS = [
   [['Ctrl', 'Shift', 'O'], 'New conversation'],
   [['Ctrl', 'K'], 'Search conversations'],
   [['Ctrl', 'B'], 'Show or hide conversations'],
+  [['G'], 'Gallery of the pictures that were drawn'],
   [['?'], 'These shortcuts'],
 ];
 

@@ -59,9 +59,9 @@ export async function copyText(text) {
   }
 }
 
-/** Offers a text as a file to be saved. */
-export function saveFile(name, type, text) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
+/** Offers a text, or bytes, as a file to be saved. @param {string | Blob} content */
+export function saveFile(name, type, content) {
+  const address = URL.createObjectURL(new Blob([content], { type }));
   element('a', { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 60000);
 }

@@ -17,7 +17,8 @@ const ENDS = { length: 'cut at the limit', stopped: 'stopped' };
  * @param {import('./conversation.js').Message} message
  * @returns {string[]}
  */
-export function figuresOf({ figures = {}, finish, model }) {
+export function figuresOf({ figures = {}, finish, model, drawn }) {
+  if (drawn) return drawnFigures(drawn, model, finish);
   const { tokensPerSecond, firstTokenSeconds, answerTokens } = figures;
   return [
     model,
@@ -27,6 +28,15 @@ export function figuresOf({ figures = {}, finish, model }) {
     ENDS[finish],
   ].filter(Boolean);
 }
+
+const drawnFigures = ({ size, steps, seed, seconds: took }, model, finish) => [
+  model,
+  size?.replace('x', ' × '),
+  steps !== undefined && `${count(steps)} ${steps === 1 ? 'step' : 'steps'}`,
+  seed !== undefined && `seed ${seed}`,
+  took !== undefined && seconds(took),
+  ENDS[finish],
+].filter(Boolean);
 
 /**
  * How much of a model's context the shown messages take, by the last answer that tells; null when none does.

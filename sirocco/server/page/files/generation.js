@@ -1,8 +1,6 @@
 import { soundPart } from './sounds.js';
 
 /**
- * An answer that is being written into a conversation.
- *
  * @typedef {import('./conversation.js').Conversation} Conversation
  * @typedef {import('./conversation.js').Message} Message
  */
@@ -34,6 +32,7 @@ export function requestFor(conversation, message) {
   return { model: message.model, messages, ...conversation.sampling };
 }
 
+/** An answer that is being written into a conversation. */
 export class Generation {
   #stopper = new AbortController();
 
@@ -41,10 +40,11 @@ export class Generation {
    * @param {import('./api.js').Api} api
    * @param {Conversation} conversation
    * @param {Message} message the answer's, without content
-   * @param {{onPiece: (piece: {content: string, reasoning: string}) => void, now?: () => number}} options
+   * @param {{model: import('./api.js').Model, onPiece: (piece: {content?: string, reasoning?: string, picture?: string}) => void,
+   *   now?: () => number}} options
    */
-  constructor(api, conversation, message, { onPiece, now = () => performance.now() }) {
-    Object.assign(this, { api, conversation, message, onPiece, now });
+  constructor(api, conversation, message, { model, onPiece, now = () => performance.now() }) {
+    Object.assign(this, { api, conversation, message, model, onPiece, now });
     /** Why there is no answer, when there is none. @type {Error | null} */
     this.problem = null;
   }
@@ -59,9 +59,7 @@ export class Generation {
     const began = this.now();
     message.figures = {};
     try {
-      for await (const piece of this.api.chat(requestFor(this.conversation, message), this.#stopper.signal)) {
-        this.#take(piece, began);
-      }
+      for await (const piece of this.pieces(this.#stopper.signal)) this.take(piece, began);
       message.finish ??= 'stop';
     } catch (error) {
       if (this.#stopper.signal.aborted) message.finish = 'stopped';
@@ -74,7 +72,13 @@ export class Generation {
     this.conversation.updated = Date.now();
   }
 
-  #take(piece, began) {
+  /** What the server sends for it. */
+  pieces(signal) {
+    return this.api.chat(requestFor(this.conversation, this.message), signal);
+  }
+
+  /** @param {number} began when it was asked for, as `now` has it */
+  take(piece, began) {
     const { message } = this;
     const { content, reasoning, finish, usage, timings, warnings } = piece;
     if (content || reasoning) {

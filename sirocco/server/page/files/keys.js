@@ -1,6 +1,7 @@
 /**
  * The page's shortcuts.
- * @param {{stop: () => void, begin: () => void, search: () => void, toggleSidebar: () => void, write: () => void, help: () => void}} actions
+ * @param {{stop: () => void, begin: () => void, search: () => void, toggleSidebar: () => void, write: () => void, gallery: () => void,
+ *   help: () => void}} actions
  */
 export function watchKeys(actions) {
   document.addEventListener('keydown', (event) => {
@@ -22,5 +23,6 @@ function actionOf({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
   // Letters are shortcuts only where nobody writes or chooses.
   if (ctrlKey || metaKey || altKey || target.closest('input, textarea, select')) return null;
   if (key === '/') return 'write';
+  if (key === 'g') return 'gallery';
   return key === '?' ? 'help' : null;
 }

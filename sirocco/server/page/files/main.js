@@ -10,6 +10,7 @@ import { contextUsed, count } from './figures.js';
 import { element, iconButton, saveFile } from './dom.js';
 import { exported, imported, newOnes } from './transfer.js';
 import { openStore } from './store.js';
+import { showGallery } from './gallery.js';
 import { showSettings } from './settings_panel.js';
 import { themeButton } from './theme.js';
 import { watchKeys } from './keys.js';
@@ -27,6 +28,10 @@ const thread = new ThreadView({ scroller: part('thread'), list: part('messages')
   edit: (message, text) => app.edit(message, text),
   remove: (message) => app.remove(message),
   turn: (message, step) => app.turn(message, step),
+  drawFrom(picture) {
+    composer.pictures.put(picture);
+    composer.field.focus();
+  },
 });
 const composer = new Composer({
   form: part('composer'), field: part('message'), send: part('send'), stop: part('stop'), hint: part('hint'), tray: part('tray'),
@@ -58,13 +63,16 @@ const sidebar = new Sidebar({
 function show({ sent = false } = {}) {
   const { conversation, generation, models, model } = app;
   thread.show(conversation, generation?.message.id ?? null);
+  if (generation?.partial) thread.append(generation.message.id, { picture: generation.partial });
   if (sent) thread.scrollToEnd();
   part('title').textContent = conversation.title;
   document.title = conversation.isEmpty ? 'sirocco' : `${conversation.title} · sirocco`;
   part('welcome').hidden = !conversation.isEmpty;
   part('thread').classList.toggle('empty', conversation.isEmpty);
   showModels(models, model);
-  composer.update({ ready: model !== null, writing: generation !== null, sees: model?.sees ?? false, hears: model?.hears ?? false });
+  composer.update({ ready: model !== null, writing: generation !== null, draws: model?.draws ?? false,
+    pictures: model?.sees ? 'many' : model?.edits ? 'one' : 'none', hears: model?.hears ?? false });
+  part('thread').classList.toggle('draws-from', model?.edits ?? false);
   showContext(conversation.path(), model);
 }
 
@@ -73,7 +81,7 @@ function showModels(models, model) {
   picker.disabled = models.length === 0;
   const names = models.length > 0 ? models.map(({ id }) => id) : ['No model'];
   if (names.join('\n') !== [...picker.options].map(({ value }) => value).join('\n')) {
-    picker.replaceChildren(...names.map((name) => element('option', { value: name }, name)));
+    picker.replaceChildren(...names.map((name, i) => element('option', { value: name }, models[i]?.draws ? `${name} (draws)` : name)));
   }
   if (model) picker.value = model.id;
   const wanted = app.conversation.model;
@@ -137,8 +145,19 @@ function begin() {
   app.begin();
 }
 
+function openGallery() {
+  if (sidebar.covers) sidebar.setShown(false);
+  showGallery(store, {
+    open: async ({ conversation, message }) => {
+      if (await app.openAt(conversation, message)) thread.reveal(message);
+      else notices.show('The picture was deleted.');
+    },
+  });
+}
+
 function openSettings() {
   showSettings(app.conversation, {
+    draws: app.model?.draws ?? false,
     onchange: () => app.settingsChanged(),
     say: (text) => notices.say(text),
     keyForgotten: apiKey.get() && (() => {
@@ -154,6 +173,7 @@ document.querySelector('.skip').addEventListener('click', (event) => {
   part('message').focus();
 });
 part('tools').append(
+  iconButton('gallery', 'Gallery of pictures (G)', openGallery),
   iconButton('load', 'Import conversations', () => chooser.click()),
   iconButton('save', 'Export all conversations', async () => saveConversations(await store.all())),
   themeButton(),
@@ -171,6 +191,7 @@ watchKeys({
   search: () => sidebar.startSearch(),
   toggleSidebar: () => sidebar.setShown(!sidebar.shown),
   write: () => part('message').focus(),
+  gallery: openGallery,
   help: showShortcuts,
 });
 

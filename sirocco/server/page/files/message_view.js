@@ -1,3 +1,4 @@
+import { DrawnView } from './drawn_view.js';
 import { copyText, element, icon, iconButton, textButton } from './dom.js';
 import { figuresOf } from './figures.js';
 import { MarkdownView } from './markdown_view.js';
@@ -13,6 +14,7 @@ const SHOWN_COPIED_MS = 1600;
  * @property {(message: Message, text: string) => void} edit
  * @property {(message: Message) => void} remove
  * @property {(message: Message, step: number) => void} turn
+ * @property {(picture: string) => void} drawFrom
  * @typedef {import('./conversation.js').Message} Message
  */
 
@@ -32,10 +34,11 @@ export class MessageView {
     this.notes = element('div', { class: 'notes' });
     this.thoughts = null;
     this.markdown = null;
-    this.buttons = this.#buttons();
+    this.drawn = message.drawn ? new DrawnView(message, actions) : null;
+    this.buttons = this.drawn ? this.drawn.buttons : this.#buttons();
     this.article = element('article', { 'aria-label': this.mine ? 'You' : 'Answer' },
       element('h2', { class: 'visually-hidden' }, this.mine ? 'You' : 'Answer'),
-      message.pictures && pictureRow(message.pictures),
+      this.drawn ? this.drawn.element : message.pictures && pictureRow(message.pictures),
       message.sounds && soundRow(message.sounds),
       this.body, this.notes,
       element('div', { class: 'below' }, this.branches,
@@ -43,7 +46,7 @@ export class MessageView {
         this.foot));
     this.element = element('li', { class: `message ${message.role}`, data: { id: message.id } }, this.article);
     if (this.mine) this.body.textContent = message.content;
-    this.body.hidden = this.mine && message.content === '';
+    this.body.hidden = Boolean(this.drawn) || (this.mine && message.content === '');
   }
 
   #buttons() {
@@ -76,12 +79,13 @@ export class MessageView {
     this.article.setAttribute('aria-busy', String(writing));
     this.#showBranches(place);
     if (this.mine) return;
+    this.drawn?.update(writing);
     if (!this.markdown) this.append(message);
     if (!writing) this.#finish();
     this.foot.textContent = writing ? '' : figuresOf(message).join(' · ');
     // A page that was left in the middle knows no end.
     const interrupted = !writing && !message.finish && 'The answer was interrupted.';
-    const empty = !writing && message.finish === 'stop' && message.content === '' && 'The answer is empty.';
+    const empty = !writing && message.finish === 'stop' && message.content === '' && !message.pictures && 'The answer is empty.';
     this.notes.replaceChildren(
       ...[message.problem, interrupted, empty].filter(Boolean).map((text) => element('p', { class: 'problem' }, text)),
       ...(message.warnings ?? []).map((text) => element('p', { class: 'warning' }, text)));
@@ -100,9 +104,10 @@ export class MessageView {
 
   /**
    * Words that have come.
-   * @param {{content?: string, reasoning?: string}} piece
+   * @param {{content?: string, reasoning?: string, picture?: string}} piece `picture`: what is expected of one that is being drawn
    */
-  append({ content = '', reasoning = '' }) {
+  append({ content = '', reasoning = '', picture }) {
+    if (picture) this.drawn?.showPartial(picture);
     this.markdown ??= new MarkdownView(this.body);
     if (reasoning) {
       this.thoughts ??= this.#newThoughts();

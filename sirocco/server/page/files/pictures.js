@@ -15,6 +15,18 @@ export function isPicture(value) {
   return head !== undefined && value.length > head.length && !NO_BASE64.test(value.slice(head.length));
 }
 
+/** The first bytes of a PNG file, in base64, behind the head of its URL. */
+const PNG_HEAD = 'data:image/png;base64,iVBORw0KGgo';
+
+/** Whether a value is what an answer may have as a picture: a PNG file. */
+export const isDrawn = (value) => isPicture(value) && value.startsWith(PNG_HEAD);
+
+/** The file that a picture is. @param {string} url */
+export function blobOf(url) {
+  const bytes = Uint8Array.from(atob(url.slice(url.indexOf(',') + 1)), (letter) => letter.charCodeAt(0));
+  return new Blob([bytes], { type: /^data:([^;]+)/.exec(url)[1] });
+}
+
 /** Pictures beside each other. @param {string[]} pictures */
 export function pictureRow(pictures) {
   return element('div', { class: 'pictures' },
@@ -25,8 +37,8 @@ export function pictureRow(pictures) {
 export class PictureTray {
   /** @type {string[]} */
   pictures = [];
-  /** Whether the model that will answer takes any. */
-  takes = false;
+  /** How many the model that will answer takes. */
+  most = 0;
 
   /**
    * @param {{tray: Element, button: HTMLButtonElement, field: HTMLElement}} parts
@@ -40,7 +52,7 @@ export class PictureTray {
 
   /** @param {File[]} files */
   async add(files) {
-    if (!this.takes) {
+    if (this.most === 0) {
       if (files.length > 0) this.tell('This model takes no pictures.');
       return;
     }
@@ -52,7 +64,7 @@ export class PictureTray {
       const url = await urlOf(file);
       const letters = this.pictures.reduce((sum, { length }) => sum + length, url.length);
       if (!isPicture(url)) this.tell(`${file.name || 'The file'} is empty.`);
-      else if (this.pictures.length >= MOST.pictures) this.tell(`A message has ${MOST.pictures} pictures at most.`);
+      else if (this.pictures.length >= this.most) this.tell(this.most === 1 ? 'A picture is drawn from one other.' : `A message has ${this.most} pictures at most.`);
       else if (letters > MOST.letters) this.tell(`${file.name || 'The picture'} is too large: a message has room for 22 MB of pictures.`);
       else this.pictures.push(url);
     }
@@ -67,13 +79,21 @@ export class PictureTray {
     return pictures;
   }
 
+  /** Puts a picture there, where there is room for one only in place of that one. */
+  put(url) {
+    if (this.most === 1) this.pictures = [];
+    if (this.pictures.length < this.most) this.pictures.push(url);
+    this.#show();
+  }
+
+  /** @param {'none' | 'one' | 'many'} takes */
   update(takes) {
-    this.takes = takes;
+    this.most = { none: 0, one: 1, many: MOST.pictures }[takes];
     this.#show();
   }
 
   #show() {
-    this.button.hidden = !this.takes;
+    this.button.hidden = this.most === 0;
     this.tray.hidden = this.pictures.length === 0;
     this.tray.replaceChildren(...this.pictures.map((url, i) => element('div', { class: 'attached' },
       element('img', { class: 'thumbnail', src: url, alt: `Picture ${i + 1} of ${this.pictures.length}` }),

@@ -61,13 +61,14 @@ export const apiKey = {
 export const beginnings = {
   get() {
     try {
-      const { system, sampling } = JSON.parse(lasting.get('beginnings') ?? '{}');
-      return { system: typeof system === 'string' ? system : '', sampling: typeof sampling === 'object' && sampling ? sampling : {} };
+      const { system, sampling, drawing } = JSON.parse(lasting.get('beginnings') ?? '{}');
+      const object = (value) => (typeof value === 'object' && value ? value : {});
+      return { system: typeof system === 'string' ? system : '', sampling: object(sampling), drawing: object(drawing) };
     } catch {
-      return { system: '', sampling: {} };
+      return { system: '', sampling: {}, drawing: {} };
     }
   },
-  set({ system, sampling }) {
-    lasting.set('beginnings', JSON.stringify({ system, sampling }));
+  set({ system, sampling, drawing }) {
+    lasting.set('beginnings', JSON.stringify({ system, sampling, drawing }));
   },
 };

@@ -10,6 +10,7 @@
  * @property {number} max
  * @property {boolean} [whole]
  * @property {boolean} [aboveMin] `min` itself isn't allowed
+ * @property {boolean} [size] a width and a height, as in `512x512`, in place of a number
  */
 
 /** @type {Setting[]} */
@@ -23,8 +24,21 @@ export const SETTINGS = [
   { name: 'seed', label: 'Seed', help: 'The same seed gives the same answer', min: 0, max: Number.MAX_SAFE_INTEGER, whole: true },
 ];
 
+/** How pictures are drawn, likewise. */
+export const DRAWING_SETTINGS = [
+  { name: 'size', label: 'Size', help: 'Width and height in pixels, as in 512x512', size: true },
+  { name: 'steps', label: 'Steps', help: 'More take longer', min: 1, max: Number.MAX_SAFE_INTEGER, whole: true },
+  { name: 'guidance', label: 'Guidance', help: 'How closely to follow the prompt, of models that read it', min: 0, max: 1000000 },
+  { name: 'seed', label: 'Seed', help: 'The same seed draws the same picture; versions count on from it', min: 0, max: Number.MAX_SAFE_INTEGER, whole: true },
+  { name: 'strength', label: 'Strength', help: 'Of a picture drawn from another: 1 leaves nothing of that', min: 0, max: 1 },
+];
+
+const SIZE = /^[1-9]\d{0,4}x[1-9]\d{0,4}$/;
+export const isSize = (value) => typeof value === 'string' && SIZE.test(value);
+
 /** @returns {string | null} what is wrong with a value, or null */
-export function problemWith({ label, min, max, whole, aboveMin }, value) {
+export function problemWith({ label, min, max, whole, aboveMin, size }, value) {
+  if (size) return isSize(value) ? null : `${label} is a width and a height, as in 512x512`;
   const inside = typeof value === 'number' && value >= min && value <= max && !(aboveMin && value === min);
   if (inside && (!whole || Number.isSafeInteger(value))) return null;
   const most = max >= 2147483647 ? '' : ` to ${max}`;
@@ -33,11 +47,15 @@ export function problemWith({ label, min, max, whole, aboveMin }, value) {
 
 /**
  * The value that a person wrote: undefined for nothing, which leaves it to the model.
- * @returns {{value: number | undefined, problem: string | null}}
+ * @returns {{value: number | string | undefined, problem: string | null}}
  */
 export function readSetting(setting, text) {
   const written = text.trim().replace(',', '.');
   if (written === '') return { value: undefined, problem: null };
+  if (setting.size) {
+    const value = written.replace(/\s*[x×*]\s*/i, 'x');
+    return { value, problem: problemWith(setting, value) };
+  }
   const value = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?$/i.test(written) ? Number(written) : Number.NaN;
   return { value, problem: problemWith(setting, value) };
 }

@@ -2,14 +2,22 @@
  * Where conversations are kept: the browser's database, or memory where there is none. Of each there is the record, and its
  * head: what the list shows of it.
  *
- * @typedef {{id: string, title: string, updated: number}} Head
+ * @typedef {{id: string, title: string, updated: number, drawn?: DrawnHead[]}} Head `drawn`: its answers that are pictures, without these
+ * @typedef {{message: string, created: number, prompt: string}} DrawnHead `prompt`: its beginning
  */
 
 const DATABASE = 'sirocco';
 const RECORDS = 'conversations';
 const HEADS = 'heads';
 
-const headOf = ({ id, title, updated }) => ({ id, title, updated });
+const LONGEST_PROMPT = 300;
+
+/** @returns {Head} */
+function headOf({ id, title, updated, messages }) {
+  const drawn = messages.filter((message) => message.drawn && message.pictures)
+    .map(({ id: message, created, drawn: { prompt } }) => ({ message, created, prompt: prompt.slice(0, LONGEST_PROMPT) }));
+  return { id, title, updated, ...(drawn.length > 0 && { drawn }) };
+}
 
 /** Whether a conversation has the words of a search in its title or a message. */
 export function hasWords(record, words) {

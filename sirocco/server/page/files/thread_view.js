@@ -75,6 +75,16 @@ export class ThreadView {
     });
   }
 
+  /** Brings a message into sight, and the focus to it. */
+  reveal(id) {
+    const view = this.views.get(id);
+    if (!view) return;
+    this.follows = false;
+    view.element.tabIndex = -1;
+    view.element.focus({ preventScroll: true });
+    view.element.scrollIntoView({ block: 'center' });
+  }
+
   edit(id) {
     this.views.get(id)?.edit();
   }

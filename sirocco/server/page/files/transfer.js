@@ -1,8 +1,8 @@
 import { Conversation } from './conversation.js';
 import { newId } from './dom.js';
-import { isPicture } from './pictures.js';
+import { isDrawn, isPicture } from './pictures.js';
 import { isSound } from './sounds.js';
-import { SETTINGS, problemWith } from './sampling.js';
+import { DRAWING_SETTINGS, SETTINGS, isSize, problemWith } from './sampling.js';
 
 /**
  * Conversations as a file, and back. What comes in is foreign: every member is looked at, and what isn't as it should be is
@@ -11,7 +11,7 @@ import { SETTINGS, problemWith } from './sampling.js';
 
 const FORMAT = 'sirocco conversations';
 const VERSION = 1;
-const MOST = { bytes: 64 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50, pictures: 64, sounds: 16 };
+const MOST = { bytes: 256 << 20, conversations: 10000, messages: 20000, text: 8 << 20, title: 300, name: 1024, warnings: 50, pictures: 64, sounds: 16 };
 
 /** @param {object[]} records */
 export function exported(records) {
@@ -26,7 +26,7 @@ export class ImportProblem extends Error {}
  * @returns {object[]} records of conversations
  */
 export function imported(text) {
-  if (text.length > MOST.bytes) throw new ImportProblem('The file is larger than 64 MB.');
+  if (text.length > MOST.bytes) throw new ImportProblem('The file is larger than 256 MB.');
   let whole;
   try {
     whole = JSON.parse(text);
@@ -69,6 +69,14 @@ class Place {
   }
   picture() {
     if (!isPicture(this.value)) this.fail('a picture as a data: URL in base64');
+    return this.value;
+  }
+  drawnPicture() {
+    if (!isDrawn(this.value)) this.fail('a picture as a data: URL of a PNG file in base64');
+    return this.value;
+  }
+  size() {
+    if (!isSize(this.value)) this.fail('a width and a height, as in "512x512"');
     return this.value;
   }
   sound() {
@@ -120,7 +128,8 @@ function conversation(place) {
     updated: place.member('updated').number(),
     model: model.value === null ? null : model.text(MOST.name),
     system: place.member('system').text(),
-    sampling: sampling(place.member('sampling').object()),
+    sampling: settings(place.member('sampling').object(), SETTINGS),
+    drawing: place.member('drawing').maybe((it) => settings(it.object(), DRAWING_SETTINGS)) ?? {},
     messages,
     chosen,
   };
@@ -130,12 +139,15 @@ function message(place) {
   place.object();
   const parent = place.member('parent');
   const role = place.member('role').oneOf(['user', 'assistant']);
+  const drawn = role === 'assistant' ? place.member('drawn').maybe(drawnWith) : undefined;
+  const picture = (it) => (drawn ? it.drawnPicture() : it.picture());
   return present({
     id: place.member('id').id(),
     parent: parent.value === null ? null : parent.id(),
     role,
     content: place.member('content').text(),
-    pictures: role === 'user' ? place.member('pictures').maybe((it) => it.array(MOST.pictures).map((picture) => picture.picture())) : undefined,
+    pictures: role === 'user' || drawn ? place.member('pictures').maybe((it) => it.array(drawn ? 1 : MOST.pictures).map(picture)) : undefined,
+    drawn,
     sounds: role === 'user' ? place.member('sounds').maybe((it) => it.array(MOST.sounds).map((sound) => sound.sound())) : undefined,
     created: place.member('created').number(),
     reasoning: place.member('reasoning').maybe((it) => it.text()),
@@ -155,8 +167,18 @@ function figures(place) {
   return present(Object.fromEntries(names.map((name) => [name, place.member(name).maybe((it) => it.number())])));
 }
 
-function sampling(place) {
-  return present(Object.fromEntries(SETTINGS.map((setting) => [setting.name, place.member(setting.name).maybe((it) => {
+function drawnWith(place) {
+  place.object();
+  return present({
+    prompt: place.member('prompt').text(),
+    asked: settings(place.member('asked').object(), DRAWING_SETTINGS),
+    size: place.member('size').maybe((it) => it.size()),
+    ...Object.fromEntries(['steps', 'seed', 'seconds'].map((name) => [name, place.member(name).maybe((it) => it.number())])),
+  });
+}
+
+function settings(place, table) {
+  return present(Object.fromEntries(table.map((setting) => [setting.name, place.member(setting.name).maybe((it) => {
     const problem = problemWith(setting, it.value);
     if (problem) throw new ImportProblem(`In the file, ${it.name}: ${problem}.`);
     return it.value;
