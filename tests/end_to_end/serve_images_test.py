@@ -141,6 +141,8 @@ class Streams(Images):
         self.assertEqual([each.partial_image_index for each in partials], [0, 1, 2])
         self.assertEqual({each.type for each in partials}, {"image_edit.partial_image"})
         self.assertEqual(completed.type, "image_edit.completed")
+        completed, = self.events(self.generate, partial_images=3, extra_body={"seed": 7, "steps": 1})
+        self.assertEqual(completed.type, "image_generation.completed")
         completed, = self.events(self.generate)
         self.assertEqual(base64.b64decode(completed.b64_json), whole)
 

@@ -86,6 +86,8 @@ Asked prepared(const Service& service, ImagesRequest request, ServedUse use) {
     if (request.strength) wanted.source->strength = *request.strength;
   }
   LoadedImageModel::Prepared made = model.prepare(std::move(wanted));
+  // As many as there are steps between, however few these are.
+  made.job.partials = std::min(made.job.partials, std::max<std::int64_t>(made.job.steps, 0));
   // So that nothing of it is in the engine when it can't be drawn.
   const DiffusionTerms terms = DiffusionPipeline::check(out.drawing().limits(), made.job).terms();
   out.head = {.created = std::time(nullptr),
