@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Models, EncodersBesideStreams,
                                            Case{"rows_cheaper_than_work", 2, 0.02, 0.00001, 2e-5,
                                                 1.0},
                                            // There is time for nearly four rows besides.
-                                           Case{"few_rows", 3, 0.0032, 0.004, 1e-5, 0.0025}),
+                                           Case{"few_rows", 3, 0.0007, 0.004, 1e-5, 0.0025}),
                          [](const auto& each) { return each.param.name; });
 
 /// With nobody waiting, work goes on in steps as long as those of a usual prompt.
