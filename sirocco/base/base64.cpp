@@ -57,4 +57,20 @@ std::optional<std::vector<std::byte>> base64_bytes(std::string_view text) {
   return bytes;
 }
 
+std::string base64_text(std::span<const std::byte> bytes) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto byte = [&](std::size_t k) {
+      return i + k < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0;
+    };
+    const std::uint32_t group = byte(0) << 16U | byte(1) << 8U | byte(2);
+    out += kAlphabet[group >> 18U];
+    out += kAlphabet[group >> 12U & 63U];
+    out += i + 1 < bytes.size() ? kAlphabet[group >> 6U & 63U] : '=';
+    out += i + 2 < bytes.size() ? kAlphabet[group & 63U] : '=';
+  }
+  return out;
+}
+
 }  // namespace sirocco

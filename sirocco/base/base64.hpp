@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -11,5 +13,8 @@ namespace sirocco {
 /// it: white space anywhere counts for nothing, and padding may be left out. Nothing where it is
 /// none.
 std::optional<std::vector<std::byte>> base64_bytes(std::string_view text);
+
+/// The base64 of bytes, with padding and without blanks.
+std::string base64_text(std::span<const std::byte> bytes);
 
 }  // namespace sirocco

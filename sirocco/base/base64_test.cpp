@@ -25,6 +25,19 @@ TEST(Base64, IsRead) {
   EXPECT_EQ(read("+/+/"), "\xfb\xff\xbf");
 }
 
+TEST(Base64, IsWritten) {
+  const auto written = [](std::string_view bytes) {
+    return base64_text(std::as_bytes(std::span(bytes)));
+  };
+  // RFC 4648, section 10.
+  EXPECT_EQ(written(""), "");
+  EXPECT_EQ(written("f"), "Zg==");
+  EXPECT_EQ(written("fo"), "Zm8=");
+  EXPECT_EQ(written("foo"), "Zm9v");
+  EXPECT_EQ(written("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(written("\xfb\xff\xbf"), "+/+/");
+}
+
 TEST(Base64, LinesAndMissingPaddingAreRead) {
   EXPECT_EQ(read("Zm9v\r\nYmFy\n"), "foobar");
   EXPECT_EQ(read(" Z g = = "), "f");

@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "sirocco/base/base64.hpp"
 #include "sirocco/media/picture_file.hpp"
 #include "sirocco/media/picture_values.hpp"
 #include "sirocco/media/picture_writer.hpp"
-#include "sirocco/server/base64.hpp"
 #include "sirocco/server/form.hpp"
 #include "sirocco/server/generate.hpp"
 #include "sirocco/server/invalid_request.hpp"
@@ -116,7 +116,7 @@ Asked prepared(const Service& service, ImagesRequest request, ServedUse use) {
 std::string file_of(const DrawnPixels& pixels, const PictureNote& note) {
   const Picture picture = picture_of_values(pixels.values, {pixels.size.width, pixels.size.height});
   const std::vector<std::byte> png = encode_png(picture, {&note, 1});
-  return base64(png);
+  return base64_text(png);
 }
 
 /// Pictures that are being drawn, and the exchange's figures of them.

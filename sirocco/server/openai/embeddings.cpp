@@ -8,7 +8,7 @@
 #include <cstring>
 #include <utility>
 
-#include "sirocco/server/base64.hpp"
+#include "sirocco/base/base64.hpp"
 #include "sirocco/server/invalid_request.hpp"
 #include "sirocco/server/json/writer.hpp"
 
@@ -106,7 +106,7 @@ std::string embeddings_body(std::string_view model, std::span<const std::vector<
     out.open_object().member("object", "embedding").member("index", static_cast<std::int64_t>(i));
     out.name("embedding");
     if (format == EmbeddingFormat::kBase64) {
-      out.text(base64(std::as_bytes(std::span(vectors[i]))));
+      out.text(base64_text(std::as_bytes(std::span(vectors[i]))));
     } else {
       out.open_array();
       for (const float x : vectors[i]) out.number(x);
