@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -236,7 +237,7 @@ void imagine(const Options& o) {
   }
   request.source = read_source(o);
   if (o.common->model.empty() && !o.common->quiet)
-    log_line(LogLevel::kInfo, "drawing with a model of digits; -m names another one");
+    fmt::print(stderr, "drawing with a model of digits; -m names another one\n");
   Machine machine;
   const LoadedImageModel model =
       load_image_model(machine, *o.common, {.reads_pictures = request.source.has_value()});
@@ -270,10 +271,9 @@ void imagine(const Options& o) {
        next);
   if (o.common->quiet) return;
   const std::chrono::duration<double> took = Clock::now() - begin;
-  log_line(LogLevel::kInfo,
-           fmt::format("{} of {} x {} pixels in {:.1f} s; seed {}",
-                       o.count == 1 ? "a picture" : fmt::format("{} pictures", o.count), size.width,
-                       size.height, took.count(), request.seed));
+  fmt::print(stderr, "{} of {} x {} pixels in {:.1f} s; seed {}\n",
+             o.count == 1 ? "a picture" : fmt::format("{} pictures", o.count), size.width,
+             size.height, took.count(), request.seed);
 }
 
 }  // namespace

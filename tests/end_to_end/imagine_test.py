@@ -65,6 +65,11 @@ class Imagine(unittest.TestCase):
 
     def test_without_a_seed_each_is_another(self):
         self.assertNotEqual(pixels(drawn(*USUAL)), pixels(drawn(*USUAL)))
+        told = imagine(*USUAL).stderr.decode()
+        self.assertRegex(told, r"^a picture of 32 x 48 pixels in [0-9.]+ s; seed [0-9]+\n$")
+        first = pixels((HOME / "fox.png").read_bytes())
+        self.assertEqual(first, pixels(drawn(*USUAL, "--seed", told.split()[-1])))
+        self.assertEqual(imagine(*USUAL, "--quiet").stderr, b"")
 
     def test_several_have_files_of_their_own(self):
         one = drawn(*USUAL, "--seed", "7", name="one.png")
@@ -186,6 +191,7 @@ class Imagine(unittest.TestCase):
         def digit(*arguments):
             done = sirocco("imagine", "-p", "a handwritten seven", "-o", HOME / "seven.png", "--seed", "7", *arguments)
             self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(b"-m names another" in done.stderr, not arguments)
             return (HOME / "seven.png").read_bytes()
 
         self.assertEqual(size_of(digit()), (64, 64))
